@@ -1,0 +1,49 @@
+// Owns the order in which usage draws credit (spec, "Credit buckets"): Trial, Included, PAYG; inside a bucket soonest
+// expiry first, then oldest. Its cost grows with the grants that pay, not with the grants that exist.
+
+import { BUCKETS, type Bucket } from './bucket.ts';
+import type { Grant, GrantDraw } from './grant.ts';
+
+/** Who pays an amount, and what nobody pays, in microcredits. */
+export interface BurnDown {
+  readonly draws: readonly GrantDraw[];
+  readonly uncovered: bigint;
+}
+
+/** Computes which grants pay an amount out of the given buckets; draws nothing itself. */
+export function computeBurnDown(
+  grants: Readonly<Record<Bucket, readonly Grant[]>>,
+  amount: bigint,
+  buckets: readonly Bucket[] = BUCKETS,
+): BurnDown {
+  const draws: GrantDraw[] = [];
+  let uncovered = amount;
+  for (const bucket of buckets) {
+    for (const grant of grants[bucket]) {
+      if (uncovered === 0n) return { draws, uncovered };
+      const microcredits = grant.remaining < uncovered ? grant.remaining : uncovered;
+      draws.push({ grantId: grant.grantId, bucket, microcredits });
+      uncovered -= microcredits;
+    }
+  }
+  return { draws, uncovered };
+}
+
+/**
+ * Takes what draws say out of one bucket's grants and leaves out the ones that are exhausted.
+ * Throws where a draw names a grant that is not there or has less: the history is then not one that `decide` made.
+ */
+export function takeDraws(grants: readonly Grant[], draws: readonly GrantDraw[]): readonly Grant[] {
+  let left = grants;
+  for (const draw of draws) {
+    // Draws are in burn order, so the grant is almost always the first.
+    const index = left.findIndex((grant) => grant.grantId === draw.grantId);
+    const grant = left[index];
+    if (grant === undefined || grant.remaining < draw.microcredits) {
+      throw new RangeError(`grant ${draw.grantId} can't pay ${draw.microcredits} microcredits: it has ${grant?.remaining ?? 0n}`);
+    }
+    const remaining = grant.remaining - draw.microcredits;
+    left = remaining === 0n ? left.toSpliced(index, 1) : left.with(index, { ...grant, remaining });
+  }
+  return left;
+}

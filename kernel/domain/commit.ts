@@ -1,0 +1,26 @@
+import type { AccountState } from './account.ts';
+import type { Totals } from './account.ts';
+import type { Entry } from './entry.ts';
+import type { CommitId, IdempotencyKey, Instant, TenantId } from './id.ts';
+
+/** The version of entries and state that this release writes. */
+export const STATE_VERSION = 1;
+
+/** One atomic change of an account, before it is sealed into the hash chain (design §4). */
+export interface Commit {
+  readonly tenantId: TenantId;
+  /** 1 for the first commit of an account, then without gaps. */
+  readonly seq: number;
+  readonly commitId: CommitId;
+  readonly createdAt: Instant;
+  /** Never empty. */
+  readonly entries: readonly Entry[];
+  readonly totals: Totals;
+  /** The whole account after the commit; absent where it is large and a recent commit has it. */
+  readonly state?: AccountState;
+}
+
+/** Lists the idempotency keys of a commit. Never empty: the unique index would take two empty lists for the same key. */
+export function keysOf(commit: Pick<Commit, 'entries'>): readonly IdempotencyKey[] {
+  return commit.entries.map((entry) => entry.key);
+}
