@@ -1,0 +1,66 @@
+// Owns the newest known commit of an account, with the state after it. A head can be old: what rests on it is proven by
+// the insert that follows it, or by reading on from it.
+
+import { type AccountState, type Totals, UNOPENED_ACCOUNT } from '../../domain/account.ts';
+import { DomainError } from '../../domain/error.ts';
+import { evolve } from '../../domain/evolve.ts';
+import type { Instant, TenantId } from '../../domain/id.ts';
+import type { CommitHash, SealedCommit } from '../ports.ts';
+
+/** The newest commit of an account that is known here. */
+export interface AccountHead {
+  readonly tenantId: TenantId;
+  /** 0 where nothing was committed yet. */
+  readonly seq: number;
+  readonly createdAt: Instant;
+  readonly hash: CommitHash;
+  readonly state: AccountState;
+  /** The newest commit that carries a whole state. */
+  readonly snapshotSeq: number;
+}
+
+/** What the first commit of an account is sealed to. */
+export const GENESIS_HASH: CommitHash = new Uint8Array(32);
+
+/** The head of an account for which nothing was committed yet. */
+export function unopenedHead(tenantId: TenantId): AccountHead {
+  return { tenantId, seq: 0, createdAt: 0, hash: GENESIS_HASH, state: UNOPENED_ACCOUNT, snapshotSeq: 0 };
+}
+
+/** Answers the head of a commit that carries the state. */
+export function headOfSnapshot(commit: SealedCommit, state: AccountState): AccountHead {
+  const { tenantId, seq, createdAt, hash } = commit;
+  return { tenantId, seq, createdAt, hash, state, snapshotSeq: seq };
+}
+
+/**
+ * Answers the head after one more commit.
+ * Throws DomainError LEDGER_CORRUPT where the commit can't follow this head.
+ */
+export function followHead(head: AccountHead, commit: SealedCommit): AccountHead {
+  if (commit.seq !== head.seq + 1) throw corrupt(commit, `follows commit ${head.seq}`);
+  if (commit.state !== undefined) return headOfSnapshot(commit, commit.state);
+  const state = evolveAll(head.state, commit);
+  if (!sameTotals(state.totals, commit.totals)) throw corrupt(commit, 'has totals that its entries do not give');
+  const { tenantId, seq, createdAt, hash } = commit;
+  return { tenantId, seq, createdAt, hash, state, snapshotSeq: head.snapshotSeq };
+}
+
+function evolveAll(state: AccountState, commit: SealedCommit): AccountState {
+  try {
+    return commit.entries.reduce(evolve, state);
+  } catch (error) {
+    throw corrupt(commit, error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+function sameTotals(a: Totals, b: Totals): boolean {
+  return (
+    a.trial === b.trial && a.included === b.included && a.payg === b.payg && a.held === b.held && a.deficit === b.deficit
+  );
+}
+
+function corrupt(commit: SealedCommit, problem: string, cause?: unknown): DomainError {
+  const message = `the stored commit ${commit.seq} of ${commit.tenantId} contradicts its history: ${problem}; run verify on it`;
+  return new DomainError('LEDGER_CORRUPT', message, { metadata: { commit_seq: String(commit.seq) }, cause });
+}

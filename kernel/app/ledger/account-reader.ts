@@ -1,0 +1,99 @@
+// Owns reading an account as it is now or was at a time. Never answers from a cache alone: a read that begins after a
+// write was acknowledged sees it, by whichever kernel it was written.
+
+import { computeAdvance } from '../../domain/advance.ts';
+import { DomainError } from '../../domain/error.ts';
+import type { Instant, TenantId } from '../../domain/id.ts';
+import type { Clock, LedgerStore } from '../ports.ts';
+import type { AccountHead } from './account-head.ts';
+import { HeadLoader } from './head-loader.ts';
+import type { LaneRegistry } from './lane-registry.ts';
+
+interface Flight {
+  readonly running: Promise<AccountHead>;
+  /** For those who asked after `running` had begun: its read may have missed what they know of. */
+  next?: Promise<AccountHead>;
+}
+
+/** Reads accounts; concurrent reads of one account share one bounded read. */
+export class AccountReader {
+  readonly #store: LedgerStore;
+  readonly #lanes: LaneRegistry;
+  readonly #clock: Clock;
+  readonly #loader: HeadLoader;
+  readonly #flights = new Map<TenantId, Flight>();
+
+  constructor(store: LedgerStore, lanes: LaneRegistry, clock: Clock) {
+    this.#store = store;
+    this.#lanes = lanes;
+    this.#clock = clock;
+    this.#loader = new HeadLoader(store);
+  }
+
+  /** Reads the newest commit of an account. Throws what the store throws. */
+  readHead(tenantId: TenantId): Promise<AccountHead> {
+    const flight = this.#flights.get(tenantId);
+    if (flight === undefined) return this.#begin(tenantId);
+    flight.next ??= flight.running.then(
+      () => this.#begin(tenantId),
+      () => this.#begin(tenantId),
+    );
+    return flight.next;
+  }
+
+  /**
+   * Reads the account as it is now: what fell due is worked out in memory, and recorded by a later commit.
+   * Throws DomainError ACCOUNT_NOT_OPEN where nothing was ever committed.
+   */
+  async readNow(tenantId: TenantId): Promise<{ readonly head: AccountHead; readonly at: Instant }> {
+    const head = await this.readHead(tenantId);
+    return advanceTo(head, Math.max(this.#clock.estimate(), head.createdAt));
+  }
+
+  /** Reads the account as it was at a past time. Throws DomainError ACCOUNT_NOT_OPEN where it was not open yet. */
+  async readAt(tenantId: TenantId, at: Instant): Promise<{ readonly head: AccountHead; readonly at: Instant }> {
+    const newest = await this.readHead(tenantId);
+    const seq = await this.findSeqAt(newest, at);
+    return advanceTo(seq === newest.seq ? newest : await this.#loader.loadAt(tenantId, seq), at);
+  }
+
+  /** Finds the last commit at or before a time by halving; 0 where there is none. */
+  async findSeqAt(newest: AccountHead, at: Instant): Promise<number> {
+    if (newest.createdAt <= at) return newest.seq;
+    let low = 0;
+    let high = newest.seq;
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      const createdAt = await this.#store.loadCreatedAt(newest.tenantId, middle);
+      if (createdAt === undefined || createdAt > at) high = middle;
+      else low = middle;
+    }
+    return low;
+  }
+
+  #begin(tenantId: TenantId): Promise<AccountHead> {
+    const running = this.#read(tenantId);
+    const flight: Flight = { running };
+    this.#flights.set(tenantId, flight);
+    const end = (): void => {
+      if (this.#flights.get(tenantId) === flight) this.#flights.delete(tenantId);
+    };
+    running.then(end, end);
+    return running;
+  }
+
+  async #read(tenantId: TenantId): Promise<AccountHead> {
+    const lane = this.#lanes.laneOf(tenantId);
+    const known = lane.head ?? (await this.#loader.load(tenantId));
+    const { head } = await this.#loader.refresh(known);
+    lane.offer(head);
+    return head;
+  }
+}
+
+function advanceTo(head: AccountHead, at: Instant): { readonly head: AccountHead; readonly at: Instant } {
+  if (head.state.status !== 'open') {
+    throw new DomainError('ACCOUNT_NOT_OPEN', 'the ledger account of this tenant is not open: repeat CreateTenant with its request id');
+  }
+  return { head: { ...head, state: computeAdvance(head.state, at).state }, at };
+}

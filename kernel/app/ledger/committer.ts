@@ -1,0 +1,440 @@
+// Owns the write path (design §4): every tenant's commands in order, at most one commit of a tenant in flight, and what is
+// answered when. Does not own rules (domain/) or documents (store/).
+// Invariants: an answer of success follows an acknowledged commit or a stored entry; a refusal follows a read of the head
+// and then of the key, both later than the request; what the database did not tell is never taken for "did not happen".
+
+import type { Command } from '../../domain/command.ts';
+import { DomainError } from '../../domain/error.ts';
+import type { IdempotencyKey, TenantId } from '../../domain/id.ts';
+import { decideBatch } from '../../domain/batch.ts';
+import { ENTRIES_PER_COMMIT_MAX } from '../../domain/bound.ts';
+import type { Clock, IdSource, InsertOutcome, LedgerObserver, LedgerStore, Pacing, PlacedEntry } from '../ports.ts';
+import type { AccountHead } from './account-head.ts';
+import { HeadLoader, type Refresh } from './head-loader.ts';
+import { InsertQueue } from './insert-queue.ts';
+import type { Committed, Lane, Task } from './lane.ts';
+import type { LaneRegistry } from './lane-registry.ts';
+import { isSameRequest } from './request-identity.ts';
+import { decideRound, type Round } from './round.ts';
+
+/** How many commands of one tenant may wait; beyond: QUEUE_FULL. */
+export const LANE_QUEUE_MAX = 4_096;
+/** How many commands of all tenants may wait in this kernel; beyond: QUEUE_FULL. */
+export const KERNEL_QUEUE_MAX = 32_768;
+
+const QUEUE_RETRY_DELAY_MS = 200;
+/** A newest commit further ahead than this is no matter of clocks that differ a little. */
+const FUTURE_TOLERANCE_MS = 2_000;
+/** Waits before the reads and resends that follow an outcome that is unknown or not visible yet, in milliseconds. */
+const UNKNOWN_BACKOFF_MS: readonly number[] = [20, 100, 300, 800, 1_500];
+const HINT_INTERVAL_COMMITS = 32;
+const CONTENTION_WINDOW_MS = 2_000;
+/** After so many races lost in a row the other kernels are told. */
+const RACES_LOST_BEFORE_NOTICE = 2;
+
+/** What the committer works with. */
+export interface CommitterTools {
+  readonly store: LedgerStore;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly observer: LedgerObserver;
+  readonly pacing: Pacing;
+  readonly lanes: LaneRegistry;
+}
+
+/** Commits commands of many tenants. */
+export class Committer {
+  readonly #tools: CommitterTools;
+  readonly #loader: HeadLoader;
+  readonly #inserts: InsertQueue;
+  #queued = 0;
+  #draining = false;
+  #idle: (() => void) | undefined;
+  /** Moving average of the time from an insert's beginning to its outcome. */
+  #roundTripMs = 5;
+
+  constructor(tools: CommitterTools) {
+    this.#tools = tools;
+    this.#loader = new HeadLoader(tools.store);
+    this.#inserts = new InsertQueue(tools.store);
+  }
+
+  /**
+   * Decides and commits a command, in its tenant's order.
+   * Throws DomainError: the refusal of the command; IDEMPOTENCY_KEY_REUSED; QUEUE_FULL, SHUTTING_DOWN, CLOCK_UNCERTAIN,
+   * HEAD_FROM_FUTURE, STATE_VERSION_UNSUPPORTED, DEADLINE_EXCEEDED when nothing was written; DATABASE_UNAVAILABLE and
+   * OUTCOME_UNKNOWN when it must be retried with the same key.
+   */
+  submit(tenantId: TenantId, command: Command, deadlineAtMs: number): Promise<Committed> {
+    if (this.#draining) return Promise.reject(shuttingDown());
+    const lane = this.#tools.lanes.laneOf(tenantId);
+    if (lane.length >= LANE_QUEUE_MAX) return Promise.reject(queueFull('this tenant', LANE_QUEUE_MAX));
+    if (this.#queued >= KERNEL_QUEUE_MAX) return Promise.reject(queueFull('this kernel', KERNEL_QUEUE_MAX));
+    return new Promise((resolve, reject) => {
+      this.#countQueued(1);
+      let waiting = true;
+      const leave = <T>(answer: (value: T) => void) => (value: T): void => {
+        if (waiting) this.#countQueued(-1);
+        waiting = false;
+        answer(value);
+      };
+      lane.push({ command, deadlineAtMs, resolve: leave(resolve), reject: leave(reject) });
+      if (this.#tools.lanes.begin(lane)) void this.#work(lane);
+    });
+  }
+
+  /** Refuses new commands and resolves when all that were taken are answered. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    if (this.#queued === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  #countQueued(change: number): void {
+    this.#queued += change;
+    this.#tools.observer.queued(this.#queued);
+    if (this.#queued === 0) this.#idle?.();
+  }
+
+  async #work(lane: Lane): Promise<void> {
+    while (lane.length > 0) {
+      try {
+        await this.#awaitTurn(lane);
+        lane.head ??= await this.#loader.load(lane.tenantId);
+        await this.#runRound(lane, lane.head);
+      } catch (error) {
+        // Whatever is wrong with this account now is wrong for all that wait: they are answered, and can retry.
+        lane.head = undefined;
+        this.#reportCorruption(lane, error);
+        for (const task of lane.take(Number.POSITIVE_INFINITY)) task.reject(asUnavailable(error));
+      }
+    }
+    this.#tools.lanes.end(lane);
+  }
+
+  async #awaitTurn(lane: Lane): Promise<void> {
+    const wait = lane.notBeforeMs - this.#tools.pacing.monotonicMs();
+    if (wait > 0) await this.#tools.pacing.delay(wait);
+  }
+
+  async #runRound(lane: Lane, head: AccountHead): Promise<void> {
+    const now = await this.#timeFor(head);
+    let round: Round | undefined;
+    const startedAtMs = this.#tools.pacing.monotonicMs();
+    const outcome = await this.#inserts.insert(() => {
+      round = this.#decide(lane, head, now);
+      return round?.prepared;
+    });
+    if (round === undefined) return;
+    const tasks = decidedTasks(round);
+    try {
+      if (outcome === undefined) return await this.#settleWithoutCommit(lane, round);
+      const elapsedMs = this.#tools.pacing.monotonicMs() - startedAtMs;
+      this.#roundTripMs += (elapsedMs - this.#roundTripMs) / 8;
+      await this.#settle(lane, round, outcome);
+    } catch (error) {
+      // A fault of ours must not leave a caller without an answer; what is answered or put back already is not touched.
+      for (const task of tasks) if (!lane.includes(task)) task.reject(asUnavailable(error));
+      throw error;
+    }
+  }
+
+  /** The time to decide at. A head from the future is looked at twice, then an alarm: never a new now. */
+  async #timeFor(head: AccountHead): Promise<number> {
+    const { clock, observer } = this.#tools;
+    if (head.createdAt - clock.now() > FUTURE_TOLERANCE_MS) await clock.measure();
+    const aheadMs = head.createdAt - clock.now();
+    if (aheadMs <= FUTURE_TOLERANCE_MS) return clock.now();
+    observer.headFromFuture(head.tenantId, aheadMs);
+    throw headFromFuture(aheadMs);
+  }
+
+  #decide(lane: Lane, head: AccountHead, now: number): Round | undefined {
+    const solo = lane.soloTasks > 0;
+    const tasks = lane.take(solo ? 1 : ENTRIES_PER_COMMIT_MAX);
+    if (solo) lane.soloTasks -= 1;
+    if (tasks.length === 0) return undefined;
+    try {
+      const round = decideRound(head, tasks, now, this.#tools);
+      lane.putBack(tasks.filter((_, index) => round.batch.outcomes[index]?.kind === 'deferred'));
+      return round;
+    } catch (error) {
+      this.#isolate(lane, tasks, error);
+      return undefined;
+    }
+  }
+
+  /** One command makes a commit that can't be stored: it alone must fail, so each of them is tried by itself. */
+  #isolate(lane: Lane, tasks: readonly Task[], error: unknown): void {
+    const [only] = tasks;
+    if (tasks.length === 1 && only !== undefined) {
+      only.reject(error);
+      return;
+    }
+    lane.putBack(tasks);
+    lane.soloTasks = tasks.length;
+  }
+
+  async #settle(lane: Lane, round: Round, outcome: InsertOutcome): Promise<void> {
+    switch (outcome.kind) {
+      case 'acknowledged':
+        return this.#settleAcknowledged(lane, round);
+      case 'duplicate':
+        return this.#settleDuplicate(lane, round);
+      case 'invalid':
+        return this.#isolate(lane, decidedTasks(round), new DomainError('INTERNAL', outcome.error.message, { cause: outcome.error }));
+      case 'unknown':
+        this.#tools.observer.outcomeUnknown(lane.tenantId, outcome.error);
+        return this.#settleUnknown(lane, round);
+    }
+  }
+
+  #settleAcknowledged(lane: Lane, round: Round): void {
+    lane.offer(round.nextHead);
+    lane.racesLostInARow = 0;
+    this.#tools.observer.committed(round.batch.entries.length);
+    this.#answerAccepted(round);
+    this.#yieldIfContended(lane);
+    this.#hint(lane, round.nextHead);
+    // The acknowledged commit proves the state that refusals of this batch rest on; what is left is to look for their keys.
+    const refused = refusedTasks(round);
+    if (refused.length > 0) void this.#answerRefused(lane.tenantId, refused);
+  }
+
+  #answerAccepted(round: Round): void {
+    for (const [index, task] of round.tasks.entries()) {
+      const outcome = round.batch.outcomes[index];
+      if (outcome?.kind === 'accepted') task.resolve(committedAt(round, outcome.entryIndex));
+      else if (outcome?.kind === 'duplicate') this.#answerDuplicateInBatch(round, task, outcome.of);
+    }
+  }
+
+  #answerDuplicateInBatch(round: Round, task: Task, earlier: number): void {
+    const outcome = round.batch.outcomes[earlier];
+    const placed = outcome?.kind === 'accepted' ? committedAt(round, outcome.entryIndex).placed : undefined;
+    if (placed === undefined) task.resolve({ replayed: true });
+    else this.#answerReplay(task, placed);
+  }
+
+  #answerReplay(task: Task, placed: PlacedEntry): void {
+    const { command } = task;
+    if (!isSameRequest(placed.entry, command.fingerprint, command.personal)) {
+      task.reject(keyReused(command.key));
+      return;
+    }
+    this.#tools.observer.replayed();
+    task.resolve({ placed, replayed: true });
+  }
+
+  /** Nothing was inserted that could collide, so before a refusal the head and then the keys are read. */
+  async #settleWithoutCommit(lane: Lane, round: Round): Promise<void> {
+    this.#answerAccepted(round);
+    const refused = refusedTasks(round);
+    if (refused.length === 0) return;
+    const proven = await this.#guard(refused, async () => {
+      const { head } = await this.#loader.refresh(round.head);
+      lane.offer(head);
+      const commands = refused.map(({ task }) => task.command);
+      const now = Math.max(await this.#timeFor(head), head.createdAt);
+      return refused.map(({ task }, index) => ({ task, outcome: decideBatch(head.state, [commands[index] ?? task.command], now).outcomes[0] }));
+    });
+    if (proven === undefined) return;
+    // What another kernel's commit has made possible is decided again, in its order, over the newer head.
+    lane.putBack(proven.filter(({ outcome }) => outcome?.kind !== 'rejected').map(({ task }) => task));
+    await this.#answerRefused(
+      lane.tenantId,
+      proven.flatMap(({ task, outcome }) => (outcome?.kind === 'rejected' ? [{ task, error: outcome.error }] : [])),
+    );
+  }
+
+  /** Answers refusals that rest on a proven head: with the earlier entry where the key was used, else with the refusal. */
+  async #answerRefused(tenantId: TenantId, refused: readonly Refused[]): Promise<void> {
+    if (refused.length === 0) return;
+    const found = await this.#guard(refused, () => this.#loadByKey(tenantId, refused.map(({ task }) => task)));
+    if (found === undefined) return;
+    for (const { task, error } of refused) {
+      const placed = found.get(task.command.key);
+      if (placed === undefined) task.reject(error);
+      else this.#answerReplay(task, placed);
+    }
+  }
+
+  async #loadByKey(tenantId: TenantId, tasks: readonly Task[]): Promise<ReadonlyMap<IdempotencyKey, PlacedEntry>> {
+    const keys = [...new Set(tasks.map(({ command }) => command.key))];
+    const entries = await this.#tools.store.loadEntriesByKeys(tenantId, keys);
+    return new Map(entries.map((placed) => [placed.entry.key, placed]));
+  }
+
+  /** Runs reads that tasks wait for; where they fail the tasks are answered with that, and the result is undefined. */
+  async #guard<T>(refused: readonly { readonly task: Task }[], read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      for (const { task } of refused) task.reject(asUnavailable(error));
+      return undefined;
+    }
+  }
+
+  /** A unique index refused the commit: another commit has its seq, or one of its keys, or it is our own, sent twice. */
+  async #settleDuplicate(lane: Lane, round: Round): Promise<void> {
+    const tasks = decidedTasks(round);
+    for (const waitMs of [0, ...UNKNOWN_BACKOFF_MS]) {
+      if (waitMs > 0) await this.#tools.pacing.delay(waitMs);
+      const seen = await this.#guardedRefresh(lane, round, tasks);
+      if (seen === undefined) return;
+      if (isOurs(seen, round)) return this.#settleAcknowledgedAt(lane, round, seen.head);
+      const found = await this.#guard(wrap(tasks), () => this.#loadByKey(lane.tenantId, tasks));
+      if (found === undefined) return;
+      if (seen.next === undefined && found.size === 0) continue;
+      if (seen.next !== undefined) this.#loseRace(lane, seen.head);
+      this.#answerFound(lane, tasks, found);
+      return;
+    }
+    // The index knows a commit that no majority read shows: only time, or an operator, can tell.
+    lane.head = undefined;
+    for (const task of tasks) task.reject(outcomeUnknown());
+  }
+
+  async #guardedRefresh(lane: Lane, round: Round, tasks: readonly Task[]): Promise<Refresh | undefined> {
+    const seen = await this.#guard(wrap(tasks), () => this.#loader.refresh(round.head));
+    if (seen === undefined) lane.head = undefined;
+    else lane.offer(seen.head);
+    return seen;
+  }
+
+  /** Answers what was done before, and decides the rest again. */
+  #answerFound(lane: Lane, tasks: readonly Task[], found: ReadonlyMap<IdempotencyKey, PlacedEntry>): void {
+    const again: Task[] = [];
+    for (const task of tasks) {
+      const placed = found.get(task.command.key);
+      if (placed === undefined) again.push(task);
+      else this.#answerReplay(task, placed);
+    }
+    lane.putBack(again);
+  }
+
+  #settleAcknowledgedAt(lane: Lane, round: Round, newest: AccountHead): void {
+    this.#settleAcknowledged(lane, round);
+    lane.offer(newest);
+  }
+
+  /** The database did not say. Not found is not "did not happen": the very same document is sent again. */
+  async #settleUnknown(lane: Lane, round: Round): Promise<void> {
+    const { prepared } = round;
+    for (const waitMs of UNKNOWN_BACKOFF_MS) {
+      await this.#tools.pacing.delay(waitMs);
+      const seen = await this.#loader.refresh(round.head).catch(() => undefined);
+      if (seen === undefined) continue;
+      lane.offer(seen.head);
+      if (isOurs(seen, round)) return this.#settleAcknowledgedAt(lane, round, seen.head);
+      // Another commit has our seq, so ours can never land.
+      if (seen.next !== undefined) return this.#settleDuplicate(lane, round);
+      const outcome = prepared === undefined ? undefined : await this.#inserts.insert(() => prepared);
+      if (outcome !== undefined && outcome.kind !== 'unknown') return this.#settle(lane, round, outcome);
+    }
+    lane.head = undefined;
+    for (const task of decidedTasks(round)) task.reject(outcomeUnknown());
+  }
+
+  #loseRace(lane: Lane, head: AccountHead): void {
+    const { observer, store, clock, pacing } = this.#tools;
+    observer.raceLost(lane.tenantId);
+    lane.racesLostInARow += 1;
+    lane.contendedUntilMs = pacing.monotonicMs() + CONTENTION_WINDOW_MS;
+    // Who always wins never notices the others, so the loser tells it through the hint that winners write.
+    if (lane.racesLostInARow % RACES_LOST_BEFORE_NOTICE === 0) {
+      store
+        .saveHeadHint(lane.tenantId, head.seq, clock.estimate())
+        .catch((error: unknown) => observer.backgroundFailed('saving a head hint', error));
+    }
+  }
+
+  /** Where kernels contend, the winner of a race leaves about a round trip, with jitter, to the others. */
+  #yieldIfContended(lane: Lane): void {
+    const now = this.#tools.pacing.monotonicMs();
+    if (now < lane.contendedUntilMs) lane.notBeforeMs = now + this.#roundTripMs * (0.5 + this.#tools.pacing.random() * 1.5);
+  }
+
+  #hint(lane: Lane, head: AccountHead): void {
+    const { store, observer, pacing, clock } = this.#tools;
+    lane.commitsSinceHint += 1;
+    if (lane.commitsSinceHint < HINT_INTERVAL_COMMITS) return;
+    lane.commitsSinceHint = 0;
+    store
+      .saveHeadHint(lane.tenantId, head.seq)
+      .then((before) => {
+        const ageMs = before?.contendedAt === undefined ? Number.POSITIVE_INFINITY : clock.estimate() - before.contendedAt;
+        if (ageMs < CONTENTION_WINDOW_MS) lane.contendedUntilMs = pacing.monotonicMs() + CONTENTION_WINDOW_MS;
+      })
+      .catch((error: unknown) => observer.backgroundFailed('saving a head hint', error));
+  }
+
+  #reportCorruption(lane: Lane, error: unknown): void {
+    if (error instanceof DomainError && error.reason === 'LEDGER_CORRUPT') this.#tools.observer.corrupt(lane.tenantId, error);
+  }
+}
+
+interface Refused {
+  readonly task: Task;
+  readonly error: DomainError;
+}
+
+function refusedTasks(round: Round): Refused[] {
+  return round.tasks.flatMap((task, index) => {
+    const outcome = round.batch.outcomes[index];
+    return outcome?.kind === 'rejected' ? [{ task, error: outcome.error }] : [];
+  });
+}
+
+/** The tasks of a round that were decided; deferred ones wait in the lane already. */
+function decidedTasks(round: Round): Task[] {
+  return round.tasks.filter((_, index) => round.batch.outcomes[index]?.kind !== 'deferred');
+}
+
+function wrap(tasks: readonly Task[]): { readonly task: Task }[] {
+  return tasks.map((task) => ({ task }));
+}
+
+function committedAt(round: Round, entryIndex: number | undefined): Committed {
+  const entry = entryIndex === undefined ? undefined : round.batch.entries[entryIndex];
+  const commit = round.prepared?.commit;
+  if (entry === undefined || entryIndex === undefined || commit === undefined) return { replayed: false };
+  return { placed: { seq: commit.seq, index: entryIndex, createdAt: commit.createdAt, entry }, replayed: false };
+}
+
+function isOurs(seen: Refresh, round: Round): boolean {
+  return seen.next !== undefined && seen.next.commitId === round.prepared?.commit.commitId;
+}
+
+/** What a caller is told when the database could not be asked. */
+export function asUnavailable(error: unknown): unknown {
+  if (error instanceof DomainError) return error;
+  const message = 'the database can not be reached or did not answer: retry with the same request id';
+  return new DomainError('DATABASE_UNAVAILABLE', message, { cause: error, retryDelayMs: 1_000 });
+}
+
+function queueFull(whose: string, limit: number): DomainError {
+  const message = `${limit} requests wait for ${whose} already, the most that may: retry after ${QUEUE_RETRY_DELAY_MS} ms`;
+  return new DomainError('QUEUE_FULL', message, { metadata: { limit: String(limit) }, retryDelayMs: QUEUE_RETRY_DELAY_MS });
+}
+
+function shuttingDown(): DomainError {
+  return new DomainError('SHUTTING_DOWN', 'this kernel is draining: retry at once with the same request id', { retryDelayMs: 1 });
+}
+
+function keyReused(key: IdempotencyKey): DomainError {
+  const message = `the request id was used before by a request with other content (${key}): use a new id for a new request`;
+  return new DomainError('IDEMPOTENCY_KEY_REUSED', message);
+}
+
+function outcomeUnknown(): DomainError {
+  const message = 'the database did not tell whether the write happened: retry with the same request id, it happens exactly once';
+  return new DomainError('OUTCOME_UNKNOWN', message, { retryDelayMs: 1_000 });
+}
+
+function headFromFuture(aheadMs: number): DomainError {
+  const message = `the newest commit of this account lies ${aheadMs} ms in the future of the database's clock: an operator must look`;
+  return new DomainError('HEAD_FROM_FUTURE', message, { metadata: { ahead_ms: String(aheadMs) } });
+}

@@ -1,0 +1,113 @@
+// Owns the history of an account as pages, newest first: ranges of seq read backwards, filtered here. A page ends when it
+// is full, when the history ends, or when so much was read that the caller should get a sign of life.
+
+import { createHash } from 'node:crypto';
+import type { Entry } from '../../domain/entry.ts';
+import { formatEntryId } from '../../domain/entry-id.ts';
+import { invalidField } from '../../domain/error.ts';
+import type { TenantId } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
+import type { LedgerStore, PlacedEntry, SealedCommit } from '../ports.ts';
+import type { AccountReader } from './account-reader.ts';
+import type { EntryFilter, EntryPage, PostedEntry } from './ledger.ts';
+import { requestIdOf } from './request-identity.ts';
+
+const CHUNK_COMMITS_MIN = 16;
+const CHUNK_COMMITS_MAX = 128;
+/** How many commits one page may read before it ends early. */
+const SCAN_COMMITS_MAX = 4_096;
+
+/** Where a list goes on: the newest entry that it has not looked at yet. */
+interface Position {
+  readonly seq: number;
+  readonly index: number;
+}
+
+/** Gives a stored entry the shape in which it is answered. */
+export function postedEntryOf(tenantId: TenantId, placed: PlacedEntry): PostedEntry {
+  const { seq, index, createdAt, entry } = placed;
+  const entryId = formatEntryId({ seq, index }, createdAt);
+  return { tenantId, entryId, seq, createdAt, ...present({ requestId: requestIdOf(entry.key) }), entry };
+}
+
+/** Lists entries newest first. Throws DomainError INVALID_FIELD `page_token` where the token is not of this list. */
+export async function listEntries(
+  tools: { readonly store: LedgerStore; readonly reader: AccountReader },
+  tenantId: TenantId,
+  filter: EntryFilter,
+  page: { readonly size: number; readonly token: string },
+): Promise<EntryPage> {
+  const signature = signatureOf(tenantId, filter);
+  let position = page.token === '' ? await findStart(tools.reader, tenantId, filter) : parseToken(page.token, signature);
+  const entries: PostedEntry[] = [];
+  let chunk = CHUNK_COMMITS_MIN;
+  for (let scanned = 0; position !== undefined && position.seq > 0 && scanned < SCAN_COMMITS_MAX; scanned += chunk) {
+    chunk = Math.min(CHUNK_COMMITS_MAX, chunk * 2, position.seq);
+    const commits = await tools.store.loadCommits(tenantId, position.seq - chunk + 1, position.seq);
+    position = collect(commits, position, filter, page.size, entries);
+    if (entries.length === page.size) break;
+  }
+  const more = position !== undefined && position.seq > 0;
+  return { entries: entries.map((posted) => posted), nextPageToken: more && position ? formatToken(position, signature) : '' };
+}
+
+/** Adds what matches, newest first; answers where to go on, or undefined where nothing older can match. */
+function collect(
+  commits: readonly SealedCommit[],
+  from: Position,
+  filter: EntryFilter,
+  sizeMax: number,
+  found: PostedEntry[],
+): Position | undefined {
+  for (const commit of commits.toReversed()) {
+    if (filter.startAt !== undefined && commit.createdAt < filter.startAt) return undefined;
+    const last = commit.seq === from.seq ? Math.min(from.index, commit.entries.length - 1) : commit.entries.length - 1;
+    for (let index = last; index >= 0; index -= 1) {
+      const entry = commit.entries[index];
+      if (entry === undefined || !matches(entry, filter)) continue;
+      if (found.length === sizeMax) return { seq: commit.seq, index };
+      found.push(postedEntryOf(commit.tenantId, { seq: commit.seq, index, createdAt: commit.createdAt, entry }));
+    }
+  }
+  return { seq: (commits[0]?.seq ?? 1) - 1, index: Number.MAX_SAFE_INTEGER };
+}
+
+async function findStart(reader: AccountReader, tenantId: TenantId, filter: EntryFilter): Promise<Position> {
+  const newest = await reader.readHead(tenantId);
+  // `endAt` is exclusive, and times are whole milliseconds.
+  const seq = filter.endAt === undefined ? newest.seq : await reader.findSeqAt(newest, filter.endAt - 1);
+  return { seq, index: Number.MAX_SAFE_INTEGER };
+}
+
+function matches(entry: Entry, filter: EntryFilter): boolean {
+  if (filter.types !== undefined && !filter.types.includes(entry.type)) return false;
+  if (filter.action === undefined && filter.projectId === undefined && filter.workflowId === undefined) return true;
+  if (entry.type !== 'debited') return false;
+  return (
+    (filter.action === undefined || filter.action === entry.action) &&
+    (filter.projectId === undefined || filter.projectId === entry.projectId) &&
+    (filter.workflowId === undefined || filter.workflowId === entry.workflowId)
+  );
+}
+
+/** Ties a token to its list, so that it can't be used with other filters or another tenant. */
+function signatureOf(tenantId: TenantId, filter: EntryFilter): string {
+  const { types, action, projectId, workflowId, startAt, endAt } = filter;
+  const fields = [tenantId, types?.toSorted(), action, projectId, workflowId, startAt, endAt].map((field) => field ?? null);
+  return createHash('sha256').update(JSON.stringify(fields)).digest('base64url').slice(0, 16);
+}
+
+function formatToken({ seq, index }: Position, signature: string): string {
+  const entry = index === Number.MAX_SAFE_INTEGER ? '' : String(index);
+  return Buffer.from(`1.${signature}.${seq}.${entry}`).toString('base64url');
+}
+
+function parseToken(token: string, signature: string): Position {
+  const match = /^1\.([\w-]{16})\.(\d{1,15})\.(\d{0,4})$/.exec(Buffer.from(token, 'base64url').toString());
+  const [, stated, seq, index] = match ?? [];
+  if (seq === undefined || stated !== signature) {
+    const description = 'is not a token of this list: pass next_page_token as it was given, with the same tenant and filters';
+    throw invalidField({ field: 'page_token', description });
+  }
+  return { seq: Number(seq), index: index === undefined || index === '' ? Number.MAX_SAFE_INTEGER : Number(index) };
+}

@@ -1,0 +1,75 @@
+// Owns what makes a request this one request: its namespaced key, the fingerprint of what it means, and the salted digest
+// of its personal text. Callers can't produce keys of the kernel's own, since theirs all begin with `req:`.
+
+import { createHash } from 'node:crypto';
+import type { Entry, PersonalText } from '../../domain/entry.ts';
+import type { Fingerprint, IdempotencyKey, TenantId } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
+
+/** The form of fingerprints that this release makes. */
+const FINGERPRINT_VERSION = 1;
+const FINGERPRINT_BYTES = 16;
+const REQUEST_PREFIX = 'req:';
+
+/** The operations whose request ids are kept apart. */
+export type Operation = 'debit' | 'grant' | 'adjust';
+
+/** Text of a request that may be about a person. */
+export interface PersonalInput {
+  readonly reason?: string;
+  readonly dimensions?: Readonly<Record<string, string>>;
+}
+
+/** Builds the key of a caller's request. `callerScope` and `operation` hold no colon, so no two requests meet in one key. */
+export function requestKey(callerScope: string, operation: Operation, requestId: string): IdempotencyKey {
+  return `${REQUEST_PREFIX}${callerScope}:${operation}:${requestId}` as IdempotencyKey;
+}
+
+/** Builds the key of the one opening that an account has. */
+export function openingKey(tenantId: TenantId): IdempotencyKey {
+  return `open:${tenantId}` as IdempotencyKey;
+}
+
+/** Reads the caller's request id out of a key; undefined for a key of the kernel's own. */
+export function requestIdOf(key: IdempotencyKey): string | undefined {
+  if (!key.startsWith(REQUEST_PREFIX)) return undefined;
+  const scopeEnd = key.indexOf(':', REQUEST_PREFIX.length);
+  return key.slice(key.indexOf(':', scopeEnd + 1) + 1);
+}
+
+/** Computes the digest of the fields that give a request its meaning, in a fixed order; personal text is not among them. */
+export function computeFingerprint(fields: readonly (string | number | boolean | bigint | undefined)[]): Fingerprint {
+  const text = JSON.stringify(fields.map((field) => (typeof field === 'bigint' ? `${field}` : (field ?? null))));
+  const digest = createHash('sha256').update(text).digest().subarray(0, FINGERPRINT_BYTES);
+  return `${FINGERPRINT_VERSION}:${digest.toString('base64url')}` as Fingerprint;
+}
+
+/** Seals personal text with a salt; undefined where there is none. */
+export function sealPersonalText(input: PersonalInput, salt: () => string): PersonalText | undefined {
+  const text = normalise(input);
+  if (text.reason === undefined && text.dimensions === undefined) return undefined;
+  const drawn = salt();
+  return { digest: computePersonalDigest(drawn, text), salt: drawn, ...text };
+}
+
+/** Says whether a command with this fingerprint and text is the request that made the entry. */
+export function isSameRequest(entry: Entry, fingerprint: Fingerprint | undefined, text: PersonalText | undefined): boolean {
+  // An effect key names the effect itself, so whoever comes with it means the same.
+  if (fingerprint === undefined) return true;
+  if (entry.fingerprint !== fingerprint) return false;
+  const stored = entry.personal;
+  if (stored === undefined || text === undefined) return stored === undefined && text === undefined;
+  // After a redaction nobody can tell any more what the text was.
+  return stored.salt === undefined || computePersonalDigest(stored.salt, normalise(text)) === stored.digest;
+}
+
+function computePersonalDigest(salt: string, text: PersonalInput): string {
+  const dimensions = Object.entries(text.dimensions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify([salt, text.reason ?? null, dimensions])).digest('base64url');
+}
+
+/** "No dimensions" has one form only. */
+function normalise({ reason, dimensions }: PersonalInput): PersonalInput {
+  const isEmpty = dimensions === undefined || Object.keys(dimensions).length === 0;
+  return present({ reason, dimensions: isEmpty ? undefined : dimensions });
+}

@@ -1,0 +1,129 @@
+// Owns what the use cases need of the outside: the database, the clock, ids. Does not own how it is done.
+
+import type { Commit } from '../domain/commit.ts';
+import type { Entry } from '../domain/entry.ts';
+import type { CommitId, GrantId, IdempotencyKey, Instant, ProductCode, TenantId } from '../domain/id.ts';
+import type { Rulebook } from '../domain/rulebook.ts';
+
+/** The place of a commit in its account's hash chain: 32 bytes of SHA-256. */
+export type CommitHash = Uint8Array;
+
+/** A commit as it is stored. */
+export interface SealedCommit extends Commit {
+  readonly hash: CommitHash;
+}
+
+/** A commit made ready for the database; sending it twice sends the very same document. */
+export interface PreparedCommit {
+  readonly commit: SealedCommit;
+  /** The size of the document, in bytes. */
+  readonly bytes: number;
+  /** The document itself, which only the store reads. */
+  readonly document: unknown;
+}
+
+/** A stored entry with its place in the account's history. */
+export interface PlacedEntry {
+  readonly seq: number;
+  /** The entry's index within its commit. */
+  readonly index: number;
+  readonly createdAt: Instant;
+  readonly entry: Entry;
+}
+
+/** What became of one document of an insert (design §4, "What can come back"). */
+export type InsertOutcome =
+  | { readonly kind: 'acknowledged' }
+  /** A unique index refused it; which one is never read out of an error's text. */
+  | { readonly kind: 'duplicate' }
+  /** This document can never be stored; the others of the insert are not touched by it. */
+  | { readonly kind: 'invalid'; readonly error: Error }
+  /** The database did not say; it may have happened, or still happen. */
+  | { readonly kind: 'unknown'; readonly error: Error };
+
+/** What `ledger_heads` says of an account: where to begin looking for its newest commit, nothing more. */
+export interface HeadHint {
+  readonly seq: number;
+  /** When another kernel last said that it keeps losing races for this account. */
+  readonly contendedAt?: Instant;
+}
+
+/** A time at which an account changes by itself. */
+export interface DueNote {
+  readonly tenantId: TenantId;
+  readonly dueAt: Instant;
+}
+
+/** Keeps ledger commits. Every read is primary + majority and a bounded range. */
+export interface LedgerStore {
+  /** Seals a commit to the one before it. Throws DomainError COMMIT_TOO_LARGE or INTERNAL where it can't be stored. */
+  prepareCommit(commit: Commit, previousHash: CommitHash): PreparedCommit;
+  /** Inserts commits of different tenants, each by itself; answers one outcome for each, in their order. Never throws. */
+  insertCommits(commits: readonly PreparedCommit[]): Promise<readonly InsertOutcome[]>;
+  /** Reads the commits of one tenant with `fromSeq` ≤ seq ≤ `toSeq`, in order. */
+  loadCommits(tenantId: TenantId, fromSeq: number, toSeq: number): Promise<readonly SealedCommit[]>;
+  /** Answers which of the given seqs exist, in no order. */
+  loadExistingSeqs(tenantId: TenantId, seqs: readonly number[]): Promise<readonly number[]>;
+  /** Reads the time of one commit; undefined where it does not exist. */
+  loadCreatedAt(tenantId: TenantId, seq: number): Promise<Instant | undefined>;
+  /** Finds the entries that bear any of the keys, in one query. */
+  loadEntriesByKeys(tenantId: TenantId, keys: readonly IdempotencyKey[]): Promise<readonly PlacedEntry[]>;
+  loadHeadHint(tenantId: TenantId): Promise<HeadHint | undefined>;
+  /** Moves the hint forward, says where asked that the account is contended, and answers what it said before. */
+  saveHeadHint(tenantId: TenantId, seq: number, contendedAt?: Instant): Promise<HeadHint | undefined>;
+  /** Notes due times; noting one twice does nothing. */
+  saveDueNotes(notes: readonly DueNote[]): Promise<void>;
+  /** Reads the earliest notes with `after` < `dueAt` ≤ `until`, at most `limit`. */
+  loadDueNotes(after: Instant, until: Instant, limit: number): Promise<readonly DueNote[]>;
+  removeDueNote(note: DueNote): Promise<void>;
+}
+
+/** Tells the time by the database's clock (design §4, "Time in an account"). */
+export interface Clock {
+  /** The time now. Throws DomainError CLOCK_UNCERTAIN where it is not known to within the bound for writes. */
+  now(): Instant;
+  /** The time as well as it is known; for reads, which change nothing. */
+  estimate(): Instant;
+  /** Measures the offset again, at once: for the moment when an account seems to lie in the future. */
+  measure(): Promise<void>;
+}
+
+/** Makes ids and salts; the only source of randomness. */
+export interface IdSource {
+  commitId(): CommitId;
+  grantId(): GrantId;
+  /** 16 random bytes in base64url. */
+  salt(): string;
+}
+
+/** Gives the rules of a product. */
+export interface RulebookSource {
+  /** The newest rules known here; at most seconds old. */
+  loadRulebook(productCode: ProductCode): Promise<Rulebook>;
+  /** Reads the rules from the database now; for the proof before a refusal that rests on them. */
+  refreshRulebook(productCode: ProductCode): Promise<Rulebook>;
+}
+
+/** Counts and reports what happens inside the ledger. */
+export interface LedgerObserver {
+  committed(entries: number): void;
+  raceLost(tenantId: TenantId): void;
+  outcomeUnknown(tenantId: TenantId, error: Error): void;
+  replayed(): void;
+  /** An account's newest commit lies in the future: an operator must look. */
+  headFromFuture(tenantId: TenantId, aheadMs: number): void;
+  /** Stored commits contradict each other: an operator must look. */
+  corrupt(tenantId: TenantId, error: Error): void;
+  queued(commands: number): void;
+  /** Background work failed; the next round tries again. */
+  backgroundFailed(what: string, error: unknown): void;
+}
+
+/** Waits and draws lots, so that a test can make both repeatable. */
+export interface Pacing {
+  /** Milliseconds of a clock that only moves forward. */
+  monotonicMs(): number;
+  delay(ms: number): Promise<void>;
+  /** A number from 0 up to, not including, 1. */
+  random(): number;
+}

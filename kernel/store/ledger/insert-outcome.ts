@@ -1,0 +1,29 @@
+// Owns what the driver's answer to an unordered insert means for each document (design §4, "What can come back").
+// Only what is proven counts: no error at all, or an inserted id without a write error and without a write-concern error.
+
+import { mongo } from 'mongoose';
+import type { InsertOutcome } from '../../app/ports.ts';
+
+const DUPLICATE_KEY = 11_000;
+
+/** Codes that say the same of this document however often it is sent: bad value, invalid BSON, failed validation, too large. */
+const DOCUMENT_REFUSED: ReadonlySet<number> = new Set([2, 9, 14, 22, 52, 121, 10_334, 17_280]);
+
+/** Reads the outcome of each of `count` documents out of what `insertMany` threw. */
+export function outcomesOfInsertError(thrown: unknown, count: number): InsertOutcome[] {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  if (!(error instanceof mongo.MongoBulkWriteError)) return Array.from({ length: count }, () => ({ kind: 'unknown', error }));
+  // `error.writeErrors` is empty where a write-concern error came along; the result has them all.
+  const refused = new Map(error.result.getWriteErrors().map((writeError) => [writeError.index, writeError]));
+  const unproven = error.result.getWriteConcernError() !== undefined;
+  const inserted = error.result.insertedIds;
+  return Array.from({ length: count }, (_, index): InsertOutcome => {
+    const writeError = refused.get(index);
+    if (writeError?.code === DUPLICATE_KEY) return { kind: 'duplicate' };
+    if (writeError !== undefined && DOCUMENT_REFUSED.has(writeError.code)) {
+      return { kind: 'invalid', error: new Error(`the database refused the commit: ${writeError.errmsg ?? writeError.code}`) };
+    }
+    if (writeError !== undefined || unproven || !(index in inserted)) return { kind: 'unknown', error };
+    return { kind: 'acknowledged' };
+  });
+}

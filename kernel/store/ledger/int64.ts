@@ -1,0 +1,11 @@
+const INT64_MIN = -(2n ** 63n);
+const INT64_MAX = 2n ** 63n - 1n;
+
+/**
+ * Answers the value as it is after checking that BSON can hold it as an int64: the driver wraps larger ones silently.
+ * Throws RangeError where it can't.
+ */
+export function toInt64(value: bigint): bigint {
+  if (value < INT64_MIN || value > INT64_MAX) throw new RangeError(`${value} does not fit into 64 bits`);
+  return value;
+}

@@ -1,0 +1,225 @@
+// Owns how ledger commits lie in MongoDB: one native collection of documents that are inserted and never updated, a hint
+// where each account's newest one is, and notes of due times. Does not own what a commit means or when one is made.
+// Invariants: every read that decides is primary + majority over a bounded range of `seq`; every commit is written with
+// majority + journal. Not through mongoose models: their unordered insert skips invalid documents without a word.
+
+import { type Connection, mongo } from 'mongoose';
+import type { HeadHint, InsertOutcome, LedgerStore, PlacedEntry, PreparedCommit } from '../../app/ports.ts';
+import { COMMIT_BYTES_MAX } from '../../domain/bound.ts';
+import { DomainError } from '../../domain/error.ts';
+import type { Instant, TenantId } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
+import { type CommitDocument, fromDocumentCommit, toDocumentCommit } from './commit-document.ts';
+import { computeCommitHash } from './commit-hash.ts';
+import { fromDocumentEntry } from './entry-document.ts';
+import { outcomesOfInsertError } from './insert-outcome.ts';
+import { ensureCommitIndexes } from './ledger-index.ts';
+import { assertKnownVersion } from './state-version.ts';
+
+/** How long the database may take for one read before it gives up, in milliseconds. */
+const READ_TIMEOUT_MS = 5_000;
+/** How long a write may wait for its majority before its outcome counts as unknown, in milliseconds. */
+const MAJORITY_TIMEOUT_MS = 10_000;
+
+interface HeadDocument {
+  readonly _id: TenantId;
+  readonly seq: bigint;
+  readonly contended_at?: Date;
+}
+
+interface DueDocument {
+  readonly _id: string;
+  readonly tenant_id: TenantId;
+  readonly due_at: Date;
+}
+
+/** What the look-up by keys reads of a commit: its place, and only the entries that were asked for. */
+type KeyedDocument = Pick<CommitDocument, 'tenant_id' | 'seq' | 'created_at' | 'state_version' | 'keys' | 'entries'>;
+
+interface Collections {
+  readonly commits: mongo.Collection<CommitDocument>;
+  readonly heads: mongo.Collection<HeadDocument>;
+  readonly due: mongo.Collection<DueDocument>;
+}
+
+/**
+ * Opens the ledger's collections and proves the indexes that its safety rests on.
+ * Throws Error where an index can't be proven, or the database can't be reached.
+ */
+export async function openLedgerStore(connection: Connection): Promise<LedgerStore> {
+  const database = connection.db;
+  if (database === undefined) throw new Error('the ledger store needs an open database connection');
+  const options: mongo.CollectionOptions & mongo.BSONSerializeOptions = {
+    readConcern: { level: 'majority' },
+    readPreference: 'primary',
+    writeConcern: { w: 'majority', journal: true, wtimeoutMS: MAJORITY_TIMEOUT_MS },
+    useBigInt64: true,
+    ignoreUndefined: true,
+  };
+  const collections: Collections = {
+    commits: database.collection<CommitDocument>('ledger_commits', options),
+    heads: database.collection<HeadDocument>('ledger_heads', options),
+    due: database.collection<DueDocument>('ledger_due', options),
+  };
+  await ensureCommitIndexes(collections.commits);
+  await collections.due.createIndex({ due_at: 1 }, { name: 'due_at' });
+  return new MongoLedgerStore(collections);
+}
+
+class MongoLedgerStore implements LedgerStore {
+  readonly #commits: Collections['commits'];
+  readonly #heads: Collections['heads'];
+  readonly #due: Collections['due'];
+
+  constructor({ commits, heads, due }: Collections) {
+    this.#commits = commits;
+    this.#heads = heads;
+    this.#due = due;
+  }
+
+  prepareCommit: LedgerStore['prepareCommit'] = (commit, previousHash) => {
+    try {
+      const unsealed = toDocumentCommit(commit);
+      const hash = computeCommitHash(unsealed, previousHash);
+      const document: CommitDocument = { ...unsealed, hash: new mongo.Binary(hash) };
+      // Serialised here as well, so that a document that can't be sent fails alone and not with the whole insert.
+      const bytes = mongo.BSON.serialize(document, { ignoreUndefined: true }).length;
+      if (bytes > COMMIT_BYTES_MAX) throw tooLarge(bytes);
+      return { commit: { ...commit, hash }, bytes, document };
+    } catch (cause) {
+      if (cause instanceof DomainError) throw cause;
+      const message = `commit ${commit.seq} of ${commit.tenantId} can't be stored: ${cause instanceof Error ? cause.message : cause}`;
+      throw new DomainError('INTERNAL', message, { cause });
+    }
+  };
+
+  insertCommits: LedgerStore['insertCommits'] = async (commits) => {
+    try {
+      const documents = commits.map(documentOf);
+      const result = await this.#commits.insertMany(documents, { ordered: false });
+      const proven = result.acknowledged && result.insertedCount === commits.length;
+      const error = new Error('the database did not acknowledge every commit');
+      return commits.map((): InsertOutcome => (proven ? { kind: 'acknowledged' } : { kind: 'unknown', error }));
+    } catch (error) {
+      return outcomesOfInsertError(error, commits.length);
+    }
+  };
+
+  loadCommits: LedgerStore['loadCommits'] = async (tenantId, fromSeq, toSeq) => {
+    const range = { $gte: BigInt(fromSeq), $lte: BigInt(toSeq) };
+    const documents = await this.#commits
+      .find({ tenant_id: tenantId, seq: range }, { maxTimeMS: READ_TIMEOUT_MS })
+      .sort({ tenant_id: 1, seq: 1 })
+      .toArray();
+    return documents.map(fromDocumentCommit);
+  };
+
+  loadExistingSeqs: LedgerStore['loadExistingSeqs'] = async (tenantId, seqs) => {
+    const documents = await this.#commits
+      .find({ tenant_id: tenantId, seq: { $in: seqs.map(BigInt) } }, { maxTimeMS: READ_TIMEOUT_MS })
+      .project<{ seq: bigint }>({ _id: 0, seq: 1 })
+      .toArray();
+    return documents.map(({ seq }) => Number(seq));
+  };
+
+  loadCreatedAt: LedgerStore['loadCreatedAt'] = async (tenantId, seq) => {
+    const document = await this.#commits.findOne<Pick<CommitDocument, 'created_at'>>(
+      { tenant_id: tenantId, seq: BigInt(seq) },
+      { projection: { _id: 0, created_at: 1 }, maxTimeMS: READ_TIMEOUT_MS },
+    );
+    return document?.created_at.getTime();
+  };
+
+  loadEntriesByKeys: LedgerStore['loadEntriesByKeys'] = async (tenantId, keys) => {
+    const wanted = [...keys];
+    const documents = await this.#commits
+      .aggregate<KeyedDocument>(
+        [
+          { $match: { tenant_id: tenantId, keys: { $in: wanted } } },
+          {
+            $project: {
+              tenant_id: 1,
+              seq: 1,
+              created_at: 1,
+              state_version: 1,
+              keys: 1,
+              entries: { $filter: { input: '$entries', as: 'entry', cond: { $in: ['$$entry.key', wanted] } } },
+            },
+          },
+        ],
+        { maxTimeMS: READ_TIMEOUT_MS },
+      )
+      .toArray();
+    return documents.flatMap(fromKeyedDocument);
+  };
+
+  loadHeadHint: LedgerStore['loadHeadHint'] = async (tenantId) => {
+    const document = await this.#heads.findOne({ _id: tenantId }, { maxTimeMS: READ_TIMEOUT_MS });
+    return document === null ? undefined : fromDocumentHint(document);
+  };
+
+  saveHeadHint: LedgerStore['saveHeadHint'] = async (tenantId, seq, contendedAt) => {
+    const contended = contendedAt === undefined ? {} : { $set: { contended_at: new Date(contendedAt) } };
+    const before = await this.#heads.findOneAndUpdate(
+      { _id: tenantId },
+      { $max: { seq: BigInt(seq) }, ...contended },
+      // A hint that is lost costs a search, so it waits for no majority.
+      { upsert: true, returnDocument: 'before', writeConcern: { w: 1 } },
+    );
+    return before === null ? undefined : fromDocumentHint(before);
+  };
+
+  saveDueNotes: LedgerStore['saveDueNotes'] = async (notes) => {
+    const operations = notes.map(({ tenantId, dueAt }) => ({
+      updateOne: {
+        filter: { _id: dueId(tenantId, dueAt) },
+        update: { $setOnInsert: { tenant_id: tenantId, due_at: new Date(dueAt) } },
+        upsert: true,
+      },
+    }));
+    if (operations.length > 0) await this.#due.bulkWrite(operations, { ordered: false });
+  };
+
+  loadDueNotes: LedgerStore['loadDueNotes'] = async (after, until, limit) => {
+    const documents = await this.#due
+      .find({ due_at: { $gt: new Date(after), $lte: new Date(until) } }, { maxTimeMS: READ_TIMEOUT_MS })
+      .sort({ due_at: 1 })
+      .limit(limit)
+      .toArray();
+    return documents.map(({ tenant_id: tenantId, due_at: dueAt }) => ({ tenantId, dueAt: dueAt.getTime() }));
+  };
+
+  removeDueNote: LedgerStore['removeDueNote'] = async ({ tenantId, dueAt }) => {
+    await this.#due.deleteOne({ _id: dueId(tenantId, dueAt) });
+  };
+}
+
+function documentOf(prepared: PreparedCommit): CommitDocument {
+  // `document` is opaque to everyone else: only `prepareCommit` above makes one.
+  return prepared.document as CommitDocument;
+}
+
+function fromKeyedDocument(document: KeyedDocument): PlacedEntry[] {
+  assertKnownVersion(document.state_version, document);
+  return document.entries.map((entry) => ({
+    seq: Number(document.seq),
+    // keys[i] is the key of entries[i].
+    index: document.keys.indexOf(entry.key),
+    createdAt: document.created_at.getTime(),
+    entry: fromDocumentEntry(entry),
+  }));
+}
+
+function fromDocumentHint(document: HeadDocument): HeadHint {
+  return { seq: Number(document.seq), ...present({ contendedAt: document.contended_at?.getTime() }) };
+}
+
+function dueId(tenantId: TenantId, dueAt: Instant): string {
+  return `${tenantId}/${dueAt}`;
+}
+
+function tooLarge(bytes: number): DomainError {
+  const message = `the commit would have ${bytes} bytes, the most is ${COMMIT_BYTES_MAX}: send less text or fewer items`;
+  return new DomainError('COMMIT_TOO_LARGE', message, { metadata: { limit_bytes: String(COMMIT_BYTES_MAX) } });
+}
+

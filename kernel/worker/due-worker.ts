@@ -1,0 +1,77 @@
+// Owns recording at its time what falls due by itself, for accounts that nobody touches. Nothing depends on when it runs:
+// every command and every read brings its account up to now by itself (design §4, "Time in an account").
+
+import type { Ledger } from '../app/ledger/ledger.ts';
+import type { Clock, DueNote, LedgerObserver, LedgerStore } from '../app/ports.ts';
+import type { Instant, TenantId } from '../domain/id.ts';
+
+const TICK_MS = 1_000;
+const NOTES_PER_READ = 100;
+/** A note outlives its due time by this much, so that a commit which was under way then is seen before it goes. */
+const NOTE_RETENTION_MS = 60_000;
+
+export interface DueWorkerTools {
+  readonly ledger: Ledger;
+  readonly store: LedgerStore;
+  readonly clock: Clock;
+  readonly observer: LedgerObserver;
+}
+
+/** Starts the worker; every kernel runs one, and two that meet at one account do no harm. */
+export function startDueWorker(tools: DueWorkerTools): { stop(): Promise<void> } {
+  let cursor: Instant = 0;
+  let running: Promise<void> = Promise.resolve();
+  let stopped = false;
+
+  const tick = async (): Promise<void> => {
+    const now = tools.clock.now();
+    await recordFresh(tools, cursor, now);
+    cursor = now;
+    await removeOld(tools, now - NOTE_RETENTION_MS);
+  };
+  const schedule = (): void => {
+    running = tick()
+      .catch((error: unknown) => tools.observer.backgroundFailed('recording what fell due', error))
+      .then(() => {
+        if (!stopped) timer = setTimeout(schedule, TICK_MS).unref();
+      });
+  };
+  let timer = setTimeout(schedule, TICK_MS).unref();
+  return {
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+async function recordFresh(tools: DueWorkerTools, after: Instant, until: Instant): Promise<void> {
+  for (let from = after; ; ) {
+    const notes = await tools.store.loadDueNotes(from, until, NOTES_PER_READ);
+    await recordAll(tools, notes);
+    const last = notes.at(-1);
+    if (last === undefined || notes.length < NOTES_PER_READ) return;
+    // Notes of one moment may not all fit into one read: the rest of them is left to `removeOld`.
+    from = last.dueAt;
+  }
+}
+
+/** Removes notes well past due, where a majority read of the account shows that nothing is due at them any more. */
+async function removeOld(tools: DueWorkerTools, until: Instant): Promise<void> {
+  const notes = await tools.store.loadDueNotes(0, until, NOTES_PER_READ);
+  const nextDue = await recordAll(tools, notes);
+  for (const note of notes) {
+    const next = nextDue.get(note.tenantId);
+    if (next === undefined || next > note.dueAt) await tools.store.removeDueNote(note);
+  }
+}
+
+/** Brings each account up to now; answers when each next changes by itself. */
+async function recordAll(
+  tools: DueWorkerTools,
+  notes: readonly DueNote[],
+): Promise<ReadonlyMap<TenantId, Instant | undefined>> {
+  const tenants = [...new Set(notes.map(({ tenantId }) => tenantId))];
+  return new Map(await Promise.all(tenants.map(async (id) => [id, await tools.ledger.recordDue(id)] as const)));
+}
