@@ -2,7 +2,7 @@
 // Invariant: one batch and the same commands one by one leave the same state.
 
 import type { AccountState } from './account.ts';
-import { computeAdvance } from './advance.ts';
+import { type Advance, computeAdvance } from './advance.ts';
 import { COMMIT_BYTES_MAX, ENTRIES_PER_COMMIT_MAX } from './bound.ts';
 import type { Command } from './command.ts';
 import { decide } from './decide.ts';
@@ -50,52 +50,68 @@ export function decideBatch(
   if (advance.incomplete) {
     return { entries: advance.entries, state: advance.state, outcomes: commands.map(() => ({ kind: 'deferred' })) };
   }
-  const entries: Entry[] = [...advance.entries];
-  const outcomes: Outcome[] = [];
-  const firstByKey = new Map<IdempotencyKey, number>();
-  let bytes = entries.reduce((sum, entry) => sum + estimateEntryBytes(entry), 0);
-  let current = advance.state;
-  let recordsAdvance = false;
-
-  for (const [index, command] of commands.entries()) {
-    const earlier = firstByKey.get(command.key);
-    if (earlier !== undefined) {
-      outcomes.push({ kind: 'duplicate', of: earlier });
-      continue;
-    }
-    const decision = decide(current, command, now);
-    if (decision.kind === 'rejected') {
-      // The key stays free: the next command that bears it is decided by itself.
-      outcomes.push(decision);
-      continue;
-    }
-    recordsAdvance = true;
-    firstByKey.set(command.key, index);
-    if (decision.entry === undefined) {
-      outcomes.push({ kind: 'accepted' });
-      continue;
-    }
-    const size = estimateEntryBytes(decision.entry);
-    if (entries.length >= bounds.entriesMax || bytes + size > bounds.bytesMax) {
-      outcomes.push(entries.length === advance.entries.length ? tooLarge(size, bounds) : { kind: 'deferred' });
-      for (let rest = index + 1; rest < commands.length; rest += 1) outcomes.push({ kind: 'deferred' });
-      break;
-    }
-    bytes += size;
-    current = evolve(current, decision.entry);
-    outcomes.push({ kind: 'accepted', entryIndex: entries.length });
-    entries.push(decision.entry);
-  }
+  const draft = new BatchDraft(advance, now, bounds);
+  const outcomes = commands.map((command, index) => draft.add(command, index));
   // A refused command writes nothing, not even what fell due meanwhile: reads compute that, and a later commit records it.
-  return recordsAdvance ? { entries, state: current, outcomes } : { entries: [], state, outcomes };
+  return draft.isAccepted ? { entries: draft.entries, state: draft.state, outcomes } : { entries: [], state, outcomes };
 }
 
-function tooLarge(bytes: number, bounds: BatchBounds): Outcome {
-  const message = `this request alone would make a commit of about ${bytes} bytes, the most is ${bounds.bytesMax}: send less text`;
-  return {
-    kind: 'rejected',
-    error: new DomainError('COMMIT_TOO_LARGE', message, { metadata: { limit_bytes: String(bounds.bytesMax) } }),
-  };
+/** A batch while it is put together. */
+class BatchDraft {
+  readonly entries: Entry[];
+  state: AccountState;
+  /** Says that a command was accepted, so that there is something to commit. */
+  isAccepted = false;
+  readonly #now: Instant;
+  readonly #bounds: BatchBounds;
+  readonly #dueCount: number;
+  readonly #indexByKey = new Map<IdempotencyKey, number>();
+  #bytes: number;
+  #isFull = false;
+
+  constructor(advance: Advance, now: Instant, bounds: BatchBounds) {
+    this.entries = [...advance.entries];
+    this.state = advance.state;
+    this.#now = now;
+    this.#bounds = bounds;
+    this.#dueCount = advance.entries.length;
+    this.#bytes = advance.entries.reduce((sum, entry) => sum + estimateEntryBytes(entry), 0);
+  }
+
+  add(command: Command, index: number): Outcome {
+    // Once one command has to wait, those behind it wait too: they keep their order.
+    if (this.#isFull) return { kind: 'deferred' };
+    const earlier = this.#indexByKey.get(command.key);
+    if (earlier !== undefined) return { kind: 'duplicate', of: earlier };
+    const decision = decide(this.state, command, this.#now);
+    // The key of a refused command stays free: the next command that bears it is decided by itself.
+    if (decision.kind === 'rejected') return decision;
+    const outcome = decision.entry === undefined ? { kind: 'accepted' as const } : this.#record(decision.entry);
+    if (outcome.kind === 'accepted') {
+      this.isAccepted = true;
+      this.#indexByKey.set(command.key, index);
+    }
+    return outcome;
+  }
+
+  #record(entry: Entry): Outcome {
+    const bytes = estimateEntryBytes(entry);
+    if (this.entries.length >= this.#bounds.entriesMax || this.#bytes + bytes > this.#bounds.bytesMax) {
+      if (this.entries.length === this.#dueCount) return tooLarge(bytes);
+      this.#isFull = true;
+      return { kind: 'deferred' };
+    }
+    this.#bytes += bytes;
+    this.state = evolve(this.state, entry);
+    this.entries.push(entry);
+    return { kind: 'accepted', entryIndex: this.entries.length - 1 };
+  }
+}
+
+function tooLarge(bytes: number): Outcome {
+  const message = `this request alone would make a commit of up to ${bytes} bytes, the most is ${COMMIT_BYTES_MAX}: send less text`;
+  const metadata = { limit_bytes: String(COMMIT_BYTES_MAX) };
+  return { kind: 'rejected', error: new DomainError('COMMIT_TOO_LARGE', message, { metadata }) };
 }
 
 const ENTRY_BYTES_BASE = 900;
@@ -106,7 +122,8 @@ export function estimateEntryBytes(entry: Entry): number {
   let bytes = ENTRY_BYTES_BASE + 3 * entry.key.length * 2;
   if (entry.personal !== undefined) {
     bytes += 3 * (entry.personal.reason?.length ?? 0) + 128;
-    for (const [name, value] of Object.entries(entry.personal.dimensions ?? {})) bytes += 3 * (name.length + value.length) + 16;
+    for (const [name, value] of Object.entries(entry.personal.dimensions ?? {}))
+      bytes += 3 * (name.length + value.length) + 16;
   }
   if (entry.type === 'debited' || entry.type === 'adjusted') bytes += entry.draws.length * DRAW_BYTES;
   if (entry.type === 'debited') {

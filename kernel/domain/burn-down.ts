@@ -40,7 +40,9 @@ export function takeDraws(grants: readonly Grant[], draws: readonly GrantDraw[])
     const index = left.findIndex((grant) => grant.grantId === draw.grantId);
     const grant = left[index];
     if (grant === undefined || grant.remaining < draw.microcredits) {
-      throw new RangeError(`grant ${draw.grantId} can't pay ${draw.microcredits} microcredits: it has ${grant?.remaining ?? 0n}`);
+      throw new RangeError(
+        `grant ${draw.grantId} can't pay ${draw.microcredits} microcredits: it has ${grant?.remaining ?? 0n}`,
+      );
     }
     const remaining = grant.remaining - draw.microcredits;
     left = remaining === 0n ? left.toSpliced(index, 1) : left.with(index, { ...grant, remaining });

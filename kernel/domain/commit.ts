@@ -1,5 +1,4 @@
-import type { AccountState } from './account.ts';
-import type { Totals } from './account.ts';
+import type { AccountState, Totals } from './account.ts';
 import type { Entry } from './entry.ts';
 import type { CommitId, IdempotencyKey, Instant, TenantId } from './id.ts';
 

@@ -62,7 +62,9 @@ function decideGrant(state: AccountState, command: GiveGrant, now: Instant): Dec
   const { grantId, bucket, amount, expiresAt, source, actor } = command;
   const effectiveAt = command.effectiveAt ?? now;
   if (expiresAt !== undefined && expiresAt <= Math.max(now, effectiveAt)) {
-    return reject(invalidField({ field: 'expire_time', description: 'must lie in the future and after effective_time' }));
+    return reject(
+      invalidField({ field: 'expire_time', description: 'must lie in the future and after effective_time' }),
+    );
   }
   const problem = findAdditionProblem(state, amount);
   if (problem !== undefined) return reject(problem);
@@ -156,10 +158,17 @@ function sumOf(totals: Totals): bigint {
 
 function outOfRange(what: string): DomainError {
   const message = `${what} would be more than 2^53 - 1 microcredits, the largest amount an account can hold or owe`;
-  return new DomainError('BALANCE_OUT_OF_RANGE', message, { metadata: { limit_microcredits: String(MICROCREDITS_MAX) } });
+  return new DomainError('BALANCE_OUT_OF_RANGE', message, {
+    metadata: { limit_microcredits: String(MICROCREDITS_MAX) },
+  });
 }
 
-function insufficientCredits(needed: bigint, available: bigint, overdraftRemaining: bigint, bucket?: string): DomainError {
+function insufficientCredits(
+  needed: bigint,
+  available: bigint,
+  overdraftRemaining: bigint,
+  bucket?: string,
+): DomainError {
   const place = bucket === undefined ? 'the account' : `bucket ${bucket}`;
   const overdraft = overdraftRemaining > 0n ? ` and ${overdraftRemaining} of overdraft` : '';
   const message = `${needed} microcredits are needed, ${place} has ${available}${overdraft}: top up, or ask for less`;

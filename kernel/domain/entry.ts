@@ -1,8 +1,8 @@
 // Owns what can stand in the history of an account. An entry is a fact: it is never changed, and `evolve` needs nothing
 // else to rebuild the state.
 
-import type { PriceRule } from './action-price.ts';
 import type { Totals } from './account.ts';
+import type { PriceRule } from './action-price.ts';
 import type { Bucket } from './bucket.ts';
 import type { Grant, GrantDraw } from './grant.ts';
 import type { Fingerprint, GrantId, IdempotencyKey, Instant, PlanCode, ProductCode } from './id.ts';

@@ -1,9 +1,9 @@
 // Owns how an entry changes an account. Does not decide anything: a history evolves the same way for ever.
 
 import type { AccountState, Totals } from './account.ts';
-import { takeDraws } from './burn-down.ts';
 import type { Bucket } from './bucket.ts';
-import type { Adjusted, Debited, Entry, Granted, GrantExpired, GrantStarted } from './entry.ts';
+import { takeDraws } from './burn-down.ts';
+import type { Adjusted, Debited, Entry, GrantExpired, Granted, GrantStarted } from './entry.ts';
 import { compareBurnOrder, compareStartOrder, type Grant, type GrantDraw, insertOrdered } from './grant.ts';
 
 /**
@@ -13,7 +13,13 @@ import { compareBurnOrder, compareStartOrder, type Grant, type GrantDraw, insert
 export function evolve(state: AccountState, entry: Entry): AccountState {
   switch (entry.type) {
     case 'account_opened':
-      return { ...state, status: 'open', productCode: entry.productCode, planCode: entry.planCode, totals: entry.after };
+      return {
+        ...state,
+        status: 'open',
+        productCode: entry.productCode,
+        planCode: entry.planCode,
+        totals: entry.after,
+      };
     case 'granted':
       return evolveGranted(state, entry);
     case 'grant_started':

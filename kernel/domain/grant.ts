@@ -38,7 +38,8 @@ export function compareStartOrder(a: Grant, b: Grant): number {
 }
 
 function compare<T extends number | string>(a: T, b: T): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /** Answers a copy of an ordered list with one more grant at its place. */

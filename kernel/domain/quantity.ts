@@ -7,6 +7,8 @@ export const QUANTITY_INTEGER_DIGITS_MAX = 12;
 
 const SCALE = 10n ** BigInt(QUANTITY_FRACTION_DIGITS_MAX);
 const DECIMAL = /^(\d+)(?:\.(\d+))?$/;
+const LEADING_ZEROS = /^0+/;
+const TRAILING_ZEROS = /0+$/;
 
 /** An exact amount of usage: an integer number of millionths of a unit. */
 export interface Quantity {
@@ -28,11 +30,12 @@ export function parseQuantity(text: string): Quantity | QuantityProblem {
   if (text.startsWith('-')) return { problem: `must be above zero, got ${text}` };
   const match = DECIMAL.exec(text);
   const [, integer, fraction = ''] = match ?? [];
-  if (integer === undefined) return { problem: `is not an exact decimal such as "1" or "2.5": got ${JSON.stringify(text)}` };
+  if (integer === undefined)
+    return { problem: `is not an exact decimal such as "1" or "2.5": got ${JSON.stringify(text)}` };
   if (fraction.length > QUANTITY_FRACTION_DIGITS_MAX) {
     return { problem: `has ${fraction.length} fractional digits, at most 6 are allowed: got ${text}` };
   }
-  if (integer.replace(/^0+/, '').length > QUANTITY_INTEGER_DIGITS_MAX) {
+  if (integer.replace(LEADING_ZEROS, '').length > QUANTITY_INTEGER_DIGITS_MAX) {
     return { problem: `has more than 12 integer digits: got ${text}` };
   }
   const millionths = BigInt(integer) * SCALE + BigInt(fraction.padEnd(QUANTITY_FRACTION_DIGITS_MAX, '0'));
@@ -43,7 +46,10 @@ export function parseQuantity(text: string): Quantity | QuantityProblem {
 /** Writes a quantity in its shortest exact form, so that `1.50` and `1.5` read the same. */
 export function formatQuantity(quantity: Quantity): string {
   const integer = quantity.millionths / SCALE;
-  const fraction = (quantity.millionths % SCALE).toString().padStart(QUANTITY_FRACTION_DIGITS_MAX, '0').replace(/0+$/, '');
+  const fraction = (quantity.millionths % SCALE)
+    .toString()
+    .padStart(QUANTITY_FRACTION_DIGITS_MAX, '0')
+    .replace(TRAILING_ZEROS, '');
   return fraction === '' ? integer.toString() : `${integer}.${fraction}`;
 }
 

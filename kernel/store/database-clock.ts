@@ -52,7 +52,10 @@ export interface DatabaseClock extends Clock {
 const MACHINE: MachineClocks = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
 
 /** Measures the database's time and keeps measuring it. Throws where the first measurement fails. */
-export async function startDatabaseClock(connection: Connection, options: DatabaseClockOptions): Promise<DatabaseClock> {
+export async function startDatabaseClock(
+  connection: Connection,
+  options: DatabaseClockOptions,
+): Promise<DatabaseClock> {
   const machine = options.machine ?? MACHINE;
   let measurement = await measureBest(connection, machine, options.movable);
   let running: Promise<void> | undefined;
@@ -119,7 +122,10 @@ async function sample(connection: Connection, machine: MachineClocks, offsetMs: 
 
 async function loadMovableOffset(connection: Connection): Promise<number> {
   const clock = databaseOf(connection).collection<{ _id: string; offset_ms: number }>('clock');
-  const document = await clock.findOne({ _id: 'offset' }, { readConcern: { level: 'majority' }, readPreference: 'primary' });
+  const document = await clock.findOne(
+    { _id: 'offset' },
+    { readConcern: { level: 'majority' }, readPreference: 'primary' },
+  );
   return Number(document?.offset_ms ?? 0);
 }
 
@@ -146,4 +152,3 @@ function uncertain(doubtMs: number): DomainError {
     retryDelayMs: 1_000,
   });
 }
-

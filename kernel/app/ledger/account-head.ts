@@ -56,7 +56,11 @@ function evolveAll(state: AccountState, commit: SealedCommit): AccountState {
 
 function sameTotals(a: Totals, b: Totals): boolean {
   return (
-    a.trial === b.trial && a.included === b.included && a.payg === b.payg && a.held === b.held && a.deficit === b.deficit
+    a.trial === b.trial &&
+    a.included === b.included &&
+    a.payg === b.payg &&
+    a.held === b.held &&
+    a.deficit === b.deficit
   );
 }
 

@@ -93,7 +93,10 @@ export class AccountReader {
 
 function advanceTo(head: AccountHead, at: Instant): { readonly head: AccountHead; readonly at: Instant } {
   if (head.state.status !== 'open') {
-    throw new DomainError('ACCOUNT_NOT_OPEN', 'the ledger account of this tenant is not open: repeat CreateTenant with its request id');
+    throw new DomainError(
+      'ACCOUNT_NOT_OPEN',
+      'the ledger account of this tenant is not open: repeat CreateTenant with its request id',
+    );
   }
   return { head: { ...head, state: computeAdvance(head.state, at).state }, at };
 }

@@ -3,11 +3,11 @@
 // Invariants: an answer of success follows an acknowledged commit or a stored entry; a refusal follows a read of the head
 // and then of the key, both later than the request; what the database did not tell is never taken for "did not happen".
 
+import { decideBatch } from '../../domain/batch.ts';
+import { ENTRIES_PER_COMMIT_MAX } from '../../domain/bound.ts';
 import type { Command } from '../../domain/command.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { IdempotencyKey, TenantId } from '../../domain/id.ts';
-import { decideBatch } from '../../domain/batch.ts';
-import { ENTRIES_PER_COMMIT_MAX } from '../../domain/bound.ts';
 import type { Clock, IdSource, InsertOutcome, LedgerObserver, LedgerStore, Pacing, PlacedEntry } from '../ports.ts';
 import type { AccountHead } from './account-head.ts';
 import { HeadLoader, type Refresh } from './head-loader.ts';
@@ -16,13 +16,13 @@ import type { Committed, Lane, Task } from './lane.ts';
 import type { LaneRegistry } from './lane-registry.ts';
 import { isSameRequest } from './request-identity.ts';
 import { decideRound, type Round } from './round.ts';
+import { asUnavailable, headFromFuture, keyReused, outcomeUnknown, queueFull, shuttingDown } from './write-error.ts';
 
 /** How many commands of one tenant may wait; beyond: QUEUE_FULL. */
 export const LANE_QUEUE_MAX = 4_096;
 /** How many commands of all tenants may wait in this kernel; beyond: QUEUE_FULL. */
 export const KERNEL_QUEUE_MAX = 32_768;
 
-const QUEUE_RETRY_DELAY_MS = 200;
 /** A newest commit further ahead than this is no matter of clocks that differ a little. */
 const FUTURE_TOLERANCE_MS = 2_000;
 /** Waits before the reads and resends that follow an outcome that is unknown or not visible yet, in milliseconds. */
@@ -73,11 +73,13 @@ export class Committer {
     return new Promise((resolve, reject) => {
       this.#countQueued(1);
       let waiting = true;
-      const leave = <T>(answer: (value: T) => void) => (value: T): void => {
-        if (waiting) this.#countQueued(-1);
-        waiting = false;
-        answer(value);
-      };
+      const leave =
+        <T>(answer: (value: T) => void) =>
+        (value: T): void => {
+          if (waiting) this.#countQueued(-1);
+          waiting = false;
+          answer(value);
+        };
       lane.push({ command, deadlineAtMs, resolve: leave(resolve), reject: leave(reject) });
       if (this.#tools.lanes.begin(lane)) void this.#work(lane);
     });
@@ -177,14 +179,18 @@ export class Committer {
     lane.soloTasks = tasks.length;
   }
 
-  async #settle(lane: Lane, round: Round, outcome: InsertOutcome): Promise<void> {
+  #settle(lane: Lane, round: Round, outcome: InsertOutcome): Promise<void> | void {
     switch (outcome.kind) {
       case 'acknowledged':
         return this.#settleAcknowledged(lane, round);
       case 'duplicate':
         return this.#settleDuplicate(lane, round);
       case 'invalid':
-        return this.#isolate(lane, decidedTasks(round), new DomainError('INTERNAL', outcome.error.message, { cause: outcome.error }));
+        return this.#isolate(
+          lane,
+          decidedTasks(round),
+          new DomainError('INTERNAL', outcome.error.message, { cause: outcome.error }),
+        );
       case 'unknown':
         this.#tools.observer.outcomeUnknown(lane.tenantId, outcome.error);
         return this.#settleUnknown(lane, round);
@@ -238,7 +244,10 @@ export class Committer {
       lane.offer(head);
       const commands = refused.map(({ task }) => task.command);
       const now = Math.max(await this.#timeFor(head), head.createdAt);
-      return refused.map(({ task }, index) => ({ task, outcome: decideBatch(head.state, [commands[index] ?? task.command], now).outcomes[0] }));
+      return refused.map(({ task }, index) => ({
+        task,
+        outcome: decideBatch(head.state, [commands[index] ?? task.command], now).outcomes[0],
+      }));
     });
     if (proven === undefined) return;
     // What another kernel's commit has made possible is decided again, in its order, over the newer head.
@@ -252,7 +261,12 @@ export class Committer {
   /** Answers refusals that rest on a proven head: with the earlier entry where the key was used, else with the refusal. */
   async #answerRefused(tenantId: TenantId, refused: readonly Refused[]): Promise<void> {
     if (refused.length === 0) return;
-    const found = await this.#guard(refused, () => this.#loadByKey(tenantId, refused.map(({ task }) => task)));
+    const found = await this.#guard(refused, () =>
+      this.#loadByKey(
+        tenantId,
+        refused.map(({ task }) => task),
+      ),
+    );
     if (found === undefined) return;
     for (const { task, error } of refused) {
       const placed = found.get(task.command.key);
@@ -354,7 +368,8 @@ export class Committer {
   /** Where kernels contend, the winner of a race leaves about a round trip, with jitter, to the others. */
   #yieldIfContended(lane: Lane): void {
     const now = this.#tools.pacing.monotonicMs();
-    if (now < lane.contendedUntilMs) lane.notBeforeMs = now + this.#roundTripMs * (0.5 + this.#tools.pacing.random() * 1.5);
+    if (now < lane.contendedUntilMs)
+      lane.notBeforeMs = now + this.#roundTripMs * (0.5 + this.#tools.pacing.random() * 1.5);
   }
 
   #hint(lane: Lane, head: AccountHead): void {
@@ -365,14 +380,16 @@ export class Committer {
     store
       .saveHeadHint(lane.tenantId, head.seq)
       .then((before) => {
-        const ageMs = before?.contendedAt === undefined ? Number.POSITIVE_INFINITY : clock.estimate() - before.contendedAt;
+        const ageMs =
+          before?.contendedAt === undefined ? Number.POSITIVE_INFINITY : clock.estimate() - before.contendedAt;
         if (ageMs < CONTENTION_WINDOW_MS) lane.contendedUntilMs = pacing.monotonicMs() + CONTENTION_WINDOW_MS;
       })
       .catch((error: unknown) => observer.backgroundFailed('saving a head hint', error));
   }
 
   #reportCorruption(lane: Lane, error: unknown): void {
-    if (error instanceof DomainError && error.reason === 'LEDGER_CORRUPT') this.#tools.observer.corrupt(lane.tenantId, error);
+    if (error instanceof DomainError && error.reason === 'LEDGER_CORRUPT')
+      this.#tools.observer.corrupt(lane.tenantId, error);
   }
 }
 
@@ -406,35 +423,4 @@ function committedAt(round: Round, entryIndex: number | undefined): Committed {
 
 function isOurs(seen: Refresh, round: Round): boolean {
   return seen.next !== undefined && seen.next.commitId === round.prepared?.commit.commitId;
-}
-
-/** What a caller is told when the database could not be asked. */
-export function asUnavailable(error: unknown): unknown {
-  if (error instanceof DomainError) return error;
-  const message = 'the database can not be reached or did not answer: retry with the same request id';
-  return new DomainError('DATABASE_UNAVAILABLE', message, { cause: error, retryDelayMs: 1_000 });
-}
-
-function queueFull(whose: string, limit: number): DomainError {
-  const message = `${limit} requests wait for ${whose} already, the most that may: retry after ${QUEUE_RETRY_DELAY_MS} ms`;
-  return new DomainError('QUEUE_FULL', message, { metadata: { limit: String(limit) }, retryDelayMs: QUEUE_RETRY_DELAY_MS });
-}
-
-function shuttingDown(): DomainError {
-  return new DomainError('SHUTTING_DOWN', 'this kernel is draining: retry at once with the same request id', { retryDelayMs: 1 });
-}
-
-function keyReused(key: IdempotencyKey): DomainError {
-  const message = `the request id was used before by a request with other content (${key}): use a new id for a new request`;
-  return new DomainError('IDEMPOTENCY_KEY_REUSED', message);
-}
-
-function outcomeUnknown(): DomainError {
-  const message = 'the database did not tell whether the write happened: retry with the same request id, it happens exactly once';
-  return new DomainError('OUTCOME_UNKNOWN', message, { retryDelayMs: 1_000 });
-}
-
-function headFromFuture(aheadMs: number): DomainError {
-  const message = `the newest commit of this account lies ${aheadMs} ms in the future of the database's clock: an operator must look`;
-  return new DomainError('HEAD_FROM_FUTURE', message, { metadata: { ahead_ms: String(aheadMs) } });
 }

@@ -17,6 +17,10 @@ const CHUNK_COMMITS_MAX = 128;
 /** How many commits one page may read before it ends early. */
 const SCAN_COMMITS_MAX = 4_096;
 
+/** An index that no entry is behind. */
+const WHOLE_COMMIT = Number.MAX_SAFE_INTEGER;
+const TOKEN = /^1\.([\w-]{16})\.(\d{1,15})\.(\d{0,4})$/;
+
 /** Where a list goes on: the newest entry that it has not looked at yet. */
 interface Position {
   readonly seq: number;
@@ -38,7 +42,8 @@ export async function listEntries(
   page: { readonly size: number; readonly token: string },
 ): Promise<EntryPage> {
   const signature = signatureOf(tenantId, filter);
-  let position = page.token === '' ? await findStart(tools.reader, tenantId, filter) : parseToken(page.token, signature);
+  let position: Position | undefined =
+    page.token === '' ? await findStart(tools.reader, tenantId, filter) : parseToken(page.token, signature);
   const entries: PostedEntry[] = [];
   let chunk = CHUNK_COMMITS_MIN;
   for (let scanned = 0; position !== undefined && position.seq > 0 && scanned < SCAN_COMMITS_MAX; scanned += chunk) {
@@ -47,8 +52,8 @@ export async function listEntries(
     position = collect(commits, position, filter, page.size, entries);
     if (entries.length === page.size) break;
   }
-  const more = position !== undefined && position.seq > 0;
-  return { entries: entries.map((posted) => posted), nextPageToken: more && position ? formatToken(position, signature) : '' };
+  if (position === undefined || position.seq === 0) return { entries, nextPageToken: '' };
+  return { entries, nextPageToken: formatToken(position, signature) };
 }
 
 /** Adds what matches, newest first; answers where to go on, or undefined where nothing older can match. */
@@ -61,22 +66,28 @@ function collect(
 ): Position | undefined {
   for (const commit of commits.toReversed()) {
     if (filter.startAt !== undefined && commit.createdAt < filter.startAt) return undefined;
-    const last = commit.seq === from.seq ? Math.min(from.index, commit.entries.length - 1) : commit.entries.length - 1;
-    for (let index = last; index >= 0; index -= 1) {
-      const entry = commit.entries[index];
-      if (entry === undefined || !matches(entry, filter)) continue;
-      if (found.length === sizeMax) return { seq: commit.seq, index };
-      found.push(postedEntryOf(commit.tenantId, { seq: commit.seq, index, createdAt: commit.createdAt, entry }));
+    const last = commit.seq === from.seq ? from.index : WHOLE_COMMIT;
+    for (const posted of matchesOf(commit, last, filter)) {
+      if (found.length === sizeMax) return { seq: commit.seq, index: posted.index };
+      found.push(postedEntryOf(commit.tenantId, posted));
     }
   }
-  return { seq: (commits[0]?.seq ?? 1) - 1, index: Number.MAX_SAFE_INTEGER };
+  return { seq: (commits[0]?.seq ?? 1) - 1, index: WHOLE_COMMIT };
+}
+
+/** The entries of a commit up to `last` that match, newest first. */
+function matchesOf(commit: SealedCommit, last: number, filter: EntryFilter): PlacedEntry[] {
+  const { seq, createdAt } = commit;
+  return commit.entries
+    .flatMap((entry, index) => (index <= last && matches(entry, filter) ? [{ seq, index, createdAt, entry }] : []))
+    .reverse();
 }
 
 async function findStart(reader: AccountReader, tenantId: TenantId, filter: EntryFilter): Promise<Position> {
   const newest = await reader.readHead(tenantId);
   // `endAt` is exclusive, and times are whole milliseconds.
   const seq = filter.endAt === undefined ? newest.seq : await reader.findSeqAt(newest, filter.endAt - 1);
-  return { seq, index: Number.MAX_SAFE_INTEGER };
+  return { seq, index: WHOLE_COMMIT };
 }
 
 function matches(entry: Entry, filter: EntryFilter): boolean {
@@ -93,21 +104,24 @@ function matches(entry: Entry, filter: EntryFilter): boolean {
 /** Ties a token to its list, so that it can't be used with other filters or another tenant. */
 function signatureOf(tenantId: TenantId, filter: EntryFilter): string {
   const { types, action, projectId, workflowId, startAt, endAt } = filter;
-  const fields = [tenantId, types?.toSorted(), action, projectId, workflowId, startAt, endAt].map((field) => field ?? null);
+  const fields = [tenantId, types?.toSorted(), action, projectId, workflowId, startAt, endAt].map(
+    (field) => field ?? null,
+  );
   return createHash('sha256').update(JSON.stringify(fields)).digest('base64url').slice(0, 16);
 }
 
 function formatToken({ seq, index }: Position, signature: string): string {
-  const entry = index === Number.MAX_SAFE_INTEGER ? '' : String(index);
+  const entry = index === WHOLE_COMMIT ? '' : String(index);
   return Buffer.from(`1.${signature}.${seq}.${entry}`).toString('base64url');
 }
 
 function parseToken(token: string, signature: string): Position {
-  const match = /^1\.([\w-]{16})\.(\d{1,15})\.(\d{0,4})$/.exec(Buffer.from(token, 'base64url').toString());
+  const match = TOKEN.exec(Buffer.from(token, 'base64url').toString());
   const [, stated, seq, index] = match ?? [];
   if (seq === undefined || stated !== signature) {
-    const description = 'is not a token of this list: pass next_page_token as it was given, with the same tenant and filters';
+    const description =
+      'is not a token of this list: pass next_page_token as it was given, with the same tenant and filters';
     throw invalidField({ field: 'page_token', description });
   }
-  return { seq: Number(seq), index: index === undefined || index === '' ? Number.MAX_SAFE_INTEGER : Number(index) };
+  return { seq: Number(seq), index: index === undefined || index === '' ? WHOLE_COMMIT : Number(index) };
 }

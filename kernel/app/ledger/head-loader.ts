@@ -43,7 +43,8 @@ export class HeadLoader {
       if (commit.seq !== current.seq + 1) return this.#continue(current, commits[0]);
       current = followHead(current, commit);
     }
-    if (commits.length === REFRESH_COMMITS_MAX) return this.#continue(await this.#loadFrom(head.tenantId, current.seq), commits[0]);
+    if (commits.length === REFRESH_COMMITS_MAX)
+      return this.#continue(await this.#loadFrom(head.tenantId, current.seq), commits[0]);
     return refreshOf(current, commits[0]);
   }
 

@@ -12,7 +12,7 @@ import { computeCost, formatQuantity } from '../../domain/quantity.ts';
 import { overdraftLimitOf, type Rulebook } from '../../domain/rulebook.ts';
 import type { Clock, DueNote, IdSource, LedgerObserver, LedgerStore, Pacing, RulebookSource } from '../ports.ts';
 import { AccountReader } from './account-reader.ts';
-import { asUnavailable, Committer } from './committer.ts';
+import { Committer } from './committer.ts';
 import { listEntries, postedEntryOf } from './entry-list.ts';
 import type { Committed } from './lane.ts';
 import { LaneRegistry } from './lane-registry.ts';
@@ -31,7 +31,14 @@ import type {
   TenantRef,
   WriteContext,
 } from './ledger.ts';
-import { computeFingerprint, openingKey, type PersonalInput, requestKey, sealPersonalText } from './request-identity.ts';
+import {
+  computeFingerprint,
+  openingKey,
+  type PersonalInput,
+  requestKey,
+  sealPersonalText,
+} from './request-identity.ts';
+import { asUnavailable } from './write-error.ts';
 
 /** What the ledger works with. */
 export interface LedgerTools {
@@ -72,7 +79,10 @@ class LedgerService implements Ledger {
       planCode: input.planCode,
       ...present({ actor: input.actor }),
     };
-    return this.#post(tenant.tenantId, await this.#committer.submit(tenant.tenantId, command, Number.POSITIVE_INFINITY));
+    return this.#post(
+      tenant.tenantId,
+      await this.#committer.submit(tenant.tenantId, command, Number.POSITIVE_INFINITY),
+    );
   }
 
   async debit(tenant: TenantRef, input: DebitInput, context: WriteContext): Promise<Posting> {
@@ -107,7 +117,7 @@ class LedgerService implements Ledger {
     return this.#submit(tenant, command, context);
   }
 
-  async adjust(tenant: TenantRef, input: AdjustInput, context: WriteContext): Promise<Posting> {
+  adjust(tenant: TenantRef, input: AdjustInput, context: WriteContext): Promise<Posting> {
     const { bucket, delta, actor, reason } = input;
     const command: Adjust = {
       type: 'adjust',
@@ -182,7 +192,16 @@ class LedgerService implements Ledger {
 
   #debitCommand(tenant: TenantRef, input: DebitInput, context: WriteContext, rulebook: Rulebook): Debit {
     const { action, quantity, projectId, workflowId, runId, runStatus, alreadyPerformed, dimensions } = input;
-    const meaning = ['debit', action, formatQuantity(quantity), projectId, workflowId, runId, runStatus, alreadyPerformed];
+    const meaning = [
+      'debit',
+      action,
+      formatQuantity(quantity),
+      projectId,
+      workflowId,
+      runId,
+      runStatus,
+      alreadyPerformed,
+    ];
     return {
       type: 'debit',
       key: requestKey(context.callerScope, 'debit', context.requestId),
@@ -233,7 +252,9 @@ class LedgerService implements Ledger {
   /** Notes when an account will change by itself, before the commit that makes it so; a note too many does no harm. */
   async #noteDueTimes(tenantId: TenantId, times: readonly (number | undefined)[]): Promise<void> {
     const now = this.#tools.clock.estimate();
-    const notes = times.flatMap((dueAt): DueNote[] => (dueAt !== undefined && dueAt > now ? [{ tenantId, dueAt }] : []));
+    const notes = times.flatMap((dueAt): DueNote[] =>
+      dueAt !== undefined && dueAt > now ? [{ tenantId, dueAt }] : [],
+    );
     if (notes.length > 0) await this.#read(() => this.#tools.store.saveDueNotes(notes));
   }
 

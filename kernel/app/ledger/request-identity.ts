@@ -53,7 +53,11 @@ export function sealPersonalText(input: PersonalInput, salt: () => string): Pers
 }
 
 /** Says whether a command with this fingerprint and text is the request that made the entry. */
-export function isSameRequest(entry: Entry, fingerprint: Fingerprint | undefined, text: PersonalText | undefined): boolean {
+export function isSameRequest(
+  entry: Entry,
+  fingerprint: Fingerprint | undefined,
+  text: PersonalText | undefined,
+): boolean {
   // An effect key names the effect itself, so whoever comes with it means the same.
   if (fingerprint === undefined) return true;
   if (entry.fingerprint !== fingerprint) return false;
@@ -65,7 +69,9 @@ export function isSameRequest(entry: Entry, fingerprint: Fingerprint | undefined
 
 function computePersonalDigest(salt: string, text: PersonalInput): string {
   const dimensions = Object.entries(text.dimensions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify([salt, text.reason ?? null, dimensions])).digest('base64url');
+  return createHash('sha256')
+    .update(JSON.stringify([salt, text.reason ?? null, dimensions]))
+    .digest('base64url');
 }
 
 /** "No dimensions" has one form only. */

@@ -2,6 +2,7 @@
 // that records them. Synchronous: it runs at the moment when its insert is put together.
 
 import type { AccountState } from '../../domain/account.ts';
+import { countGrants } from '../../domain/account.ts';
 import { type Batch, decideBatch } from '../../domain/batch.ts';
 import {
   COMMIT_BYTES_MAX,
@@ -9,7 +10,6 @@ import {
   SNAPSHOT_INTERVAL_COMMITS,
   STATE_INLINE_BYTES_MAX,
 } from '../../domain/bound.ts';
-import { countGrants } from '../../domain/account.ts';
 import type { Commit } from '../../domain/commit.ts';
 import type { Instant } from '../../domain/id.ts';
 import type { IdSource, LedgerStore, PreparedCommit } from '../ports.ts';

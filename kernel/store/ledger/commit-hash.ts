@@ -33,7 +33,8 @@ function toPlain(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
   if (value === null || typeof value !== 'object') return value;
   if (value instanceof Date) return value.toISOString();
-  if (value instanceof mongo.Binary) return value.toString('hex');
+  // The bytes themselves: a UUID and a Binary of the same bytes print differently, and reading turns one into the other.
+  if (value instanceof mongo.Binary) return Buffer.from(value.buffer.subarray(0, value.position)).toString('hex');
   if (Array.isArray(value)) return value.map(toPlain);
   const plain: Record<string, unknown> = {};
   for (const [name, part] of Object.entries(value)) if (part !== undefined) plain[name] = toPlain(part);

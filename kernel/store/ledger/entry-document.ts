@@ -194,7 +194,9 @@ export function fromDocumentEntry(document: EntryDocument): Entry {
   }
 }
 
-function fromDocumentDebit(document: EntryDocument): Omit<Debited, 'type' | 'key' | 'fingerprint' | 'personal' | 'after'> {
+function fromDocumentDebit(
+  document: EntryDocument,
+): Omit<Debited, 'type' | 'key' | 'fingerprint' | 'personal' | 'after'> {
   const price = required(document, 'price');
   return {
     action: required(document, 'action'),
@@ -282,12 +284,16 @@ function fromDocumentDraw(document: DrawDocument): GrantDraw {
 
 function toDocumentPersonal(personal: PersonalText): PersonalDocument {
   const { digest, salt, reason, dimensions } = personal;
-  const list = dimensions === undefined ? undefined : Object.entries(dimensions).map(([name, value]) => ({ name, value }));
+  const list =
+    dimensions === undefined ? undefined : Object.entries(dimensions).map(([name, value]) => ({ name, value }));
   return { digest, salt, reason, dimensions: list };
 }
 
 function fromDocumentPersonal(document: PersonalDocument): PersonalText {
   const { digest, salt, reason } = document;
   const list = document.dimensions?.map(({ name, value }): [string, string] => [name, value]);
-  return { digest, ...present({ salt, reason, dimensions: list === undefined ? undefined : Object.fromEntries(list) }) };
+  return {
+    digest,
+    ...present({ salt, reason, dimensions: list === undefined ? undefined : Object.fromEntries(list) }),
+  };
 }

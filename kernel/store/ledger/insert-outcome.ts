@@ -12,7 +12,8 @@ const DOCUMENT_REFUSED: ReadonlySet<number> = new Set([2, 9, 14, 22, 52, 121, 10
 /** Reads the outcome of each of `count` documents out of what `insertMany` threw. */
 export function outcomesOfInsertError(thrown: unknown, count: number): InsertOutcome[] {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  if (!(error instanceof mongo.MongoBulkWriteError)) return Array.from({ length: count }, () => ({ kind: 'unknown', error }));
+  if (!(error instanceof mongo.MongoBulkWriteError))
+    return Array.from({ length: count }, () => ({ kind: 'unknown', error }));
   // `error.writeErrors` is empty where a write-concern error came along; the result has them all.
   const refused = new Map(error.result.getWriteErrors().map((writeError) => [writeError.index, writeError]));
   const unproven = error.result.getWriteConcernError() !== undefined;
@@ -21,7 +22,10 @@ export function outcomesOfInsertError(thrown: unknown, count: number): InsertOut
     const writeError = refused.get(index);
     if (writeError?.code === DUPLICATE_KEY) return { kind: 'duplicate' };
     if (writeError !== undefined && DOCUMENT_REFUSED.has(writeError.code)) {
-      return { kind: 'invalid', error: new Error(`the database refused the commit: ${writeError.errmsg ?? writeError.code}`) };
+      return {
+        kind: 'invalid',
+        error: new Error(`the database refused the commit: ${writeError.errmsg ?? writeError.code}`),
+      };
     }
     if (writeError !== undefined || unproven || !(index in inserted)) return { kind: 'unknown', error };
     return { kind: 'acknowledged' };

@@ -1,6 +1,7 @@
 // Owns the indexes that the ledger's safety rests on. A kernel that can't prove them must not listen (design §4, "Keys").
 
 import type { mongo } from 'mongoose';
+import type { CommitDocument } from './commit-document.ts';
 
 interface UniqueIndex {
   readonly name: string;
@@ -17,7 +18,7 @@ const COMMIT_INDEXES: readonly UniqueIndex[] = [
  * Creates the unique indexes of `ledger_commits` where they are missing, then reads them back.
  * Throws Error where one is missing, not unique, or does not cover every document.
  */
-export async function ensureCommitIndexes(commits: mongo.Collection<never> | mongo.Collection): Promise<void> {
+export async function ensureCommitIndexes(commits: mongo.Collection<CommitDocument>): Promise<void> {
   for (const { name, key } of COMMIT_INDEXES) {
     try {
       await commits.createIndex(key, { name, unique: true });

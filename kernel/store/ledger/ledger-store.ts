@@ -222,4 +222,3 @@ function tooLarge(bytes: number): DomainError {
   const message = `the commit would have ${bytes} bytes, the most is ${COMMIT_BYTES_MAX}: send less text or fewer items`;
   return new DomainError('COMMIT_TOO_LARGE', message, { metadata: { limit_bytes: String(COMMIT_BYTES_MAX) } });
 }
-

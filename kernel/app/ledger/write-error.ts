@@ -1,0 +1,48 @@
+// Owns what callers are told when the write path can't do, or can't prove, what they asked.
+
+import { DomainError } from '../../domain/error.ts';
+import type { IdempotencyKey } from '../../domain/id.ts';
+
+const QUEUE_RETRY_DELAY_MS = 200;
+
+/** What a caller is told when the database could not be asked. */
+export function asUnavailable(error: unknown): unknown {
+  if (error instanceof DomainError) return error;
+  const message = 'the database can not be reached or did not answer: retry with the same request id';
+  return new DomainError('DATABASE_UNAVAILABLE', message, { cause: error, retryDelayMs: 1_000 });
+}
+
+/** Too many requests wait. */
+export function queueFull(whose: string, limit: number): DomainError {
+  const message = `${limit} requests wait for ${whose} already, the most that may: retry after ${QUEUE_RETRY_DELAY_MS} ms`;
+  return new DomainError('QUEUE_FULL', message, {
+    metadata: { limit: String(limit) },
+    retryDelayMs: QUEUE_RETRY_DELAY_MS,
+  });
+}
+
+/** This kernel takes no more work. */
+export function shuttingDown(): DomainError {
+  return new DomainError('SHUTTING_DOWN', 'this kernel is draining: retry at once with the same request id', {
+    retryDelayMs: 1,
+  });
+}
+
+/** A request id came with other content than before. */
+export function keyReused(key: IdempotencyKey): DomainError {
+  const message = `the request id was used before by a request with other content (${key}): use a new id for a new request`;
+  return new DomainError('IDEMPOTENCY_KEY_REUSED', message);
+}
+
+/** The database did not tell whether a write happened. */
+export function outcomeUnknown(): DomainError {
+  const message =
+    'the database did not tell whether the write happened: retry with the same request id, it happens exactly once';
+  return new DomainError('OUTCOME_UNKNOWN', message, { retryDelayMs: 1_000 });
+}
+
+/** The newest commit lies in the future; only an operator can mend that. */
+export function headFromFuture(aheadMs: number): DomainError {
+  const message = `the newest commit of this account lies ${aheadMs} ms in the future of the database's clock: an operator must look`;
+  return new DomainError('HEAD_FROM_FUTURE', message, { metadata: { ahead_ms: String(aheadMs) } });
+}

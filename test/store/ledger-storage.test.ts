@@ -1,0 +1,345 @@
+import { type Connection, createConnection, mongo } from 'mongoose';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { GENESIS_HASH } from '../../kernel/app/ledger/account-head.ts';
+import type { TenantRef } from '../../kernel/app/ledger/ledger.ts';
+import { COMMIT_BYTES_MAX, SNAPSHOT_INTERVAL_COMMITS, STATE_INLINE_BYTES_MAX } from '../../kernel/domain/bound.ts';
+import type { CommitDocument } from '../../kernel/store/ledger/commit-document.ts';
+import { computeCommitHash } from '../../kernel/store/ledger/commit-hash.ts';
+import { openLedgerStore } from '../../kernel/store/ledger/ledger-store.ts';
+import { startDueWorker } from '../../kernel/worker/due-worker.ts';
+import {
+  ACTION,
+  CREDIT,
+  caller,
+  debit,
+  type FixtureKernel,
+  freshDatabaseUri,
+  give,
+  type LedgerFixture,
+  openLedgerFixture,
+  quantity,
+  reasonOf,
+} from '../support/ledger-fixture.ts';
+
+let fixture: LedgerFixture;
+let kernel: FixtureKernel;
+
+beforeAll(async () => {
+  fixture = await openLedgerFixture();
+});
+beforeEach(async () => {
+  kernel = await fixture.addKernel();
+});
+afterAll(() => fixture.close());
+
+/** The native collection: mongoose's own wrapper of it would not pass these options on. */
+const native = <T extends mongo.Document>(name: string, options: mongo.CollectionOptions): mongo.Collection<T> => {
+  if (fixture.connection.db === undefined) throw new Error('the fixture is not connected');
+  return fixture.connection.db.collection<T>(name, options);
+};
+const commits = (): mongo.Collection<CommitDocument> => native('ledger_commits', { useBigInt64: true });
+const commitsOf = (tenant: TenantRef): Promise<CommitDocument[]> =>
+  commits().find({ tenant_id: tenant.tenantId }).sort({ seq: 1 }).toArray();
+
+describe('the indexes', () => {
+  const withDatabase = async (run: (connection: Connection) => Promise<void>): Promise<void> => {
+    const connection = await createConnection(freshDatabaseUri()).asPromise();
+    try {
+      await run(connection);
+    } finally {
+      await connection.dropDatabase();
+      await connection.close();
+    }
+  };
+
+  it('are made where they are missing', () =>
+    withDatabase(async (connection) => {
+      await openLedgerStore(connection);
+      await connection.collection('ledger_commits').dropIndex('tenant_keys');
+      await openLedgerStore(connection);
+      const indexes = await connection.collection('ledger_commits').indexes();
+      const unique = indexes.flatMap((index) => (index.unique === true ? [Object.keys(index.key).join()] : []));
+      expect(unique.toSorted()).toEqual(['tenant_id,keys', 'tenant_id,seq']);
+    }));
+
+  it.each([
+    ['is not unique', {}],
+    ['covers only a part', { unique: true, partialFilterExpression: { seq: { $gt: 5 } } }],
+  ])('keep a kernel from starting where one %s', (_, options) =>
+    withDatabase(async (connection) => {
+      await connection
+        .collection('ledger_commits')
+        .createIndex({ tenant_id: 1, keys: 1 }, { name: 'tenant_keys', ...options });
+      await expect(openLedgerStore(connection)).rejects.toThrow(/unique index .*"keys".* of collection ledger_commits/);
+    }),
+  );
+
+  it('keep a kernel from starting where duplicates lie in their way', () =>
+    withDatabase(async (connection) => {
+      await connection.collection('ledger_commits').insertMany([
+        { tenant_id: 'ten_1', seq: 1n, keys: ['a'] },
+        { tenant_id: 'ten_1', seq: 1n, keys: ['b'] },
+      ]);
+      await expect(openLedgerStore(connection)).rejects.toThrow(/look for duplicates/);
+    }));
+});
+
+describe('a commit document', () => {
+  it('stores every amount as an int64 and no double', async () => {
+    const tenant = await fixture.openTenant(5n * CREDIT);
+    await debit(kernel.ledger, tenant, '1.5');
+    const raw = await native('ledger_commits', { promoteValues: false, promoteLongs: false })
+      .find({ tenant_id: tenant.tenantId })
+      .toArray();
+    const kinds = new Set<string>();
+    const visit = (value: unknown): void => {
+      if (value instanceof mongo.Double) kinds.add('double');
+      else if (value instanceof mongo.Long) kinds.add('int64');
+      else if (Array.isArray(value)) value.forEach(visit);
+      else if (value !== null && typeof value === 'object' && !(value instanceof mongo.Binary))
+        Object.values(value).forEach(visit);
+    };
+    raw.forEach(visit);
+    expect(kinds).toEqual(new Set(['int64']));
+  });
+
+  it('never has an empty list of keys', async () => {
+    const tenant = await fixture.openTenant(5n * CREDIT);
+    await debit(kernel.ledger, tenant, '1');
+    expect((await commitsOf(tenant)).every(({ keys }) => keys.length > 0)).toBe(true);
+  });
+
+  it('refuses an amount that does not fit into 64 bits, before it reaches the driver', async () => {
+    const tenant = await fixture.openTenant();
+    const store = await openLedgerStore(fixture.connection);
+    const [first] = await store.loadCommits(tenant.tenantId, 1, 1);
+    if (first === undefined) throw new Error('the tenant has no first commit');
+    const wrapping = { ...first, totals: { ...first.totals, payg: 2n ** 63n } };
+    expect(() => store.prepareCommit(wrapping, GENESIS_HASH)).toThrow(/does not fit into 64 bits/);
+  });
+});
+
+describe('the hash chain', () => {
+  it('links every commit to the one before, and shows an edit', async () => {
+    const tenant = await fixture.openTenant(5n * CREDIT);
+    for (let round = 0; round < 3; round += 1) await debit(kernel.ledger, tenant, '1');
+    const documents = await commitsOf(tenant);
+    let previous = GENESIS_HASH;
+    for (const { hash, ...document } of documents) {
+      expect(Buffer.from(computeCommitHash(document, previous))).toEqual(Buffer.from(hash.buffer));
+      previous = hash.buffer;
+    }
+    const [, { hash, ...edited } = documents[0] as CommitDocument] = documents;
+    const before = documents[0]?.hash.buffer ?? GENESIS_HASH;
+    const changed = computeCommitHash({ ...edited, totals: { ...edited.totals, payg: 6n * CREDIT } }, before);
+    expect(Buffer.from(changed)).not.toEqual(Buffer.from(hash.buffer));
+  });
+
+  it('covers personal text by its digest only, so that text and salt can be removed', async () => {
+    const tenant = await fixture.openTenant();
+    await give(kernel.ledger, tenant, CREDIT);
+    const [first, second] = await commitsOf(tenant);
+    if (first === undefined || second === undefined) throw new Error('two commits were made');
+    expect(second.entries[0]?.personal).toMatchObject({ reason: 'test funds' });
+    const { hash, ...document } = second;
+    const redacted = {
+      ...document,
+      entries: document.entries.map((entry) => ({ ...entry, personal: { digest: entry.personal?.digest ?? '' } })),
+    };
+    expect(Buffer.from(computeCommitHash(redacted, first.hash.buffer))).toEqual(Buffer.from(hash.buffer));
+  });
+});
+
+describe('the state', () => {
+  it('is in every commit while it is small', async () => {
+    const tenant = await fixture.openTenant(5n * CREDIT);
+    await debit(kernel.ledger, tenant, '1');
+    expect((await commitsOf(tenant)).every(({ state }) => state !== undefined)).toBe(true);
+  });
+
+  it('is stored only so often where it is large, and any kernel rebuilds it', async () => {
+    const tenant = await fixture.openTenant();
+    await Promise.all(Array.from({ length: 40 }, () => give(kernel.ledger, tenant, CREDIT)));
+    for (let round = 0; round < 2 * SNAPSHOT_INTERVAL_COMMITS; round += 1) await debit(kernel.ledger, tenant, '0.1');
+    const documents = await commitsOf(tenant);
+    const withState = documents.filter(({ state }) => state !== undefined);
+    expect(withState.length).toBeLessThan(documents.length / 8);
+    for (const { state } of withState.slice(0, 2))
+      expect(mongo.BSON.calculateObjectSize(state ?? {})).toBeGreaterThan(0);
+    const gaps = withState.slice(1).map(({ seq }, index) => Number(seq - (withState[index]?.seq ?? 0n)));
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(SNAPSHOT_INTERVAL_COMMITS);
+    const fresh = await fixture.addKernel();
+    const [known, rebuilt] = [await kernel.ledger.readBalance(tenant), await fresh.ledger.readBalance(tenant)];
+    expect({ ...rebuilt, asOf: 0 }).toEqual({ ...known, asOf: 0 });
+    expect(rebuilt.totals.payg).toBe(40n * CREDIT - (2n * BigInt(SNAPSHOT_INTERVAL_COMMITS) * CREDIT) / 10n);
+  });
+
+  it('stays below its bound where it is inline', async () => {
+    const tenant = await fixture.openTenant();
+    for (let round = 0; round < 20; round += 1) await give(kernel.ledger, tenant, CREDIT);
+    const sizes = (await commitsOf(tenant)).flatMap(({ state }) =>
+      state ? [mongo.BSON.calculateObjectSize(state)] : [],
+    );
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(STATE_INLINE_BYTES_MAX);
+  });
+
+  it('of a newer version is refused as unavailable, and nothing is written', async () => {
+    const tenant = await fixture.openTenant(CREDIT);
+    await commits().updateOne({ tenant_id: tenant.tenantId, seq: 2n }, { $set: { state_version: 2 } });
+    await expect(debit(kernel.ledger, tenant, '1').catch(reasonOf)).resolves.toBe('STATE_VERSION_UNSUPPORTED');
+    await expect(kernel.ledger.readBalance(tenant).catch(reasonOf)).resolves.toBe('STATE_VERSION_UNSUPPORTED');
+    expect(await commits().countDocuments({ tenant_id: tenant.tenantId })).toBe(2);
+  });
+
+  it('that contradicts its history is refused and reported', async () => {
+    const tenant = await fixture.openTenant();
+    await Promise.all(Array.from({ length: 40 }, () => give(kernel.ledger, tenant, CREDIT)));
+    await debit(kernel.ledger, tenant, '1');
+    const newest = (await commitsOf(tenant)).at(-1);
+    await commits().updateOne(
+      { _id: newest?._id ?? new mongo.UUID() },
+      { $unset: { state: 1 }, $set: { 'totals.payg': 1n } },
+    );
+    const fresh = await fixture.addKernel();
+    await expect(debit(fresh.ledger, tenant, '1').catch(reasonOf)).resolves.toBe('LEDGER_CORRUPT');
+    expect(fresh.seen.corruptions).toBe(1);
+  });
+});
+
+describe('the hint of the newest commit', () => {
+  const heads = (): mongo.Collection<{ _id: string; seq: bigint }> => native('ledger_heads', { useBigInt64: true });
+
+  it.each([
+    ['is missing', undefined],
+    ['is old', 3n],
+    ['is right', 102n],
+    ['names a commit that does not exist', 5_000n],
+  ])('is only a hint: the account is found where it %s', async (_, hint) => {
+    const tenant = await fixture.openTenant(1_000n * CREDIT);
+    for (let round = 0; round < 100; round += 1) await debit(kernel.ledger, tenant, '1');
+    await heads().deleteOne({ _id: tenant.tenantId });
+    if (hint !== undefined) await heads().insertOne({ _id: tenant.tenantId, seq: hint });
+    const fresh = await fixture.addKernel();
+    expect(await fresh.ledger.readBalance(tenant)).toMatchObject({ seq: 102, totals: { payg: 900n * CREDIT } });
+    const reads = [...fresh.calls.values()].reduce((sum, count) => sum + count, 0);
+    expect(reads).toBeLessThanOrEqual(8);
+  });
+
+  it('is written now and then, not with every commit', async () => {
+    const tenant = await fixture.openTenant(1_000n * CREDIT);
+    kernel.calls.clear();
+    for (let round = 0; round < 64; round += 1) await debit(kernel.ledger, tenant, '1');
+    expect(kernel.calls.get('saveHeadHint')).toBe(2);
+    await expect.poll(async () => (await heads().findOne({ _id: tenant.tenantId }))?.seq).toBeDefined();
+  });
+
+  it('does not slow a kernel that is far behind: it searches and does not read all', async () => {
+    const tenant = await fixture.openTenant(1_000n * CREDIT);
+    const behind = await fixture.addKernel();
+    await behind.ledger.readBalance(tenant);
+    for (let round = 0; round < 120; round += 1) await debit(kernel.ledger, tenant, '1');
+    behind.calls.clear();
+    expect((await behind.ledger.readBalance(tenant)).seq).toBe(122);
+    expect(behind.calls.get('loadCommits')).toBeLessThanOrEqual(4);
+  });
+});
+
+describe('history', () => {
+  it('pages through every entry once, newest first, with filters', async () => {
+    const tenant = await fixture.openTenant(1_000n * CREDIT);
+    await Promise.all(Array.from({ length: 300 }, (_, index) => debitFor(tenant, index % 3 === 0 ? 'prj_a' : 'prj_b')));
+    for (const [filter, total] of [
+      [{}, 302],
+      [{ types: ['debited'] as const }, 300],
+      [{ projectId: 'prj_a' }, 100],
+      [{ action: ACTION, projectId: 'prj_b' }, 200],
+      [{ action: 'none' }, 0],
+      [{ endAt: 1 }, 0],
+      [{ startAt: Date.now() + 60_000 }, 0],
+    ] as const) {
+      const ids = await listAll(tenant, filter, 37);
+      expect(ids).toHaveLength(total);
+      expect(new Set(ids).size).toBe(total);
+      expect(ids).toEqual(ids.toSorted().toReversed());
+    }
+  });
+
+  it('refuses a token of another list', async () => {
+    const tenant = await fixture.openTenant(10n * CREDIT);
+    await debitFor(tenant, 'prj_a');
+    const { nextPageToken } = await kernel.ledger.listEntries(tenant, {}, 1, '');
+    const violation = { reason: 'INVALID_FIELD', violations: [{ field: 'page_token' }] };
+    await expect(kernel.ledger.listEntries(tenant, { action: ACTION }, 1, nextPageToken)).rejects.toMatchObject(
+      violation,
+    );
+    await expect(kernel.ledger.listEntries(tenant, {}, 1, 'rubbish')).rejects.toMatchObject(violation);
+  });
+
+  it('answers what an account held at a past time', async () => {
+    const tenant = await fixture.openTenant(100n * CREDIT);
+    const held: [number, bigint][] = [];
+    for (let round = 1n; round <= 20n; round += 1n) {
+      const { posted } = await debit(kernel.ledger, tenant, '1');
+      held.push([posted.createdAt, (100n - round) * CREDIT]);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    for (const [at, payg] of held) expect((await kernel.ledger.readBalance(tenant, at)).totals.payg).toBe(payg);
+    await expect(kernel.ledger.readBalance(tenant, 1).catch(reasonOf)).resolves.toBe('ACCOUNT_NOT_OPEN');
+  });
+
+  const debitFor = (tenant: TenantRef, projectId: string): Promise<unknown> =>
+    kernel.ledger.debit(
+      tenant,
+      { action: ACTION, quantity: quantity('1'), alreadyPerformed: false, projectId },
+      caller(),
+    );
+
+  const listAll = async (
+    tenant: TenantRef,
+    filter: Parameters<FixtureKernel['ledger']['listEntries']>[1],
+    size: number,
+  ): Promise<string[]> => {
+    const ids: string[] = [];
+    let token = '';
+    do {
+      const page = await kernel.ledger.listEntries(tenant, filter, size, token);
+      expect(page.entries.length).toBeLessThanOrEqual(size);
+      ids.push(...page.entries.map(({ entryId }) => entryId));
+      token = page.nextPageToken;
+    } while (token !== '');
+    return ids;
+  };
+});
+
+describe('what falls due by itself', () => {
+  it('is recorded by the worker, and its note goes only well past due', async () => {
+    const tenant = await fixture.openTenant();
+    const expiresAt = Date.now() + 1_500;
+    const input = { bucket: 'trial', amount: CREDIT, expiresAt, actor: 'usr_test', reason: 'short' } as const;
+    await kernel.ledger.grant(tenant, input, caller());
+    const store = await openLedgerStore(fixture.connection);
+    expect(await store.loadDueNotes(expiresAt - 1, expiresAt, 10)).toEqual([
+      { tenantId: tenant.tenantId, dueAt: expiresAt },
+    ]);
+    const observer = new Proxy({}, { get: () => () => {} }) as Parameters<typeof startDueWorker>[0]['observer'];
+    const worker = startDueWorker({ ledger: kernel.ledger, store, clock: kernel.clock, observer });
+    await expect.poll(() => commits().countDocuments({ tenant_id: tenant.tenantId }), { timeout: 15_000 }).toBe(3);
+    await worker.stop();
+    const [newest] = (await kernel.ledger.listEntries(tenant, {}, 1, '')).entries;
+    expect(newest?.entry).toMatchObject({ type: 'grant_expired', dueAt: expiresAt });
+    expect(await store.loadDueNotes(expiresAt - 1, expiresAt, 10)).toHaveLength(1);
+  });
+
+  it('in great numbers at once takes several commits, and loses nothing', async () => {
+    const tenant = await fixture.openTenant(CREDIT);
+    const expiresAt = Date.now() + 4_000;
+    const input = { bucket: 'trial', amount: 1n, expiresAt, actor: 'usr_test', reason: 'many' } as const;
+    await Promise.all(Array.from({ length: 600 }, () => kernel.ledger.grant(tenant, input, caller())));
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, expiresAt - Date.now()) + 50));
+    await debit(kernel.ledger, tenant, '1');
+    const balance = await (await fixture.addKernel()).ledger.readBalance(tenant);
+    expect(balance.totals).toEqual({ trial: 0n, included: 0n, payg: 0n, held: 0n, deficit: 0n });
+    const sizes = (await commitsOf(tenant)).map((document) => mongo.BSON.calculateObjectSize(document));
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(COMMIT_BYTES_MAX);
+  });
+});
