@@ -13,6 +13,9 @@ export interface SealedCommit extends Commit {
   readonly hash: CommitHash;
 }
 
+/** A sealed commit without its entries: enough to go on from where it carries the state. */
+export type CommitHeader = Omit<SealedCommit, 'entries'>;
+
 /** A commit made ready for the database; sending it twice sends the very same document. */
 export interface PreparedCommit {
   readonly commit: SealedCommit;
@@ -44,8 +47,15 @@ export type InsertOutcome =
 /** What `ledger_heads` says of an account: where to begin looking for its newest commit, nothing more. */
 export interface HeadHint {
   readonly seq: number;
-  /** When another kernel last said that it keeps losing races for this account. */
-  readonly contendedAt?: Instant;
+  /** Says that a kernel keeps losing races for this account. */
+  readonly contention?: Contention;
+}
+
+/** What a kernel that keeps losing races for an account tells those that win them. */
+export interface Contention {
+  readonly at: Instant;
+  /** How long its turn takes: from a lost race to the outcome of the next insert, in milliseconds. */
+  readonly turnMs: number;
 }
 
 /** A time at which an account changes by itself. */
@@ -62,6 +72,8 @@ export interface LedgerStore {
   insertCommits(commits: readonly PreparedCommit[]): Promise<readonly InsertOutcome[]>;
   /** Reads the commits of one tenant with `fromSeq` ≤ seq ≤ `toSeq`, in order. */
   loadCommits(tenantId: TenantId, fromSeq: number, toSeq: number): Promise<readonly SealedCommit[]>;
+  /** Reads the same range without entries, which are most of what a commit weighs. */
+  loadCommitHeaders(tenantId: TenantId, fromSeq: number, toSeq: number): Promise<readonly CommitHeader[]>;
   /** Answers which of the given seqs exist, in no order. */
   loadExistingSeqs(tenantId: TenantId, seqs: readonly number[]): Promise<readonly number[]>;
   /** Reads the time of one commit; undefined where it does not exist. */
@@ -70,7 +82,7 @@ export interface LedgerStore {
   loadEntriesByKeys(tenantId: TenantId, keys: readonly IdempotencyKey[]): Promise<readonly PlacedEntry[]>;
   loadHeadHint(tenantId: TenantId): Promise<HeadHint | undefined>;
   /** Moves the hint forward, says where asked that the account is contended, and answers what it said before. */
-  saveHeadHint(tenantId: TenantId, seq: number, contendedAt?: Instant): Promise<HeadHint | undefined>;
+  saveHeadHint(tenantId: TenantId, seq: number, contention?: Contention): Promise<HeadHint | undefined>;
   /** Notes due times; noting one twice does nothing. */
   saveDueNotes(notes: readonly DueNote[]): Promise<void>;
   /** Reads the earliest notes with `after` < `dueAt` ≤ `until`, at most `limit`. */

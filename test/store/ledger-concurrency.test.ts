@@ -102,7 +102,7 @@ describe('a cached head', () => {
     await kernels[0].ledger.readBalance(tenant);
     kernels[0].calls.clear();
     await Promise.all(Array.from({ length: 100 }, () => kernels[0].ledger.readBalance(tenant)));
-    expect(kernels[0].calls.get('loadCommits')).toBeLessThanOrEqual(2);
+    expect(kernels[0].calls.get('loadCommitHeaders')).toBeLessThanOrEqual(2);
   });
 });
 

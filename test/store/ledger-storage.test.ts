@@ -240,7 +240,8 @@ describe('the hint of the newest commit', () => {
     for (let round = 0; round < 120; round += 1) await debit(kernel.ledger, tenant, '1');
     behind.calls.clear();
     expect((await behind.ledger.readBalance(tenant)).seq).toBe(122);
-    expect(behind.calls.get('loadCommits')).toBeLessThanOrEqual(4);
+    const reads = [...behind.calls.values()].reduce((sum, count) => sum + count, 0);
+    expect(reads).toBeLessThanOrEqual(8);
   });
 });
 
@@ -332,7 +333,7 @@ describe('what falls due by itself', () => {
 
   it('in great numbers at once takes several commits, and loses nothing', async () => {
     const tenant = await fixture.openTenant(CREDIT);
-    const expiresAt = Date.now() + 4_000;
+    const expiresAt = Date.now() + 6_000;
     const input = { bucket: 'trial', amount: 1n, expiresAt, actor: 'usr_test', reason: 'many' } as const;
     await Promise.all(Array.from({ length: 600 }, () => kernel.ledger.grant(tenant, input, caller())));
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, expiresAt - Date.now()) + 50));

@@ -53,6 +53,7 @@ export function createFaultyStore(real: LedgerStore): FaultyStore {
       return fault === undefined ? real.insertCommits(commits) : fault(commits, real.insertCommits);
     },
     loadCommits: counted('loadCommits', real.loadCommits),
+    loadCommitHeaders: counted('loadCommitHeaders', real.loadCommitHeaders),
     loadExistingSeqs: counted('loadExistingSeqs', real.loadExistingSeqs),
     loadCreatedAt: counted('loadCreatedAt', real.loadCreatedAt),
     loadEntriesByKeys: counted('loadEntriesByKeys', real.loadEntriesByKeys),

@@ -5,7 +5,7 @@ import { type AccountState, type Totals, UNOPENED_ACCOUNT } from '../../domain/a
 import { DomainError } from '../../domain/error.ts';
 import { evolve } from '../../domain/evolve.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
-import type { CommitHash, SealedCommit } from '../ports.ts';
+import type { CommitHash, CommitHeader, SealedCommit } from '../ports.ts';
 
 /** The newest commit of an account that is known here. */
 export interface AccountHead {
@@ -28,7 +28,7 @@ export function unopenedHead(tenantId: TenantId): AccountHead {
 }
 
 /** Answers the head of a commit that carries the state. */
-export function headOfSnapshot(commit: SealedCommit, state: AccountState): AccountHead {
+export function headOfSnapshot(commit: CommitHeader, state: AccountState): AccountHead {
   const { tenantId, seq, createdAt, hash } = commit;
   return { tenantId, seq, createdAt, hash, state, snapshotSeq: seq };
 }

@@ -16,6 +16,7 @@ import type { Committed, Lane, Task } from './lane.ts';
 import type { LaneRegistry } from './lane-registry.ts';
 import { isSameRequest } from './request-identity.ts';
 import { decideRound, type Round } from './round.ts';
+import { TurnTaking } from './turn-taking.ts';
 import { asUnavailable, headFromFuture, keyReused, outcomeUnknown, queueFull, shuttingDown } from './write-error.ts';
 
 /** How many commands of one tenant may wait; beyond: QUEUE_FULL. */
@@ -27,11 +28,6 @@ export const KERNEL_QUEUE_MAX = 32_768;
 const FUTURE_TOLERANCE_MS = 2_000;
 /** Waits before the reads and resends that follow an outcome that is unknown or not visible yet, in milliseconds. */
 const UNKNOWN_BACKOFF_MS: readonly number[] = [20, 100, 300, 800, 1_500];
-const HINT_INTERVAL_COMMITS = 32;
-const CONTENTION_WINDOW_MS = 2_000;
-/** After so many races lost in a row the other kernels are told. */
-const RACES_LOST_BEFORE_NOTICE = 2;
-
 /** What the committer works with. */
 export interface CommitterTools {
   readonly store: LedgerStore;
@@ -47,16 +43,16 @@ export class Committer {
   readonly #tools: CommitterTools;
   readonly #loader: HeadLoader;
   readonly #inserts: InsertQueue;
+  readonly #turns: TurnTaking;
   #queued = 0;
   #draining = false;
   #idle: (() => void) | undefined;
-  /** Moving average of the time from an insert's beginning to its outcome. */
-  #roundTripMs = 5;
 
   constructor(tools: CommitterTools) {
     this.#tools = tools;
     this.#loader = new HeadLoader(tools.store);
     this.#inserts = new InsertQueue(tools.store);
+    this.#turns = new TurnTaking(tools, this.#loader);
   }
 
   /**
@@ -103,7 +99,7 @@ export class Committer {
   async #work(lane: Lane): Promise<void> {
     while (lane.length > 0) {
       try {
-        await this.#awaitTurn(lane);
+        await this.#turns.awaitTurn(lane);
         lane.head ??= await this.#loader.load(lane.tenantId);
         await this.#runRound(lane, lane.head);
       } catch (error) {
@@ -116,25 +112,17 @@ export class Committer {
     this.#tools.lanes.end(lane);
   }
 
-  async #awaitTurn(lane: Lane): Promise<void> {
-    const wait = lane.notBeforeMs - this.#tools.pacing.monotonicMs();
-    if (wait > 0) await this.#tools.pacing.delay(wait);
-  }
-
   async #runRound(lane: Lane, head: AccountHead): Promise<void> {
-    const now = await this.#timeFor(head);
+    await this.#timeFor(head);
     let round: Round | undefined;
-    const startedAtMs = this.#tools.pacing.monotonicMs();
     const outcome = await this.#inserts.insert(() => {
-      round = this.#decide(lane, head, now);
+      round = this.#decide(lane, head);
       return round?.prepared;
     });
     if (round === undefined) return;
     const tasks = decidedTasks(round);
     try {
       if (outcome === undefined) return await this.#settleWithoutCommit(lane, round);
-      const elapsedMs = this.#tools.pacing.monotonicMs() - startedAtMs;
-      this.#roundTripMs += (elapsedMs - this.#roundTripMs) / 8;
       await this.#settle(lane, round, outcome);
     } catch (error) {
       // A fault of ours must not leave a caller without an answer; what is answered or put back already is not touched.
@@ -153,13 +141,14 @@ export class Committer {
     throw headFromFuture(aheadMs);
   }
 
-  #decide(lane: Lane, head: AccountHead, now: number): Round | undefined {
+  #decide(lane: Lane, head: AccountHead): Round | undefined {
     const solo = lane.soloTasks > 0;
     const tasks = lane.take(solo ? 1 : ENTRIES_PER_COMMIT_MAX);
     if (solo) lane.soloTasks -= 1;
     if (tasks.length === 0) return undefined;
     try {
-      const round = decideRound(head, tasks, now, this.#tools);
+      // The clock was certain when this round began; it may have waited for its turn since.
+      const round = decideRound(head, tasks, this.#tools.clock.estimate(), this.#tools);
       lane.putBack(tasks.filter((_, index) => round.batch.outcomes[index]?.kind === 'deferred'));
       return round;
     } catch (error) {
@@ -199,11 +188,9 @@ export class Committer {
 
   #settleAcknowledged(lane: Lane, round: Round): void {
     lane.offer(round.nextHead);
-    lane.racesLostInARow = 0;
+    this.#turns.won(lane, round.nextHead);
     this.#tools.observer.committed(round.batch.entries.length);
     this.#answerAccepted(round);
-    this.#yieldIfContended(lane);
-    this.#hint(lane, round.nextHead);
     // The acknowledged commit proves the state that refusals of this batch rest on; what is left is to look for their keys.
     const refused = refusedTasks(round);
     if (refused.length > 0) void this.#answerRefused(lane.tenantId, refused);
@@ -296,13 +283,12 @@ export class Committer {
     const tasks = decidedTasks(round);
     for (const waitMs of [0, ...UNKNOWN_BACKOFF_MS]) {
       if (waitMs > 0) await this.#tools.pacing.delay(waitMs);
-      const seen = await this.#guardedRefresh(lane, round, tasks);
-      if (seen === undefined) return;
+      const read = await this.#readAfterDuplicate(lane, round, tasks);
+      if (read === undefined) return;
+      const { seen, found } = read;
       if (isOurs(seen, round)) return this.#settleAcknowledgedAt(lane, round, seen.head);
-      const found = await this.#guard(wrap(tasks), () => this.#loadByKey(lane.tenantId, tasks));
-      if (found === undefined) return;
       if (seen.next === undefined && found.size === 0) continue;
-      if (seen.next !== undefined) this.#loseRace(lane, seen.head);
+      if (seen.next !== undefined) this.#turns.lost(lane, seen.head);
       this.#answerFound(lane, tasks, found);
       return;
     }
@@ -311,11 +297,22 @@ export class Committer {
     for (const task of tasks) task.reject(outcomeUnknown());
   }
 
-  async #guardedRefresh(lane: Lane, round: Round, tasks: readonly Task[]): Promise<Refresh | undefined> {
-    const seen = await this.#guard(wrap(tasks), () => this.#loader.refresh(round.head));
-    if (seen === undefined) lane.head = undefined;
-    else lane.offer(seen.head);
-    return seen;
+  /** Reads head and keys at once: what is decided again is proven by its own insert, so their order does not matter. */
+  async #readAfterDuplicate(
+    lane: Lane,
+    round: Round,
+    tasks: readonly Task[],
+  ): Promise<{ seen: Refresh; found: ReadonlyMap<IdempotencyKey, PlacedEntry> } | undefined> {
+    const read = await this.#guard(wrap(tasks), () =>
+      Promise.all([this.#loader.refresh(round.head), this.#loadByKey(lane.tenantId, tasks)]),
+    );
+    if (read === undefined) {
+      lane.head = undefined;
+      return undefined;
+    }
+    const [seen, found] = read;
+    lane.offer(seen.head);
+    return { seen, found };
   }
 
   /** Answers what was done before, and decides the rest again. */
@@ -350,41 +347,6 @@ export class Committer {
     }
     lane.head = undefined;
     for (const task of decidedTasks(round)) task.reject(outcomeUnknown());
-  }
-
-  #loseRace(lane: Lane, head: AccountHead): void {
-    const { observer, store, clock, pacing } = this.#tools;
-    observer.raceLost(lane.tenantId);
-    lane.racesLostInARow += 1;
-    lane.contendedUntilMs = pacing.monotonicMs() + CONTENTION_WINDOW_MS;
-    // Who always wins never notices the others, so the loser tells it through the hint that winners write.
-    if (lane.racesLostInARow % RACES_LOST_BEFORE_NOTICE === 0) {
-      store
-        .saveHeadHint(lane.tenantId, head.seq, clock.estimate())
-        .catch((error: unknown) => observer.backgroundFailed('saving a head hint', error));
-    }
-  }
-
-  /** Where kernels contend, the winner of a race leaves about a round trip, with jitter, to the others. */
-  #yieldIfContended(lane: Lane): void {
-    const now = this.#tools.pacing.monotonicMs();
-    if (now < lane.contendedUntilMs)
-      lane.notBeforeMs = now + this.#roundTripMs * (0.5 + this.#tools.pacing.random() * 1.5);
-  }
-
-  #hint(lane: Lane, head: AccountHead): void {
-    const { store, observer, pacing, clock } = this.#tools;
-    lane.commitsSinceHint += 1;
-    if (lane.commitsSinceHint < HINT_INTERVAL_COMMITS) return;
-    lane.commitsSinceHint = 0;
-    store
-      .saveHeadHint(lane.tenantId, head.seq)
-      .then((before) => {
-        const ageMs =
-          before?.contendedAt === undefined ? Number.POSITIVE_INFINITY : clock.estimate() - before.contendedAt;
-        if (ageMs < CONTENTION_WINDOW_MS) lane.contendedUntilMs = pacing.monotonicMs() + CONTENTION_WINDOW_MS;
-      })
-      .catch((error: unknown) => observer.backgroundFailed('saving a head hint', error));
   }
 
   #reportCorruption(lane: Lane, error: unknown): void {

@@ -4,7 +4,7 @@
 import { SNAPSHOT_INTERVAL_COMMITS } from '../../domain/bound.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
-import type { LedgerStore, SealedCommit } from '../ports.ts';
+import type { CommitHeader, LedgerStore } from '../ports.ts';
 import { type AccountHead, followHead, headOfSnapshot, unopenedHead } from './account-head.ts';
 
 /** How many commits are read at once when reading on from a head; further behind, the end is searched. */
@@ -17,7 +17,7 @@ const BISECT_PROBES = 15;
 export interface Refresh {
   readonly head: AccountHead;
   /** The commit right after the older head, where there is one that was read. */
-  readonly next?: SealedCommit;
+  readonly next?: CommitHeader;
 }
 
 /** Loads heads. Every method throws what the store throws, and DomainError LEDGER_CORRUPT for a contradictory history. */
@@ -36,16 +36,29 @@ export class HeadLoader {
 
   /** Reads on from a head; the result is at least as new as the moment of the call. */
   async refresh(head: AccountHead): Promise<Refresh> {
-    const commits = await this.#store.loadCommits(head.tenantId, head.seq + 1, head.seq + REFRESH_COMMITS_MAX);
-    let current = head;
-    for (const commit of commits) {
-      // A commit that landed during the scan can be missing before a later one; it is read by the next round.
-      if (commit.seq !== current.seq + 1) return this.#continue(current, commits[0]);
-      current = followHead(current, commit);
-    }
-    if (commits.length === REFRESH_COMMITS_MAX)
-      return this.#continue(await this.#loadFrom(head.tenantId, current.seq), commits[0]);
-    return refreshOf(current, commits[0]);
+    const { tenantId, seq } = head;
+    const headers = await this.#store.loadCommitHeaders(tenantId, seq + 1, seq + REFRESH_COMMITS_MAX);
+    // A commit that landed during the scan can be missing before a later one; what follows a gap is read again.
+    const gap = headers.findIndex((header, index) => header.seq !== seq + 1 + index);
+    const run = gap === -1 ? headers : headers.slice(0, gap);
+    const [next] = run;
+    const last = run.at(-1);
+    if (next === undefined || last === undefined) return gap === -1 ? { head } : this.refresh(head);
+    const newest = await this.#follow(head, last);
+    const isWhole = gap === -1 && run.length < REFRESH_COMMITS_MAX;
+    return { head: isWhole ? newest : await this.#catchUp(newest), next };
+  }
+
+  /** Moves a head to a later commit: by the state that it carries, or else by what happened in between. */
+  async #follow(head: AccountHead, last: CommitHeader): Promise<AccountHead> {
+    if (last.state !== undefined) return headOfSnapshot(last, last.state);
+    const commits = await this.#store.loadCommits(head.tenantId, head.seq + 1, last.seq);
+    return commits.reduce(followHead, head);
+  }
+
+  async #catchUp(head: AccountHead): Promise<AccountHead> {
+    const found = await this.#loadFrom(head.tenantId, head.seq);
+    return (await this.refresh(found)).head;
   }
 
   /** Loads the account as it was after the commit `seq`, which must exist. */
@@ -58,11 +71,6 @@ export class HeadLoader {
     const snapshot = commits[start];
     if (snapshot?.state === undefined || commits.at(-1)?.seq !== seq) throw missingSnapshot(tenantId, seq);
     return commits.slice(start + 1).reduce(followHead, headOfSnapshot(snapshot, snapshot.state));
-  }
-
-  async #continue(head: AccountHead, next: SealedCommit | undefined): Promise<Refresh> {
-    const rest = await this.refresh(head);
-    return refreshOf(rest.head, next ?? rest.next);
   }
 
   async #loadFrom(tenantId: TenantId, hint: number): Promise<AccountHead> {
@@ -90,10 +98,6 @@ export class HeadLoader {
     const found = Math.max(low, ...existing);
     return this.#bisect(tenantId, found, between.find((seq) => seq > found) ?? high);
   }
-}
-
-function refreshOf(head: AccountHead, next: SealedCommit | undefined): Refresh {
-  return next === undefined ? { head } : { head, next };
 }
 
 function missingSnapshot(tenantId: TenantId, seq: number): DomainError {

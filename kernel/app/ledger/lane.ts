@@ -4,7 +4,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from '../../domain/command.ts';
 import { DomainError } from '../../domain/error.ts';
-import type { TenantId } from '../../domain/id.ts';
+import type { Instant, TenantId } from '../../domain/id.ts';
 import type { PlacedEntry } from '../ports.ts';
 import type { AccountHead } from './account-head.ts';
 
@@ -30,8 +30,12 @@ export class Lane {
   head: AccountHead | undefined;
   /** Until then, on the monotonic clock, other kernels are taken to write to this account too. */
   contendedUntilMs = 0;
-  /** Before then, on the monotonic clock, no commit is begun: after a won race others get their turn. */
-  notBeforeMs = 0;
+  /** Says that other kernels get their turn before the next commit. */
+  owesTurn = false;
+  /** When a race was last lost, on the monotonic clock, until the next insert has an outcome. */
+  lostRaceAtMs: number | undefined;
+  /** The time of this kernel's own last notice that it keeps losing. */
+  noticeAt: Instant | undefined;
   racesLostInARow = 0;
   commitsSinceHint = 0;
   /** So many next tasks are committed one by one, because one of them made a commit that can't be stored. */

@@ -10,9 +10,10 @@ import type { IdempotencyKey, Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { computeCost, formatQuantity } from '../../domain/quantity.ts';
 import { overdraftLimitOf, type Rulebook } from '../../domain/rulebook.ts';
-import type { Clock, DueNote, IdSource, LedgerObserver, LedgerStore, Pacing, RulebookSource } from '../ports.ts';
+import type { Clock, IdSource, LedgerObserver, LedgerStore, Pacing, RulebookSource } from '../ports.ts';
 import { AccountReader } from './account-reader.ts';
 import { Committer } from './committer.ts';
+import { DueNoteBook } from './due-note-book.ts';
 import { listEntries, postedEntryOf } from './entry-list.ts';
 import type { Committed } from './lane.ts';
 import { LaneRegistry } from './lane-registry.ts';
@@ -62,12 +63,14 @@ class LedgerService implements Ledger {
   readonly #tools: LedgerTools;
   readonly #committer: Committer;
   readonly #reader: AccountReader;
+  readonly #dueNotes: DueNoteBook;
 
   constructor(tools: LedgerTools) {
     const lanes = new LaneRegistry();
     this.#tools = tools;
     this.#committer = new Committer({ ...tools, lanes });
     this.#reader = new AccountReader(tools.store, lanes, tools.clock);
+    this.#dueNotes = new DueNoteBook(tools.store);
   }
 
   async openAccount(tenant: TenantRef, input: OpenAccountInput): Promise<Posting> {
@@ -249,13 +252,10 @@ class LedgerService implements Ledger {
     return present({ personal: sealPersonalText(input, () => this.#tools.ids.salt()) });
   }
 
-  /** Notes when an account will change by itself, before the commit that makes it so; a note too many does no harm. */
-  async #noteDueTimes(tenantId: TenantId, times: readonly (number | undefined)[]): Promise<void> {
+  async #noteDueTimes(tenantId: TenantId, times: readonly (Instant | undefined)[]): Promise<void> {
     const now = this.#tools.clock.estimate();
-    const notes = times.flatMap((dueAt): DueNote[] =>
-      dueAt !== undefined && dueAt > now ? [{ tenantId, dueAt }] : [],
-    );
-    if (notes.length > 0) await this.#read(() => this.#tools.store.saveDueNotes(notes));
+    const ahead = times.filter((dueAt) => dueAt !== undefined && dueAt > now);
+    await this.#read(() => Promise.all(ahead.map((dueAt) => this.#dueNotes.note(tenantId, dueAt))));
   }
 
   #loadRulebook(tenant: TenantRef): Promise<Rulebook> {

@@ -3,7 +3,7 @@
 // Invariant: integers that count credits or commits are BSON int64 (bigint here), never doubles.
 
 import { mongo } from 'mongoose';
-import type { CommitHash, SealedCommit } from '../../app/ports.ts';
+import type { CommitHash, CommitHeader, SealedCommit } from '../../app/ports.ts';
 import { type Commit, keysOf, STATE_VERSION } from '../../domain/commit.ts';
 import type { CommitId, IdempotencyKey, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
@@ -57,6 +57,11 @@ export function toDocumentCommit(commit: Commit): UnsealedCommitDocument {
  * Throws DomainError STATE_VERSION_UNSUPPORTED where a newer release wrote it, LEDGER_CORRUPT where it is none of ours.
  */
 export function fromDocumentCommit(document: CommitDocument): SealedCommit {
+  return { ...fromDocumentHeader(document), entries: document.entries.map((entry) => fromDocumentEntry(entry)) };
+}
+
+/** Translates a document that was read without its entries; throws as {@link fromDocumentCommit} does. */
+export function fromDocumentHeader(document: Omit<CommitDocument, 'entries' | 'keys'>): CommitHeader {
   const { state, state_version: version } = document;
   assertKnownVersion(version, document);
   return {
@@ -64,7 +69,6 @@ export function fromDocumentCommit(document: CommitDocument): SealedCommit {
     seq: Number(document.seq),
     commitId: new mongo.UUID(document._id.buffer).toString() as CommitId,
     createdAt: document.created_at.getTime(),
-    entries: document.entries.map((entry) => fromDocumentEntry(entry)),
     totals: fromDocumentTotals(document.totals),
     ...present({ state: state === undefined ? undefined : fromDocumentState(state, version) }),
     hash: fromDocumentHash(document.hash),

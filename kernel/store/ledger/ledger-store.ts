@@ -9,7 +9,7 @@ import { COMMIT_BYTES_MAX } from '../../domain/bound.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
-import { type CommitDocument, fromDocumentCommit, toDocumentCommit } from './commit-document.ts';
+import { type CommitDocument, fromDocumentCommit, fromDocumentHeader, toDocumentCommit } from './commit-document.ts';
 import { computeCommitHash } from './commit-hash.ts';
 import { fromDocumentEntry } from './entry-document.ts';
 import { outcomesOfInsertError } from './insert-outcome.ts';
@@ -24,7 +24,7 @@ const MAJORITY_TIMEOUT_MS = 10_000;
 interface HeadDocument {
   readonly _id: TenantId;
   readonly seq: bigint;
-  readonly contended_at?: Date;
+  readonly contention?: { readonly at: Date; readonly turn_ms: number };
 }
 
 interface DueDocument {
@@ -114,6 +114,16 @@ class MongoLedgerStore implements LedgerStore {
     return documents.map(fromDocumentCommit);
   };
 
+  loadCommitHeaders: LedgerStore['loadCommitHeaders'] = async (tenantId, fromSeq, toSeq) => {
+    const range = { $gte: BigInt(fromSeq), $lte: BigInt(toSeq) };
+    const documents = await this.#commits
+      .find({ tenant_id: tenantId, seq: range }, { maxTimeMS: READ_TIMEOUT_MS })
+      .sort({ tenant_id: 1, seq: 1 })
+      .project<Omit<CommitDocument, 'entries' | 'keys'>>({ entries: 0, keys: 0 })
+      .toArray();
+    return documents.map(fromDocumentHeader);
+  };
+
   loadExistingSeqs: LedgerStore['loadExistingSeqs'] = async (tenantId, seqs) => {
     const documents = await this.#commits
       .find({ tenant_id: tenantId, seq: { $in: seqs.map(BigInt) } }, { maxTimeMS: READ_TIMEOUT_MS })
@@ -158,11 +168,11 @@ class MongoLedgerStore implements LedgerStore {
     return document === null ? undefined : fromDocumentHint(document);
   };
 
-  saveHeadHint: LedgerStore['saveHeadHint'] = async (tenantId, seq, contendedAt) => {
-    const contended = contendedAt === undefined ? {} : { $set: { contended_at: new Date(contendedAt) } };
+  saveHeadHint: LedgerStore['saveHeadHint'] = async (tenantId, seq, contention) => {
+    const told = contention && { at: new Date(contention.at), turn_ms: Math.ceil(contention.turnMs) };
     const before = await this.#heads.findOneAndUpdate(
       { _id: tenantId },
-      { $max: { seq: BigInt(seq) }, ...contended },
+      { $max: { seq: BigInt(seq) }, ...(told === undefined ? {} : { $set: { contention: told } }) },
       // A hint that is lost costs a search, so it waits for no majority.
       { upsert: true, returnDocument: 'before', writeConcern: { w: 1 } },
     );
@@ -211,7 +221,9 @@ function fromKeyedDocument(document: KeyedDocument): PlacedEntry[] {
 }
 
 function fromDocumentHint(document: HeadDocument): HeadHint {
-  return { seq: Number(document.seq), ...present({ contendedAt: document.contended_at?.getTime() }) };
+  const told = document.contention;
+  const contention = told && { at: told.at.getTime(), turnMs: told.turn_ms };
+  return { seq: Number(document.seq), ...present({ contention }) };
 }
 
 function dueId(tenantId: TenantId, dueAt: Instant): string {

@@ -1,0 +1,30 @@
+// Owns noting when accounts will change by themselves, before the commits that make it so (design §4, "Time in an
+// account"). A note too many does no harm; one too few would leave something due unrecorded until somebody looks.
+
+import { LRUCache } from 'lru-cache';
+import type { Instant, TenantId } from '../../domain/id.ts';
+import type { LedgerStore } from '../ports.ts';
+
+/** How many notes are remembered as written, so that grants of one expiry cost one write together. */
+const REMEMBERED_NOTES_MAX = 10_000;
+
+/** Writes due notes, each once. */
+export class DueNoteBook {
+  readonly #store: LedgerStore;
+  readonly #written = new LRUCache<string, Promise<void>>({ max: REMEMBERED_NOTES_MAX });
+
+  constructor(store: LedgerStore) {
+    this.#store = store;
+  }
+
+  /** Resolves when the time is noted for good. `dueAt` must lie in the future: notes of the past may be gone. */
+  note(tenantId: TenantId, dueAt: Instant): Promise<void> {
+    const id = `${tenantId}/${dueAt}`;
+    const known = this.#written.get(id);
+    if (known !== undefined) return known;
+    const writing = this.#store.saveDueNotes([{ tenantId, dueAt }]);
+    this.#written.set(id, writing);
+    writing.catch(() => this.#written.delete(id));
+    return writing;
+  }
+}
