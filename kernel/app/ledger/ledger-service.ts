@@ -254,7 +254,7 @@ class LedgerService implements Ledger {
 
   async #noteDueTimes(tenantId: TenantId, times: readonly (Instant | undefined)[]): Promise<void> {
     const now = this.#tools.clock.estimate();
-    const ahead = times.filter((dueAt) => dueAt !== undefined && dueAt > now);
+    const ahead = times.flatMap((dueAt) => (dueAt !== undefined && dueAt > now ? [dueAt] : []));
     await this.#read(() => Promise.all(ahead.map((dueAt) => this.#dueNotes.note(tenantId, dueAt))));
   }
 
