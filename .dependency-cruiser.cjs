@@ -1,0 +1,139 @@
+// Owns: which folder may import which (docs/architecture names the layers; this file holds them). Each layer lists what
+// it may reach; everything else is an error, so that a new folder or package is a decision and no accident.
+// Does not own: unused files, exports and packages (knip.json).
+// Invariant: test/check/import-rule.test.ts breaks every rule once, for values and for types alike.
+
+/** Packages by the name that the sources import them by. */
+const packages = (...names) => `^node_modules/(${names.join('|')})/`;
+
+/** One layer: files under `from` may reach `allowed` and nothing else. */
+const layer = (name, from, allowed, comment) => ({
+  name,
+  severity: 'error',
+  comment,
+  from: { path: from },
+  to: { pathNot: allowed },
+});
+
+/** One layer whose packages are its own affair: only its imports inside this repository are listed. */
+const layerOfSources = (name, from, allowed, comment) => ({
+  name,
+  severity: 'error',
+  comment,
+  from: { path: from },
+  to: { path: '^(kernel|bff|gen|dev|test)/', pathNot: allowed },
+});
+
+/** What an adapter fulfils: the ports of all use cases, or of one folder of them. */
+const PORTS = ['^kernel/app/ports[.]ts$', '^kernel/app/[a-z-]+/ports[.]ts$'];
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    layer('domain', '^kernel/domain/', ['^kernel/domain/'], 'The domain is pure: it imports itself and nothing else.'),
+    layer(
+      'app',
+      '^kernel/app/',
+      ['^kernel/(app|domain)/', packages('lru-cache'), '^crypto$'],
+      'Use cases know the domain and their own ports; what needs the world is a port. lru-cache and the digests of crypto reach for nothing outside.',
+    ),
+    layerOfSources(
+      'grpc',
+      '^kernel/grpc/',
+      ['^kernel/(grpc|app|domain)/', '^gen/'],
+      'The gRPC adapter translates between gen/ and the use cases.',
+    ),
+    layerOfSources(
+      'http',
+      '^kernel/http/',
+      ['^kernel/(http|app|domain)/', '^gen/'],
+      'The HTTP adapter translates between requests and the use cases.',
+    ),
+    layer(
+      'store',
+      '^kernel/store/',
+      ['^kernel/(store|domain)/', ...PORTS, packages('mongoose', 'mongodb', 'canonicalize'), '^(crypto|perf_hooks)$'],
+      'The store fulfils ports with MongoDB; canonicalize and crypto hash its commits, perf_hooks times the round trip to its clock.',
+    ),
+    layer(
+      'stripe',
+      '^kernel/stripe/',
+      ['^kernel/(stripe|domain)/', ...PORTS, packages('stripe')],
+      'The Stripe adapter fulfils ports with the Stripe SDK.',
+    ),
+    layer('worker', '^kernel/worker/', ['^kernel/(worker|app)/'], 'Timers call use cases; they decide nothing.'),
+    layerOfSources('bff', '^bff/', ['^bff/', '^gen/'], 'A BFF speaks to the kernel over gRPC only.'),
+    layerOfSources('gen', '^gen/', ['^gen/'], 'Generated contracts stand alone.'),
+    {
+      name: 'kernel-never-bff',
+      severity: 'error',
+      comment: 'The kernel serves BFFs and knows none.',
+      from: { path: '^kernel/' },
+      to: { path: '^bff/' },
+    },
+    {
+      name: 'mongoose-in-store-only',
+      severity: 'error',
+      comment: 'Only the store touches the database. The local stack and the tests may look at it directly.',
+      from: { pathNot: ['^kernel/store/', '^dev/', '^test/'] },
+      to: { path: packages('mongoose', 'mongodb') },
+    },
+    {
+      name: 'stripe-in-stripe-only',
+      severity: 'error',
+      comment: 'Only kernel/stripe touches the Stripe SDK. The local stack and the tests may speak to the sandbox.',
+      from: { pathNot: ['^kernel/stripe/', '^dev/', '^test/'] },
+      to: { path: packages('stripe') },
+    },
+    {
+      name: 'nothing-imports-test',
+      severity: 'error',
+      comment: 'What runs must not need the tests.',
+      from: { pathNot: '^test/' },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'nothing-imports-dev',
+      severity: 'error',
+      comment: 'What is deployed must not need the local stack.',
+      from: { pathNot: '^(dev|test)/' },
+      to: { path: '^dev/' },
+    },
+    {
+      name: 'no-cycle',
+      severity: 'error',
+      comment: 'A cycle hides which of its files knows the other; types count too.',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-unresolved-import',
+      severity: 'error',
+      comment: 'An import that leads nowhere fails when it runs.',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'deployed-code-needs-no-dev-dependency',
+      severity: 'error',
+      comment: 'Kernel and BFF run after `npm ci --omit=dev`.',
+      from: { path: '^(kernel|bff|gen)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    // TypeScript 7 has no compiler API that dependency-cruiser could use; swc reads the sources, type imports included.
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: '^node_modules/' },
+    moduleSystems: ['es6', 'cjs'],
+    enhancedResolveOptions: {
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+      exportsFields: ['exports'],
+      extensions: ['.ts', '.js', '.json', '.d.ts'],
+      mainFields: ['main', 'types', 'typings'],
+    },
+    // The checker's own speed does not matter; a stale cache would.
+    cache: false,
+  },
+};

@@ -1,0 +1,45 @@
+import { defineConfig } from 'vitest/config';
+
+const MINUTE_MS = 60_000;
+
+/**
+ * Two projects: `pure` needs nothing but Node, `engine` gets a real database from its global setup. So
+ * `npx vitest run --project pure` answers in seconds. `--mode soak` runs the same tests with full rounds.
+ */
+export default defineConfig(({ mode }) => {
+  const isSoak = mode === 'soak';
+  // Where a machine wants the results too, as JSON (.ci/run does).
+  const reportFile = process.env['TEST_REPORT_FILE'];
+  return {
+    test: {
+      // Test files own processes, ports and databases: a process each keeps what one leaves behind from the next.
+      pool: 'forks',
+      maxWorkers: 2,
+      // A test that passes at the second try has found something.
+      retry: 0,
+      testTimeout: isSoak ? 120 * MINUTE_MS : MINUTE_MS,
+      hookTimeout: 2 * MINUTE_MS,
+      teardownTimeout: MINUTE_MS / 2,
+      // Output of tests that pass is noise; that of a failing one is shown.
+      silent: 'passed-only',
+      provide: { isSoak },
+      reporters: ['default', './dev/check/skipped-test-reporter.ts', ...(reportFile === undefined ? [] : ['json'])],
+      outputFile: reportFile === undefined ? {} : { json: reportFile },
+      projects: [
+        {
+          extends: true,
+          test: { name: 'pure', include: ['test/{bff,check,domain,model}/**/*.test.ts'] },
+        },
+        {
+          extends: true,
+          test: {
+            name: 'engine',
+            include: ['test/**/*.test.ts'],
+            exclude: ['test/{bff,check,domain,model}/**'],
+            globalSetup: ['test/support/global-setup.ts'],
+          },
+        },
+      ],
+    },
+  };
+});
