@@ -9,7 +9,7 @@ export type EntryId = Branded<'EntryId'>;
 export type CommitId = Branded<'CommitId'>;
 export type ProductCode = Branded<'ProductCode'>;
 export type PlanCode = Branded<'PlanCode'>;
-/** A namespaced key that makes one effect happen once within a tenant; see `idempotency-key.ts`. */
+/** A namespaced key that makes one effect happen once within a tenant. */
 export type IdempotencyKey = Branded<'IdempotencyKey'>;
 /** A versioned digest of what a request means; two requests with the same key must agree in it. */
 export type Fingerprint = Branded<'Fingerprint'>;

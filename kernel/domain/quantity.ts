@@ -1,9 +1,9 @@
 // Owns exact decimal quantities and what they cost. No float takes part.
 
 /** Fractional digits that a quantity may have. */
-export const QUANTITY_FRACTION_DIGITS_MAX = 6;
+const QUANTITY_FRACTION_DIGITS_MAX = 6;
 /** Integer digits that a quantity may have. */
-export const QUANTITY_INTEGER_DIGITS_MAX = 12;
+const QUANTITY_INTEGER_DIGITS_MAX = 12;
 
 const SCALE = 10n ** BigInt(QUANTITY_FRACTION_DIGITS_MAX);
 const DECIMAL = /^(\d+)(?:\.(\d+))?$/;

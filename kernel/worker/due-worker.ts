@@ -3,7 +3,6 @@
 
 import type { Ledger } from '../app/ledger/ledger.ts';
 import type { Clock, DueNote, LedgerObserver, LedgerStore } from '../app/ports.ts';
-import type { Instant, TenantId } from '../domain/id.ts';
 
 const TICK_MS = 1_000;
 const NOTES_PER_READ = 100;
@@ -19,7 +18,7 @@ export interface DueWorkerTools {
 
 /** Starts the worker; every kernel runs one, and two that meet at one account do no harm. */
 export function startDueWorker(tools: DueWorkerTools): { stop(): Promise<void> } {
-  let cursor: Instant = 0;
+  let cursor: DueNote['dueAt'] = 0;
   let running: Promise<void> = Promise.resolve();
   let stopped = false;
 
@@ -46,7 +45,7 @@ export function startDueWorker(tools: DueWorkerTools): { stop(): Promise<void> }
   };
 }
 
-async function recordFresh(tools: DueWorkerTools, after: Instant, until: Instant): Promise<void> {
+async function recordFresh(tools: DueWorkerTools, after: DueNote['dueAt'], until: DueNote['dueAt']): Promise<void> {
   for (let from = after; ; ) {
     const notes = await tools.store.loadDueNotes(from, until, NOTES_PER_READ);
     await recordAll(tools, notes);
@@ -58,7 +57,7 @@ async function recordFresh(tools: DueWorkerTools, after: Instant, until: Instant
 }
 
 /** Removes notes well past due, where a majority read of the account shows that nothing is due at them any more. */
-async function removeOld(tools: DueWorkerTools, until: Instant): Promise<void> {
+async function removeOld(tools: DueWorkerTools, until: DueNote['dueAt']): Promise<void> {
   const notes = await tools.store.loadDueNotes(0, until, NOTES_PER_READ);
   const nextDue = await recordAll(tools, notes);
   for (const note of notes) {
@@ -71,7 +70,7 @@ async function removeOld(tools: DueWorkerTools, until: Instant): Promise<void> {
 async function recordAll(
   tools: DueWorkerTools,
   notes: readonly DueNote[],
-): Promise<ReadonlyMap<TenantId, Instant | undefined>> {
+): Promise<ReadonlyMap<DueNote['tenantId'], DueNote['dueAt'] | undefined>> {
   const tenants = [...new Set(notes.map(({ tenantId }) => tenantId))];
   return new Map(await Promise.all(tenants.map(async (id) => [id, await tools.ledger.recordDue(id)] as const)));
 }

@@ -22,7 +22,7 @@ import { asUnavailable, headFromFuture, keyReused, outcomeUnknown, queueFull, sh
 /** How many commands of one tenant may wait; beyond: QUEUE_FULL. */
 export const LANE_QUEUE_MAX = 4_096;
 /** How many commands of all tenants may wait in this kernel; beyond: QUEUE_FULL. */
-export const KERNEL_QUEUE_MAX = 32_768;
+const KERNEL_QUEUE_MAX = 32_768;
 
 /** A newest commit further ahead than this is no matter of clocks that differ a little. */
 const FUTURE_TOLERANCE_MS = 2_000;
@@ -106,7 +106,7 @@ export class Committer {
         // Whatever is wrong with this account now is wrong for all that wait: they are answered, and can retry.
         lane.head = undefined;
         this.#reportCorruption(lane, error);
-        for (const task of lane.take(Number.POSITIVE_INFINITY)) task.reject(asUnavailable(error));
+        for (const task of lane.take(Number.POSITIVE_INFINITY, this.#tools.pacing.monotonicMs())) task.reject(asUnavailable(error));
       }
     }
     this.#tools.lanes.end(lane);
@@ -143,7 +143,7 @@ export class Committer {
 
   #decide(lane: Lane, head: AccountHead): Round | undefined {
     const solo = lane.soloTasks > 0;
-    const tasks = lane.take(solo ? 1 : ENTRIES_PER_COMMIT_MAX);
+    const tasks = lane.take(solo ? 1 : ENTRIES_PER_COMMIT_MAX, this.#tools.pacing.monotonicMs());
     if (solo) lane.soloTasks -= 1;
     if (tasks.length === 0) return undefined;
     try {

@@ -1,7 +1,6 @@
 // Owns what waits for one tenant: commands in their order, the head they will be decided over, and whether other kernels
 // write to the same account.
 
-import { performance } from 'node:perf_hooks';
 import type { Command } from '../../domain/command.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
@@ -63,15 +62,14 @@ export class Lane {
     if (tasks.length > 0) this.#tasks = [...tasks, ...this.#tasks];
   }
 
-  /** Takes the first tasks whose deadline has not passed; the others are answered. */
-  take(limit: number): readonly Task[] {
+  /** Takes the first tasks whose deadline has not passed at `nowMs`, on the monotonic clock; the others are answered. */
+  take(limit: number, nowMs: number): readonly Task[] {
     const taken: Task[] = [];
     let index = 0;
-    const now = performance.now();
     for (; index < this.#tasks.length && taken.length < limit; index += 1) {
       const task = this.#tasks[index];
       if (task === undefined) break;
-      if (task.deadlineAtMs > now) taken.push(task);
+      if (task.deadlineAtMs > nowMs) taken.push(task);
       else task.reject(deadlineExceeded());
     }
     this.#tasks = this.#tasks.slice(index);
