@@ -1,0 +1,198 @@
+// Owns the configuration of a BFF: the only reader of the environment.
+// Invariants: nothing is read elsewhere or later; everything that is wrong is told at once; no secret is ever told.
+
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { compileSchema, parseHostPort, quote, type Schema, type Violation } from './schema.ts';
+
+/** What one deployment of the BFF is told at its start. */
+export interface Config {
+  /** Is the product that this deployment serves; no request can change it. */
+  readonly productCode: string;
+  readonly httpAddress: { readonly host: string; readonly port: number };
+  /** Are the kernels to call, each `host:port`. */
+  readonly kernelAddresses: readonly string[];
+  /** Is the credential that the kernel knows this BFF by; secret. */
+  readonly kernelToken: string;
+  /** Is the PEM of the authority that vouches for the kernels' certificates; absent means plain text. */
+  readonly kernelAuthority?: Buffer;
+  readonly issuer: string;
+  readonly jwksUri: URL;
+  readonly audience: string;
+  readonly logLevel: LogLevel;
+  /** Is how long a request may take, the kernel's part included. */
+  readonly requestTimeoutMs: number;
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
+
+const REQUEST_TIMEOUT_MS_MIN = 100;
+const REQUEST_TIMEOUT_MS_MAX = 120_000;
+const INTEGER_PATTERN = /^\d+$/;
+const TRAILING_SLASH_PATTERN = /\/$/;
+const SECRETS: ReadonlySet<string> = new Set(['KERNEL_TOKEN']);
+
+/** The environment with its defaults, apart from those that follow from other variables. */
+interface Settings {
+  PRODUCT_CODE: string;
+  HTTP_ADDRESS: string;
+  KERNEL_ADDRESS: string[];
+  KERNEL_TOKEN: string;
+  KERNEL_CA_FILE?: string;
+  OIDC_ISSUER: string;
+  OIDC_JWKS_URI?: string;
+  OIDC_AUDIENCE?: string;
+  LOG_LEVEL: LogLevel;
+  REQUEST_TIMEOUT_MS: number;
+}
+
+const URL_EXPECTED = 'an https URL without user, password or fragment (http only for localhost, 127.0.0.1 and [::1])';
+
+const SETTINGS_SCHEMA: Schema<Settings> = {
+  type: 'object',
+  properties: {
+    PRODUCT_CODE: {
+      type: 'string',
+      pattern: '^[a-z0-9][a-z0-9_-]{0,62}$',
+      description: 'the slug of the product that this deployment serves, such as `agentruntime`',
+    },
+    HTTP_ADDRESS: {
+      type: 'string',
+      format: 'host-port',
+      description: '`host:port` to listen on, such as `127.0.0.1:8080`; port 0 takes a free one',
+    },
+    KERNEL_ADDRESS: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 64,
+      uniqueItems: true,
+      items: { type: 'string', format: 'host-port', description: '`host:port` of a kernel, such as `127.0.0.1:50051`' },
+      description: 'one `host:port` of a kernel, or several different ones with commas between them',
+    },
+    KERNEL_TOKEN: {
+      type: 'string',
+      pattern: '^[\\x21-\\x7e]{16,512}$',
+      description: 'the token of a kernel credential with scope `bff`, 16 to 512 visible ASCII characters',
+    },
+    KERNEL_CA_FILE: { type: 'string', nullable: true, description: 'the path of a PEM file' },
+    OIDC_ISSUER: { type: 'string', format: 'http-url', description: `the issuer of access tokens, ${URL_EXPECTED}` },
+    OIDC_JWKS_URI: {
+      type: 'string',
+      nullable: true,
+      format: 'http-url',
+      description: `where the issuer's keys are, ${URL_EXPECTED}`,
+    },
+    OIDC_AUDIENCE: {
+      type: 'string',
+      nullable: true,
+      pattern: '^[\\x21-\\x7e]{1,256}$',
+      description: 'the audience that access tokens must name, 1 to 256 visible ASCII characters',
+    },
+    LOG_LEVEL: { type: 'string', enum: LOG_LEVELS, description: `one of ${LOG_LEVELS.join(', ')}` },
+    REQUEST_TIMEOUT_MS: {
+      type: 'integer',
+      minimum: REQUEST_TIMEOUT_MS_MIN,
+      maximum: REQUEST_TIMEOUT_MS_MAX,
+      description: `a whole number of milliseconds from ${REQUEST_TIMEOUT_MS_MIN} to ${REQUEST_TIMEOUT_MS_MAX}`,
+    },
+  },
+  required: [
+    'PRODUCT_CODE',
+    'HTTP_ADDRESS',
+    'KERNEL_ADDRESS',
+    'KERNEL_TOKEN',
+    'OIDC_ISSUER',
+    'LOG_LEVEL',
+    'REQUEST_TIMEOUT_MS',
+  ],
+  additionalProperties: false,
+};
+
+const checkSettings = compileSchema(SETTINGS_SCHEMA);
+
+/** Says that the BFF can't start with this environment, and lists all that is wrong with it. */
+export class ConfigError extends Error {
+  constructor(complaints: readonly string[]) {
+    super(
+      `The BFF can not start, because its environment is wrong:\n${complaints.map((line) => `  - ${line}`).join('\n')}`,
+    );
+    this.name = 'ConfigError';
+  }
+}
+
+/** Reads the configuration. Throws ConfigError when a variable is missing or malformed; it lists every one. */
+export function loadConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const raw = readSettings(environment);
+  const checked = checkSettings(raw);
+  const complaints = 'violations' in checked ? checked.violations.map(describe) : [];
+  const kernelAuthority = readAuthority(raw['KERNEL_CA_FILE'], complaints);
+  if (complaints.length > 0 || 'violations' in checked) {
+    throw new ConfigError(complaints);
+  }
+  const settings = checked.value;
+  const httpAddress = parseHostPort(settings.HTTP_ADDRESS);
+  if (!httpAddress) {
+    throw new ConfigError([`HTTP_ADDRESS is ${quote(settings.HTTP_ADDRESS)}, which is no \`host:port\``]);
+  }
+  return {
+    productCode: settings.PRODUCT_CODE,
+    httpAddress,
+    kernelAddresses: settings.KERNEL_ADDRESS,
+    kernelToken: settings.KERNEL_TOKEN,
+    ...(kernelAuthority && { kernelAuthority }),
+    issuer: settings.OIDC_ISSUER,
+    jwksUri: new URL(
+      settings.OIDC_JWKS_URI ?? `${settings.OIDC_ISSUER.replace(TRAILING_SLASH_PATTERN, '')}/.well-known/jwks.json`,
+    ),
+    audience: settings.OIDC_AUDIENCE ?? `wheelhouse:${settings.PRODUCT_CODE}`,
+    logLevel: settings.LOG_LEVEL,
+    requestTimeoutMs: settings.REQUEST_TIMEOUT_MS,
+  };
+}
+
+/** Picks the variables of the BFF and fills in defaults. An empty variable counts as one that is not set. */
+function readSettings(environment: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
+  const read = (name: keyof Settings): string | undefined => environment[name]?.trim() || undefined;
+  const timeout = read('REQUEST_TIMEOUT_MS') ?? '10000';
+  const settings = {
+    PRODUCT_CODE: read('PRODUCT_CODE'),
+    HTTP_ADDRESS: read('HTTP_ADDRESS') ?? '127.0.0.1:8080',
+    KERNEL_ADDRESS: read('KERNEL_ADDRESS')
+      ?.split(',')
+      .map((address) => address.trim()),
+    KERNEL_TOKEN: read('KERNEL_TOKEN'),
+    KERNEL_CA_FILE: read('KERNEL_CA_FILE'),
+    OIDC_ISSUER: read('OIDC_ISSUER'),
+    OIDC_JWKS_URI: read('OIDC_JWKS_URI'),
+    OIDC_AUDIENCE: read('OIDC_AUDIENCE'),
+    LOG_LEVEL: read('LOG_LEVEL') ?? 'info',
+    REQUEST_TIMEOUT_MS: INTEGER_PATTERN.test(timeout) ? Number(timeout) : timeout,
+  };
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+/** Reads the authority of the kernels, and makes sure that it is one: a file of something else would trust nobody. */
+function readAuthority(path: unknown, complaints: string[]): Buffer | undefined {
+  if (typeof path !== 'string') {
+    return undefined;
+  }
+  try {
+    const pem = readFileSync(path);
+    new X509Certificate(pem);
+    return pem;
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    complaints.push(`KERNEL_CA_FILE is ${quote(path)}, which is no readable PEM file of a certificate: ${cause}`);
+    return undefined;
+  }
+}
+
+function describe({ field, problem, expected, value }: Violation): string {
+  const name = field.split('.')[0] ?? field;
+  if (problem === 'missing') {
+    return `${name} is not set; set it to ${expected}`;
+  }
+  const shown = SECRETS.has(name) ? 'malformed' : quote(value);
+  return `${name} is ${shown}; it must be ${expected}`;
+}

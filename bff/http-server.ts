@@ -1,0 +1,107 @@
+// Owns the HTTP server below the app: its limits, the errors that Node finds before the app sees a request, and the end.
+// Invariants: also those errors are application/problem+json; a slow or broken client can't hold the server.
+
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { v7 as newUuid } from 'uuid';
+import { Problem } from './problem.ts';
+
+const HEADERS_TIMEOUT_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Longer than the idle time of common load balancers, so that these close first and never race a request. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+const TIMEOUT_CHECK_INTERVAL_MS = 5_000;
+/** How often a drain looks for connections that have become idle. */
+const IDLE_CHECK_INTERVAL_MS = 50;
+const HEADER_BYTES_MAX = 16_384;
+
+/** Builds the server; it does not listen yet. */
+export function createHttpServer(handle: RequestListener): Server {
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
+    maxHeaderSize: HEADER_BYTES_MAX,
+    // The app checks it, so that this error too is a problem document.
+    requireHostHeader: false,
+  });
+  const openResponses = new WeakMap<Socket, number>();
+  const count = (socket: Socket, change: number): void => {
+    openResponses.set(socket, (openResponses.get(socket) ?? 0) + change);
+  };
+  const listener: RequestListener = (request, response) => {
+    const { socket } = request;
+    count(socket, 1);
+    response.once('close', () => count(socket, -1));
+    handle(request, response);
+  };
+  server.on('request', listener);
+  // An expectation that we don't know may be ignored (RFC 9110 §10.1.1); Node would answer it without a body.
+  server.on('checkExpectation', listener);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    answerClientError(error, socket, (openResponses.get(socket) ?? 0) > 0);
+  });
+  return server;
+}
+
+/** Starts to listen and tells where. Throws when the address is taken or not ours. */
+export async function listen(server: Server, address: { host: string; port: number }): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address.port, address.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
+  return address.host.includes(':') ? `[${address.host}]:${port}` : `${address.host}:${port}`;
+}
+
+/** Takes no new connection, lets open requests end, and cuts off what is left after the time given. */
+export async function closeGracefully(server: Server, timeoutMs: number): Promise<void> {
+  const cutOff = setTimeout(() => server.closeAllConnections(), timeoutMs);
+  // A connection that was busy when the drain began becomes idle with its answer, and would stay open for the next.
+  const closeIdle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_INTERVAL_MS);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearInterval(closeIdle);
+  clearTimeout(cutOff);
+}
+
+/** What arrives here is no request: there is nothing to answer it with but the socket. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket, isAnswering: boolean): void {
+  // Inside another answer on the same connection, a second one would be taken for a part of it.
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering) {
+    socket.destroy();
+    return;
+  }
+  const problem = toProblem(error.code);
+  const requestId = newUuid();
+  const document = JSON.stringify(problem.toDocument(requestId));
+  const head = [
+    `HTTP/1.1 ${problem.kind.status} ${problem.kind.title}`,
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(document)}`,
+    'Cache-Control: no-store',
+    'X-Content-Type-Options: nosniff',
+    `x-request-id: ${requestId}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${document}`);
+}
+
+function toProblem(code: string | undefined): Problem {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new Problem('REQUEST_HEADER_TOO_LARGE', {
+        detail: `The address and the header fields of a request may have at most ${HEADER_BYTES_MAX} bytes together; send less.`,
+      });
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new Problem('REQUEST_TIMEOUT');
+    default:
+      return new Problem('INVALID_FIELD', {
+        detail: 'This is no well-formed HTTP request; check what the client or the proxies on its way send.',
+      });
+  }
+}

@@ -1,0 +1,179 @@
+// Owns the calls to the kernel: which kernel is asked, what goes with a call, how long it may take, when it ends early.
+// Does not own what the answers mean (convert.ts) or how errors look (kernel-problem.ts).
+// Invariants: the product comes from the configuration alone; one deadline holds for all attempts of a request; only
+// reads go on to another kernel; what nobody waits for any more is cancelled.
+
+import { Client, credentials, status as GrpcStatus, Metadata } from '@grpc/grpc-js';
+import { service as healthService } from 'grpc-health-check';
+import {
+  CatalogServiceService,
+  type GetActionPricingRequest,
+  type GetActionPricingResponse,
+  type ListPlansRequest,
+  type ListPlansResponse,
+} from '../gen/wheelhouse/catalog/v1/catalog_service.ts';
+import {
+  type GetBalanceRequest,
+  type GetBalanceResponse,
+  LedgerServiceService,
+  type ListEntriesRequest,
+  type ListEntriesResponse,
+} from '../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import type { Identity } from './authentication.ts';
+import { isServiceError } from './kernel-problem.ts';
+import { rankByRendezvous } from './rendezvous.ts';
+import { callUnary, type UnaryMethod } from './unary-call.ts';
+
+/** The largest page: 1,000 entries with all their dimensions and many draws. */
+const RESPONSE_BYTES_MAX = 32 * 1_024 * 1_024;
+
+const CHANNEL_OPTIONS = {
+  'grpc.max_receive_message_length': RESPONSE_BYTES_MAX,
+  // A kernel that comes back is found within seconds, where the default backs off for up to two minutes.
+  'grpc.initial_reconnect_backoff_ms': 200,
+  'grpc.max_reconnect_backoff_ms': 3_000,
+  // A peer that vanished without a word is noticed while calls wait for it.
+  'grpc.keepalive_time_ms': 30_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  // The kernel is inside the network: no proxy of the environment, no service config out of DNS.
+  'grpc.enable_http_proxy': 0,
+  'grpc.service_config_disable_resolution': 1,
+};
+
+const HEALTH_CHECK: UnaryMethod<object, object> = healthService['Check'] ?? missingMethod('Check');
+
+/** Which kernels to call, and as what. */
+export interface KernelClientOptions {
+  readonly addresses: readonly string[];
+  readonly token: string;
+  readonly productCode: string;
+  /** Is the PEM of the authority of the kernels' certificates; absent means plain text. */
+  readonly authority?: Buffer | undefined;
+}
+
+/** On whose behalf a call is made, and how long anybody waits for it. */
+export interface CallContext {
+  readonly identity: Identity;
+  readonly requestId: string;
+  readonly deadline: Date;
+  /** Fires when the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The kernel, however many processes it has. Every call throws ServiceError when the kernel refuses it, can't be reached
+ * or does not answer in time.
+ */
+export class KernelClient {
+  readonly #options: KernelClientOptions;
+  readonly #clients: ReadonlyMap<string, Client>;
+
+  constructor(options: KernelClientOptions) {
+    this.#options = options;
+    const security = options.authority ? credentials.createSsl(options.authority) : credentials.createInsecure();
+    this.#clients = new Map(
+      options.addresses.map((address) => [address, new Client(address, security, CHANNEL_OPTIONS)]),
+    );
+  }
+
+  /** Lists plans of this deployment's product. Throws ServiceError when the kernel does not answer with a page. */
+  listPlans(request: ListPlansRequest, context: CallContext): Promise<ListPlansResponse> {
+    return this.#read(CatalogServiceService.listPlans, request, context);
+  }
+
+  /** Resolves prices of actions. Throws ServiceError when the kernel does not answer with prices. */
+  getActionPricing(request: GetActionPricingRequest, context: CallContext): Promise<GetActionPricingResponse> {
+    return this.#read(CatalogServiceService.getActionPricing, request, context);
+  }
+
+  /** Reads a balance. Throws ServiceError when the kernel does not answer with one. */
+  getBalance(request: GetBalanceRequest, context: CallContext): Promise<GetBalanceResponse> {
+    return this.#read(LedgerServiceService.getBalance, request, context);
+  }
+
+  /** Lists entries, newest first. Throws ServiceError when the kernel does not answer with a page. */
+  listEntries(request: ListEntriesRequest, context: CallContext): Promise<ListEntriesResponse> {
+    return this.#read(LedgerServiceService.listEntries, request, context);
+  }
+
+  /** Says whether at least one kernel can be reached and serves, by the standard health service. */
+  async isServing(timeoutMs: number): Promise<boolean> {
+    const deadline = new Date(Date.now() + timeoutMs);
+    const checkHealth = async (client: Client): Promise<void> => {
+      const response = await callUnary(client, HEALTH_CHECK, { service: '' }, { metadata: new Metadata(), deadline });
+      if (!('status' in response) || response.status !== 'SERVING') {
+        throw new Error('the kernel does not serve');
+      }
+    };
+    try {
+      await Promise.any([...this.#clients.values()].map(checkHealth));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Closes the connections; calls that still wait end with an error. */
+  close(): void {
+    for (const client of this.#clients.values()) {
+      client.close();
+    }
+  }
+
+  /** Asks the kernels in the tenant's order of preference until one of them can be reached. */
+  async #read<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    context: CallContext,
+  ): Promise<Response> {
+    const { identity, deadline, signal } = context;
+    const addresses = rankByRendezvous(this.#options.addresses, identity.tenantId ?? identity.subject);
+    let unavailable: unknown;
+    for (const address of addresses) {
+      try {
+        return await this.#attempt(address, method, request, context);
+      } catch (error) {
+        const isWorthAnother = isServiceError(error) && error.code === GrpcStatus.UNAVAILABLE;
+        if (!isWorthAnother || signal.aborted || Date.now() >= deadline.getTime()) {
+          throw error;
+        }
+        unavailable = error;
+      }
+    }
+    throw unavailable;
+  }
+
+  #attempt<Request, Response>(
+    address: string,
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    context: CallContext,
+  ): Promise<Response> {
+    const client = this.#clients.get(address);
+    if (!client) {
+      throw new Error(`there is no client for the kernel at ${address}`);
+    }
+    const { deadline, signal } = context;
+    return callUnary(client, method, request, { metadata: toMetadata(this.#options, context), deadline, signal });
+  }
+}
+
+/** What goes with every call: the BFF's own credential and product, and the person in whose name it calls. */
+function toMetadata({ token, productCode }: KernelClientOptions, { identity, requestId }: CallContext): Metadata {
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${token}`);
+  metadata.set('x-product-code', productCode);
+  metadata.set('x-request-id', requestId);
+  metadata.set('x-subject', identity.subject);
+  if (identity.tenantId) {
+    metadata.set('x-tenant-id', identity.tenantId);
+  }
+  if (identity.role) {
+    metadata.set('x-role', identity.role);
+  }
+  return metadata;
+}
+
+function missingMethod(name: string): never {
+  throw new Error(`grpc-health-check does not describe the method ${name}`);
+}

@@ -1,0 +1,326 @@
+// Owns how an error looks in REST: one table from reason to HTTP status, title and sentence, and the problem document
+// (RFC 9457). Does not own how the kernel's errors are read (kernel-problem.ts) or who sends a problem (app.ts).
+// Invariants: every reason of the contract has a row; a document never carries a stack, a cause or a secret.
+
+import type { ErrorReason } from '../gen/wheelhouse/common/v1/error_reason.ts';
+
+/** The name of a reason in the contract's vocabulary; UNSPECIFIED is never sent. */
+export type ContractReason = Exclude<keyof typeof ErrorReason, 'UNSPECIFIED'>;
+
+/** Reasons for what can only go wrong between an HTTP client and this BFF. */
+export type HttpReason =
+  | 'KERNEL_UNAVAILABLE'
+  | 'ISSUER_UNAVAILABLE'
+  | 'REQUEST_TOO_LARGE'
+  | 'REQUEST_HEADER_TOO_LARGE'
+  | 'REQUEST_TIMEOUT'
+  | 'UNSUPPORTED_MEDIA_TYPE';
+
+/** Every reason that this BFF gives by itself or passes on. */
+export type ProblemReason = ContractReason | HttpReason;
+
+/** How a reason looks in REST. */
+export interface ProblemKind {
+  readonly status: number;
+  /** Names the kind of problem; the same for every occurrence, as RFC 9457 wants it. */
+  readonly title: string;
+  /** Says what happened and what to do, where nothing more precise is known. */
+  readonly detail: string;
+  /** Is when to try again, where waiting helps and the kernel named no time of its own. */
+  readonly retryAfterS?: number;
+}
+
+const OUR_FAULT = 'The service failed. Try again later; if it stays so, report the id of this request (`instance`).';
+
+/** The one map from reason to REST. A reason without a row does not compile. */
+export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
+  INVALID_FIELD: {
+    status: 400,
+    title: 'Invalid request',
+    detail: 'The request has a field that is missing, malformed or out of bounds; correct what `errors` names.',
+  },
+  CREDENTIAL_INVALID: {
+    status: 401,
+    title: 'Not signed in',
+    detail: 'The access token is missing, unknown or expired; sign in again.',
+  },
+  SCOPE_DENIED: {
+    status: 403,
+    title: 'Not allowed',
+    detail: 'This access token does not include this call; use one that does.',
+  },
+  PRODUCT_SCOPE_MISMATCH: {
+    status: 403,
+    title: 'Wrong product',
+    detail: 'This access token is bound to another product; use the address of that product.',
+  },
+  ROLE_REQUIRED: {
+    status: 403,
+    title: 'Role required',
+    detail: 'Your role in this workspace is too low for this; ask an admin of the workspace.',
+  },
+  TENANT_NOT_FOUND: {
+    status: 404,
+    title: 'Workspace not found',
+    detail: 'There is no such workspace; check which workspace the access token is for.',
+  },
+  ACCOUNT_NOT_OPEN: {
+    status: 409,
+    title: 'Account not open',
+    detail: 'The workspace was not set up to its end; repeat its creation with the same request id.',
+  },
+  PRODUCT_NOT_FOUND: {
+    status: 404,
+    title: 'Product not found',
+    detail: 'There is no such product; an operator must register it.',
+  },
+  PLAN_NOT_FOUND: {
+    status: 404,
+    title: 'Plan not found',
+    detail: 'There is no such plan; see GET /v1/billing/plans.',
+  },
+  ACTION_NOT_FOUND: {
+    status: 404,
+    title: 'Action not found',
+    detail: 'This action has no price; see GET /v1/billing/action-pricing.',
+  },
+  INSUFFICIENT_CREDITS: {
+    status: 402,
+    title: 'Insufficient credits',
+    detail: 'The workspace has too few credits for this; top up or change the plan.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 409,
+    title: 'Idempotency key reused',
+    detail: 'This idempotency key was used before for a request with other content; use a new key.',
+  },
+  BALANCE_OUT_OF_RANGE: {
+    status: 422,
+    title: 'Balance out of range',
+    detail: 'The amount, or the balance that it leads to, is beyond ±(2^53 − 1) microcredits; use a smaller amount.',
+  },
+  GRANT_LIMIT_REACHED: {
+    status: 409,
+    title: 'Grant limit reached',
+    detail: 'The workspace has as many active grants of credit as it may have; wait until some are used or expire.',
+  },
+  COMMIT_TOO_LARGE: {
+    status: 413,
+    title: 'Request too large',
+    detail: 'This request alone is too large to be recorded; split it or send less with it.',
+  },
+  QUEUE_FULL: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'Too many requests wait; nothing was changed. Try again after the time in Retry-After.',
+    retryAfterS: 1,
+  },
+  CLOCK_UNCERTAIN: {
+    status: 503,
+    title: 'Temporarily unavailable',
+    detail: 'The service can not tell the time well enough to write; nothing was changed. Try again shortly.',
+    retryAfterS: 1,
+  },
+  HEAD_FROM_FUTURE: {
+    status: 503,
+    title: 'Temporarily unavailable',
+    detail: 'The account of this workspace needs an operator; nothing was changed. Report the id of this request.',
+  },
+  STATE_VERSION_UNSUPPORTED: {
+    status: 503,
+    title: 'Temporarily unavailable',
+    detail: 'The service is being updated; nothing was changed. Try again shortly.',
+    retryAfterS: 1,
+  },
+  OUTCOME_UNKNOWN: {
+    status: 503,
+    title: 'Outcome unknown',
+    detail: 'It is not known whether the change was made. Repeat it with the same idempotency key: it happens once.',
+    retryAfterS: 1,
+  },
+  DATABASE_UNAVAILABLE: {
+    status: 503,
+    title: 'Temporarily unavailable',
+    detail: 'The database can not be reached. Try again shortly.',
+    retryAfterS: 1,
+  },
+  SHUTTING_DOWN: {
+    status: 503,
+    title: 'Temporarily unavailable',
+    detail: 'The service is restarting. Try again now, with the same idempotency key if there was one.',
+    retryAfterS: 1,
+  },
+  DEADLINE_EXCEEDED: {
+    status: 504,
+    title: 'Took too long',
+    detail: 'The answer did not come in time. Try again, with the same idempotency key if there was one.',
+  },
+  LEDGER_CORRUPT: {
+    status: 500,
+    title: 'Account damaged',
+    detail: 'The records of this account contradict each other and must be repaired; report the id of this request.',
+  },
+  INTERNAL: { status: 500, title: 'Internal error', detail: OUR_FAULT },
+  ROUTE_NOT_FOUND: {
+    status: 404,
+    title: 'Route not found',
+    detail: 'This API has no such path; check it, its letter case and that it has no slash at its end.',
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    title: 'Method not allowed',
+    detail: 'This path does not take this method; use one that the Allow header names.',
+  },
+  HOLD_NOT_FOUND: {
+    status: 404,
+    title: 'Hold not found',
+    detail: 'The account has no such hold; check its id.',
+  },
+  HOLD_ENDED: {
+    status: 409,
+    title: 'Hold ended',
+    detail: 'The hold was released, settled in full or has expired; reserve anew.',
+  },
+  HOLD_LIMIT_REACHED: {
+    status: 409,
+    title: 'Hold limit reached',
+    detail: 'The workspace has as many open holds as it may have; settle or release some.',
+  },
+  ENTRY_NOT_FOUND: {
+    status: 404,
+    title: 'Entry not found',
+    detail: 'The account has no such entry; check its id.',
+  },
+  ENTRY_NOT_REVERSIBLE: {
+    status: 409,
+    title: 'Entry not reversible',
+    detail: 'Entries of this type can not be reversed; ask an operator for a correction.',
+  },
+  ENTRY_ALREADY_REVERSED: {
+    status: 409,
+    title: 'Entry already reversed',
+    detail: 'The entry was reversed before; there is nothing left to do.',
+  },
+  RESUME_TOKEN_EXPIRED: {
+    status: 410,
+    title: 'Resume token expired',
+    detail: 'The watch can not go on from this resume token; start again without one.',
+  },
+  KERNEL_UNAVAILABLE: {
+    status: 503,
+    title: 'Temporarily unavailable',
+    detail: 'The billing service can not be reached. Try again shortly.',
+    retryAfterS: 1,
+  },
+  ISSUER_UNAVAILABLE: {
+    status: 503,
+    title: 'Temporarily unavailable',
+    detail: 'Access tokens can not be checked now, because their issuer does not answer. Try again shortly.',
+    retryAfterS: 2,
+  },
+  REQUEST_TOO_LARGE: {
+    status: 413,
+    title: 'Request too large',
+    detail: 'The body of the request is too large; send less.',
+  },
+  REQUEST_HEADER_TOO_LARGE: {
+    status: 431,
+    title: 'Request header too large',
+    detail: 'The address and the header fields of the request are too large together; send less.',
+  },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    title: 'Request incomplete',
+    detail: 'The request did not arrive in time; send it again.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    title: 'Unsupported media type',
+    detail: 'A body must be uncompressed JSON in UTF-8; send it with `Content-Type: application/json`.',
+  },
+};
+
+/** Names one part of a request that can't be accepted, and says why. */
+export interface FieldError {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** What a problem carries beside its reason. */
+export interface ProblemOptions {
+  /** Says what happened here and what to do; default the sentence of the reason. */
+  readonly detail?: string;
+  readonly errors?: readonly FieldError[];
+  /** Figures behind the reason, as the kernel gave them. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly retryAfterS?: number;
+  /** Header fields that the status asks for, such as `Allow`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What made it happen, for the log; never sent. */
+  readonly cause?: unknown;
+}
+
+/** The problem document, as it is sent. */
+export interface ProblemDocument {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance: string;
+  reason: string;
+  errors?: readonly FieldError[];
+  metadata?: Readonly<Record<string, string>>;
+}
+
+/** Says that a request is answered with an error; its reason decides the status. */
+export class Problem extends Error {
+  readonly reason: string;
+  readonly kind: ProblemKind;
+  readonly errors: readonly FieldError[];
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly retryAfterS: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  /** Takes a kind only where the reason is none of this BFF's own, as a newer kernel may send. */
+  constructor(reason: ProblemReason | { name: string; kind: ProblemKind }, options: ProblemOptions = {}) {
+    const kind = typeof reason === 'string' ? PROBLEM_KINDS[reason] : reason.kind;
+    super(options.detail ?? kind.detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'Problem';
+    this.reason = typeof reason === 'string' ? reason : reason.name;
+    this.kind = kind;
+    this.errors = options.errors ?? [];
+    this.metadata = options.metadata ?? {};
+    this.retryAfterS = options.retryAfterS ?? kind.retryAfterS;
+    this.headers = options.headers ?? {};
+  }
+
+  /** Builds the document that is sent for the request of this id. */
+  toDocument(requestId: string): ProblemDocument {
+    return {
+      type: `https://wheelhouse.dev/errors/${this.reason}`,
+      title: this.kind.title,
+      status: this.kind.status,
+      detail: this.message,
+      instance: requestId,
+      reason: this.reason,
+      ...(this.errors.length > 0 && { errors: this.errors }),
+      ...(Object.keys(this.metadata).length > 0 && { metadata: this.metadata }),
+    };
+  }
+
+  /** Builds the header fields that go with the document. */
+  toHeaders(): Record<string, string> {
+    return {
+      ...this.headers,
+      ...(this.retryAfterS !== undefined && { 'Retry-After': String(this.retryAfterS) }),
+    };
+  }
+}
+
+/** Builds the INVALID_FIELD problem of one or more fields. */
+export function invalidField(...errors: readonly FieldError[]): Problem {
+  return new Problem('INVALID_FIELD', {
+    detail: errors.map(({ field, message }) => `${field}: ${message}`).join(' '),
+    errors,
+  });
+}

@@ -1,0 +1,181 @@
+// Owns a stand-in for the kernel at the other end of real gRPC: it answers what a test tells it to, by the generated
+// service definitions, and remembers what it was asked. It knows no rule of billing.
+
+import {
+  status as GrpcStatus,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceError,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+import { BadRequest, ErrorInfo, RetryInfo } from '../../../gen/google/rpc/error_details.ts';
+import { Status } from '../../../gen/google/rpc/status.ts';
+import {
+  CatalogServiceService,
+  type GetActionPricingRequest,
+  type GetActionPricingResponse,
+  type ListPlansRequest,
+  type ListPlansResponse,
+} from '../../../gen/wheelhouse/catalog/v1/catalog_service.ts';
+import {
+  type GetBalanceRequest,
+  type GetBalanceResponse,
+  LedgerServiceService,
+  type ListEntriesRequest,
+  type ListEntriesResponse,
+} from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+
+/** What a test lets the peer answer; a thrown KernelRefusal or RawRefusal becomes the error of the call. */
+export interface Answers {
+  listPlans: (request: ListPlansRequest) => ListPlansResponse | Promise<ListPlansResponse>;
+  getActionPricing: (request: GetActionPricingRequest) => GetActionPricingResponse | Promise<GetActionPricingResponse>;
+  getBalance: (request: GetBalanceRequest) => GetBalanceResponse | Promise<GetBalanceResponse>;
+  listEntries: (request: ListEntriesRequest) => ListEntriesResponse | Promise<ListEntriesResponse>;
+}
+
+/** One call as the peer received it. */
+export interface ReceivedCall {
+  readonly method: keyof Answers;
+  readonly request: unknown;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly deadlineMs: number;
+  isCancelled: boolean;
+}
+
+/** An error as the kernel sends it: google.rpc.Status with its details in the trailer. */
+export interface Refusal {
+  readonly code: GrpcStatus;
+  readonly reason: string;
+  readonly message?: string;
+  readonly domain?: string;
+  readonly metadata?: Record<string, string>;
+  readonly violations?: readonly { field: string; description: string }[];
+  readonly retryDelayMs?: number;
+}
+
+/** Builds the error of a call with the details that the contract asks for. */
+export function refusal(options: Refusal): ServiceError {
+  const message = options.message ?? `refused: ${options.reason}`;
+  const details = [
+    any(
+      'google.rpc.ErrorInfo',
+      ErrorInfo.encode(
+        ErrorInfo.create({
+          reason: options.reason,
+          domain: options.domain ?? 'wheelhouse',
+          metadata: options.metadata ?? {},
+        }),
+      ).finish(),
+    ),
+  ];
+  if (options.violations) {
+    const fieldViolations = options.violations.map((violation) => ({ ...violation }));
+    details.push(any('google.rpc.BadRequest', BadRequest.encode(BadRequest.fromPartial({ fieldViolations })).finish()));
+  }
+  if (options.retryDelayMs !== undefined) {
+    const seconds = BigInt(Math.trunc(options.retryDelayMs / 1_000));
+    const retryDelay = { seconds, nanos: (options.retryDelayMs % 1_000) * 1_000_000 };
+    details.push(any('google.rpc.RetryInfo', RetryInfo.encode(RetryInfo.fromPartial({ retryDelay })).finish()));
+  }
+  const status = Status.encode({ code: options.code, message, details }).finish();
+  return rawRefusal(options.code, message, Buffer.from(status));
+}
+
+/** Builds the error of a call with any bytes, or none, as its details. */
+export function rawRefusal(code: GrpcStatus, details: string, statusDetails?: Buffer): ServiceError {
+  const metadata = new Metadata();
+  if (statusDetails) {
+    metadata.set('grpc-status-details-bin', statusDetails);
+  }
+  return Object.assign(new Error(details), { code, details, metadata });
+}
+
+function any(name: string, value: Uint8Array): { typeUrl: string; value: Buffer } {
+  return { typeUrl: `type.googleapis.com/${name}`, value: Buffer.from(value) };
+}
+
+/** A gRPC server that answers as told. */
+export class KernelPeer {
+  readonly calls: ReceivedCall[] = [];
+  readonly health = new HealthImplementation({ '': 'SERVING' });
+  answers: Partial<Answers> = {};
+  readonly #credentials: ServerCredentials;
+  #server = new Server();
+  #port = 0;
+
+  constructor(credentials = ServerCredentials.createInsecure()) {
+    this.#credentials = credentials;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  /** Starts to serve, on the port of the time before if there was one. */
+  async start(): Promise<void> {
+    this.#server = new Server();
+    this.#server.addService(CatalogServiceService, {
+      listPlans: this.#handle('listPlans'),
+      getActionPricing: this.#handle('getActionPricing'),
+    });
+    this.#server.addService(LedgerServiceService, {
+      getBalance: this.#handle('getBalance'),
+      listEntries: this.#handle('listEntries'),
+    });
+    this.health.addToServer(this.#server);
+    this.#port = await new Promise((resolve, reject) => {
+      this.#server.bindAsync(`127.0.0.1:${this.#port}`, this.#credentials, (error, port) =>
+        error ? reject(error) : resolve(port),
+      );
+    });
+  }
+
+  /** Ends at once; open calls are cut off. */
+  stop(): void {
+    this.#server.forceShutdown();
+  }
+
+  reset(): void {
+    this.calls.length = 0;
+    this.answers = {};
+  }
+
+  #handle<Name extends keyof Answers>(method: Name) {
+    return async <Request, Response>(
+      call: ServerUnaryCall<Request, Response>,
+      callback: sendUnaryData<Response>,
+    ): Promise<void> => {
+      const received: ReceivedCall = {
+        method,
+        request: call.request,
+        metadata: toStrings(call.metadata),
+        deadlineMs: Number(call.getDeadline()),
+        isCancelled: false,
+      };
+      this.calls.push(received);
+      call.on('cancelled', () => {
+        received.isCancelled = true;
+      });
+      try {
+        // The method's name pairs request and answer; TypeScript can't follow that through the handler's own generics.
+        const answer = this.answers[method] as ((request: Request) => Response | Promise<Response>) | undefined;
+        if (!answer) {
+          throw rawRefusal(GrpcStatus.UNIMPLEMENTED, `the test has no answer for ${method}`);
+        }
+        callback(null, await answer(call.request));
+      } catch (error) {
+        // Tests throw nothing but refusals, which are ServiceErrors.
+        callback(error as ServiceError);
+      }
+    };
+  }
+}
+
+function toStrings(metadata: Metadata): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(metadata.toJSON()).map(([name, values]) => [name, values.map(String).join(', ')]),
+  );
+}
