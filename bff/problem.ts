@@ -4,20 +4,8 @@
 
 import type { ErrorReason } from '../gen/wheelhouse/common/v1/error_reason.ts';
 
-/** The name of a reason in the contract's vocabulary; UNSPECIFIED is never sent. */
-export type ContractReason = Exclude<keyof typeof ErrorReason, 'UNSPECIFIED'>;
-
-/** Reasons for what can only go wrong between an HTTP client and this BFF. */
-export type HttpReason =
-  | 'KERNEL_UNAVAILABLE'
-  | 'ISSUER_UNAVAILABLE'
-  | 'REQUEST_TOO_LARGE'
-  | 'REQUEST_HEADER_TOO_LARGE'
-  | 'REQUEST_TIMEOUT'
-  | 'UNSUPPORTED_MEDIA_TYPE';
-
-/** Every reason that this BFF gives by itself or passes on. */
-export type ProblemReason = ContractReason | HttpReason;
+/** The name of a reason in the contract's vocabulary, the only one; UNSPECIFIED is never sent. */
+export type ProblemReason = Exclude<keyof typeof ErrorReason, 'UNSPECIFIED'>;
 
 /** How a reason looks in REST. */
 export interface ProblemKind {

@@ -2,7 +2,7 @@
 
 import { status as GrpcStatus } from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type ContractReason, PROBLEM_KINDS } from '../../bff/problem.ts';
+import { PROBLEM_KINDS, type ProblemReason } from '../../bff/problem.ts';
 import { ErrorReason } from '../../gen/wheelhouse/common/v1/error_reason.ts';
 import { rawRefusal, refusal } from './support/kernel-peer.ts';
 import { Stage } from './support/stage.ts';
@@ -15,7 +15,13 @@ afterAll(() => stage.clear());
 beforeEach(() => stage.kernel.reset());
 
 /** What is expected, written down apart from the table in the code: gRPC code, then HTTP status. */
-const EXPECTED: Readonly<Record<ContractReason, readonly [GrpcStatus, number]>> = {
+const EXPECTED: Readonly<Record<ProblemReason, readonly [GrpcStatus, number]>> = {
+  KERNEL_UNAVAILABLE: [GrpcStatus.UNAVAILABLE, 503],
+  ISSUER_UNAVAILABLE: [GrpcStatus.UNAVAILABLE, 503],
+  REQUEST_TOO_LARGE: [GrpcStatus.RESOURCE_EXHAUSTED, 413],
+  REQUEST_HEADER_TOO_LARGE: [GrpcStatus.RESOURCE_EXHAUSTED, 431],
+  REQUEST_TIMEOUT: [GrpcStatus.DEADLINE_EXCEEDED, 408],
+  UNSUPPORTED_MEDIA_TYPE: [GrpcStatus.INVALID_ARGUMENT, 415],
   INVALID_FIELD: [GrpcStatus.INVALID_ARGUMENT, 400],
   CREDENTIAL_INVALID: [GrpcStatus.UNAUTHENTICATED, 401],
   SCOPE_DENIED: [GrpcStatus.PERMISSION_DENIED, 403],
@@ -54,7 +60,7 @@ const EXPECTED: Readonly<Record<ContractReason, readonly [GrpcStatus, number]>> 
 
 /** Reasons by which the kernel refuses the BFF itself, which is no fault of the client. */
 const DEPLOYMENT_FAULTS = ['CREDENTIAL_INVALID', 'PRODUCT_SCOPE_MISMATCH'];
-const REASONS = Object.keys(ErrorReason).filter((name) => name !== 'UNSPECIFIED') as ContractReason[];
+const REASONS = Object.keys(ErrorReason).filter((name) => name !== 'UNSPECIFIED') as ProblemReason[];
 
 describe('the table of reasons', () => {
   test('has a row for every reason of the contract, and this test an expectation', () => {

@@ -7,13 +7,13 @@ import type { CommitDocument } from '../../kernel/store/ledger/commit-document.t
 import { computeCommitHash } from '../../kernel/store/ledger/commit-hash.ts';
 import { openLedgerStore } from '../../kernel/store/ledger/ledger-store.ts';
 import { startDueWorker } from '../../kernel/worker/due-worker.ts';
+import { freshDatabaseUri } from '../support/engine.ts';
 import {
   ACTION,
   CREDIT,
   caller,
   debit,
   type FixtureKernel,
-  freshDatabaseUri,
   give,
   type LedgerFixture,
   openLedgerFixture,

@@ -4,7 +4,6 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import mongoose, { type Connection } from 'mongoose';
 import { v7 as newUuid } from 'uuid';
-import { inject } from 'vitest';
 import type { Ledger, Posting, TenantRef, WriteContext } from '../../kernel/app/ledger/ledger.ts';
 import { createLedger } from '../../kernel/app/ledger/ledger-service.ts';
 import type { LedgerObserver, LedgerStore, Pacing, RulebookSource } from '../../kernel/app/ports.ts';
@@ -15,14 +14,15 @@ import type { Rulebook } from '../../kernel/domain/rulebook.ts';
 import { RANDOM_ID_SOURCE } from '../../kernel/id-source.ts';
 import { type DatabaseClock, type MachineClocks, startDatabaseClock } from '../../kernel/store/database-clock.ts';
 import { openLedgerStore } from '../../kernel/store/ledger/ledger-store.ts';
+import { freshDatabaseUri } from './engine.ts';
 import { createFaultyStore, type FaultyStore } from './faulty-store.ts';
 
 export const CREDIT = 1_000_000n;
-export const PRODUCT = 'agentruntime' as ProductCode;
+const PRODUCT = 'agentruntime' as ProductCode;
 export const PLAN = 'pro' as PlanCode;
 /** One unit of it costs exactly one credit. */
 export const ACTION = 'memory_index_file_mb';
-export const REAL_PACING: Pacing = {
+const REAL_PACING: Pacing = {
   monotonicMs: () => performance.now(),
   delay: (ms) => delay(ms),
   random: Math.random,
@@ -147,13 +147,6 @@ function rulebookOf(overdraftLimit: bigint): Rulebook {
     policies: new Map([[PLAN, { overdraftLimit }]]),
     prices: new Map([[ACTION, [price]]]),
   };
-}
-
-/** The address of a database on the test engine that no other test uses. */
-export function freshDatabaseUri(): string {
-  const uri = new URL(inject('mongodbUri'));
-  uri.pathname = `/wh_${newUuid().replaceAll('-', '')}`;
-  return uri.toString();
 }
 
 /** A caller with a request id of its own, or the one given. */

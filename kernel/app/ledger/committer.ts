@@ -106,7 +106,8 @@ export class Committer {
         // Whatever is wrong with this account now is wrong for all that wait: they are answered, and can retry.
         lane.head = undefined;
         this.#reportCorruption(lane, error);
-        for (const task of lane.take(Number.POSITIVE_INFINITY, this.#tools.pacing.monotonicMs())) task.reject(asUnavailable(error));
+        for (const task of lane.take(Number.POSITIVE_INFINITY, this.#tools.pacing.monotonicMs()))
+          task.reject(asUnavailable(error));
       }
     }
     this.#tools.lanes.end(lane);

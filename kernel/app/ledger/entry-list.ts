@@ -2,6 +2,7 @@
 // is full, when the history ends, or when so much was read that the caller should get a sign of life.
 
 import { createHash } from 'node:crypto';
+import { estimateEntryBytes } from '../../domain/batch.ts';
 import type { Entry } from '../../domain/entry.ts';
 import { formatEntryId } from '../../domain/entry-id.ts';
 import { invalidField } from '../../domain/error.ts';
@@ -12,8 +13,10 @@ import type { AccountReader } from './account-reader.ts';
 import type { EntryFilter, EntryPage, PostedEntry } from './ledger.ts';
 import { requestIdOf } from './request-identity.ts';
 
-const CHUNK_COMMITS_MIN = 16;
-const CHUNK_COMMITS_MAX = 128;
+const CHUNK_COMMITS_MIN = 8;
+const CHUNK_COMMITS_MAX = 64;
+/** How large the entries of one page may be, in bytes: a gRPC client takes 4 MiB unless it says otherwise. */
+const PAGE_BYTES_MAX = 2 * 1_048_576;
 /** How many commits one page may read before it ends early. */
 const SCAN_COMMITS_MAX = 4_096;
 
@@ -44,16 +47,42 @@ export async function listEntries(
   const signature = signatureOf(tenantId, filter);
   let position: Position | undefined =
     page.token === '' ? await findStart(tools.reader, tenantId, filter) : parseToken(page.token, signature);
-  const entries: PostedEntry[] = [];
+  const draft = new PageDraft(page.size);
   let chunk = CHUNK_COMMITS_MIN;
   for (let scanned = 0; position !== undefined && position.seq > 0 && scanned < SCAN_COMMITS_MAX; scanned += chunk) {
     chunk = Math.min(CHUNK_COMMITS_MAX, chunk * 2, position.seq);
     const commits = await tools.store.loadCommits(tenantId, position.seq - chunk + 1, position.seq);
-    position = collect(commits, position, filter, page.size, entries);
-    if (entries.length === page.size) break;
+    position = collect(commits, position, filter, draft);
+    if (draft.isFull) break;
   }
+  const { entries } = draft;
   if (position === undefined || position.seq === 0) return { entries, nextPageToken: '' };
   return { entries, nextPageToken: formatToken(position, signature) };
+}
+
+/** A page while it is filled. */
+class PageDraft {
+  readonly entries: PostedEntry[] = [];
+  readonly #sizeMax: number;
+  #bytes = 0;
+  isFull = false;
+
+  constructor(sizeMax: number) {
+    this.#sizeMax = sizeMax;
+  }
+
+  /** Adds an entry; answers false where the page has no room for it, which the first always has. */
+  add(tenantId: TenantId, placed: PlacedEntry): boolean {
+    const bytes = estimateEntryBytes(placed.entry);
+    const hasRoom = this.entries.length < this.#sizeMax && this.#bytes + bytes <= PAGE_BYTES_MAX;
+    if (!hasRoom && this.entries.length > 0) {
+      this.isFull = true;
+      return false;
+    }
+    this.#bytes += bytes;
+    this.entries.push(postedEntryOf(tenantId, placed));
+    return true;
+  }
 }
 
 /** Adds what matches, newest first; answers where to go on, or undefined where nothing older can match. */
@@ -61,15 +90,13 @@ function collect(
   commits: readonly SealedCommit[],
   from: Position,
   filter: EntryFilter,
-  sizeMax: number,
-  found: PostedEntry[],
+  draft: PageDraft,
 ): Position | undefined {
   for (const commit of commits.toReversed()) {
     if (filter.startAt !== undefined && commit.createdAt < filter.startAt) return undefined;
     const last = commit.seq === from.seq ? from.index : WHOLE_COMMIT;
     for (const posted of matchesOf(commit, last, filter)) {
-      if (found.length === sizeMax) return { seq: commit.seq, index: posted.index };
-      found.push(postedEntryOf(commit.tenantId, posted));
+      if (!draft.add(commit.tenantId, posted)) return { seq: commit.seq, index: posted.index };
     }
   }
   return { seq: (commits[0]?.seq ?? 1) - 1, index: WHOLE_COMMIT };

@@ -92,6 +92,21 @@ export const ErrorReason = {
   ROUTE_NOT_FOUND: 26,
   /** METHOD_NOT_ALLOWED - Says that the REST path exists but not with this method. Sent by the BFF alone, as 405. */
   METHOD_NOT_ALLOWED: 27,
+  /** KERNEL_UNAVAILABLE - Says that the BFF can't reach any kernel; retry later. Sent by the BFF alone, as 503. */
+  KERNEL_UNAVAILABLE: 28,
+  /**
+   * ISSUER_UNAVAILABLE - Says that the BFF can't read the issuer's keys, so that no token can be checked; retry later. Sent by the BFF alone,
+   * as 503.
+   */
+  ISSUER_UNAVAILABLE: 29,
+  /** REQUEST_TOO_LARGE - Says that a body is larger than the BFF takes. Sent by the BFF alone, as 413. */
+  REQUEST_TOO_LARGE: 30,
+  /** REQUEST_HEADER_TOO_LARGE - Says that the headers are larger than the BFF takes. Sent by the BFF alone, as 431. */
+  REQUEST_HEADER_TOO_LARGE: 31,
+  /** REQUEST_TIMEOUT - Says that a request did not arrive whole in time. Sent by the BFF alone, as 408. */
+  REQUEST_TIMEOUT: 32,
+  /** UNSUPPORTED_MEDIA_TYPE - Says that a body is not JSON. Sent by the BFF alone, as 415. */
+  UNSUPPORTED_MEDIA_TYPE: 33,
   /** HOLD_NOT_FOUND - Says that the account has no such hold. NOT_FOUND. */
   HOLD_NOT_FOUND: 40,
   /**
@@ -142,6 +157,12 @@ export namespace ErrorReason {
   export type INTERNAL = typeof ErrorReason.INTERNAL;
   export type ROUTE_NOT_FOUND = typeof ErrorReason.ROUTE_NOT_FOUND;
   export type METHOD_NOT_ALLOWED = typeof ErrorReason.METHOD_NOT_ALLOWED;
+  export type KERNEL_UNAVAILABLE = typeof ErrorReason.KERNEL_UNAVAILABLE;
+  export type ISSUER_UNAVAILABLE = typeof ErrorReason.ISSUER_UNAVAILABLE;
+  export type REQUEST_TOO_LARGE = typeof ErrorReason.REQUEST_TOO_LARGE;
+  export type REQUEST_HEADER_TOO_LARGE = typeof ErrorReason.REQUEST_HEADER_TOO_LARGE;
+  export type REQUEST_TIMEOUT = typeof ErrorReason.REQUEST_TIMEOUT;
+  export type UNSUPPORTED_MEDIA_TYPE = typeof ErrorReason.UNSUPPORTED_MEDIA_TYPE;
   export type HOLD_NOT_FOUND = typeof ErrorReason.HOLD_NOT_FOUND;
   export type HOLD_ENDED = typeof ErrorReason.HOLD_ENDED;
   export type HOLD_LIMIT_REACHED = typeof ErrorReason.HOLD_LIMIT_REACHED;
