@@ -1,5 +1,5 @@
 // Owns randomness: ids of the kernel's own, and salts. Ids are time-ordered (UUIDv7), which keeps the database's indexes
-// small (design §4, "Reads").
+// small (docs/architecture.md, "Reads").
 
 import { randomBytes } from 'node:crypto';
 import { v7 as newUuid } from 'uuid';

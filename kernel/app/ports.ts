@@ -34,7 +34,7 @@ export interface PlacedEntry {
   readonly entry: Entry;
 }
 
-/** What became of one document of an insert (design §4, "What can come back"). */
+/** What became of one document of an insert (docs/architecture.md, "The write path"). */
 export type InsertOutcome =
   | { readonly kind: 'acknowledged' }
   /** A unique index refused it; which one is never read out of an error's text. */
@@ -90,7 +90,7 @@ export interface LedgerStore {
   removeDueNote(note: DueNote): Promise<void>;
 }
 
-/** Tells the time by the database's clock (design §4, "Time in an account"). */
+/** Tells the time by the database's clock (docs/architecture.md, "Time"). */
 export interface Clock {
   /** The time now. Throws DomainError CLOCK_UNCERTAIN where it is not known to within the bound for writes. */
   now(): Instant;

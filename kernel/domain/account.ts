@@ -1,4 +1,4 @@
-// Owns the shape of an account: one tenant's plan, grants and totals (design §4). Does not own how it changes: see
+// Owns the shape of an account: one tenant's plan, grants and totals (docs/architecture.md). Does not own how it changes: see
 // decide.ts and evolve.ts.
 // Invariants: grants of a bucket stand in burn order and each has something left; a bucket's total is the sum of its
 // grants; a deficit and credit that is not held never stand side by side.

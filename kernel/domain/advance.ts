@@ -1,5 +1,5 @@
 // Owns what happens to an account by time alone: grants expire and begin, in the order of their due times. Every command
-// first brings the account up to now, so nothing depends on when a timer runs (design §4, "Time in an account").
+// first brings the account up to now, so nothing depends on when a timer runs (docs/architecture.md, "Time").
 
 import { type AccountState, computeNextDueAt, type Totals } from './account.ts';
 import { BUCKETS } from './bucket.ts';

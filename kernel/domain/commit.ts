@@ -5,7 +5,7 @@ import type { CommitId, IdempotencyKey, Instant, TenantId } from './id.ts';
 /** The version of entries and state that this release writes. */
 export const STATE_VERSION = 1;
 
-/** One atomic change of an account, before it is sealed into the hash chain (design §4). */
+/** One atomic change of an account, before it is sealed into the hash chain (docs/architecture.md). */
 export interface Commit {
   readonly tenantId: TenantId;
   /** 1 for the first commit of an account, then without gaps. */

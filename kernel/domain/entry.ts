@@ -9,7 +9,7 @@ import type { Fingerprint, GrantId, IdempotencyKey, Instant, PlanCode, ProductCo
 
 /**
  * Text that may be about a person: an operator's reason, the values of a debit's dimensions. The hash chain covers only
- * `digest`, so that text and salt can be removed for good (design §4, "Tamper evidence").
+ * `digest`, so that text and salt can be removed for good (docs/architecture.md, "Tamper evidence").
  */
 export interface PersonalText {
   /** SHA-256 over salt and text, in base64url. */

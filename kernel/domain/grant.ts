@@ -1,7 +1,7 @@
 import type { Bucket } from './bucket.ts';
 import type { GrantId, Instant } from './id.ts';
 
-/** Credit given at one time from one source, with what is left of it (design §4, "Credits"). */
+/** Credit given at one time from one source, with what is left of it (docs/architecture.md, "The ledger"). */
 export interface Grant {
   readonly grantId: GrantId;
   readonly bucket: Bucket;

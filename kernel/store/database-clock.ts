@@ -1,6 +1,6 @@
 // Owns what time it is: the database's time, measured by `hello.localTime` and carried on by this machine's monotonic
 // clock. This machine's wall clock decides nothing, so a fast one can't expire what people own; it only serves to notice
-// a step or a suspend, after which the measurement is in doubt (design §4, "Time in an account").
+// a step or a suspend, after which the measurement is in doubt (docs/architecture.md, "Time").
 
 import { performance } from 'node:perf_hooks';
 import type { Connection } from 'mongoose';

@@ -1,5 +1,5 @@
 // Owns recording at its time what falls due by itself, for accounts that nobody touches. Nothing depends on when it runs:
-// every command and every read brings its account up to now by itself (design §4, "Time in an account").
+// every command and every read brings its account up to now by itself (docs/architecture.md, "Time").
 
 import type { Ledger } from '../app/ledger/ledger.ts';
 import type { Clock, DueNote, LedgerObserver, LedgerStore } from '../app/ports.ts';

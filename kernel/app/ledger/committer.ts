@@ -1,4 +1,4 @@
-// Owns the write path (design §4): every tenant's commands in order, at most one commit of a tenant in flight, and what is
+// Owns the write path (docs/architecture.md): every tenant's commands in order, at most one commit of a tenant in flight, and what is
 // answered when. Does not own rules (domain/) or documents (store/).
 // Invariants: an answer of success follows an acknowledged commit or a stored entry; a refusal follows a read of the head
 // and then of the key, both later than the request; what the database did not tell is never taken for "did not happen".

@@ -1,5 +1,5 @@
-// Owns noting when accounts will change by themselves, before the commits that make it so (design §4, "Time in an
-// account"). A note too many does no harm; one too few would leave something due unrecorded until somebody looks.
+// Owns noting when accounts will change by themselves, before the commits that make it so (docs/architecture.md,
+// "Time"). A note too many does no harm; one too few would leave something due unrecorded until somebody looks.
 
 import { LRUCache } from 'lru-cache';
 import type { Instant, TenantId } from '../../domain/id.ts';

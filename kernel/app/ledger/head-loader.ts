@@ -1,5 +1,5 @@
 // Owns finding the newest commit of an account with bounded reads: seqs have no gaps, so a search by doubling and halving
-// finds the end, and reading on from a known head costs one range read (design §4, "Reads").
+// finds the end, and reading on from a known head costs one range read (docs/architecture.md, "Reads").
 
 import { SNAPSHOT_INTERVAL_COMMITS } from '../../domain/bound.ts';
 import { DomainError } from '../../domain/error.ts';

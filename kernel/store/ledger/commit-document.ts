@@ -76,6 +76,6 @@ export function fromDocumentHeader(document: Omit<CommitDocument, 'entries' | 'k
 }
 
 /** Copies the bytes of a stored hash. */
-export function fromDocumentHash(hash: mongo.Binary): CommitHash {
+function fromDocumentHash(hash: mongo.Binary): CommitHash {
   return new Uint8Array(hash.buffer.subarray(0, hash.position));
 }

@@ -1,4 +1,4 @@
-// Owns the hash chain of an account (design §4, "Tamper evidence"): SHA-256 over the previous commit's hash and the
+// Owns the hash chain of an account (docs/architecture.md, "Tamper evidence"): SHA-256 over the previous commit's hash and the
 // canonical JSON (RFC 8785) of this commit. Outside the chain stand only the hash itself, the state (its digest takes its
 // place) and personal text with its salt (their digest takes theirs).
 

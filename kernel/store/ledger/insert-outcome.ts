@@ -1,4 +1,4 @@
-// Owns what the driver's answer to an unordered insert means for each document (design §4, "What can come back").
+// Owns what the driver's answer to an unordered insert means for each document (docs/architecture.md, "The write path").
 // Only what is proven counts: no error at all, or an inserted id without a write error and without a write-concern error.
 
 import { mongo } from 'mongoose';

@@ -1,4 +1,4 @@
-// Owns the indexes that the ledger's safety rests on. A kernel that can't prove them must not listen (design §4, "Keys").
+// Owns the indexes that the ledger's safety rests on. A kernel that can't prove them must not listen (docs/architecture.md, "The write path").
 
 import type { mongo } from 'mongoose';
 import type { CommitDocument } from './commit-document.ts';

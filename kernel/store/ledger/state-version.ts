@@ -1,4 +1,4 @@
-// Owns how older forms of a commit are read and newer ones refused (design §4, "Versions"). A release reads version n + 1
+// Owns how older forms of a commit are read and newer ones refused (docs/architecture.md, "Versions"). A release reads version n + 1
 // before another one writes it.
 
 import { STATE_VERSION } from '../../domain/commit.ts';

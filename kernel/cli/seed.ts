@@ -1,0 +1,47 @@
+// Owns the operators' command `seed`: it puts the demo products into the catalog and says what it changed. Invariant: a row
+// that is there stays as it is, so that running it again changes nothing and never undoes what an operator has set.
+
+import { loadDatabaseConfig } from '../config.ts';
+import { type SeedResult, seedCatalog } from '../store/catalog/catalog-seed.ts';
+import { maskUri, openConnection } from '../store/connection.ts';
+import { DEMO_CATALOG } from './demo-catalog.ts';
+
+/**
+ * Seeds the catalog of the database that the environment names; prints each row that was added.
+ * Throws ConfigError where the environment is wrong, Error where the database can't be reached or refuses a row.
+ */
+export async function runSeed(print: (line: string) => void): Promise<void> {
+  const { mongodbUri, databaseTimeoutMs } = loadDatabaseConfig();
+  const connection = await openConnection({
+    uri: mongodbUri,
+    timeoutMs: databaseTimeoutMs,
+    onCommand: () => undefined,
+  });
+  try {
+    print(`Seeding the demo products into ${maskUri(mongodbUri)}`);
+    const results: SeedResult[] = [];
+    for (const seed of DEMO_CATALOG) results.push(...(await seedCatalog(connection, seed)));
+    for (const line of describe(results)) print(line);
+  } finally {
+    await connection.close();
+  }
+}
+
+function describe(results: readonly SeedResult[]): readonly string[] {
+  const added = results.filter(({ outcome }) => outcome === 'added');
+  const differing = results.filter(({ differing: fields }) => fields.length > 0);
+  const kept = results.length - added.length;
+  return [
+    ...added.map(({ collection, row }) => `  added ${collection} ${row}`),
+    ...differing.map(
+      ({ collection, row, differing: fields }) =>
+        `  kept  ${collection} ${row} as it is (differs in ${fields.join(', ')})`,
+    ),
+    added.length === 0
+      ? `Nothing changed: all ${kept} rows were there. Rows that exist are never overwritten.`
+      : `Added ${added.length} rows, left ${kept} as they were. Rows that exist are never overwritten.`,
+  ];
+}
+
+// The local stack runs this file by itself; people run it as `npm run wheelhouse -- seed`.
+if (import.meta.main) await runSeed(console.log);

@@ -1,0 +1,163 @@
+// Owns how the parts of a kernel are put together, in which order they start and end. Does not own the process: signals
+// and exit codes are main.ts's.
+// Invariant: nothing listens before the indexes are proven and the time is known; nothing is closed while something that
+// needs it may still answer a caller.
+
+import type { Logger } from 'pino';
+import { Catalog } from './app/catalog/catalog.ts';
+import { RulebookCache } from './app/catalog/rulebook-cache.ts';
+import { createLedger } from './app/ledger/ledger-service.ts';
+import { TenantDirectory } from './app/tenant/tenant-directory.ts';
+import { TenantService } from './app/tenant/tenant-service.ts';
+import type { KernelConfig } from './config.ts';
+import { DEADLINE_DEFAULT_MS } from './grpc/interceptors/deadline.ts';
+import { CallLog } from './grpc/interceptors/logging.ts';
+import { GrpcServer } from './grpc/server.ts';
+import { Metrics } from './http/metric.ts';
+import { HttpServer } from './http/server.ts';
+import { RANDOM_ID_SOURCE } from './id-source.ts';
+import { createLedgerObserver } from './ledger-observer.ts';
+import { PROCESS_PACING } from './pacing.ts';
+import { openCatalogStore } from './store/catalog/catalog-store.ts';
+import { openConnection } from './store/connection.ts';
+import { type DatabaseClock, startDatabaseClock } from './store/database-clock.ts';
+import { openLedgerStore } from './store/ledger/ledger-store.ts';
+import { openTenantStore } from './store/tenant/tenant-store.ts';
+import { startDueWorker } from './worker/due-worker.ts';
+
+/** A kernel that takes calls. */
+export interface RunningKernel {
+  /** `host:port` of gRPC, with the port that was bound. */
+  readonly grpcAddress: string;
+  /** `host:port` of health and metrics, with the port that was bound. */
+  readonly httpAddress: string;
+  /** Stops taking calls, answers those that began, then closes everything. */
+  drain(): Promise<void>;
+}
+
+type Connection = Awaited<ReturnType<typeof openConnection>>;
+
+/** What ends with the kernel, last begun first. */
+type Ending = () => Promise<void> | void;
+
+/**
+ * Starts a kernel.
+ * Throws Error with one sentence for people where the database can't be reached, an index can't be proven, or an address
+ * can't be bound; what was begun until then is ended.
+ */
+export async function startKernel(config: KernelConfig, logger: Logger): Promise<RunningKernel> {
+  const endings: Ending[] = [];
+  const end = async (): Promise<void> => {
+    for (let ending = endings.pop(); ending !== undefined; ending = endings.pop()) await ending();
+  };
+  try {
+    const addresses = await begin(config, logger, endings);
+    return { ...addresses, drain: end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function begin(
+  config: KernelConfig,
+  logger: Logger,
+  endings: Ending[],
+): Promise<Pick<RunningKernel, 'grpcAddress' | 'httpAddress'>> {
+  const metrics = new Metrics();
+  const connection = await connect(config, metrics);
+  const unwatch = watchConnection(connection, logger);
+  endings.push(() => {
+    unwatch();
+    return connection.close();
+  });
+  const clock = await startDatabaseClock(connection, {
+    movable: config.movableClock,
+    onMeasureFailed: (err) => logger.warn({ err }, "the database's time can't be measured"),
+  });
+  endings.push(() => clock.stop());
+  metrics.watchClock(clock);
+
+  const stores = {
+    ledger: await openLedgerStore(connection),
+    catalog: await openCatalogStore(connection),
+    tenants: await openTenantStore(connection),
+  };
+  const observer = createLedgerObserver(metrics.ledger, logger);
+  const rulebooks = new RulebookCache(stores.catalog, PROCESS_PACING);
+  const tools = { store: stores.ledger, clock, ids: RANDOM_ID_SOURCE, observer, pacing: PROCESS_PACING };
+  const ledger = createLedger({ ...tools, rulebooks });
+  const directory = new TenantDirectory(stores.tenants);
+  const catalog = new Catalog({ store: stores.catalog, ledger, rulebooks });
+  const tenantParts = { store: stores.tenants, catalog: stores.catalog, directory, ledger, clock };
+  const tenants = new TenantService({ ...tenantParts, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING });
+
+  let isDraining = false;
+  const http = new HttpServer({
+    registry: metrics.registry,
+    checks: readinessChecks(connection, clock, () => isDraining),
+    onError: (err) => logger.error({ err }, 'an answer over HTTP could not be made'),
+  });
+  const httpAddress = await http.listen(config.httpAddress);
+  endings.push(() => http.stop());
+  const worker = startDueWorker({ ...tools, ledger });
+  endings.push(() => ledger.drain());
+  endings.push(() => worker.stop());
+  const grpc = new GrpcServer({
+    ...{ ledger, directory, catalog, tenants, clock },
+    credentials: config.credentials,
+    meter: metrics.calls,
+    log: new CallLog(logger),
+    deadlineDefaultMs: DEADLINE_DEFAULT_MS,
+    ...(config.tls === undefined ? {} : { tls: config.tls }),
+  });
+  const grpcAddress = await grpc.listen(config.grpcAddress);
+  endings.push(() => {
+    isDraining = true;
+    return grpc.drain();
+  });
+  return { grpcAddress, httpAddress };
+}
+
+function connect(config: KernelConfig, metrics: Metrics): Promise<Connection> {
+  return openConnection({
+    uri: config.mongodbUri,
+    timeoutMs: config.databaseTimeoutMs,
+    onCommand: (command) => metrics.countDatabaseCommand(command),
+  });
+}
+
+/** Logs when the database goes and comes back; answers how to stop that. */
+function watchConnection(connection: Connection, logger: Logger): () => void {
+  const onLost = (): void => logger.warn('the database is not reachable any more');
+  const onFound = (): void => logger.info('the database is reachable again');
+  connection.on('disconnected', onLost).on('connected', onFound);
+  return () => connection.off('disconnected', onLost).off('connected', onFound);
+}
+
+function readinessChecks(
+  connection: Connection,
+  clock: DatabaseClock,
+  isDraining: () => boolean,
+): ConstructorParameters<typeof HttpServer>[0]['checks'] {
+  return [
+    {
+      name: 'database',
+      run: async () => {
+        await connection.db?.command({ ping: 1 });
+      },
+    },
+    {
+      name: 'clock',
+      run: () => {
+        clock.now();
+      },
+    },
+    {
+      name: 'accepting',
+      run: () => {
+        if (isDraining()) throw new Error('this kernel is ending');
+      },
+    },
+  ];
+}

@@ -1,0 +1,291 @@
+// Owns the settings of the kernel: the only reader of its environment. Does not own what they are used for.
+// Invariant: a configuration that is wrong is reported whole, in one error, before anything is started; no secret is shown.
+
+import { readFileSync } from 'node:fs';
+import { Ajv, type ErrorObject } from 'ajv';
+import type { ProductCode } from './domain/id.ts';
+import { INTERNAL_METHODS } from './grpc/access.ts';
+import type { Credential } from './grpc/interceptors/authentication.ts';
+import type { TlsPair } from './grpc/server.ts';
+import { withDatabaseName } from './store/connection.ts';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+/** What a program needs to reach the database. */
+export interface DatabaseConfig {
+  readonly mongodbUri: string;
+  /** How long to look for a database that takes writes, in milliseconds. */
+  readonly databaseTimeoutMs: number;
+}
+
+/** What the kernel runs with. */
+export interface KernelConfig extends DatabaseConfig {
+  /** `host:port`; port 0 means any free one. */
+  readonly grpcAddress: string;
+  /** `host:port`; port 0 means any free one. */
+  readonly httpAddress: string;
+  readonly logLevel: LogLevel;
+  readonly credentials: readonly Credential[];
+  readonly tls?: TlsPair;
+  /** Adds the offset that the local stack keeps in the database to the time. */
+  readonly movableClock: boolean;
+  readonly shutdownTimeoutMs: number;
+}
+
+/** Says everything that is wrong with a configuration. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
+    super(`The configuration has ${count}.\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/** One variable: the form that it must have, and what to tell who sets it otherwise. */
+interface Setting {
+  readonly pattern: string;
+  readonly advice: string;
+  /** Absent: the variable is required. */
+  readonly fallback?: string;
+  /** Says that the value may hold a password. */
+  readonly isSecret?: boolean;
+}
+
+const ADDRESS =
+  '^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+):([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$';
+const MILLISECONDS = '^[0-9]{1,6}$';
+const ABSENT = '';
+
+const DATABASE_SETTINGS = {
+  MONGODB_URI: {
+    pattern: '^mongodb(\\+srv)?://[^\\s/]+(/[^\\s]*)?$',
+    advice: 'set it to a connection string such as mongodb://127.0.0.1:27017/wheelhouse',
+    isSecret: true,
+  },
+  DATABASE_TIMEOUT_MS: { pattern: MILLISECONDS, fallback: '10000', advice: 'set it to milliseconds, such as 10000' },
+} as const satisfies Record<string, Setting>;
+
+const KERNEL_SETTINGS = {
+  ...DATABASE_SETTINGS,
+  GRPC_ADDRESS: { pattern: ADDRESS, fallback: '127.0.0.1:50051', advice: 'set it to host:port, such as 0.0.0.0:50051' },
+  HTTP_ADDRESS: { pattern: ADDRESS, fallback: '127.0.0.1:8090', advice: 'set it to host:port, such as 0.0.0.0:8090' },
+  LOG_LEVEL: {
+    pattern: '^(trace|debug|info|warn|error|fatal)$',
+    fallback: 'info',
+    advice: 'set it to trace, debug, info, warn, error or fatal',
+  },
+  KERNEL_CREDENTIALS_FILE: {
+    pattern: '.',
+    advice: 'set it to the path of the JSON file with the credentials of callers',
+  },
+  GRPC_TLS_CERT_FILE: { pattern: '', fallback: ABSENT, advice: 'set it to the path of a PEM file' },
+  GRPC_TLS_KEY_FILE: { pattern: '', fallback: ABSENT, advice: 'set it to the path of a PEM file' },
+  MOVABLE_CLOCK: {
+    pattern: '^(true|false)$',
+    fallback: 'false',
+    advice: 'set it to true (local stack and tests only) or false',
+  },
+  SHUTDOWN_TIMEOUT_MS: { pattern: MILLISECONDS, fallback: '10000', advice: 'set it to milliseconds, such as 10000' },
+} as const satisfies Record<string, Setting>;
+
+const NAME = '^[a-z0-9][a-z0-9._-]{0,62}$';
+const CREDENTIAL_BASE = {
+  name: { type: 'string', pattern: NAME },
+  token_sha256: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+};
+const CREDENTIALS_SCHEMA = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['credentials'],
+  properties: {
+    credentials: {
+      type: 'array',
+      minItems: 1,
+      items: {
+        type: 'object',
+        discriminator: { propertyName: 'scope' },
+        oneOf: [
+          credentialSchema('bff', { product_code: { type: 'string', pattern: '^[a-z][a-z0-9_-]{0,62}$' } }, [
+            'product_code',
+          ]),
+          credentialSchema('internal', {
+            methods: { type: 'array', minItems: 1, uniqueItems: true, items: { enum: [...INTERNAL_METHODS] } },
+          }),
+          credentialSchema('sysadmin', {}),
+        ],
+      },
+    },
+  },
+};
+
+function credentialSchema(scope: Credential['scope'], properties: object, required: readonly string[] = []): object {
+  return {
+    type: 'object',
+    additionalProperties: false,
+    required: ['scope', 'name', 'token_sha256', ...required],
+    properties: { scope: { const: scope }, ...CREDENTIAL_BASE, ...properties },
+  };
+}
+
+/** One credential as the file has it, once the schema has passed it. */
+interface CredentialEntry {
+  readonly name: string;
+  readonly scope: Credential['scope'];
+  readonly token_sha256: string;
+  readonly product_code?: string;
+  readonly methods?: readonly string[];
+}
+
+const ajv = new Ajv({ allErrors: true, discriminator: true, strict: true });
+const isCredentialsFile = ajv.compile<{ readonly credentials: readonly CredentialEntry[] }>(CREDENTIALS_SCHEMA);
+
+/** Reads the settings of the kernel. Throws ConfigError that lists everything that is wrong. */
+export function loadKernelConfig(environment: NodeJS.ProcessEnv = process.env): KernelConfig {
+  const problems: string[] = [];
+  const values = readSettings(environment, KERNEL_SETTINGS, problems);
+  const credentials = readCredentials(values.KERNEL_CREDENTIALS_FILE, problems);
+  const tls = readTls(values.GRPC_TLS_CERT_FILE, values.GRPC_TLS_KEY_FILE, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return {
+    ...toDatabaseConfig(values),
+    grpcAddress: values.GRPC_ADDRESS,
+    httpAddress: values.HTTP_ADDRESS,
+    // The pattern allows nothing else.
+    logLevel: values.LOG_LEVEL as LogLevel,
+    credentials,
+    ...(tls === undefined ? {} : { tls }),
+    movableClock: values.MOVABLE_CLOCK === 'true',
+    shutdownTimeoutMs: Number(values.SHUTDOWN_TIMEOUT_MS),
+  };
+}
+
+/** Reads what a command of the operators needs. Throws ConfigError that lists everything that is wrong. */
+export function loadDatabaseConfig(environment: NodeJS.ProcessEnv = process.env): DatabaseConfig {
+  const problems: string[] = [];
+  const values = readSettings(environment, DATABASE_SETTINGS, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return toDatabaseConfig(values);
+}
+
+function toDatabaseConfig(values: Readonly<Record<keyof typeof DATABASE_SETTINGS, string>>): DatabaseConfig {
+  return { mongodbUri: withDatabaseName(values.MONGODB_URI), databaseTimeoutMs: Number(values.DATABASE_TIMEOUT_MS) };
+}
+
+/** Reads variables and checks their forms; a wrong one is noted, and answered as an empty text. */
+function readSettings<Name extends string>(
+  environment: NodeJS.ProcessEnv,
+  settings: Readonly<Record<Name, Setting>>,
+  problems: string[],
+): Record<Name, string> {
+  const names = Object.keys(settings) as Name[];
+  const given = names.flatMap((name) => {
+    // An empty variable counts as one that is not set: that is what shells and unit files make of "no value".
+    const value = environment[name] || settings[name].fallback;
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const values: Partial<Record<string, string>> = Object.fromEntries(given);
+  const properties = Object.fromEntries(
+    names.map((name) => [name, { type: 'string', pattern: settings[name].pattern }]),
+  );
+  const isValid = ajv.compile({ type: 'object', required: names, properties });
+  if (!isValid(values)) {
+    for (const error of isValid.errors ?? []) problems.push(explainSetting(error, settings, values));
+  }
+  return Object.fromEntries(names.map((name) => [name, values[name] ?? ABSENT])) as Record<Name, string>;
+}
+
+function explainSetting(
+  error: ErrorObject,
+  settings: Readonly<Record<string, Setting>>,
+  values: Readonly<Partial<Record<string, string>>>,
+): string {
+  const name = error.keyword === 'required' ? String(error.params['missingProperty']) : error.instancePath.slice(1);
+  const setting = settings[name];
+  const advice = setting?.advice ?? 'correct it';
+  if (error.keyword === 'required') return `${name} is not set: ${advice}.`;
+  const shown = setting?.isSecret === true ? 'malformed' : JSON.stringify(values[name]?.slice(0, 200));
+  return `${name} is ${shown}: ${advice}.`;
+}
+
+function readCredentials(path: string, problems: string[]): readonly Credential[] {
+  if (path === ABSENT) return [];
+  const text = readFile('KERNEL_CREDENTIALS_FILE', path, problems)?.toString('utf8');
+  if (text === undefined) return [];
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    // The parser's own words quote the file, which holds digests of secrets.
+    problems.push(`KERNEL_CREDENTIALS_FILE ${path} is not JSON: write { "credentials": [ … ] }.`);
+    return [];
+  }
+  if (!isCredentialsFile(content)) {
+    for (const problem of new Set(isCredentialsFile.errors?.map(explainCredential))) {
+      problems.push(`KERNEL_CREDENTIALS_FILE ${path}: ${problem}.`);
+    }
+    return [];
+  }
+  const { credentials } = content;
+  for (const [index, { token_sha256: digest }] of credentials.entries()) {
+    const first = credentials.findIndex((other) => other.token_sha256 === digest);
+    if (first !== index) {
+      problems.push(
+        `KERNEL_CREDENTIALS_FILE ${path}: credentials[${index}] has the token of credentials[${first}]: give each its own.`,
+      );
+    }
+  }
+  return credentials.map(toCredential);
+}
+
+function explainCredential({ instancePath, keyword, message = 'is wrong', params }: ErrorObject): string {
+  const place =
+    instancePath
+      .slice(1)
+      .replaceAll(/\/(\d+)/g, '[$1]')
+      .replaceAll('/', '.') || 'the file';
+  if (keyword === 'additionalProperties')
+    return `${place} has the unknown field ${params['additionalProperty']}: remove it`;
+  if (keyword === 'discriminator') return `${place} needs a scope: bff, internal or sysadmin`;
+  if (keyword === 'enum') return `${place} must be one of ${params['allowedValues']}`;
+  return `${place} ${message}`;
+}
+
+function toCredential(entry: CredentialEntry): Credential {
+  const base = { name: entry.name, tokenDigest: Buffer.from(entry.token_sha256, 'hex') };
+  switch (entry.scope) {
+    case 'bff':
+      // The schema requires the product of a BFF.
+      return { ...base, scope: 'bff', productCode: entry.product_code as ProductCode };
+    case 'internal':
+      return {
+        ...base,
+        scope: 'internal',
+        ...(entry.methods === undefined ? {} : { methods: new Set(entry.methods) }),
+      };
+    case 'sysadmin':
+      return { ...base, scope: 'sysadmin' };
+  }
+}
+
+function readTls(certificatePath: string, keyPath: string, problems: string[]): TlsPair | undefined {
+  if (certificatePath === ABSENT && keyPath === ABSENT) return undefined;
+  if (certificatePath === ABSENT || keyPath === ABSENT) {
+    problems.push(
+      'GRPC_TLS_CERT_FILE and GRPC_TLS_KEY_FILE belong together: set both for TLS, or neither for plain text.',
+    );
+    return undefined;
+  }
+  const certificate = readFile('GRPC_TLS_CERT_FILE', certificatePath, problems);
+  const key = readFile('GRPC_TLS_KEY_FILE', keyPath, problems);
+  return certificate === undefined || key === undefined ? undefined : { certificate, key };
+}
+
+function readFile(variable: string, path: string, problems: string[]): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    problems.push(`${variable} names ${path}, which can't be read (${code}): correct the path or its rights.`);
+    return undefined;
+  }
+}

@@ -1,0 +1,81 @@
+// Owns who may call what: one table, as data. Does not own how a caller is known (interceptors/authentication.ts) or
+// which tenants it sees (app/tenant/tenant-directory.ts).
+// Invariant: every method of every served service stands here; a method without a line does not compile.
+
+import { CatalogServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
+import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
+
+/** The services that this kernel serves, beside health and reflection. */
+export const SERVED_SERVICES = {
+  'wheelhouse.catalog.v1.CatalogService': CatalogServiceService,
+  'wheelhouse.tenant.v1.TenantService': TenantServiceService,
+  'wheelhouse.ledger.v1.LedgerService': LedgerServiceService,
+} as const;
+
+type ServedServices = typeof SERVED_SERVICES;
+type PathOf<Service> = {
+  [Name in keyof Service]: Service[Name] extends { path: infer Path } ? Path : never;
+}[keyof Service];
+
+/** The path of one served method, such as `/wheelhouse.ledger.v1.LedgerService/Debit`. */
+export type MethodPath = { [Name in keyof ServedServices]: PathOf<ServedServices[Name]> }[keyof ServedServices];
+
+/** What a person can be in a workspace, highest first; each includes the ones after it. */
+export const ROLES = ['tenant_admin', 'project_contributor', 'project_viewer'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** What the person behind a BFF must be. */
+export type PersonRequirement =
+  /** No BFF may call this. */
+  | 'nobody'
+  /** Anyone who is signed in. */
+  | 'signed_in'
+  /** A contributor, or someone signed in who names no workspace: a person who chooses a plan for the first one. */
+  | 'contributor_or_newcomer'
+  | Role;
+
+/** Who may call one method. */
+export interface MethodAccess {
+  readonly person: PersonRequirement;
+  readonly internal: boolean;
+  readonly sysadmin: boolean;
+  /** Says that the method changes something: what a deadline cuts off may still happen then. */
+  readonly writes: boolean;
+}
+
+/** Who may call what. */
+export const ACCESS: Readonly<Record<MethodPath, MethodAccess>> = {
+  '/wheelhouse.catalog.v1.CatalogService/ListPlans': read('contributor_or_newcomer', { internal: false }),
+  '/wheelhouse.catalog.v1.CatalogService/GetActionPricing': read('project_contributor'),
+  '/wheelhouse.tenant.v1.TenantService/CreateTenant': write({ person: 'signed_in', sysadmin: true }),
+  '/wheelhouse.tenant.v1.TenantService/GetTenant': read('project_viewer'),
+  '/wheelhouse.ledger.v1.LedgerService/GetBalance': read('project_contributor'),
+  '/wheelhouse.ledger.v1.LedgerService/CheckFunds': read('project_contributor'),
+  '/wheelhouse.ledger.v1.LedgerService/Debit': write({ internal: true }),
+  '/wheelhouse.ledger.v1.LedgerService/BatchDebit': write({ internal: true }),
+  '/wheelhouse.ledger.v1.LedgerService/Grant': write({ sysadmin: true }),
+  '/wheelhouse.ledger.v1.LedgerService/Adjust': write({ sysadmin: true }),
+  '/wheelhouse.ledger.v1.LedgerService/ListEntries': read('project_contributor'),
+};
+
+function read(person: PersonRequirement, { internal = true }: { readonly internal?: boolean } = {}): MethodAccess {
+  return { person, internal, sysadmin: true, writes: false };
+}
+
+function write(who: Partial<Omit<MethodAccess, 'writes'>>): MethodAccess {
+  return { person: 'nobody', internal: false, sysadmin: false, ...who, writes: true };
+}
+
+/** The paths of all served methods. */
+export const METHOD_PATHS = Object.keys(ACCESS) as readonly MethodPath[];
+
+/** Shortens a path to what credentials name, such as `LedgerService/Debit`. */
+export function shortMethodName(path: MethodPath): string {
+  return path.slice(path.lastIndexOf('.') + 1);
+}
+
+/** The short names of the methods that an internal service may be allowed to call. */
+export const INTERNAL_METHODS: ReadonlySet<string> = new Set(
+  METHOD_PATHS.filter((path) => ACCESS[path].internal).map(shortMethodName),
+);

@@ -1,0 +1,136 @@
+// Owns the translation of debits: on their way in, and of what one debit of a batch came to on the way out.
+
+import { ErrorReason } from '../../../gen/wheelhouse/common/v1/error_reason.ts';
+import { RunStatus as RunStatusMessage } from '../../../gen/wheelhouse/ledger/v1/entry.ts';
+import type {
+  BatchDebitResult,
+  CheckFundsRequest,
+  CheckFundsResponse,
+  DebitRequest,
+  DebitResponse,
+} from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import type { DebitInput, FundsQuery, FundsReading, Posting } from '../../app/ledger/ledger.ts';
+import type { RunStatus } from '../../domain/entry.ts';
+import { type DomainError, invalidField } from '../../domain/error.ts';
+import type { TenantId } from '../../domain/id.ts';
+import { CODE_BY_REASON } from '../status.ts';
+import { toProtoEntry } from './entry.ts';
+import { FieldCheck, ID_LENGTH_MAX, quote } from './field-check.ts';
+import type { TenantWrite } from './operator.ts';
+
+/** How many debits one batch may have. */
+export const BATCH_DEBITS_MAX = 1_000;
+const DIMENSIONS_MAX = 16;
+const DIMENSION_NAME = /^[a-z0-9_.]{1,64}$/;
+const DIMENSION_VALUE_LENGTH_MAX = 256;
+
+const RUN_STATUSES: ReadonlyMap<number, RunStatus> = new Map([
+  [RunStatusMessage.RUNNING, 'running'],
+  [RunStatusMessage.SUCCEEDED, 'succeeded'],
+  [RunStatusMessage.FAILED, 'failed'],
+  [RunStatusMessage.CANCELED, 'canceled'],
+]);
+
+/**
+ * Checks one debit. Throws DomainError INVALID_FIELD.
+ * @param prefix Is the path of the debit within its request, such as `debits[3].`.
+ */
+export function fromProtoDebit(request: DebitRequest, prefix = ''): TenantWrite<DebitInput> {
+  const check = new FieldCheck(prefix);
+  const requestId = check.requestId(request.requestId);
+  const tenantId = check.tenantId(request.tenantId);
+  // Properties are added one by one: this is the hot path, and most debits have few of them.
+  const input: { -readonly [Name in keyof DebitInput]: DebitInput[Name] } = {
+    action: check.id('action', request.action, true),
+    quantity: check.quantity(request.quantity),
+    alreadyPerformed: request.alreadyPerformed,
+  };
+  if (request.projectId !== '') input.projectId = check.id('project_id', request.projectId, false);
+  if (request.workflowId !== '') input.workflowId = check.id('workflow_id', request.workflowId, false);
+  if (request.runId !== '') input.runId = check.id('run_id', request.runId, false);
+  if (request.runStatus !== RunStatusMessage.UNSPECIFIED) {
+    const runStatus = checkRunStatus(check, request);
+    if (runStatus !== undefined) input.runStatus = runStatus;
+  }
+  const names = Object.keys(request.dimensions);
+  if (names.length > 0) input.dimensions = checkDimensions(check, request.dimensions, names);
+  check.assertValid();
+  return { requestId, tenantId, input };
+}
+
+function checkRunStatus(check: FieldCheck, { runStatus, runId }: DebitRequest): RunStatus | undefined {
+  const known = RUN_STATUSES.get(runStatus);
+  if (known === undefined) check.refuse('run_status', `is not a known status, got ${runStatus}`);
+  if (runId === '') check.refuse('run_status', 'needs run_id');
+  return known;
+}
+
+function checkDimensions(
+  check: FieldCheck,
+  dimensions: Readonly<Record<string, string>>,
+  names: readonly string[],
+): Readonly<Record<string, string>> {
+  if (names.length > DIMENSIONS_MAX) {
+    check.refuse('dimensions', `must be at most ${DIMENSIONS_MAX}, got ${names.length}`);
+    return dimensions;
+  }
+  for (const name of names) {
+    const field = `dimensions[${quote(name)}]`;
+    if (!DIMENSION_NAME.test(name)) {
+      check.refuse(field, 'must have a name of 1 to 64 characters of a-z 0-9 _ .');
+    } else {
+      check.text(field, dimensions[name] ?? '', { required: true, lengthMax: DIMENSION_VALUE_LENGTH_MAX });
+    }
+  }
+  return dimensions;
+}
+
+/** Checks how many debits a batch has. Throws DomainError INVALID_FIELD `debits`. */
+export function assertBatchSize(count: number): void {
+  if (count >= 1 && count <= BATCH_DEBITS_MAX) return;
+  throw invalidField({ field: 'debits', description: `must be 1 to ${BATCH_DEBITS_MAX} debits, got ${count}` });
+}
+
+/** Checks a question about funds. Throws DomainError INVALID_FIELD. */
+export function fromProtoCheckFunds(request: CheckFundsRequest): {
+  readonly tenantId: TenantId;
+  readonly query: FundsQuery;
+} {
+  const check = new FieldCheck();
+  const tenantId = check.tenantId(request.tenantId);
+  const query = checkFundsQuery(check, request);
+  check.assertValid();
+  return { tenantId, query };
+}
+
+function checkFundsQuery(check: FieldCheck, { action, quantity, microcredits }: CheckFundsRequest): FundsQuery {
+  const asksUsage = action !== '' || quantity !== '';
+  if (microcredits !== undefined) {
+    if (asksUsage) check.refuse('microcredits', 'must be left out where action and quantity are set');
+    return { kind: 'amount', microcredits: check.amount('microcredits', microcredits) };
+  }
+  if (!asksUsage) return { kind: 'any' };
+  const checked = check.text('action', action, { required: true, lengthMax: ID_LENGTH_MAX });
+  return { kind: 'usage', action: checked, quantity: check.quantity(quantity) };
+}
+
+export function toProtoCheckFunds(reading: FundsReading): CheckFundsResponse {
+  return {
+    allowed: reading.allowed,
+    neededMicrocredits: reading.needed,
+    availableMicrocredits: reading.available,
+    overdraftRemainingMicrocredits: reading.overdraftRemaining,
+    shortfallMicrocredits: reading.shortfall,
+    reason: reading.reason === undefined ? ErrorReason.UNSPECIFIED : ErrorReason[reading.reason],
+  };
+}
+
+export function toProtoDebitResponse({ posted, replayed }: Posting): DebitResponse {
+  return { entry: toProtoEntry(posted), replayed };
+}
+
+/** Translates what went wrong with one debit of a batch. */
+export function toProtoDebitError({ reason, message, metadata }: DomainError): BatchDebitResult {
+  const value = { code: CODE_BY_REASON[reason], reason: ErrorReason[reason], message, metadata: { ...metadata } };
+  return { outcome: { $case: 'error', value } };
+}

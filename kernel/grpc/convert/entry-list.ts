@@ -1,0 +1,78 @@
+// Owns the translation of questions about an account's past: balances at a time, pages of entries.
+
+import type { GetBalanceRequest, ListEntriesRequest } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import type { EntryFilter } from '../../app/ledger/ledger.ts';
+import type { EntryType } from '../../domain/entry.ts';
+import type { Instant, TenantId } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
+import { fromProtoEntryType } from './entry.ts';
+import { FieldCheck } from './field-check.ts';
+
+const PAGE_SIZE_DEFAULT = 50;
+
+/** A checked question for a page of entries. */
+export interface ListEntriesQuery {
+  readonly tenantId: TenantId;
+  readonly filter: EntryFilter;
+  readonly pageSize: number;
+  readonly pageToken: string;
+}
+
+/** Checks a question for a balance; `now` is what "in the future" is measured by. Throws DomainError INVALID_FIELD. */
+export function fromProtoGetBalance(
+  request: GetBalanceRequest,
+  now: Instant,
+): { readonly tenantId: TenantId; readonly at: Instant | undefined } {
+  const check = new FieldCheck();
+  const query = { tenantId: check.tenantId(request.tenantId), at: check.instant('at_time', request.atTime) };
+  if (query.at !== undefined && query.at > now) {
+    check.refuse(
+      'at_time',
+      `must not lie in the future: it is ${new Date(now).toISOString()} now, by the database's clock`,
+    );
+  }
+  check.assertValid();
+  return query;
+}
+
+/** Checks a question for entries. Throws DomainError INVALID_FIELD. */
+export function fromProtoListEntries(request: ListEntriesRequest): ListEntriesQuery {
+  const check = new FieldCheck();
+  const query = {
+    tenantId: check.tenantId(request.tenantId),
+    filter: checkFilter(check, request.filter),
+    pageSize: check.pageSize(request.pageSize, PAGE_SIZE_DEFAULT),
+    pageToken: check.pageToken(request.pageToken),
+  };
+  check.assertValid();
+  return query;
+}
+
+function checkFilter(check: FieldCheck, filter: ListEntriesRequest['filter']): EntryFilter {
+  if (filter === undefined) return {};
+  const startAt = check.instant('filter.start_time', filter.startTime);
+  const endAt = check.instant('filter.end_time', filter.endTime);
+  if (startAt !== undefined && endAt !== undefined && endAt <= startAt) {
+    check.refuse('filter.end_time', 'must lie after filter.start_time');
+  }
+  const types = filter.types.map((value, index) => checkType(check, value, index));
+  return present({
+    types: types.length === 0 ? undefined : [...new Set(types)],
+    action: orAbsent(check.id('filter.action', filter.action, false)),
+    projectId: orAbsent(check.id('filter.project_id', filter.projectId, false)),
+    workflowId: orAbsent(check.id('filter.workflow_id', filter.workflowId, false)),
+    startAt,
+    endAt,
+  });
+}
+
+function checkType(check: FieldCheck, value: number, index: number): EntryType {
+  const type = fromProtoEntryType(value);
+  if (type !== undefined) return type;
+  check.refuse(`filter.types[${index}]`, `is not a type of entry, got ${value}`);
+  return 'debited';
+}
+
+function orAbsent(value: string): string | undefined {
+  return value === '' ? undefined : value;
+}

@@ -1,0 +1,34 @@
+// Owns CatalogService on the wire: which product a caller's list is about. Does not own plans or prices.
+
+import type { CatalogServiceService } from '../../../gen/wheelhouse/catalog/v1/catalog_service.ts';
+import type { Catalog } from '../../app/catalog/catalog.ts';
+import type { TenantDirectory } from '../../app/tenant/tenant-directory.ts';
+import { present } from '../../domain/optional.ts';
+import { fromProtoActionPricing, fromProtoListPlans, toProtoActionPrice, toProtoPlan } from '../convert/plan.ts';
+import type { HandlerMap } from './handler-map.ts';
+import { resolveProduct } from './product-scope.ts';
+
+/** What CatalogService answers with. */
+export interface CatalogHandlerParts {
+  readonly catalog: Catalog;
+  readonly directory: TenantDirectory;
+}
+
+/** Builds the handlers of CatalogService. */
+export function createCatalogHandlers(parts: CatalogHandlerParts): HandlerMap<typeof CatalogServiceService> {
+  const { catalog, directory } = parts;
+  return {
+    listPlans: async (request, { caller }) => {
+      const { productCode, offeredOnly, includeArchived, pageSize, pageToken } = fromProtoListPlans(request);
+      const filter = { offeredOnly, includeArchived, ...present({ productCode: resolveProduct(caller, productCode) }) };
+      const page = await catalog.listPlans(filter, pageSize, pageToken);
+      return { plans: page.plans.map(toProtoPlan), nextPageToken: page.nextPageToken };
+    },
+    getActionPricing: async (request, { caller }) => {
+      const { tenantId, at } = fromProtoActionPricing(request);
+      const tenant = await directory.requireTenant(tenantId, caller.visibility);
+      const prices = await catalog.resolvePrices(tenant, at);
+      return { actionPrices: prices.map((price) => toProtoActionPrice(price.action, price)) };
+    },
+  };
+}

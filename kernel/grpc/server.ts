@@ -1,0 +1,132 @@
+// Owns the gRPC server: which services it has, where it listens, how it ends. Does not own what the services do.
+// Invariant: drain answers every call that began; only what outlasts the drain is cut off.
+
+import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { METHOD_PATHS, SERVED_SERVICES } from './access.ts';
+import { type CatalogHandlerParts, createCatalogHandlers } from './handler/catalog-handler.ts';
+import type { Handler, UnaryMethod } from './handler/handler-map.ts';
+import { createLedgerHandlers, type LedgerHandlerParts } from './handler/ledger-handler.ts';
+import { createTenantHandlers } from './handler/tenant-handler.ts';
+import { Health } from './health.ts';
+import { addReflection } from './reflection.ts';
+import { type PipelineParts, readSafely, UnaryPipeline } from './unary-pipeline.ts';
+
+/** 1,000 debits with their dimensions come to about 4 MiB at most in practice. */
+const REQUEST_BYTES_MAX = 4 * 1_024 * 1_024;
+/** How long answers that are on their way may take to leave, once every call is answered, in milliseconds. */
+const FLUSH_TIMEOUT_MS = 1_000;
+
+const SERVER_OPTIONS = {
+  'grpc.max_receive_message_length': REQUEST_BYTES_MAX,
+  // A peer that vanished without a word is noticed, so that its calls don't count for ever.
+  'grpc.keepalive_time_ms': 60_000,
+  'grpc.keepalive_timeout_ms': 20_000,
+  // A batch arrives in one go; with the default window of 64 KiB it would wait for a round trip every few debits.
+  'grpc-node.flow_control_window': 1_024 * 1_024,
+  // Bookkeeping of each call for a debugging service that is not served.
+  'grpc.enable_channelz': 0,
+};
+
+/** A certificate and its key, in PEM. */
+export interface TlsPair {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+}
+
+/** What the gRPC server is made of. */
+export interface GrpcServerParts extends PipelineParts, CatalogHandlerParts, LedgerHandlerParts {
+  readonly tenants: Parameters<typeof createTenantHandlers>[0];
+  /** Absent: plain text, for networks that are trusted. */
+  readonly tls?: TlsPair;
+}
+
+/** Serves the kernel's contracts over gRPC. */
+export class GrpcServer {
+  readonly #server: Server;
+  readonly #pipeline: UnaryPipeline;
+  readonly #health: Health;
+  readonly #credentials: ServerCredentials;
+
+  constructor(parts: GrpcServerParts) {
+    const names = Object.keys(SERVED_SERVICES);
+    this.#server = new Server(SERVER_OPTIONS);
+    this.#pipeline = new UnaryPipeline(parts);
+    this.#health = new Health(names);
+    this.#credentials = toServerCredentials(parts.tls);
+    this.#addServices(parts);
+    this.#health.addTo(this.#server);
+    addReflection(this.#server, names);
+  }
+
+  /**
+   * Listens; answers the address with the port that was bound.
+   * Throws Error with one sentence for people where the address can't be bound.
+   */
+  async listen(address: string): Promise<string> {
+    const port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(address, this.#credentials, (cause, bound) => {
+        if (cause === null) resolve(bound);
+        else reject(new Error(explainBindFailure(address, cause), { cause }));
+      });
+    });
+    this.#health.set('SERVING');
+    return `${address.slice(0, address.lastIndexOf(':'))}:${port}`;
+  }
+
+  /** Stops taking calls, and resolves when those that began are answered and their answers have left. */
+  async drain(): Promise<void> {
+    this.#health.set('NOT_SERVING');
+    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    await this.#pipeline.drain();
+    // What is still open now are streams of health and reflection, which end only when their clients want to.
+    let timer: NodeJS.Timeout | undefined;
+    const flushed = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, FLUSH_TIMEOUT_MS);
+    });
+    await Promise.race([closed, flushed]);
+    clearTimeout(timer);
+    this.#server.forceShutdown();
+  }
+
+  /** Cuts off everything that is still open. */
+  forceStop(): void {
+    this.#server.forceShutdown();
+  }
+
+  #addServices(parts: GrpcServerParts): void {
+    const handlers = {
+      'wheelhouse.catalog.v1.CatalogService': createCatalogHandlers(parts),
+      'wheelhouse.tenant.v1.TenantService': createTenantHandlers(parts.tenants),
+      'wheelhouse.ledger.v1.LedgerService': createLedgerHandlers(parts),
+    } satisfies Record<keyof typeof SERVED_SERVICES, object>;
+    for (const [name, definition] of Object.entries(SERVED_SERVICES)) {
+      this.#addService(definition, handlers[name as keyof typeof SERVED_SERVICES]);
+    }
+  }
+
+  /** The types of a service's methods were checked where its handlers were built; here they only pass through. */
+  #addService(definition: object, handlers: object): void {
+    const served: Record<string, UnaryMethod<unknown, unknown>> = {};
+    const implementation: UntypedServiceImplementation = {};
+    const byName = new Map<string, unknown>(Object.entries(handlers));
+    for (const [name, method] of Object.entries(definition as Record<string, UnaryMethod<unknown, unknown>>)) {
+      const path = METHOD_PATHS.find((candidate) => candidate === method.path);
+      if (path === undefined) throw new Error(`the access table has no line for ${method.path}`);
+      served[name] = { ...method, requestDeserialize: readSafely(method.requestDeserialize) };
+      implementation[name] = this.#pipeline.handle(path, byName.get(name) as Handler<unknown, unknown>);
+    }
+    this.#server.addService(served as Parameters<Server['addService']>[0], implementation);
+  }
+}
+
+function toServerCredentials(tls: TlsPair | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  return ServerCredentials.createSsl(null, [{ private_key: tls.key, cert_chain: tls.certificate }]);
+}
+
+function explainBindFailure(address: string, cause: Error): string {
+  if (cause.message.includes('EADDRINUSE')) {
+    return `The gRPC address ${address} is in use: end the program that has it, or set GRPC_ADDRESS to another one.`;
+  }
+  return `The gRPC address ${address} can't be listened on (${cause.message}): correct GRPC_ADDRESS.`;
+}

@@ -1,0 +1,114 @@
+// Owns how an error looks on the wire: gRPC code, ErrorInfo, BadRequest and RetryInfo. Does not own reasons or sentences.
+// Invariants: every reason has one code, which is the one that error_reason.proto states; trailers stay small enough for
+// any client; what an unknown failure says stays in the log.
+
+import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
+import type { Any } from '../../gen/google/protobuf/any.ts';
+import { BadRequest, ErrorInfo, RequestInfo, RetryInfo } from '../../gen/google/rpc/error_details.ts';
+import { Status } from '../../gen/google/rpc/status.ts';
+import { DomainError, type FieldViolation, type Reason } from '../domain/error.ts';
+
+const ERROR_DOMAIN = 'wheelhouse';
+const DETAILS_KEY = 'grpc-status-details-bin';
+const TYPE_PREFIX = 'type.googleapis.com/google.rpc.';
+/** Java clients take 8 KiB of trailers at most: message and details must stay within that together. */
+const MESSAGE_LENGTH_MAX = 512;
+const VIOLATIONS_MAX = 20;
+const DESCRIPTION_LENGTH_MAX = 160;
+const METADATA_VALUE_LENGTH_MAX = 256;
+
+/** The gRPC code of each reason. */
+export const CODE_BY_REASON: Readonly<Record<Reason, status>> = {
+  INVALID_FIELD: status.INVALID_ARGUMENT,
+  CREDENTIAL_INVALID: status.UNAUTHENTICATED,
+  SCOPE_DENIED: status.PERMISSION_DENIED,
+  PRODUCT_SCOPE_MISMATCH: status.PERMISSION_DENIED,
+  ROLE_REQUIRED: status.PERMISSION_DENIED,
+  TENANT_NOT_FOUND: status.NOT_FOUND,
+  ACCOUNT_NOT_OPEN: status.FAILED_PRECONDITION,
+  PRODUCT_NOT_FOUND: status.NOT_FOUND,
+  PLAN_NOT_FOUND: status.NOT_FOUND,
+  ACTION_NOT_FOUND: status.NOT_FOUND,
+  INSUFFICIENT_CREDITS: status.FAILED_PRECONDITION,
+  IDEMPOTENCY_KEY_REUSED: status.ALREADY_EXISTS,
+  BALANCE_OUT_OF_RANGE: status.OUT_OF_RANGE,
+  GRANT_LIMIT_REACHED: status.RESOURCE_EXHAUSTED,
+  COMMIT_TOO_LARGE: status.RESOURCE_EXHAUSTED,
+  QUEUE_FULL: status.RESOURCE_EXHAUSTED,
+  CLOCK_UNCERTAIN: status.UNAVAILABLE,
+  HEAD_FROM_FUTURE: status.UNAVAILABLE,
+  STATE_VERSION_UNSUPPORTED: status.UNAVAILABLE,
+  OUTCOME_UNKNOWN: status.UNAVAILABLE,
+  DATABASE_UNAVAILABLE: status.UNAVAILABLE,
+  SHUTTING_DOWN: status.UNAVAILABLE,
+  DEADLINE_EXCEEDED: status.DEADLINE_EXCEEDED,
+  LEDGER_CORRUPT: status.DATA_LOSS,
+  INTERNAL: status.INTERNAL,
+};
+
+/** How long to wait before a retry can help, in milliseconds, where the error does not say. */
+const RETRY_DELAY_MS: Readonly<Partial<Record<Reason, number>>> = {
+  QUEUE_FULL: 200,
+  CLOCK_UNCERTAIN: 1_000,
+  HEAD_FROM_FUTURE: 5_000,
+  STATE_VERSION_UNSUPPORTED: 1_000,
+  OUTCOME_UNKNOWN: 500,
+  DATABASE_UNAVAILABLE: 1_000,
+  SHUTTING_DOWN: 0,
+};
+
+/** Answers a DomainError as it is; anything else becomes INTERNAL, which tells callers nothing of what it was. */
+export function toDomainError(thrown: unknown): DomainError {
+  if (thrown instanceof DomainError) return thrown;
+  const message = 'the kernel failed in a way it does not know: tell the operators the request id';
+  return new DomainError('INTERNAL', message, { cause: thrown });
+}
+
+/** Translates an error into the status that a call ends with. */
+export function toStatus(error: DomainError, requestId: string): StatusObject {
+  const code = CODE_BY_REASON[error.reason];
+  const message = truncate(error.message, MESSAGE_LENGTH_MAX);
+  const metadata = new Metadata();
+  const details = [
+    toErrorInfo(error),
+    ...toBadRequest(error.violations),
+    ...toRetryInfo(error),
+    toRequestInfo(requestId),
+  ];
+  metadata.set(DETAILS_KEY, Buffer.from(Status.encode({ code, message, details }).finish()));
+  return { code, details: message, metadata };
+}
+
+function toErrorInfo({ reason, metadata }: DomainError): Any {
+  const bounded = Object.entries(metadata).map(([name, value]) => [name, truncate(value, METADATA_VALUE_LENGTH_MAX)]);
+  const info = { reason, domain: ERROR_DOMAIN, metadata: Object.fromEntries(bounded) };
+  return { typeUrl: `${TYPE_PREFIX}ErrorInfo`, value: Buffer.from(ErrorInfo.encode(info).finish()) };
+}
+
+function toBadRequest(violations: readonly FieldViolation[]): Any[] {
+  if (violations.length === 0) return [];
+  const fieldViolations = violations.slice(0, VIOLATIONS_MAX).map(({ field, description }) => ({
+    field: truncate(field, DESCRIPTION_LENGTH_MAX),
+    description: truncate(description, DESCRIPTION_LENGTH_MAX),
+    reason: '',
+    localizedMessage: undefined,
+  }));
+  return [{ typeUrl: `${TYPE_PREFIX}BadRequest`, value: Buffer.from(BadRequest.encode({ fieldViolations }).finish()) }];
+}
+
+function toRetryInfo({ reason, retryDelayMs }: DomainError): Any[] {
+  const delayMs = retryDelayMs ?? RETRY_DELAY_MS[reason];
+  if (delayMs === undefined) return [];
+  const retryDelay = { seconds: BigInt(Math.floor(delayMs / 1_000)), nanos: Math.round(delayMs % 1_000) * 1_000_000 };
+  return [{ typeUrl: `${TYPE_PREFIX}RetryInfo`, value: Buffer.from(RetryInfo.encode({ retryDelay }).finish()) }];
+}
+
+function toRequestInfo(requestId: string): Any {
+  const info = { requestId, servingData: '' };
+  return { typeUrl: `${TYPE_PREFIX}RequestInfo`, value: Buffer.from(RequestInfo.encode(info).finish()) };
+}
+
+/** A cut may fall inside a character, which would make text that no header can carry. */
+function truncate(text: string, lengthMax: number): string {
+  return text.length <= lengthMax ? text : `${text.slice(0, lengthMax - 1).toWellFormed()}…`;
+}

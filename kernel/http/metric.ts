@@ -1,0 +1,130 @@
+// Owns the figures that operators watch: calls, the ledger's work, the clock, database commands, the process itself.
+// Does not own when something is counted; whoever sees it happen says so.
+// Invariant: a label has few values, and none of them is a tenant.
+
+import { status } from '@grpc/grpc-js';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { LedgerObserver } from '../app/ports.ts';
+
+/** What is counted of calls; it fulfils the gRPC adapter's meter. */
+export interface CallFigures {
+  begin(): void;
+  end(path: string, code: number, durationMs: number): void;
+}
+
+/** What tells how well the time is known. */
+export interface ClockFigures {
+  offsetMs(): number;
+  doubtMs(): number;
+}
+
+const CALL_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const ENTRIES_PER_COMMIT = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+/** The kernel's metrics. */
+export class Metrics {
+  readonly registry: Registry = new Registry();
+  readonly calls: CallFigures;
+  readonly ledger: LedgerObserver;
+  readonly #databaseCommands: Counter;
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+    this.calls = createCallFigures(this.registry);
+    this.ledger = createLedgerFigures(this.registry);
+    this.#databaseCommands = new Counter({
+      name: 'wheelhouse_db_commands_total',
+      help: 'Commands sent to the database, by name.',
+      labelNames: ['command'],
+      registers: [this.registry],
+    });
+  }
+
+  /** Counts a command that was sent to the database. */
+  countDatabaseCommand(command: string): void {
+    this.#databaseCommands.inc({ command });
+  }
+
+  /** Shows how well the time is known, from now on. */
+  watchClock(clock: ClockFigures): void {
+    const registers = [this.registry];
+    new Gauge({
+      name: 'wheelhouse_clock_offset_seconds',
+      help: "How far this machine's wall clock is behind the database's.",
+      registers,
+      collect() {
+        this.set(clock.offsetMs() / 1_000);
+      },
+    });
+    new Gauge({
+      name: 'wheelhouse_clock_doubt_seconds',
+      help: "How far the kernel's time could be off; beyond 2 s it does not write.",
+      registers,
+      collect() {
+        this.set(clock.doubtMs() / 1_000);
+      },
+    });
+  }
+}
+
+function createCallFigures(registry: Registry): CallFigures {
+  const registers = [registry];
+  const inFlight = new Gauge({
+    name: 'wheelhouse_grpc_calls_in_flight',
+    help: 'Calls that began and are not answered.',
+    registers,
+  });
+  const latency = new Histogram({
+    name: 'wheelhouse_grpc_call_seconds',
+    help: 'How long calls took, by method and gRPC status code.',
+    labelNames: ['method', 'code'],
+    buckets: CALL_SECONDS,
+    registers,
+  });
+  return {
+    begin: () => inFlight.inc(),
+    end: (path, code, durationMs) => {
+      inFlight.dec();
+      latency.observe({ method: path, code: status[code] ?? code }, durationMs / 1_000);
+    },
+  };
+}
+
+function createLedgerFigures(registry: Registry): LedgerObserver {
+  const counter = (name: string, help: string, labelNames: string[] = []): Counter =>
+    new Counter({ name: `wheelhouse_ledger_${name}`, help, labelNames, registers: [registry] });
+  const commits = counter('commits_total', 'Commits that the database acknowledged.');
+  const races = counter('lost_races_total', 'Commits that another kernel was faster with.');
+  const unknown = counter('unknown_outcomes_total', 'Commits of which the database did not tell what became of them.');
+  const replays = counter('replays_total', 'Requests that were answered with what an earlier one had done.');
+  const future = counter(
+    'heads_from_future_total',
+    'Accounts whose newest commit lay in the future: look at the clocks.',
+  );
+  const corrupt = counter('corrupt_total', 'Accounts whose commits contradict each other: verify them.');
+  const background = counter('background_failures_total', 'Failures of background work, by what it was.', ['work']);
+  const queue = new Gauge({
+    name: 'wheelhouse_ledger_queue_depth',
+    help: 'Commands that wait for their commit.',
+    registers: [registry],
+  });
+  const sizes = new Histogram({
+    name: 'wheelhouse_ledger_commit_entries',
+    help: 'Entries in each commit.',
+    buckets: ENTRIES_PER_COMMIT,
+    registers: [registry],
+  });
+  return {
+    committed: (entries) => {
+      commits.inc();
+      sizes.observe(entries);
+    },
+    raceLost: () => races.inc(),
+    outcomeUnknown: () => unknown.inc(),
+    replayed: () => replays.inc(),
+    headFromFuture: () => future.inc(),
+    corrupt: () => corrupt.inc(),
+    queued: (commands) => queue.set(commands),
+    backgroundFailed: (work) => background.inc({ work }),
+  };
+}

@@ -1,0 +1,89 @@
+// Owns the kernel as a process: its settings, its log, its signals and its exit code. Does not own what it is made of
+// (composition.ts).
+// Invariants: it never listens half started; SIGTERM and SIGINT answer what was begun and exit 0; what can't be ended in
+// time, or a second signal, exits 1; a failure to start is one message for people, without a stack.
+
+import type { Logger } from 'pino';
+import { type RunningKernel, startKernel } from './composition.ts';
+import { type KernelConfig, loadKernelConfig } from './config.ts';
+import { openLog } from './log.ts';
+
+const EXIT_OK = 0;
+const EXIT_FAILED = 1;
+
+async function main(): Promise<void> {
+  const config = orExit(loadKernelConfig);
+  const { logger, flush } = openLog(config.logLevel);
+  const exit = (code: number): never => {
+    flush();
+    process.exit(code);
+  };
+  process.on('uncaughtException', (err) => {
+    logger.fatal({ err }, 'a failure that nobody caught: this kernel ends');
+    exit(EXIT_FAILED);
+  });
+  process.on('unhandledRejection', (err) => {
+    logger.fatal({ err }, 'a failure that nobody waited for: this kernel ends');
+    exit(EXIT_FAILED);
+  });
+  // A signal while the kernel starts ends it at once: nothing was promised to anybody yet.
+  const onEarlySignal = (): never => exit(EXIT_OK);
+  process.once('SIGTERM', onEarlySignal).once('SIGINT', onEarlySignal);
+  let kernel: RunningKernel;
+  try {
+    kernel = await startKernel(config, logger);
+  } catch (error) {
+    explain(error);
+    return exit(EXIT_FAILED);
+  }
+  process.off('SIGTERM', onEarlySignal).off('SIGINT', onEarlySignal);
+  endOnSignal(kernel, config, logger, exit);
+  logger.info({ grpc: kernel.grpcAddress, http: kernel.httpAddress }, 'listening');
+}
+
+function endOnSignal(kernel: RunningKernel, config: KernelConfig, logger: Logger, exit: (code: number) => never): void {
+  let isEnding = false;
+  const end = (signal: NodeJS.Signals): void => {
+    if (isEnding) {
+      logger.warn({ signal }, 'a second signal: this kernel ends at once');
+      exit(EXIT_FAILED);
+    }
+    isEnding = true;
+    logger.info({ signal }, 'ending: no new calls, those that began are answered');
+    setTimeout(() => {
+      logger.error(
+        { timeoutMs: config.shutdownTimeoutMs },
+        'not everything was answered in time: this kernel ends now',
+      );
+      exit(EXIT_FAILED);
+    }, config.shutdownTimeoutMs);
+    kernel.drain().then(
+      () => {
+        logger.info('ended');
+        exit(EXIT_OK);
+      },
+      (err: unknown) => {
+        logger.error({ err }, 'ending failed');
+        exit(EXIT_FAILED);
+      },
+    );
+  };
+  process.on('SIGTERM', end).on('SIGINT', end);
+}
+
+/** Reads the settings, or ends the process with what is wrong with them. */
+function orExit(load: () => KernelConfig): KernelConfig {
+  try {
+    return load();
+  } catch (error) {
+    explain(error);
+    return process.exit(EXIT_FAILED);
+  }
+}
+
+/** Tells people why the kernel does not start. */
+function explain(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+}
+
+await main();
