@@ -1,0 +1,110 @@
+/**
+ * Owns: the demo workspaces: one for each product, with credit in all three buckets and some usage.
+ * Does not own: plans and prices; the catalog seed writes those before.
+ * Invariants: everything goes through the kernel's own RPCs; every request has a fixed id and, for a given workspace,
+ * fixed content, so that loading again changes nothing and finishes what a crash left half done.
+ */
+import { Bucket } from '../gen/wheelhouse/common/v1/bucket.ts';
+import { RunStatus } from '../gen/wheelhouse/ledger/v1/entry.ts';
+import { DebitRequest, GrantRequest, LedgerServiceService } from '../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import type { Tenant } from '../gen/wheelhouse/tenant/v1/tenant.ts';
+import { CreateTenantRequest, TenantServiceService } from '../gen/wheelhouse/tenant/v1/tenant_service.ts';
+import type { KernelClient } from './kernel-client.ts';
+import { StackError } from './stack-error.ts';
+
+const MICROCREDITS_PER_CREDIT = 1_000_000n;
+const ACTOR = 'local-stack';
+const REASON = 'Demo data of the local stack';
+const PLAN_CODE = 'pro';
+/** Is long, so that a stack that is started once in a while still shows all three buckets. */
+const TRIAL_LIFETIME_MS = 365 * 24 * 60 * 60 * 1000;
+
+const GRANTS = [
+  { bucket: Bucket.TRIAL, name: 'trial', credits: 5n },
+  { bucket: Bucket.INCLUDED, name: 'included', credits: 5n },
+  { bucket: Bucket.PAYG, name: 'payg', credits: 15n },
+] as const;
+
+const DEBITS = [
+  {
+    name: 'index-file',
+    action: 'memory_index_file_mb',
+    quantity: '1.5',
+    projectId: 'prj_demo',
+    dimensions: { file: 'handbook.pdf' },
+  },
+  {
+    name: 'extract-bulk',
+    action: 'memory_extract_bulk',
+    quantity: '1',
+    projectId: 'prj_demo',
+    workflowId: 'wf_nightly',
+    runId: 'run_demo_1',
+    runStatus: RunStatus.SUCCEEDED,
+  },
+] as const;
+
+/** Are the kernel's two callers that demo data need. */
+export interface DemoCallers {
+  readonly sysadmin: KernelClient;
+  readonly internal: KernelClient;
+}
+
+/**
+ * Loads the demo workspace of a product, or finds it, and returns its id.
+ * Throws the kernel's error when it refuses a request.
+ */
+export async function loadDemoTenant(callers: DemoCallers, productCode: string): Promise<string> {
+  const { tenant } = await callers.sysadmin.call(
+    TenantServiceService.createTenant,
+    CreateTenantRequest.fromPartial({
+      requestId: toRequestId(productCode, 'tenant'),
+      productCode,
+      displayName: `Demo workspace of ${productCode}`,
+      planCode: PLAN_CODE,
+      actor: ACTOR,
+      reason: REASON,
+    }),
+  );
+  if (tenant === undefined) throw new StackError(`The kernel made no workspace for ${productCode}.`);
+  await grantCredits(callers.sysadmin, tenant);
+  await chargeUsage(callers.internal, tenant);
+  return tenant.tenantId;
+}
+
+async function grantCredits(sysadmin: KernelClient, tenant: Tenant): Promise<void> {
+  if (tenant.createTime === undefined) throw new StackError(`Workspace ${tenant.tenantId} has no create time.`);
+  // Counted from the workspace's own time, so that a later load asks for the very same grant.
+  const trialEndTime = new Date(tenant.createTime.getTime() + TRIAL_LIFETIME_MS);
+  for (const { bucket, name, credits } of GRANTS) {
+    const expireTime = bucket === Bucket.TRIAL ? trialEndTime : undefined;
+    // Once it is over, the trial's grant was either made or would be refused.
+    if (expireTime !== undefined && expireTime.getTime() <= Date.now()) continue;
+    await sysadmin.call(
+      LedgerServiceService.grant,
+      GrantRequest.fromPartial({
+        requestId: toRequestId(tenant.productCode, `grant-${name}`),
+        tenantId: tenant.tenantId,
+        bucket,
+        microcredits: credits * MICROCREDITS_PER_CREDIT,
+        expireTime,
+        actor: ACTOR,
+        reason: REASON,
+      }),
+    );
+  }
+}
+
+async function chargeUsage(internal: KernelClient, tenant: Tenant): Promise<void> {
+  for (const { name, ...debit } of DEBITS) {
+    const requestId = toRequestId(tenant.productCode, `debit-${name}`);
+    await internal.call(
+      LedgerServiceService.debit,
+      DebitRequest.fromPartial({ ...debit, requestId, tenantId: tenant.tenantId }),
+    );
+  }
+}
+
+function toRequestId(productCode: string, step: string): string {
+  return `demo:${productCode}:${step}`;
+}

@@ -1,0 +1,59 @@
+/**
+ * Owns: `dev.json`, by which people and scripts find the running stack: addresses, ports and demo tokens.
+ * Does not own: making any of these.
+ * Invariant: it holds secrets of the local stack, so its owner alone can read it.
+ */
+import { join } from 'node:path';
+import { isRecord, OWNER_ONLY, readJsonFile, writeJsonFile } from './json-file.ts';
+import type { Role } from './product.ts';
+import { StackError } from './stack-error.ts';
+
+/** Is what `dev.json` says. Its names are a contract with scripts. */
+export interface DevFile {
+  readonly mongo: { readonly engine: string; readonly uri: string };
+  readonly kernel: {
+    /** Is `host:port`. */
+    readonly grpc: string;
+    /** Is a URL. */
+    readonly http: string;
+    readonly tokens: {
+      readonly internal: string;
+      readonly sysadmin: string;
+      /** Are the BFFs' tokens by product code. */
+      readonly bff: Readonly<Record<string, string>>;
+    };
+  };
+  /** Are the products by code. */
+  readonly products: Readonly<Record<string, DevProduct>>;
+}
+
+/** Is a product in `dev.json`. */
+export interface DevProduct {
+  /** Is a URL. */
+  readonly bff: string;
+  readonly tenant_id: string;
+  readonly tokens: Readonly<Record<Role, string>>;
+}
+
+/** Returns where `dev.json` lies in a home folder. */
+export function toDevFilePath(home: string): string {
+  return join(home, 'dev.json');
+}
+
+/** Writes `dev.json`. Throws StackError when it can't be written. */
+export async function writeDevFile(home: string, content: DevFile): Promise<void> {
+  await writeJsonFile(toDevFilePath(home), content, OWNER_ONLY);
+}
+
+/** Reads `dev.json`. Throws StackError when there is none, or it is none. */
+export async function loadDevFile(home: string): Promise<DevFile> {
+  const path = toDevFilePath(home);
+  const content = await readJsonFile(path, isDevFile);
+  if (content === undefined) throw new StackError(`${path} is missing: start the local stack first (\`npm start\`).`);
+  return content;
+}
+
+function isDevFile(value: unknown): value is DevFile {
+  // We wrote it ourselves; this tells it from another file, not from a forged one.
+  return isRecord(value) && isRecord(value['mongo']) && isRecord(value['kernel']) && isRecord(value['products']);
+}

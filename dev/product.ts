@@ -1,0 +1,23 @@
+/**
+ * Owns: which demo products the local stack runs, one BFF for each.
+ * Does not own: their plans and prices; the kernel's seed does.
+ */
+
+/** Is a demo product and where its BFF listens. */
+export interface DemoProduct {
+  readonly code: string;
+  readonly portVariable: string;
+  readonly portDefault: number;
+}
+
+/** Are the products of the local stack. */
+export const DEMO_PRODUCTS: readonly DemoProduct[] = [
+  { code: 'agentruntime', portVariable: 'WHEELHOUSE_AGENTRUNTIME_PORT', portDefault: 8080 },
+  { code: 'otherproduct', portVariable: 'WHEELHOUSE_OTHERPRODUCT_PORT', portDefault: 8081 },
+];
+
+/** Are the roles that a person can have in a workspace, highest first; each includes the ones after it. */
+export const ROLES = ['tenant_admin', 'project_contributor', 'project_viewer'] as const;
+
+/** Is a person's role in a workspace. */
+export type Role = (typeof ROLES)[number];

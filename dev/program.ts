@@ -1,0 +1,150 @@
+/**
+ * Owns: running the kernel's and the BFF's programs with an environment, and knowing when they listen.
+ * Does not own: in which order, and on which ports; the stack and the tests decide.
+ * Invariant: settings of these programs that lie in our own environment don't reach them; the stack's are the only ones.
+ */
+import { join } from 'node:path';
+import { isRecord } from './json-file.ts';
+import { LOOPBACK } from './port.ts';
+import { type ManagedProcess, runProcess, startProcess } from './process/managed-process.ts';
+import { REPOSITORY } from './stack-config.ts';
+import { StackError } from './stack-error.ts';
+
+const READY_TIMEOUT_MS = 60_000;
+const SEED_TIMEOUT_MS = 120_000;
+
+const PROGRAM_SETTINGS = [
+  ...['MONGODB_URI', 'GRPC_ADDRESS', 'HTTP_ADDRESS', 'KERNEL_CREDENTIALS_FILE', 'MOVABLE_CLOCK', 'SHUTDOWN_TIMEOUT_MS'],
+  ...['PRODUCT_CODE', 'KERNEL_ADDRESS', 'KERNEL_TOKEN', 'REQUEST_TIMEOUT_MS'],
+  ...['OIDC_ISSUER', 'OIDC_JWKS_URI', 'OIDC_AUDIENCE', 'LOG_LEVEL'],
+];
+
+/** Is what all programs need. */
+export interface ProgramOptions {
+  /** Is our own environment, of which the programs get what is no setting of theirs. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** Are further settings; they win over all others. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Is what messages call it; default what it is. */
+  readonly name?: string;
+  readonly logFile?: string | undefined;
+}
+
+/** Says how a kernel shall run. */
+export interface KernelOptions extends ProgramOptions {
+  readonly mongodbUri: string;
+  readonly credentialsFile: string;
+  /** Are its ports; 0 means any free one. */
+  readonly grpcPort: number;
+  readonly httpPort: number;
+}
+
+/** Is a kernel that listens. */
+export interface RunningKernel {
+  readonly process: ManagedProcess;
+  /** Is where it listens for gRPC, `host:port`. */
+  readonly grpc: string;
+  /** Is its HTTP address as a URL. */
+  readonly http: string;
+}
+
+/** Says how a BFF shall run. */
+export interface BffOptions extends ProgramOptions {
+  readonly productCode: string;
+  /** Are the kernels to call, each `host:port`. */
+  readonly kernels: readonly string[];
+  readonly kernelToken: string;
+  readonly issuer: string;
+  /** Is its port; 0 means any free one. */
+  readonly port: number;
+}
+
+/** Is a BFF that listens. */
+export interface RunningBff {
+  readonly process: ManagedProcess;
+  /** Is its address as a URL. */
+  readonly url: string;
+}
+
+/** Writes the demo products' catalog; again is no harm. Throws StackError with the seed's last words when it fails. */
+export async function seedCatalog(mongodbUri: string, options: ProgramOptions): Promise<void> {
+  const program = toNodeProgram('catalog seed', 'kernel/cli/seed.ts', options, { MONGODB_URI: mongodbUri });
+  await runProcess(program, SEED_TIMEOUT_MS);
+}
+
+/** Starts a kernel and waits until it listens. Throws StackError with its last words when it doesn't. */
+export async function startKernel(options: KernelOptions): Promise<RunningKernel> {
+  const kernel = await startProcess(
+    toNodeProgram('kernel', 'kernel/main.ts', options, {
+      MONGODB_URI: options.mongodbUri,
+      KERNEL_CREDENTIALS_FILE: options.credentialsFile,
+      GRPC_ADDRESS: `${LOOPBACK}:${options.grpcPort}`,
+      HTTP_ADDRESS: `${LOOPBACK}:${options.httpPort}`,
+      MOVABLE_CLOCK: 'true',
+    }),
+  );
+  const { grpc, http } = await waitUntilListening(kernel);
+  if (grpc === undefined || http === undefined) throw unclearAddress(kernel);
+  return { process: kernel, grpc, http: `http://${http}` };
+}
+
+/** Starts a BFF and waits until it listens. Throws StackError with its last words when it doesn't. */
+export async function startBff(options: BffOptions): Promise<RunningBff> {
+  const bff = await startProcess(
+    toNodeProgram(`BFF of ${options.productCode}`, 'bff/main.ts', options, {
+      PRODUCT_CODE: options.productCode,
+      HTTP_ADDRESS: `${LOOPBACK}:${options.port}`,
+      KERNEL_ADDRESS: options.kernels.join(','),
+      KERNEL_TOKEN: options.kernelToken,
+      OIDC_ISSUER: options.issuer,
+    }),
+  );
+  const { http } = await waitUntilListening(bff);
+  if (http === undefined) throw unclearAddress(bff);
+  return { process: bff, url: `http://${http}` };
+}
+
+function toNodeProgram(name: string, file: string, options: ProgramOptions, settings: Record<string, string>) {
+  const inherited = Object.entries(options.environment).filter(([variable]) => !PROGRAM_SETTINGS.includes(variable));
+  return {
+    name: options.name ?? name,
+    command: process.execPath,
+    args: [join(REPOSITORY, file)],
+    environment: { ...Object.fromEntries(inherited), ...settings, ...options.settings },
+    ...(options.logFile === undefined ? {} : { logFile: options.logFile }),
+  };
+}
+
+interface ListeningLine {
+  readonly grpc: string | undefined;
+  readonly http: string | undefined;
+}
+
+async function waitUntilListening(program: ManagedProcess): Promise<ListeningLine> {
+  try {
+    return await program.waitForLine(readListeningLine, READY_TIMEOUT_MS);
+  } catch (error) {
+    await program.stop();
+    throw error;
+  }
+}
+
+function readListeningLine(text: string): ListeningLine | undefined {
+  if (!text.startsWith('{')) return undefined;
+  const line = parseJson(text);
+  if (!isRecord(line) || line['msg'] !== 'listening') return undefined;
+  const toAddress = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+  return { grpc: toAddress(line['grpc']), http: toAddress(line['http']) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function unclearAddress(program: ManagedProcess): StackError {
+  return new StackError(`${program.name} listens but did not say where.`);
+}

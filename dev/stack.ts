@@ -1,0 +1,206 @@
+/**
+ * Owns: bringing up the local stack, step by step: engine, issuer, catalog, kernel, demo data, one BFF for each product.
+ * Does not own: ending it (`lifetime.ts`), and the program around it (`start.ts`).
+ * Invariant: every part is in the lifetime and, if it is a process, in the home folder's record before the next one
+ * starts.
+ */
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Credentials, loadCredentials, writeKernelCredentials } from './credential.ts';
+import { loadDemoTenant } from './demo-data.ts';
+import { type DevFile, type DevProduct, toDevFilePath, writeDevFile } from './dev-file.ts';
+import { type Engine, startEngine } from './engine/engine.ts';
+import { loadEngineChoice } from './engine/engine-choice.ts';
+import { type Issuer, startIssuer } from './issuer/issuer.ts';
+import { loadSigningKey } from './issuer/signing-key.ts';
+import { createKernelClient } from './kernel-client.ts';
+import type { Lifetime } from './lifetime.ts';
+import { assertPortsFree } from './port.ts';
+import type { ManagedProcess } from './process/managed-process.ts';
+import { DEMO_PRODUCTS, ROLES } from './product.ts';
+import { type RunningKernel, seedCatalog, startBff, startKernel } from './program.ts';
+import { type Note, showStep } from './progress.ts';
+import { claimHome, type RunRecord } from './run-record.ts';
+import type { StackConfig } from './stack-config.ts';
+
+const DATABASE = 'wheelhouse';
+
+/** Is a stack that runs. */
+export interface RunningStack {
+  readonly engine: Engine;
+  readonly issuer: Issuer;
+  readonly dev: DevFile;
+}
+
+/** Is what every step of the start works with. */
+interface Start {
+  readonly config: StackConfig;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly lifetime: Lifetime;
+  readonly record: RunRecord;
+  readonly credentials: Credentials;
+}
+
+/**
+ * Starts everything and writes `dev.json`.
+ * Throws StackError where something can't start; what had started by then is in the lifetime.
+ */
+export async function startStack(
+  config: StackConfig,
+  environment: NodeJS.ProcessEnv,
+  lifetime: Lifetime,
+): Promise<RunningStack> {
+  const start = await prepare(config, environment, lifetime);
+  const engine = await showStep('MongoDB', (note) => runEngine(start, note), describeEngine);
+  const issuer = await showStep(
+    'Token issuer',
+    () => runIssuer(start),
+    ({ url }) => `Token issuer on ${url}`,
+  );
+  await showStep('Catalog of the demo products', () => seedCatalog(engine.uri, { environment }));
+  const kernel = await showStep(
+    'Kernel',
+    () => runKernel(start, engine),
+    ({ grpc }) => `Kernel on ${grpc}`,
+  );
+  const tenantIds = await showStep('Demo data', () => loadDemoTenants(start, kernel));
+  const products: Record<string, DevProduct> = {};
+  for (const [code, tenantId] of tenantIds) {
+    const run = () => runProduct(start, { code, tenantId, kernel, issuer });
+    products[code] = await showStep(`BFF of ${code}`, run, ({ bff }) => `BFF of ${code} on ${bff}`);
+  }
+  const { internal, sysadmin, bff } = start.credentials;
+  const dev: DevFile = {
+    mongo: { engine: engine.kind, uri: engine.uri },
+    kernel: { grpc: kernel.grpc, http: kernel.http, tokens: { internal, sysadmin, bff } },
+    products,
+  };
+  await writeDevFile(config.home, dev);
+  return { engine, issuer, dev };
+}
+
+async function prepare(config: StackConfig, environment: NodeJS.ProcessEnv, lifetime: Lifetime): Promise<Start> {
+  await mkdir(join(config.home, 'logs'), { recursive: true });
+  const record = await claimHome(config.home);
+  lifetime.add(() => record.release());
+  if (record.ended.length > 0) console.log(`Ended what a killed run had left behind: ${record.ended.join(', ')}.`);
+  const { mongo, grpc, http, issuer, products } = config.ports;
+  const ownEngine = loadEngineChoice(environment).mongodbUri === undefined ? [mongo] : [];
+  await assertPortsFree([...products.values(), grpc, http, issuer, ...ownEngine]);
+  await keepFormerLogs(join(config.home, 'logs'));
+  // Whoever waits for the file shall not find the one of the last run.
+  await rm(toDevFilePath(config.home), { force: true });
+  const credentials = await loadCredentials(
+    join(config.home, 'credentials.json'),
+    DEMO_PRODUCTS.map(({ code }) => code),
+  );
+  return { config, environment, lifetime, record, credentials };
+}
+
+/** Puts the logs of the last run aside, so that each file is about one run and two runs are all that is kept. */
+async function keepFormerLogs(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.endsWith('.log')) await rename(join(folder, name), join(folder, `${name}.1`));
+  }
+}
+
+function toLogFile(start: Start, name: string): string {
+  return join(start.config.home, 'logs', `${name}.log`);
+}
+
+async function takeOn(start: Start, child: ManagedProcess): Promise<void> {
+  start.lifetime.addProcess(child);
+  await start.record.add(child);
+}
+
+async function runEngine(start: Start, note: Note): Promise<Engine> {
+  const { config, environment } = start;
+  const engine = await startEngine({
+    choice: loadEngineChoice(environment),
+    dataFolder: join(config.home, 'data'),
+    port: config.ports.mongo.port,
+    database: DATABASE,
+    environment,
+    logFile: toLogFile(start, 'mongodb'),
+    note,
+  });
+  if (engine.own !== undefined) await takeOn(start, engine.own.process);
+  return engine;
+}
+
+function describeEngine(engine: Engine): string {
+  return `MongoDB: ${engine.description}`;
+}
+
+async function runIssuer(start: Start): Promise<Issuer> {
+  const key = await loadSigningKey(join(start.config.home, 'issuer-key.json'));
+  const issuer = await startIssuer(key, start.config.ports.issuer.port);
+  start.lifetime.add(() => issuer.stop());
+  return issuer;
+}
+
+async function runKernel(start: Start, engine: Engine): Promise<RunningKernel> {
+  const { home, ports } = start.config;
+  const credentialsFile = join(home, 'kernel-credentials.json');
+  await writeKernelCredentials(credentialsFile, start.credentials);
+  const kernel = await startKernel({
+    environment: start.environment,
+    mongodbUri: engine.uri,
+    credentialsFile,
+    grpcPort: ports.grpc.port,
+    httpPort: ports.http.port,
+    logFile: toLogFile(start, 'kernel'),
+  });
+  await takeOn(start, kernel.process);
+  return kernel;
+}
+
+async function loadDemoTenants(start: Start, kernel: RunningKernel): Promise<ReadonlyMap<string, string>> {
+  const sysadmin = createKernelClient(kernel.grpc, start.credentials.sysadmin);
+  const internal = createKernelClient(kernel.grpc, start.credentials.internal);
+  try {
+    const tenantIds = new Map<string, string>();
+    for (const { code } of DEMO_PRODUCTS) tenantIds.set(code, await loadDemoTenant({ sysadmin, internal }, code));
+    return tenantIds;
+  } finally {
+    sysadmin.close();
+    internal.close();
+  }
+}
+
+interface ProductStart {
+  readonly code: string;
+  readonly tenantId: string;
+  readonly kernel: RunningKernel;
+  readonly issuer: Issuer;
+}
+
+async function runProduct(start: Start, { code, tenantId, kernel, issuer }: ProductStart): Promise<DevProduct> {
+  const bff = await startBff({
+    environment: start.environment,
+    productCode: code,
+    kernels: [kernel.grpc],
+    kernelToken: start.credentials.bff[code] ?? '',
+    issuer: issuer.url,
+    port: start.config.ports.products.get(code)?.port ?? 0,
+    logFile: toLogFile(start, `bff-${code}`),
+  });
+  await takeOn(start, bff.process);
+  return { bff: bff.url, tenant_id: tenantId, tokens: await mintRoleTokens(start, issuer, code, tenantId) };
+}
+
+async function mintRoleTokens(start: Start, issuer: Issuer, productCode: string, tenantId: string) {
+  const mint = (role: (typeof ROLES)[number]): Promise<string> =>
+    issuer.mint({
+      productCode,
+      userId: start.credentials.people[role],
+      email: `${role.replaceAll('_', '-')}@example.com`,
+      membership: { tenantId, role },
+    });
+  const [admin, contributor, viewer] = ROLES;
+  return {
+    [admin]: await mint(admin),
+    [contributor]: await mint(contributor),
+    [viewer]: await mint(viewer),
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * Owns: what `npm start` prints when everything runs: where to look, and commands to try.
+ * Does not own: the stack.
+ * Invariant: each command works as it is printed, in the folder where the stack was started.
+ */
+import { relative } from 'node:path';
+import { styleText } from 'node:util';
+import type { RunningStack } from './stack.ts';
+
+/** Says where the stack was started. */
+export interface SummaryPlace {
+  readonly home: string;
+  /** Says that `WHEELHOUSE_HOME` chose the home folder, so that other commands need it too. */
+  readonly isHomeChosen: boolean;
+  /** Is the folder in which the commands will be typed. */
+  readonly directory: string;
+}
+
+/** Describes a stack that runs. */
+export function describeStack(stack: RunningStack, place: SummaryPlace): string {
+  const { dev, engine, issuer } = stack;
+  const home = toShortPath(place);
+  const lines = [
+    ...Object.entries(dev.products).map(([code, { bff, tenant_id }]) => `  ${code}  ${bff}  (workspace ${tenant_id})`),
+    `  kernel        gRPC ${dev.kernel.grpc}, HTTP ${dev.kernel.http}`,
+    `  token issuer  ${issuer.url}`,
+    // A server of somebody else's may have a password in its connection string.
+    `  MongoDB       ${engine.own === undefined ? engine.description : dev.mongo.uri}`,
+    `  all of this, and tokens, in ${home}/dev.json; logs in ${home}/logs`,
+  ];
+  return [
+    '',
+    styleText('bold', 'Wheelhouse runs.'),
+    ...lines,
+    '',
+    'Try in another terminal, in this folder:',
+    ...toCommands(stack, place).map((command) => `  ${command}`),
+    '',
+    'Ctrl-C ends all of it; the data stay for the next start.',
+  ].join('\n');
+}
+
+function toCommands({ dev }: RunningStack, place: SummaryPlace): readonly string[] {
+  const [code, product] = Object.entries(dev.products)[0] ?? [];
+  if (product === undefined) return [];
+  const settings = place.isHomeChosen ? `WHEELHOUSE_HOME='${place.home}' ` : '';
+  const tokens = `require('${toShortPath(place)}/dev.json').products.${code}.tokens`;
+  return [
+    `token=$(node -p "${tokens}.project_contributor")`,
+    `curl -s -H "authorization: Bearer $token" ${product.bff}/v1/billing/plans`,
+    `${settings}npm run demo:debit`,
+    `curl -s -H "authorization: Bearer $token" ${product.bff}/v1/billing/usage`,
+  ];
+}
+
+function toShortPath({ home, directory }: SummaryPlace): string {
+  const path = relative(directory, home);
+  // With the dot in front it is a path to Node's require, too.
+  return path.startsWith('..') ? home : `./${path}`;
+}

@@ -1,0 +1,209 @@
+import { once } from 'node:events';
+import { mkdtemp, realpath, rm, stat } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type DevFile, loadDevFile } from '../../dev/dev-file.ts';
+import { findOnPath } from '../../dev/engine/program-search.ts';
+import { createKernelClient } from '../../dev/kernel-client.ts';
+import { runProcess } from '../../dev/process/managed-process.ts';
+import { REPOSITORY } from '../../dev/stack-config.ts';
+import { DebitRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import {
+  findProcessesOf,
+  loadRecordedPids,
+  runStackProgram,
+  type StackProgram,
+  toStackEnvironment,
+} from '../support/stack-program.ts';
+
+const MILLION = 1_000_000;
+const PRODUCTS = ['agentruntime', 'otherproduct'];
+const ROLES = ['project_contributor', 'project_viewer', 'tenant_admin'];
+
+let home: string;
+let environment: NodeJS.ProcessEnv;
+let stack: StackProgram;
+let dev: DevFile;
+
+async function makeHome(): Promise<string> {
+  return await realpath(await mkdtemp(join(tmpdir(), 'wheelhouse-home-')));
+}
+
+async function start(): Promise<void> {
+  stack = await runStackProgram(environment);
+  await stack.waitUntilUp();
+  dev = await loadDevFile(home);
+}
+
+async function get(productCode: string, path: string, role: 'project_contributor' | 'project_viewer') {
+  const product = dev.products[productCode];
+  const response = await fetch(`${product?.bff}/v1/billing/${path}`, {
+    headers: { authorization: `Bearer ${product?.tokens[role]}` },
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+async function debit(requestId: string): Promise<boolean> {
+  const kernel = createKernelClient(dev.kernel.grpc, dev.kernel.tokens.internal);
+  try {
+    const tenantId = dev.products['agentruntime']?.tenant_id ?? '';
+    const request = { requestId, tenantId, action: 'workflow.step.execute', quantity: '1' };
+    return (await kernel.call(LedgerServiceService.debit, DebitRequest.fromPartial(request))).replayed;
+  } finally {
+    kernel.close();
+  }
+}
+
+describe('the local stack', () => {
+  beforeAll(async () => {
+    home = await makeHome();
+    environment = toStackEnvironment(home);
+    await start();
+  });
+  afterAll(async () => {
+    await stack.process.stop();
+    await rm(home, { recursive: true, force: true });
+  });
+
+  it('writes dev.json, for its owner alone', async () => {
+    expect(dev).toEqual({
+      mongo: { engine: expect.any(String), uri: expect.stringMatching(/^mongodb/) },
+      kernel: {
+        grpc: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+        http: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+        tokens: {
+          internal: expect.any(String),
+          sysadmin: expect.any(String),
+          bff: { agentruntime: expect.any(String), otherproduct: expect.any(String) },
+        },
+      },
+      products: Object.fromEntries(
+        PRODUCTS.map((code) => [
+          code,
+          {
+            bff: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+            tenant_id: expect.stringMatching(/^ten_/),
+            tokens: Object.fromEntries(ROLES.map((role) => [role, expect.any(String)])),
+          },
+        ]),
+      ),
+    });
+    expect((await stat(join(home, 'dev.json'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('lists the plans of each product, which differ', async () => {
+    const [own, other] = [
+      await get('agentruntime', 'plans', 'project_contributor'),
+      await get('otherproduct', 'plans', 'project_contributor'),
+    ];
+    expect([own.status, other.status]).toEqual([200, 200]);
+    const codes = (own.body['plans'] as { plan_code: string }[]).map(({ plan_code }) => plan_code);
+    expect(codes).toEqual(expect.arrayContaining(['free', 'pro', 'plus', 'max', 'enterprise']));
+    expect(own.body).not.toEqual(other.body);
+  });
+
+  it('has demo credit in all three buckets, to be seen by those who may', async () => {
+    const seen = await get('otherproduct', 'usage', 'project_contributor');
+    expect(seen.body).toMatchObject({ included_remaining: 5 * MILLION, payg_remaining: 15 * MILLION, deficit: 0 });
+    expect(seen.body['trial_remaining']).toBeGreaterThan(0);
+    expect((await get('otherproduct', 'usage', 'project_viewer')).status).toBe(403);
+  });
+
+  it('works as the commands say that it prints', async (context) => {
+    if ((await findOnPath('curl', process.env)) === undefined) context.skip('needs curl');
+    const printed = stack.output().split('\n');
+    const first = printed.findIndex((line) => line.startsWith('Try in another terminal'));
+    const commands = printed.slice(first + 1, printed.indexOf('', first));
+    expect(commands).toHaveLength(4);
+    const before = (await get('agentruntime', 'usage', 'project_contributor')).body['available'];
+    const output = await runProcess(
+      {
+        name: 'the printed commands',
+        command: 'sh',
+        args: ['-ec', commands.join('\n')],
+        directory: REPOSITORY,
+        environment: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH']}` },
+      },
+      30_000,
+    );
+    const text = output.join('\n');
+    expect(text).toContain('"plan_code":"pro"');
+    expect(text).toContain('Charged 5 credits for 1 × workflow.step.execute');
+    expect(text).toContain(`"available":${Number(before) - 5 * MILLION}`);
+  });
+
+  it('ends on Ctrl-C without leaving a process, and a second start finds the data of the first', async () => {
+    const former = dev;
+    expect(await debit('first')).toBe(false);
+    const { body: before } = await get('agentruntime', 'usage', 'project_contributor');
+    const recorded = await loadRecordedPids(home);
+    expect(recorded.has('kernel')).toBe(true);
+    expect((await findProcessesOf(home, recorded)).length).toBeGreaterThanOrEqual(recorded.size);
+
+    expect(await stack.end('SIGINT')).toBe(0);
+    expect(await findProcessesOf(home, recorded)).toEqual([]);
+    expect(stack.output()).toMatch(/Stopped\.$/);
+
+    await start();
+    expect((await get('agentruntime', 'usage', 'project_contributor')).body).toEqual(before);
+    expect(await debit('first')).toBe(true);
+    expect(dev.kernel.tokens).toEqual(former.kernel.tokens);
+    for (const code of PRODUCTS) expect(dev.products[code]?.tenant_id).toBe(former.products[code]?.tenant_id);
+  });
+
+  it('lets no second stack run in its folder', async () => {
+    const second = await runStackProgram(environment);
+    expect((await second.process.exited).code).toBe(1);
+    expect(second.output()).toContain(`Another stack (process ${stack.process.pid}) runs in ${home}`);
+    expect((await get('agentruntime', 'usage', 'project_contributor')).status).toBe(200);
+  });
+
+  it('ends as a whole when a part of it dies, and says which', async () => {
+    const recorded = await loadRecordedPids(home);
+    process.kill(recorded.get('kernel') ?? 0, 'SIGKILL');
+    expect((await stack.process.exited).code).toBe(1);
+    expect(stack.output()).toContain('kernel ended unexpectedly (signal SIGKILL).');
+    expect(stack.output()).toContain(join(home, 'logs/kernel.log'));
+    expect(await findProcessesOf(home, recorded)).toEqual([]);
+  });
+
+  it('leaves nothing behind either when it is killed, and starts again on its data', async () => {
+    await start();
+    const { body: before } = await get('agentruntime', 'usage', 'project_contributor');
+    const recorded = await loadRecordedPids(home);
+    await stack.end('SIGKILL');
+    for (let tries = 0; tries < 100 && (await findProcessesOf(home, recorded)).length > 0; tries += 1) await sleep(100);
+    expect(await findProcessesOf(home, recorded)).toEqual([]);
+    await start();
+    expect((await get('agentruntime', 'usage', 'project_contributor')).body).toEqual(before);
+  });
+});
+
+describe('a start', () => {
+  it('on a taken port says which, and what moves it, before it starts anything', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const folder = await makeHome();
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const failed = await runStackProgram(toStackEnvironment(folder, { WHEELHOUSE_GRPC_PORT: String(port) }));
+    expect((await failed.process.exited).code).toBe(1);
+    expect(failed.process.lastLines()).toHaveLength(1);
+    expect(failed.output()).toMatch(
+      new RegExp(`^Port ${port} \\(kernel gRPC\\) is already in use: .*WHEELHOUSE_GRPC_PORT=\\d+ npm start`),
+    );
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('that gets %s half-way leaves nothing behind', async (signal) => {
+    const folder = await makeHome();
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const begun = await runStackProgram(toStackEnvironment(folder));
+    await begun.process.waitForLine((line) => line.includes('Token issuer') || undefined, 60_000);
+    expect(await begun.end(signal)).toBe(0);
+    expect(await findProcessesOf(folder, new Map())).toEqual([]);
+  });
+});
