@@ -2,6 +2,7 @@
 // Invariant: a configuration that is wrong is reported whole, in one error, before anything is started; no secret is shown.
 
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { Ajv, type ErrorObject } from 'ajv';
 import type { ProductCode } from './domain/id.ts';
 import { INTERNAL_METHODS } from './grpc/access.ts';
@@ -277,7 +278,16 @@ function readTls(certificatePath: string, keyPath: string, problems: string[]): 
   }
   const certificate = readFile('GRPC_TLS_CERT_FILE', certificatePath, problems);
   const key = readFile('GRPC_TLS_KEY_FILE', keyPath, problems);
-  return certificate === undefined || key === undefined ? undefined : { certificate, key };
+  if (certificate === undefined || key === undefined) return undefined;
+  try {
+    createSecureContext({ cert: certificate, key });
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    problems.push(
+      `GRPC_TLS_CERT_FILE and GRPC_TLS_KEY_FILE are no certificate and its key in PEM (${detail}): correct the files.`,
+    );
+  }
+  return { certificate, key };
 }
 
 function readFile(variable: string, path: string, problems: string[]): Buffer | undefined {

@@ -3,6 +3,7 @@
 // Invariants: it never listens half started; SIGTERM and SIGINT answer what was begun and exit 0; what can't be ended in
 // time, or a second signal, exits 1; a failure to start is one message for people, without a stack.
 
+import { setLogger } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { type RunningKernel, startKernel } from './composition.ts';
 import { type KernelConfig, loadKernelConfig } from './config.ts';
@@ -14,6 +15,9 @@ const EXIT_FAILED = 1;
 async function main(): Promise<void> {
   const config = orExit(loadKernelConfig);
   const { logger, flush } = openLog(config.logLevel);
+  // What grpc-js writes by itself it also reports where it matters; on its own it would break the form of the log.
+  const toDebug = (...parts: readonly unknown[]): void => logger.debug({ parts: parts.map(String) }, 'grpc-js');
+  setLogger({ error: toDebug, info: toDebug, debug: toDebug });
   const exit = (code: number): never => {
     flush();
     process.exit(code);

@@ -1,7 +1,7 @@
 // Owns how the indexes of mongoose models come to be. A kernel that can't prove a unique index must not listen: without
 // it, two workspaces could come of one request, or two rows of one plan.
 
-import type { Model, mongo } from 'mongoose';
+import type { IndexOptions, Model, mongo } from 'mongoose';
 
 /**
  * Creates the indexes that a model's schema declares where they are missing, then reads them back.
@@ -24,13 +24,15 @@ export async function ensureModelIndexes<Document>(model: Model<Document>): Prom
   }
   const existing = await model.collection.indexes();
   for (const [key, options] of model.schema.indexes()) {
-    const found = existing.find((index) => JSON.stringify(index.key) === JSON.stringify(key));
-    if (found === undefined) throw indexError(collection, key, 'is missing');
-    if (options.unique === true && found.unique !== true) throw indexError(collection, key, 'is not unique');
-    if (JSON.stringify(found.partialFilterExpression) !== JSON.stringify(options['partialFilterExpression'])) {
-      throw indexError(collection, key, 'covers other rows than it should');
-    }
+    const found = existing.filter((index) => JSON.stringify(index.key) === JSON.stringify(key));
+    if (found.length === 0) throw indexError(collection, key, 'is missing');
+    if (!found.some((index) => fulfils(index, options))) throw indexError(collection, key, 'is not what it should be');
   }
+}
+
+function fulfils(index: mongo.IndexDescriptionInfo, options: IndexOptions): boolean {
+  if (options.unique === true && index.unique !== true) return false;
+  return JSON.stringify(index.partialFilterExpression) === JSON.stringify(options['partialFilterExpression']);
 }
 
 function indexError(collection: string, key: unknown, problem: string, cause?: unknown): Error {

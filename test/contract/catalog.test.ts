@@ -1,0 +1,197 @@
+// CatalogService: plans and prices, by product.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PriceRule } from '../../gen/wheelhouse/catalog/v1/action_price.ts';
+import {
+  CatalogServiceService,
+  GetActionPricingRequest,
+  ListPlansRequest,
+  type ListPlansResponse,
+} from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
+import { BillingInterval } from '../../gen/wheelhouse/catalog/v1/plan.ts';
+import { type Callers, CREDIT, callersOf, newcomer, personIn } from './support/account.ts';
+import { failureOf } from './support/failure.ts';
+import { type KernelFixture, openKernel } from './support/kernel-fixture.ts';
+
+let kernel: KernelFixture;
+let callers: Callers;
+
+beforeAll(async () => {
+  kernel = await openKernel();
+  callers = callersOf(kernel);
+});
+afterAll(() => kernel.close());
+
+type ListFields = Partial<ListPlansRequest>;
+
+function listPlans(fields: ListFields = {}, as: 'sysadmin' | 'bff' = 'sysadmin'): Promise<ListPlansResponse> {
+  const request = ListPlansRequest.fromPartial(fields);
+  return as === 'bff'
+    ? callers.bff.call(CatalogServiceService.listPlans, request, newcomer())
+    : callers.sysadmin.call(CatalogServiceService.listPlans, request);
+}
+
+function namesOf({ plans }: ListPlansResponse): string[] {
+  return plans.map(({ productCode, planCode }) => `${productCode}/${planCode}`);
+}
+
+describe('ListPlans', () => {
+  test('shows a BFF the plans of its own product only, in the order of the contract', async () => {
+    expect(namesOf(await listPlans({}, 'bff'))).toEqual([
+      'agentruntime/free',
+      'agentruntime/pro',
+      'agentruntime/pro_annual',
+      'agentruntime/plus',
+      'agentruntime/plus_annual',
+      'agentruntime/max',
+      'agentruntime/max_annual',
+      'agentruntime/enterprise',
+    ]);
+    expect(namesOf(await listPlans({ productCode: 'agentruntime' }, 'bff'))).toHaveLength(8);
+  });
+
+  test('refuses a BFF another product', async () => {
+    const failure = await failureOf(listPlans({ productCode: 'otherproduct' }, 'bff'));
+    expect(failure.reason).toBe('PRODUCT_SCOPE_MISMATCH');
+  });
+
+  test('shows an operator all products, or the one that it names', async () => {
+    expect(namesOf(await listPlans())).toHaveLength(10);
+    expect(namesOf(await listPlans({ productCode: 'otherproduct' }))).toEqual([
+      'otherproduct/free',
+      'otherproduct/pro',
+    ]);
+    expect(namesOf(await listPlans({ productCode: 'nosuchproduct' }))).toEqual([]);
+  });
+
+  test('shows the figures of the spec', async () => {
+    const { plans } = await listPlans({}, 'bff');
+    const planOf = (code: string) => plans.find(({ planCode }) => planCode === code);
+    expect(planOf('pro')).toMatchObject({
+      productName: 'AgentRuntime Pro',
+      price: { minorUnits: 4_900n, currencyCode: 'usd' },
+      interval: BillingInterval.MONTH,
+      intervalCount: 1,
+      trialEnabled: true,
+      trialDays: 14,
+      trialMicrocreditsGranted: 5_000_000n,
+      trialRequiresCard: false,
+      onboardingDefault: true,
+      selfServe: true,
+    });
+    expect(planOf('free')).toMatchObject({
+      stripePriceId: undefined,
+      price: { minorUnits: 0n, currencyCode: 'usd' },
+      interval: BillingInterval.UNSPECIFIED,
+      memberLimit: 3,
+      trialEnabled: false,
+    });
+    expect(planOf('enterprise')).toMatchObject({ stripePriceId: undefined, price: undefined, selfServe: false });
+    expect(planOf('pro_annual')).toMatchObject({ interval: BillingInterval.YEAR, onboardingDefault: false });
+  });
+
+  test('pages without gaps or repeats, and coerces a page size that is too large', async () => {
+    const names: string[] = [];
+    let pageToken = '';
+    do {
+      const page = await listPlans({ pageSize: 3, pageToken });
+      expect(page.plans.length).toBeLessThanOrEqual(3);
+      names.push(...namesOf(page));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    expect(names).toEqual(namesOf(await listPlans({ pageSize: 5_000 })));
+    expect(names).toHaveLength(10);
+  });
+
+  test('refuses a token of another list, and one that is none', async () => {
+    const { nextPageToken } = await listPlans({ pageSize: 3 });
+    for (const fields of [
+      { pageToken: nextPageToken, productCode: 'agentruntime' },
+      { pageToken: nextPageToken, offeredOnly: true },
+      { pageToken: 'nonsense' },
+      { pageToken: 'x'.repeat(5_000) },
+    ]) {
+      const failure = await failureOf(listPlans(fields));
+      expect(failure).toMatchObject({ reason: 'INVALID_FIELD' });
+      expect(Object.keys(failure.violations)).toEqual(['page_token']);
+    }
+    expect((await failureOf(listPlans({ pageSize: -1 }))).violations).toHaveProperty('page_size');
+  });
+
+  test('leaves out what is archived or not offered, unless asked for', async () => {
+    const plans = kernel.connection.collection('plans');
+    const policies = kernel.connection.collection('plan_policies');
+    await plans.updateOne({ product_code: 'otherproduct', plan_code: 'free' }, { $set: { archived: true } });
+    await policies.updateOne({ product_code: 'otherproduct', plan_code: 'pro' }, { $set: { self_serve: false } });
+    const names = async (fields: ListFields) => namesOf(await listPlans({ productCode: 'otherproduct', ...fields }));
+    expect(await names({})).toEqual(['otherproduct/pro']);
+    expect(await names({ includeArchived: true })).toEqual(['otherproduct/free', 'otherproduct/pro']);
+    expect(await names({ offeredOnly: true })).toEqual([]);
+    expect(await names({ offeredOnly: true, includeArchived: true })).toEqual(['otherproduct/free']);
+    expect(namesOf(await listPlans({ offeredOnly: true }, 'bff'))).toContain('agentruntime/enterprise');
+    await plans.updateOne({ product_code: 'otherproduct', plan_code: 'free' }, { $set: { archived: false } });
+    await policies.updateOne({ product_code: 'otherproduct', plan_code: 'pro' }, { $set: { self_serve: true } });
+  });
+});
+
+describe('GetActionPricing', () => {
+  const pricing = async (tenantId: string, atTime?: Date) => {
+    const request = GetActionPricingRequest.fromPartial({ tenantId, atTime });
+    const { actionPrices } = await callers.internal.call(CatalogServiceService.getActionPricing, request);
+    return actionPrices.map(({ action, microcreditsPerUnit, unit, rule }) => [action, microcreditsPerUnit, unit, rule]);
+  };
+
+  test('answers the defaults of the tenant’s product, ordered by action', async () => {
+    expect(await pricing(await callers.openTenant())).toEqual([
+      ['memory_extract_bulk', 2n * CREDIT, 'job', PriceRule.DEFAULT],
+      ['memory_extract_interactive', 10n * CREDIT, 'job', PriceRule.DEFAULT],
+      ['memory_index_file_mb', 1n * CREDIT, 'MiB', PriceRule.DEFAULT],
+      ['workflow.step.execute', 5n * CREDIT, 'step', PriceRule.DEFAULT],
+    ]);
+    expect(await pricing(await callers.openTenant(0n, 'otherproduct'))).toContainEqual([
+      'workflow.step.execute',
+      3n * CREDIT,
+      'step',
+      PriceRule.DEFAULT,
+    ]);
+  });
+
+  test('lets a plan’s price win over the default, and a tenant’s over the plan’s, from when they hold', async () => {
+    const tenantId = await callers.openTenant();
+    const before = new Date();
+    const common = { product_code: 'agentruntime', action: 'memory_extract_bulk', unit: 'job', created_at: new Date() };
+    const past = new Date(Date.now() - 60_000);
+    await kernel.connection.collection('action_prices').insertMany([
+      { ...common, rule: 'plan', plan_code: 'pro', tenant_id: null, microcredits_per_unit: 7n, effective_at: past },
+      {
+        ...common,
+        rule: 'tenant',
+        plan_code: null,
+        tenant_id: tenantId,
+        microcredits_per_unit: 9n,
+        effective_at: past,
+      },
+    ]);
+    const priceOf = async (tenant: string, at?: Date) =>
+      (await pricing(tenant, at)).find(([action]) => action === common.action);
+    const expected = [common.action, 9n, 'job', PriceRule.TENANT];
+    await expect.poll(() => priceOf(tenantId), { timeout: 10_000 }).toEqual(expected);
+    const neighbour = await callers.openTenant();
+    expect(await priceOf(neighbour)).toEqual([common.action, 7n, 'job', PriceRule.PLAN]);
+    // A future time answers by today's plan; a time before the account was opened has no plan to ask.
+    expect(await priceOf(tenantId, new Date(Date.now() + 86_400_000))).toEqual(expected);
+    const request = GetActionPricingRequest.fromPartial({ tenantId: neighbour, atTime: before });
+    const failure = await failureOf(callers.internal.call(CatalogServiceService.getActionPricing, request));
+    expect(failure.reason).toBe('ACCOUNT_NOT_OPEN');
+    await kernel.connection.collection('action_prices').deleteMany({ rule: { $in: ['plan', 'tenant'] } });
+  });
+
+  test('answers a person in the workspace', async () => {
+    const tenantId = await callers.openTenant();
+    const request = GetActionPricingRequest.fromPartial({ tenantId });
+    const person = personIn(tenantId, 'project_contributor');
+    expect((await callers.bff.call(CatalogServiceService.getActionPricing, request, person)).actionPrices).toHaveLength(
+      4,
+    );
+  });
+});

@@ -1,0 +1,348 @@
+// Every reason of the contract, provoked by a call: the reason, its code, its figures. A reason that is added to the
+// contract and not here does not compile.
+
+import { status } from '@grpc/grpc-js';
+import { mongo } from 'mongoose';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Bucket } from '../../gen/wheelhouse/common/v1/bucket.ts';
+import { ErrorReason } from '../../gen/wheelhouse/common/v1/error_reason.ts';
+import {
+  GetBalanceRequest,
+  GrantRequest,
+  LedgerServiceService,
+} from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { CreateTenantRequest, TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
+import type { InsertOutcome } from '../../kernel/app/ports.ts';
+import { DomainError, REASONS } from '../../kernel/domain/error.ts';
+import type { Fingerprint, IdempotencyKey, PlanCode, ProductCode, TenantId } from '../../kernel/domain/id.ts';
+import { CODE_BY_REASON } from '../../kernel/grpc/status.ts';
+import { openTenantStore } from '../../kernel/store/tenant/tenant-store.ts';
+import { type Callers, CREDIT, callersOf, debitRequest, OPERATOR, personIn } from './support/account.ts';
+import { type Failure, failureOf, settle } from './support/failure.ts';
+import {
+  type Adaptation,
+  composeKernel,
+  type KernelFixture,
+  newRequestId,
+  openKernel,
+} from './support/kernel-fixture.ts';
+import { override } from './support/override.ts';
+
+type WireReason = Exclude<keyof typeof ErrorReason, 'UNSPECIFIED'>;
+
+/** A call that is refused for the reason, with its code; or why no call to this kernel can be. */
+type Proof =
+  | { readonly code: status; readonly provoke: () => Promise<Failure>; readonly expected?: Partial<Failure> }
+  | { readonly elsewhere: string };
+
+const NEXT_RELEASE = 'given by services that are contracts only: holds, reversal, redaction, watches';
+const BFF_ALONE = 'given by a BFF alone: test/bff';
+const HOUR_MS = 3_600_000;
+
+let kernel: KernelFixture;
+let callers: Callers;
+
+beforeAll(async () => {
+  kernel = await openKernel();
+  callers = callersOf(kernel);
+});
+afterAll(() => kernel.close());
+
+const balanceOf = (from: Callers, tenantId: string, settings = {}) =>
+  from.internal.call(LedgerServiceService.getBalance, GetBalanceRequest.fromPartial({ tenantId }), settings);
+
+/** Runs a call against a kernel that has a fault, over the same database. */
+async function withFault<T>(
+  adapt: Adaptation,
+  run: (faulty: Callers, fixture: KernelFixture) => Promise<T>,
+): Promise<T> {
+  const fixture = await composeKernel({ mongodbUri: kernel.mongodbUri, ...adapt });
+  try {
+    return await run(callersOf(fixture), fixture);
+  } finally {
+    await fixture.close();
+  }
+}
+
+const debitWithFault = (adapt: Adaptation) => async () => {
+  const tenantId = await callers.openTenant(CREDIT);
+  return withFault(adapt, (faulty) => failureOf(faulty.debit(tenantId)));
+};
+
+const createTenant = (fields: Partial<CreateTenantRequest>) => {
+  const request = { requestId: newRequestId(), productCode: 'agentruntime', displayName: 'x', ...OPERATOR, ...fields };
+  return failureOf(callers.sysadmin.call(TenantServiceService.createTenant, CreateTenantRequest.fromPartial(request)));
+};
+
+const give = (tenantId: string, microcredits: bigint) =>
+  callers.sysadmin.call(
+    LedgerServiceService.grant,
+    GrantRequest.fromPartial({ requestId: newRequestId(), tenantId, bucket: Bucket.PAYG, microcredits, ...OPERATOR }),
+  );
+
+/** Changes the newest commit of an account behind the kernel's back, then reads the account. */
+const readAfter = (change: Record<string, unknown>) => async () => {
+  const tenantId = await callers.openTenant(CREDIT);
+  await kernel.connection.collection('ledger_commits').updateOne({ tenant_id: tenantId, seq: 2n }, { $set: change });
+  return withFault({}, (fresh) => failureOf(balanceOf(fresh, tenantId)));
+};
+
+const never = (): Promise<never> => new Promise(() => undefined);
+
+const PROOFS: Readonly<Record<WireReason, Proof>> = {
+  INVALID_FIELD: {
+    code: status.INVALID_ARGUMENT,
+    provoke: async () => failureOf(callers.debit(await callers.openTenant(), { quantity: '0' })),
+    expected: { violations: { quantity: 'must be above zero, got 0' } },
+  },
+  CREDENTIAL_INVALID: {
+    code: status.UNAUTHENTICATED,
+    provoke: async () => failureOf(balanceOf({ ...callers, internal: callers.nobody }, await callers.openTenant())),
+  },
+  SCOPE_DENIED: {
+    code: status.PERMISSION_DENIED,
+    provoke: async () => failureOf(callers.bff.call(LedgerServiceService.debit, debitRequest('ten_x'))),
+    expected: { metadata: { scope: 'bff', method: 'LedgerService/Debit' } },
+  },
+  PRODUCT_SCOPE_MISMATCH: {
+    code: status.PERMISSION_DENIED,
+    provoke: async () => failureOf(balanceOf({ ...callers, internal: callers.bff }, await callers.openTenant())),
+  },
+  ROLE_REQUIRED: {
+    code: status.PERMISSION_DENIED,
+    provoke: async () => {
+      const tenantId = await callers.openTenant();
+      return failureOf(
+        balanceOf({ ...callers, internal: callers.bff }, tenantId, personIn(tenantId, 'project_viewer')),
+      );
+    },
+    expected: { metadata: { required_role: 'project_contributor' } },
+  },
+  TENANT_NOT_FOUND: {
+    code: status.NOT_FOUND,
+    provoke: () => failureOf(balanceOf(callers, 'ten_missing')),
+    expected: { metadata: { tenant_id: 'ten_missing' } },
+  },
+  ACCOUNT_NOT_OPEN: {
+    code: status.FAILED_PRECONDITION,
+    provoke: async () => {
+      const tenantId = 'ten_without_account' as TenantId;
+      const names = { tenantId, productCode: 'agentruntime' as ProductCode, planCode: 'free' as PlanCode };
+      await (await openTenantStore(kernel.connection)).insertTenant({
+        tenant: { ...names, displayName: 'x', status: 'active', createdAt: Date.now() },
+        requestKey: 'req:test' as IdempotencyKey,
+        fingerprint: '1:x' as Fingerprint,
+      });
+      return failureOf(balanceOf(callers, tenantId));
+    },
+  },
+  PRODUCT_NOT_FOUND: { code: status.NOT_FOUND, provoke: () => createTenant({ productCode: 'nosuch' }) },
+  PLAN_NOT_FOUND: {
+    code: status.NOT_FOUND,
+    provoke: () => createTenant({ planCode: 'nosuch' }),
+    expected: { metadata: { plan_code: 'nosuch' } },
+  },
+  ACTION_NOT_FOUND: {
+    code: status.NOT_FOUND,
+    provoke: async () => failureOf(callers.debit(await callers.openTenant(CREDIT), { action: 'nosuch' })),
+    expected: { metadata: { action: 'nosuch' } },
+  },
+  INSUFFICIENT_CREDITS: {
+    code: status.FAILED_PRECONDITION,
+    provoke: async () => failureOf(callers.debit(await callers.openTenant(1n))),
+    expected: {
+      metadata: {
+        needed_microcredits: '1000000',
+        available_microcredits: '1',
+        overdraft_remaining_microcredits: '0',
+      },
+    },
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    code: status.ALREADY_EXISTS,
+    provoke: async () => {
+      const tenantId = await callers.openTenant(10n * CREDIT);
+      const requestId = newRequestId();
+      await callers.debit(tenantId, { requestId });
+      return failureOf(callers.debit(tenantId, { requestId, quantity: '2' }));
+    },
+  },
+  BALANCE_OUT_OF_RANGE: {
+    code: status.OUT_OF_RANGE,
+    provoke: async () => failureOf(give(await callers.openTenant(CREDIT), 2n ** 53n - 1n)),
+  },
+  GRANT_LIMIT_REACHED: {
+    code: status.RESOURCE_EXHAUSTED,
+    provoke: async () => {
+      const tenantId = await callers.openTenant();
+      const { answers, failures } = await settle(Array.from({ length: 1_001 }, () => give(tenantId, 1n)));
+      expect(answers).toHaveLength(1_000);
+      const [failure] = failures;
+      if (failure === undefined) throw new Error('no grant was refused');
+      return failure;
+    },
+    expected: { metadata: { limit: '1000' } },
+  },
+  COMMIT_TOO_LARGE: {
+    code: status.RESOURCE_EXHAUSTED,
+    // The bounds on fields keep every request far below it, so the store is made to say it.
+    provoke: debitWithFault({
+      ledgerStore: (real) =>
+        override(real, {
+          prepareCommit: () => {
+            throw new DomainError('COMMIT_TOO_LARGE', 'injected', { metadata: { limit_bytes: '1048576' } });
+          },
+        }),
+    }),
+    expected: { metadata: { limit_bytes: '1048576' } },
+  },
+  QUEUE_FULL: {
+    code: status.RESOURCE_EXHAUSTED,
+    provoke: async () => {
+      const tenantId = await callers.openTenant(CREDIT);
+      let release: (outcomes: readonly InsertOutcome[]) => void = () => undefined;
+      const blocked = new Promise<readonly InsertOutcome[]>((resolve) => {
+        release = resolve;
+      });
+      const ledgerStore: Adaptation['ledgerStore'] = (real) => override(real, { insertCommits: () => blocked });
+      return withFault({ ledgerStore }, async (faulty) => {
+        const debits = Array.from({ length: 1_000 }, () => debitRequest(tenantId, { quantity: '0.000001' }));
+        const fill = () => faulty.internal.call(LedgerServiceService.batchDebit, { debits }).catch(() => undefined);
+        const fillers = [fill(), fill(), fill(), fill(), fill()];
+        const probe = () =>
+          failureOf(faulty.internal.call(LedgerServiceService.debit, debitRequest(tenantId), { deadlineMs: 200 }));
+        let failure = await probe();
+        while (failure.reason !== 'QUEUE_FULL') failure = await probe();
+        release([{ kind: 'unknown', error: new Error('injected: the test is over') }]);
+        await Promise.race([Promise.all(fillers), new Promise((resolve) => setTimeout(resolve, 1_000))]);
+        return failure;
+      });
+    },
+  },
+  CLOCK_UNCERTAIN: {
+    code: status.UNAVAILABLE,
+    provoke: () => {
+      let jumpMs = 0;
+      const wallMs = () => {
+        // A wall clock that never agrees with the monotonic one: nobody can tell which of them is wrong.
+        jumpMs += 10_000;
+        return Date.now() + jumpMs;
+      };
+      return debitWithFault({ machine: { monotonicMs: () => performance.now(), wallMs } })();
+    },
+  },
+  HEAD_FROM_FUTURE: {
+    code: status.UNAVAILABLE,
+    provoke: async () => {
+      const tenantId = await callers.openTenant(10n * CREDIT);
+      const clock: Adaptation['clock'] = (real) =>
+        override(real, { now: () => real.now() + HOUR_MS, estimate: () => real.estimate() + HOUR_MS });
+      await withFault({ clock }, (fast) => fast.debit(tenantId));
+      return failureOf(callers.debit(tenantId));
+    },
+  },
+  STATE_VERSION_UNSUPPORTED: { code: status.UNAVAILABLE, provoke: readAfter({ state_version: 99 }) },
+  OUTCOME_UNKNOWN: {
+    code: status.UNAVAILABLE,
+    provoke: debitWithFault({
+      ledgerStore: (real) =>
+        override(real, {
+          insertCommits: (commits) =>
+            Promise.resolve(commits.map(() => ({ kind: 'unknown', error: new Error('injected: no answer') }))),
+        }),
+    }),
+  },
+  DATABASE_UNAVAILABLE: {
+    code: status.UNAVAILABLE,
+    provoke: async () => {
+      const tenantId = await callers.openTenant(CREDIT);
+      const fail = () => Promise.reject(new mongo.MongoNetworkError('injected: mongodb://user:secret@db is gone'));
+      const ledgerStore: Adaptation['ledgerStore'] = (real) =>
+        override(real, { loadCommits: fail, loadCommitHeaders: fail, loadHeadHint: fail, loadExistingSeqs: fail });
+      return withFault({ ledgerStore }, async (faulty, { logLines }) => {
+        const failure = await failureOf(balanceOf(faulty, tenantId));
+        expect(failure.message).not.toContain('injected');
+        expect(logLines.join('')).toContain('injected: mongodb://db is gone');
+        return failure;
+      });
+    },
+  },
+  SHUTTING_DOWN: {
+    code: status.UNAVAILABLE,
+    provoke: async () => {
+      const tenantId = await callers.openTenant(CREDIT);
+      const draining = await composeKernel({ mongodbUri: kernel.mongodbUri });
+      await draining.ledger.drain();
+      const failure = await failureOf(callersOf(draining).debit(tenantId));
+      await draining.close();
+      return failure;
+    },
+  },
+  DEADLINE_EXCEEDED: {
+    code: status.DEADLINE_EXCEEDED,
+    provoke: async () => {
+      const tenantId = await callers.openTenant(CREDIT);
+      const adapt: Adaptation = { deadlineDefaultMs: 100, ledger: (real) => override(real, { readBalance: never }) };
+      return withFault(adapt, (slow) => failureOf(balanceOf(slow, tenantId, { deadlineMs: Number.POSITIVE_INFINITY })));
+    },
+  },
+  LEDGER_CORRUPT: { code: status.DATA_LOSS, provoke: readAfter({ 'entries.0.type': 'nonsense' }) },
+  INTERNAL: {
+    code: status.INTERNAL,
+    provoke: async () => {
+      const tenantId = await callers.openTenant(CREDIT);
+      const fail = () => Promise.reject(new TypeError('injected: undefined is not a function'));
+      return withFault({ ledger: (real) => override(real, { readBalance: fail }) }, async (faulty, { logLines }) => {
+        const failure = await failureOf(balanceOf(faulty, tenantId, { metadata: { 'x-request-id': 'trace-4711' } }));
+        expect(failure.requestId).toBe('trace-4711');
+        // What happened is for the log, under the same id, and for nobody else.
+        expect(failure.message).not.toContain('injected');
+        const line = logLines.find((text) => text.includes('injected'));
+        expect(line).toContain('"requestId":"trace-4711"');
+        return failure;
+      });
+    },
+  },
+  ROUTE_NOT_FOUND: { elsewhere: BFF_ALONE },
+  METHOD_NOT_ALLOWED: { elsewhere: BFF_ALONE },
+  KERNEL_UNAVAILABLE: { elsewhere: BFF_ALONE },
+  ISSUER_UNAVAILABLE: { elsewhere: BFF_ALONE },
+  REQUEST_TOO_LARGE: { elsewhere: BFF_ALONE },
+  REQUEST_HEADER_TOO_LARGE: { elsewhere: BFF_ALONE },
+  REQUEST_TIMEOUT: { elsewhere: BFF_ALONE },
+  UNSUPPORTED_MEDIA_TYPE: { elsewhere: BFF_ALONE },
+  HOLD_NOT_FOUND: { elsewhere: NEXT_RELEASE },
+  HOLD_ENDED: { elsewhere: NEXT_RELEASE },
+  HOLD_LIMIT_REACHED: { elsewhere: NEXT_RELEASE },
+  ENTRY_NOT_FOUND: { elsewhere: NEXT_RELEASE },
+  ENTRY_NOT_REVERSIBLE: { elsewhere: NEXT_RELEASE },
+  ENTRY_ALREADY_REVERSED: { elsewhere: NEXT_RELEASE },
+  RESUME_TOKEN_EXPIRED: { elsewhere: NEXT_RELEASE },
+};
+
+describe('every reason', () => {
+  test.each(REASONS)('%s', async (reason) => {
+    const proof = PROOFS[reason];
+    if ('elsewhere' in proof) throw new Error(`the kernel can give ${reason}: prove it by a call`);
+    const failure = await proof.provoke();
+    expect(failure).toMatchObject({ reason, code: proof.code, domain: 'wheelhouse', ...proof.expected });
+    expect(failure.requestId).not.toBe('');
+    // Whoever may try again is told when.
+    const isTransient = proof.code === status.UNAVAILABLE || reason === 'QUEUE_FULL';
+    expect(failure.retryDelayMs === undefined).toBe(!isTransient);
+  });
+
+  test('of the contract is either the kernel’s or accounted for', () => {
+    for (const [reason, proof] of Object.entries(PROOFS)) {
+      const isKernels = REASONS.some((known) => known === reason);
+      expect([reason, 'provoke' in proof]).toEqual([reason, isKernels]);
+    }
+  });
+
+  test('of the domain has its number on the wire and one code', () => {
+    for (const reason of REASONS) {
+      expect(ErrorReason[reason]).toBeGreaterThan(0);
+      expect(CODE_BY_REASON[reason]).toBeGreaterThan(0);
+    }
+  });
+});

@@ -1,0 +1,220 @@
+// What operators rely on: deadlines, drain, health, metrics, readiness, logs.
+
+import { Client, credentials, status } from '@grpc/grpc-js';
+import { service as healthService } from 'grpc-health-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createKernelClient } from '../../dev/kernel-client.ts';
+import { GetBalanceRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { type Callers, CREDIT, callersOf, debitRequest } from './support/account.ts';
+import { failureOf } from './support/failure.ts';
+import { composeKernel, type KernelFixture, openKernel } from './support/kernel-fixture.ts';
+import { override } from './support/override.ts';
+
+let kernel: KernelFixture;
+let callers: Callers;
+
+beforeAll(async () => {
+  kernel = await openKernel();
+  callers = callersOf(kernel);
+});
+afterAll(() => kernel.close());
+
+/** A gate that calls wait at until the test opens it. */
+function createGate(): {
+  readonly passed: Promise<void>;
+  readonly arrived: Promise<void>;
+  arrive(): void;
+  open(): void;
+} {
+  let open = (): void => undefined;
+  let arrive = (): void => undefined;
+  const passed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  return { passed, arrived, open, arrive };
+}
+
+describe('deadlines', () => {
+  test('a call is given up when its own deadline passes, and nothing is written', async () => {
+    const tenantId = await callers.openTenant(CREDIT);
+    const gate = createGate();
+    const slow = await composeKernel({
+      mongodbUri: kernel.mongodbUri,
+      catalogStore: (real) =>
+        override(real, {
+          loadRulebook: async (productCode) => {
+            gate.arrive();
+            await gate.passed;
+            return real.loadRulebook(productCode);
+          },
+        }),
+    });
+    const client = slow.connect(slow.tokens.internal);
+    const call = client.call(LedgerServiceService.debit, debitRequest(tenantId), { deadlineMs: 150 });
+    await gate.arrived;
+    expect((await failureOf(call)).code).toBe(status.DEADLINE_EXCEEDED);
+    // The command reaches the ledger only now, when nobody waits for it any more: it is not begun.
+    gate.open();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await callers.seqOf(tenantId)).toBe(2n);
+    await slow.close();
+  });
+
+  test('a write that is cut off while it goes on has an unknown outcome', async () => {
+    const tenantId = await callers.openTenant(CREDIT);
+    const never = (): Promise<never> => new Promise(() => undefined);
+    const slow = await composeKernel({
+      mongodbUri: kernel.mongodbUri,
+      deadlineDefaultMs: 100,
+      ledger: (real) => override(real, { debit: never }),
+    });
+    const client = slow.connect(slow.tokens.internal);
+    const settings = { deadlineMs: Number.POSITIVE_INFINITY };
+    const failure = await failureOf(client.call(LedgerServiceService.debit, debitRequest(tenantId), settings));
+    expect(failure).toMatchObject({ reason: 'OUTCOME_UNKNOWN', code: status.UNAVAILABLE });
+    await slow.close();
+  });
+});
+
+describe('drain', () => {
+  test('answers the calls that began, takes no new ones, and ends streams that nobody would end', async () => {
+    const gate = createGate();
+    const ending = await composeKernel({
+      mongodbUri: kernel.mongodbUri,
+      ledger: (real) =>
+        override(real, {
+          debit: async (...request) => {
+            gate.arrive();
+            await gate.passed;
+            return real.debit(...request);
+          },
+        }),
+    });
+    const tenantId = await callers.openTenant(CREDIT);
+    const watched = watchHealth(ending.address);
+    await expect.poll(() => watched.statuses).toEqual(['SERVING']);
+    const call = callersOf(ending).debit(tenantId);
+    await gate.arrived;
+    const drained = ending.drain();
+    await expect.poll(() => watched.statuses).toEqual(['SERVING', 'NOT_SERVING']);
+    const late = createKernelClient(ending.address, ending.tokens.internal);
+    const request = GetBalanceRequest.fromPartial({ tenantId });
+    const refused = failureOf(late.call(LedgerServiceService.getBalance, request, { deadlineMs: 2_000 }));
+    expect((await refused).code).toBe(status.UNAVAILABLE);
+    gate.open();
+    expect((await call).entry?.commitSeq).toBe(3n);
+    await drained;
+    late.close();
+    watched.close();
+    await ending.close();
+  });
+
+  test('of the whole kernel closes everything', async () => {
+    const whole = await openKernel({ mongodbUri: kernel.mongodbUri });
+    await whole.drain();
+    await expect(fetch(`${whole.httpUrl}/healthz`)).rejects.toThrow();
+    await whole.close();
+  });
+});
+
+function watchHealth(address: string): { readonly statuses: string[]; close(): void } {
+  const client = new Client(address, credentials.createInsecure());
+  const watch = healthService['Watch'];
+  if (watch === undefined) throw new Error('the health service has no Watch');
+  const stream = client.makeServerStreamRequest(watch.path, watch.requestSerialize, watch.responseDeserialize, {
+    service: '',
+  });
+  const statuses: string[] = [];
+  stream.on('data', (answer: { status: string }) => statuses.push(answer.status));
+  stream.on('error', () => undefined);
+  return { statuses, close: () => client.close() };
+}
+
+describe('over HTTP', () => {
+  test('it lives, and is ready', async () => {
+    const health = await fetch(`${kernel.httpUrl}/healthz`);
+    expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }]);
+    const ready = await fetch(`${kernel.httpUrl}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { status: 'ok', checks: { database: 'ok', clock: 'ok', accepting: 'ok' } },
+    ]);
+  });
+
+  test('other paths and methods are not known', async () => {
+    expect((await fetch(`${kernel.httpUrl}/`)).status).toBe(404);
+    expect((await fetch(`${kernel.httpUrl}/healthz`, { method: 'POST' })).status).toBe(405);
+    const head = await fetch(`${kernel.httpUrl}/healthz`, { method: 'HEAD' });
+    expect([head.status, await head.text()]).toEqual([200, '']);
+  });
+
+  test('metrics count calls, commits, replays and database commands', async () => {
+    const tenantId = await callers.openTenant(10n * CREDIT);
+    const before = await readMetrics();
+    const request = debitRequest(tenantId);
+    await callers.internal.call(LedgerServiceService.debit, request);
+    await callers.internal.call(LedgerServiceService.debit, request);
+    await failureOf(callers.debit(tenantId, { quantity: '-1' }));
+    const after = await readMetrics();
+    const grown = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0);
+    const calls = (code: string) =>
+      grown(`wheelhouse_grpc_call_seconds_count{method="/wheelhouse.ledger.v1.LedgerService/Debit",code="${code}"}`);
+    expect([calls('OK'), calls('INVALID_ARGUMENT')]).toEqual([2, 1]);
+    expect(grown('wheelhouse_ledger_commits_total')).toBe(1);
+    expect(grown('wheelhouse_ledger_commit_entries_sum')).toBe(1);
+    expect(grown('wheelhouse_ledger_replays_total')).toBe(1);
+    // The replay is found by the insert that its key refuses.
+    expect(grown('wheelhouse_db_commands_total{command="insert"}')).toBe(2);
+    expect(after.get('wheelhouse_grpc_calls_in_flight')).toBe(0);
+    expect(after.get('wheelhouse_ledger_queue_depth')).toBe(0);
+    expect(Math.abs(after.get('wheelhouse_clock_offset_seconds') ?? 99)).toBeLessThan(5);
+    expect(after.get('wheelhouse_clock_doubt_seconds')).toBeLessThan(2);
+    expect(after.get('process_cpu_seconds_total')).toBeGreaterThan(0);
+    for (const name of after.keys()) expect(name).not.toContain(tenantId);
+  });
+});
+
+async function readMetrics(): Promise<ReadonlyMap<string, number>> {
+  const text = await (await fetch(`${kernel.httpUrl}/metrics`)).text();
+  const samples = text.split('\n').flatMap((line): [string, number][] => {
+    const end = line.lastIndexOf(' ');
+    return line.startsWith('#') || end === -1 ? [] : [[line.slice(0, end), Number(line.slice(end + 1))]];
+  });
+  return new Map(samples);
+}
+
+describe('the log', () => {
+  test('at level info says nothing of calls that went well, and names operators’ writes', async () => {
+    const quiet = await openKernel({ logLevel: 'info', mongodbUri: kernel.mongodbUri });
+    const there = callersOf(quiet);
+    const tenantId = await callers.openTenant(10n * CREDIT);
+    await there.debit(tenantId);
+    await failureOf(there.debit(tenantId, { quantity: '-1' }));
+    expect(quiet.logLines).toEqual([]);
+    await there.grant(tenantId, 5n);
+    expect(quiet.logLines).toHaveLength(1);
+    expect(JSON.parse(quiet.logLines[0] ?? '')).toMatchObject({
+      level: 'info',
+      msg: 'operator call',
+      caller: 'sysadmin/operator',
+      tenantId,
+    });
+    await quiet.close();
+  });
+
+  test('takes over a well-formed request id, makes one for any other, and bounds lines of one kind', async () => {
+    const trace = async (requestId: string): Promise<string> => {
+      const method = LedgerServiceService.getBalance;
+      const settings = { metadata: { 'x-request-id': requestId } };
+      return (await failureOf(callers.nobody.call(method, GetBalanceRequest.fromPartial({}), settings))).requestId;
+    };
+    expect(await trace('web-4711')).toBe('web-4711');
+    expect(await trace('not "well" formed')).toMatch(/^[0-9a-f-]{36}$/);
+    const before = kernel.logLines.length;
+    await Promise.all(Array.from({ length: 100 }, () => trace('flood')));
+    expect(kernel.logLines.length - before).toBeLessThanOrEqual(20);
+  });
+});

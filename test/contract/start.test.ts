@@ -1,0 +1,192 @@
+// How the kernel starts and fails to: one message for people, exit code 1, no stack, nothing half started.
+
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { freshDatabaseUri } from '../support/engine.ts';
+import { openSeededDatabase } from './support/kernel-fixture.ts';
+import { cleanUpProcesses, type Ending, runKernel, writeCredentials } from './support/kernel-process.ts';
+
+const servers: Server[] = [];
+
+afterEach(() => {
+  cleanUpProcesses();
+  for (const server of servers.splice(0)) server.close();
+});
+
+function settings(changes: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return {
+    MONGODB_URI: freshDatabaseUri(),
+    KERNEL_CREDENTIALS_FILE: writeCredentials(),
+    GRPC_ADDRESS: '127.0.0.1:0',
+    HTTP_ADDRESS: '127.0.0.1:0',
+    ...changes,
+  };
+}
+
+async function failsWith(changes: Readonly<Record<string, string>>): Promise<string> {
+  const ending: Ending = await runKernel(settings(changes)).ended;
+  expect(ending).toMatchObject({ code: 1, stdout: '' });
+  expect(ending.stderr).not.toMatch(/\n\s+at |Error:/);
+  return ending.stderr;
+}
+
+/** Takes a port as another program would. */
+async function takePort(): Promise<string> {
+  const server = createServer();
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A server that listens on a port has an address of that kind.
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe('a wrong configuration', () => {
+  test('is reported whole, with what to do and without secrets', async () => {
+    const message = await failsWith({
+      MONGODB_URI: 'postgres://user:hunter2@db/x',
+      GRPC_ADDRESS: '127.0.0.1:70000',
+      HTTP_ADDRESS: 'nowhere',
+      LOG_LEVEL: 'loud',
+      MOVABLE_CLOCK: 'perhaps',
+      SHUTDOWN_TIMEOUT_MS: '10s',
+      DATABASE_TIMEOUT_MS: '-1',
+      GRPC_TLS_CERT_FILE: '/nowhere/cert.pem',
+      KERNEL_CREDENTIALS_FILE: '/nowhere/credentials.json',
+    });
+    expect(message).toBe(
+      [
+        'The configuration has 9 problems.',
+        '  - MONGODB_URI is malformed: set it to a connection string such as mongodb://127.0.0.1:27017/wheelhouse.',
+        '  - DATABASE_TIMEOUT_MS is "-1": set it to milliseconds, such as 10000.',
+        '  - GRPC_ADDRESS is "127.0.0.1:70000": set it to host:port, such as 0.0.0.0:50051.',
+        '  - HTTP_ADDRESS is "nowhere": set it to host:port, such as 0.0.0.0:8090.',
+        '  - LOG_LEVEL is "loud": set it to trace, debug, info, warn, error or fatal.',
+        '  - MOVABLE_CLOCK is "perhaps": set it to true (local stack and tests only) or false.',
+        '  - SHUTDOWN_TIMEOUT_MS is "10s": set it to milliseconds, such as 10000.',
+        "  - KERNEL_CREDENTIALS_FILE names /nowhere/credentials.json, which can't be read (ENOENT): correct the path or its rights.",
+        '  - GRPC_TLS_CERT_FILE and GRPC_TLS_KEY_FILE belong together: set both for TLS, or neither for plain text.',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('names what is not set', async () => {
+    const message = await failsWith({ MONGODB_URI: '', KERNEL_CREDENTIALS_FILE: '' });
+    expect(message).toContain('MONGODB_URI is not set: ');
+    expect(message).toContain('KERNEL_CREDENTIALS_FILE is not set: ');
+  });
+
+  test.each([
+    ['no JSON', 'token: abc', 'is not JSON'],
+    ['no list', '{}', "the file must have required property 'credentials'"],
+    ['an empty list', '{"credentials":[]}', 'credentials must NOT have fewer than 1 items'],
+    [
+      'a scope that nobody knows',
+      '{"credentials":[{"scope":"root"}]}',
+      'credentials[0] needs a scope: bff, internal or sysadmin',
+    ],
+    [
+      'a BFF without a product',
+      `{"credentials":[{"scope":"bff","name":"b","token_sha256":"${'0'.repeat(64)}"}]}`,
+      "credentials[0] must have required property 'product_code'",
+    ],
+    [
+      'a token in the place of its digest',
+      '{"credentials":[{"scope":"sysadmin","name":"operator","token_sha256":"hunter2"}]}',
+      'credentials[0].token_sha256 must match pattern',
+    ],
+    [
+      'a method that internal services have not',
+      `{"credentials":[{"scope":"internal","name":"i","token_sha256":"${'0'.repeat(64)}","methods":["LedgerService/Grant"]}]}`,
+      'credentials[0].methods[0] must be one of ',
+    ],
+    [
+      'an unknown field',
+      `{"credentials":[{"scope":"sysadmin","name":"o","token_sha256":"${'0'.repeat(64)}","expires":1}]}`,
+      'credentials[0] has the unknown field expires: remove it',
+    ],
+    [
+      'a name with a colon, which would blur request keys',
+      `{"credentials":[{"scope":"sysadmin","name":"a:b","token_sha256":"${'0'.repeat(64)}"}]}`,
+      'credentials[0].name must match pattern',
+    ],
+    [
+      'one token twice',
+      `{"credentials":[${[1, 2].map((n) => `{"scope":"sysadmin","name":"o${n}","token_sha256":"${'0'.repeat(64)}"}`)}]}`,
+      'credentials[1] has the token of credentials[0]',
+    ],
+  ])('names what is wrong with credentials: %s', async (_, content, expected) => {
+    const message = await failsWith({ KERNEL_CREDENTIALS_FILE: writeCredentials(content) });
+    expect(message).toContain(expected);
+    expect(message).not.toContain('hunter2');
+  });
+});
+
+describe('what is missing or taken', () => {
+  test('a database that is not there', async () => {
+    const uri = 'mongodb://user:hunter2@127.0.0.1:1/wheelhouse';
+    const message = await failsWith({ MONGODB_URI: uri, DATABASE_TIMEOUT_MS: '300' });
+    expect(message).toMatch(/^The database at mongodb:\/\/127\.0\.0\.1:1\/wheelhouse can't be reached within 300 ms/);
+    expect(message.trim().split('\n')).toHaveLength(1);
+    expect(message).not.toContain('hunter2');
+  });
+
+  test('a port that another program has', async () => {
+    const taken = await takePort();
+    expect(await failsWith({ GRPC_ADDRESS: taken })).toBe(
+      `The gRPC address ${taken} is in use: end the program that has it, or set GRPC_ADDRESS to another one.\n`,
+    );
+    expect(await failsWith({ HTTP_ADDRESS: taken })).toBe(
+      `The HTTP address ${taken} is in use: end the program that has it, or set HTTP_ADDRESS to another one.\n`,
+    );
+  });
+
+  test('a unique index that can’t be proven', async () => {
+    const { mongodbUri, connection } = await openSeededDatabase();
+    await connection.collection('tenants').createIndex({ request_key: 1 }, { name: 'request_key' });
+    const message = await failsWith({ MONGODB_URI: mongodbUri });
+    expect(message).toMatch(
+      /^The index \{"request_key":1\} of collection tenants .*: drop an index of the same key that differs/,
+    );
+    await connection.dropDatabase();
+    await connection.close();
+  });
+
+  test('a certificate that is none', async () => {
+    const file = writeCredentials('no certificate');
+    const message = await failsWith({ GRPC_TLS_CERT_FILE: file, GRPC_TLS_KEY_FILE: file });
+    expect(message).toContain('GRPC_TLS_CERT_FILE and GRPC_TLS_KEY_FILE are no certificate and its key in PEM');
+  });
+});
+
+describe('the seed', () => {
+  test('adds the demo products once, and keeps what an operator has changed', async () => {
+    const { mongodbUri, connection } = await openSeededDatabase();
+    await connection.collection('plans').deleteOne({ product_code: 'agentruntime', plan_code: 'plus' });
+    await connection.collection('plan_policies').updateOne({ plan_code: 'max' }, { $set: { member_limit: 50 } });
+    const run = () => runKernel({ MONGODB_URI: mongodbUri }, 'kernel/cli/main.ts', 'seed').ended;
+    const first = await run();
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    expect(first.stdout).toContain('  added plans agentruntime/plus\n');
+    expect(first.stdout).toContain('  kept  plan_policies agentruntime/max as it is (differs in member_limit)\n');
+    expect(first.stdout).toContain('Added 1 rows, left 29 as they were.');
+    const second = await run();
+    expect(second.stdout).toContain('Nothing changed: all 30 rows were there.');
+    const max = await connection.collection('plan_policies').findOne({ plan_code: 'max' });
+    expect(max?.['member_limit']).toBe(50);
+    await connection.dropDatabase();
+    await connection.close();
+  });
+
+  test('without a database says so in one sentence', async () => {
+    const failed = await runKernel(
+      { MONGODB_URI: 'mongodb://127.0.0.1:1/x', DATABASE_TIMEOUT_MS: '300' },
+      'kernel/cli/main.ts',
+      'seed',
+    ).ended;
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toMatch(/^The database at mongodb:\/\/127\.0\.0\.1:1\/x can't be reached/);
+    const unset = await runKernel({}, 'kernel/cli/main.ts', 'seed').ended;
+    expect(unset.stderr).toContain('MONGODB_URI is not set');
+  });
+});

@@ -1,0 +1,491 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { mongo } from 'mongoose';
+import { describe, expect, it } from 'vitest';
+import { GENESIS_HASH } from '../../kernel/app/ledger/account-head.ts';
+import { estimateStateBytes } from '../../kernel/app/ledger/round.ts';
+import { type AccountState, ZERO_TOTALS } from '../../kernel/domain/account.ts';
+import { estimateEntryBytes } from '../../kernel/domain/batch.ts';
+import { MICROCREDITS_MAX } from '../../kernel/domain/bound.ts';
+import type { Commit } from '../../kernel/domain/commit.ts';
+import type { Adjusted, Debited, Entry, Granted, PersonalText } from '../../kernel/domain/entry.ts';
+import { DomainError } from '../../kernel/domain/error.ts';
+import type { Grant, GrantDraw } from '../../kernel/domain/grant.ts';
+import type { Fingerprint, GrantId, IdempotencyKey, PlanCode, ProductCode } from '../../kernel/domain/id.ts';
+import {
+  type CommitDocument,
+  fromDocumentCommit,
+  toDocumentCommit,
+} from '../../kernel/store/ledger/commit-document.ts';
+import { computeCommitHash } from '../../kernel/store/ledger/commit-hash.ts';
+import { toDocumentEntry } from '../../kernel/store/ledger/entry-document.ts';
+import { toDocumentState } from '../../kernel/store/ledger/state-document.ts';
+import { roundCount } from '../support/round-count.ts';
+import { PLAN, PRODUCT, START, TENANT } from './support/command.ts';
+import { bsonSize, commitChains, commitIdOf, hashOf, sealDocument, throughBson } from './support/commit.ts';
+
+const numRuns = roundCount(100, 5_000);
+const PERSONAL: PersonalText = {
+  digest: 'ZGlnZXN0',
+  salt: 'c2FsdA',
+  reason: 'goodwill',
+  dimensions: { region: 'eu', team: 'a' },
+};
+const PAYG_7 = { ...ZERO_TOTALS, payg: 7n };
+const GRANT_ID = 'grt_0198c0de-0000-7000-8000-000000000001' as GrantId;
+
+function grantOf(fields: Partial<Grant> = {}): Grant {
+  return {
+    grantId: GRANT_ID,
+    bucket: 'payg',
+    granted: 10n,
+    remaining: 7n,
+    effectiveAt: START,
+    expiresAt: START + 1_000,
+    source: 'operator',
+    ...fields,
+  };
+}
+
+const DRAW: GrantDraw = { grantId: GRANT_ID, bucket: 'payg', microcredits: 3n };
+
+function identityOf(name: string): { key: IdempotencyKey; fingerprint: Fingerprint; personal: PersonalText } {
+  return {
+    key: `req:internal/test:${name}:1` as IdempotencyKey,
+    fingerprint: `1:${name}` as Fingerprint,
+    personal: PERSONAL,
+  };
+}
+
+const GRANTED: Granted = {
+  type: 'granted',
+  ...identityOf('grant'),
+  grant: grantOf(),
+  deficitPaid: 3n,
+  scheduled: false,
+  actor: 'usr_1',
+  after: PAYG_7,
+};
+const DEBITED: Debited = {
+  type: 'debited',
+  ...identityOf('debit'),
+  action: 'workflow.step.execute',
+  quantity: '1.5',
+  price: { microcreditsPerUnit: 5_000_000n, unit: 'step', rule: 'plan', effectiveAt: START - 1 },
+  cost: 4n,
+  draws: [DRAW, { ...DRAW, bucket: 'trial', microcredits: 1n }],
+  deficit: 0n,
+  projectId: 'prj_1',
+  workflowId: 'wfl_1',
+  runId: 'run_1',
+  runStatus: 'failed',
+  alreadyPerformed: false,
+  after: PAYG_7,
+};
+const ADJUSTED: Adjusted = {
+  type: 'adjusted',
+  ...identityOf('adjust'),
+  bucket: 'included',
+  delta: -2n,
+  draws: [DRAW],
+  grant: grantOf({ source: 'adjustment' }),
+  deficitPaid: 1n,
+  actor: 'usr_1',
+  after: PAYG_7,
+};
+
+/** One entry of each type, with everything that it can have; not a history that could happen. */
+const ENTRIES: readonly Entry[] = [
+  {
+    type: 'account_opened',
+    ...identityOf('open'),
+    productCode: PRODUCT,
+    planCode: PLAN,
+    actor: 'usr_1',
+    after: ZERO_TOTALS,
+  },
+  GRANTED,
+  {
+    type: 'grant_started',
+    key: 'start:grt_1' as IdempotencyKey,
+    grantId: GRANT_ID,
+    deficitPaid: 2n,
+    dueAt: START,
+    after: PAYG_7,
+  },
+  { type: 'grant_expired', key: 'expire:grt_1' as IdempotencyKey, expired: DRAW, dueAt: START, after: PAYG_7 },
+  DEBITED,
+  ADJUSTED,
+];
+
+const STATE: AccountState = {
+  status: 'open',
+  productCode: PRODUCT,
+  planCode: PLAN,
+  grants: { trial: [], included: [grantOf({ bucket: 'included' })], payg: [grantOf()] },
+  scheduled: [grantOf({ effectiveAt: START + 9 })],
+  totals: { ...PAYG_7, included: 7n },
+};
+
+const COMMIT: Commit = {
+  tenantId: TENANT,
+  seq: 7,
+  commitId: commitIdOf(7),
+  createdAt: START,
+  entries: ENTRIES,
+  totals: { trial: 1n, included: 2n, payg: 3n, held: 4n, deficit: 5n },
+  state: STATE,
+};
+
+describe('a commit', () => {
+  it('comes back from BSON as it was, with "absent" in one form only', () => {
+    fc.assert(
+      fc.property(commitChains, (commits) => {
+        for (const commit of commits) {
+          const { hash, ...read } = fromDocumentCommit(throughBson(sealDocument(commit, GENESIS_HASH)));
+          expect(read).toStrictEqual(commit);
+          expect(hash).toHaveLength(32);
+        }
+      }),
+      { numRuns },
+    );
+  });
+
+  it('comes back with everything that each type of entry can have', () => {
+    const { hash: _, ...read } = fromDocumentCommit(throughBson(sealDocument(COMMIT, GENESIS_HASH)));
+    expect(read).toStrictEqual(COMMIT);
+  });
+
+  it('keeps every amount whole, up to the bound and beyond what a double holds', () => {
+    for (const amount of [MICROCREDITS_MAX, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)]) {
+      const commit = { ...COMMIT, totals: { ...COMMIT.totals, payg: amount } };
+      expect(fromDocumentCommit(throughBson(sealDocument(commit, GENESIS_HASH))).totals.payg).toBe(amount);
+    }
+  });
+
+  it.each<[string, Commit]>([
+    ['a total', { ...COMMIT, totals: { ...COMMIT.totals, trial: 2n ** 63n } }],
+    ['a total below', { ...COMMIT, totals: { ...COMMIT.totals, deficit: -(2n ** 63n) - 1n } }],
+    ['a cost', { ...COMMIT, entries: [{ ...DEBITED, cost: 2n ** 64n }] }],
+    ['a draw', { ...COMMIT, entries: [{ ...DEBITED, draws: [{ ...DRAW, microcredits: 2n ** 64n }] }] }],
+    ['a price', { ...COMMIT, entries: [{ ...DEBITED, price: { ...DEBITED.price, microcreditsPerUnit: 2n ** 63n } }] }],
+    ['a grant', { ...COMMIT, entries: [{ ...GRANTED, grant: grantOf({ granted: 2n ** 63n }) }] }],
+    ['a change', { ...COMMIT, entries: [{ ...ADJUSTED, delta: 2n ** 63n }] }],
+    ['the state', { ...COMMIT, state: { ...STATE, scheduled: [grantOf({ remaining: 2n ** 63n })] } }],
+  ])('is refused with %s of more than 64 bits, which the driver would wrap', (_what, commit) => {
+    expect(() => toDocumentCommit(commit)).toThrow(/does not fit into 64 bits/);
+  });
+
+  it('keeps a name that a caller chose out of the field names', () => {
+    const dimensions = Object.fromEntries([
+      ['__proto__', 'a'],
+      ['constructor', 'b'],
+      ['$set', 'c'],
+      ['a.b', 'd'],
+    ]);
+    const commit = { ...COMMIT, entries: [{ ...DEBITED, personal: { ...PERSONAL, dimensions } }] };
+    const [entry] = fromDocumentCommit(throughBson(sealDocument(commit, GENESIS_HASH))).entries;
+    expect(Object.entries(entry?.personal?.dimensions ?? {})).toEqual(Object.entries(dimensions));
+    expect(Object.entries(dimensions)).toHaveLength(4);
+  });
+
+  it('of a newer version is refused, and so is one of none', () => {
+    const document = sealDocument(COMMIT, GENESIS_HASH);
+    for (const version of [2, 0, -1, 1.5, Number.NaN]) {
+      expect(() => fromDocumentCommit({ ...document, state_version: version })).toThrow(
+        expect.objectContaining({ reason: 'STATE_VERSION_UNSUPPORTED' }),
+      );
+    }
+  });
+
+  it('with an entry that lacks a field of its type, or is of no type, is corrupt', () => {
+    const document = throughBson(sealDocument(COMMIT, GENESIS_HASH));
+    const lacking = ['grant', 'scheduled', 'due_at', 'expired', 'price', 'draws', 'cost', 'delta', 'already_performed'];
+    for (const name of lacking) {
+      const entries = document.entries.map((entry) => ({ ...entry, [name]: name === 'grant' ? null : undefined }));
+      const error = errorOf(() =>
+        fromDocumentCommit({ ...document, entries: entries.slice(name === 'grant' ? 1 : 0) }),
+      );
+      expect(error, name).toMatchObject({ reason: 'LEDGER_CORRUPT' });
+    }
+    const strange = { ...document, entries: [{ ...document.entries[0], type: 'refunded' }] };
+    // No type of this release: what a release that forgot to raise the version might have written.
+    expect(errorOf(() => fromDocumentCommit(strange as unknown as CommitDocument))).toMatchObject({
+      reason: 'LEDGER_CORRUPT',
+      message: expect.stringContaining('refunded'),
+    });
+  });
+});
+
+function errorOf(run: () => unknown): unknown {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof DomainError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+function hexOf(commit: Commit | CommitDocument, previous = hashOf('before')): string {
+  const document = 'commitId' in commit ? toDocumentCommit(commit) : commit;
+  return Buffer.from(computeCommitHash(document, previous)).toString('hex');
+}
+
+describe('the hash of a commit', () => {
+  it('is the same for ever: other releases and tools compute it too', () => {
+    expect(hexOf(COMMIT)).toBe('fdb636953112786a6797a545737fe82d06a662faf1fb64f501a028f7fe9168b3');
+    expect(hexOf(withoutState(COMMIT))).toBe('968769271c0cdcdb300510ec099ce61a64b5daada9f5dc7c8ed9fec5daf7431f');
+  });
+
+  it('is SHA-256 over the previous hash and canonical JSON: sorted names, int64 as text, digests for state and text', () => {
+    const state: AccountState = {
+      ...STATE,
+      grants: { trial: [], included: [], payg: [] },
+      scheduled: [],
+      totals: ZERO_TOTALS,
+    };
+    const [opened] = ENTRIES;
+    if (opened === undefined) throw new Error('there is no entry');
+    const commit: Commit = { ...COMMIT, entries: [opened], totals: ZERO_TOTALS, state };
+    const totals = '{"deficit":"0","held":"0","included":"0","payg":"0","trial":"0"}';
+    const stateJson = `{"grants":[],"plan_code":"pro","product_code":"agentruntime","scheduled":[],"totals":${totals}}`;
+    const json = [
+      '{"_id":"0198c0de000070008000000000000007"',
+      '"created_at":"2026-01-01T00:00:00.000Z"',
+      `"entries":[{"actor":"usr_1","after":${totals},"fingerprint":"1:open","key":"req:internal/test:open:1"`,
+      '"personal_digest":"ZGlnZXN0","plan_code":"pro","product_code":"agentruntime","type":"account_opened"}]',
+      '"keys":["req:internal/test:open:1"]',
+      '"seq":"7"',
+      `"state_digest":"${createHash('sha256').update(stateJson).digest('hex')}"`,
+      '"state_version":1',
+      `"tenant_id":"${TENANT}"`,
+      `"totals":${totals}}`,
+    ].join(',');
+    const expected = createHash('sha256').update(hashOf('before')).update(json).digest('hex');
+    expect(hexOf(commit)).toBe(expected);
+  });
+
+  it('is the same for the document that comes back from the database', () => {
+    fc.assert(
+      fc.property(commitChains, (commits) => {
+        let previous = GENESIS_HASH;
+        for (const commit of commits) {
+          const { hash, ...stored } = throughBson(sealDocument(commit, previous));
+          expect(hexOf(stored as CommitDocument, previous)).toBe(Buffer.from(hash.buffer).toString('hex'));
+          previous = hash.buffer;
+        }
+      }),
+      { numRuns: roundCount(50, 2_000) },
+    );
+  });
+
+  it('is another after another commit', () => {
+    expect(hexOf(COMMIT, hashOf('other'))).not.toBe(hexOf(COMMIT));
+  });
+
+  it('is another for any change of any field', () => {
+    const document = toDocumentCommit(COMMIT) as CommitDocument;
+    const seen = new Map([[hexOf(document), 'nothing']]);
+    const changes = changesOf(document, '');
+    expect(changes.length).toBeGreaterThan(250);
+    for (const { path, value } of changes) {
+      const hash = hexOf(value as CommitDocument);
+      expect(seen.get(hash), `${path} changed as`).toBeUndefined();
+      seen.set(hash, path);
+    }
+  });
+
+  it('is another where a commit loses its state, or has that of another commit', () => {
+    const hashes = [
+      hexOf(COMMIT),
+      hexOf(withoutState(COMMIT)),
+      hexOf({ ...COMMIT, state: { ...STATE, scheduled: [] } }),
+    ];
+    expect(new Set(hashes).size).toBe(3);
+  });
+
+  it('stays as it is when personal text and salt are removed, and not when the digest is', () => {
+    const redact = (personal: PersonalText): PersonalText => ({ digest: personal.digest });
+    const edited = (edit: (personal: PersonalText) => PersonalText | undefined): Commit => ({
+      ...COMMIT,
+      entries: COMMIT.entries.map((entry) => {
+        const { personal, ...rest } = entry;
+        const left = personal && edit(personal);
+        return (left === undefined ? rest : { ...rest, personal: left }) as Entry;
+      }),
+    });
+    expect(hexOf(edited(redact))).toBe(hexOf(COMMIT));
+    expect(hexOf(edited((personal) => ({ ...personal, reason: 'other' })))).toBe(hexOf(COMMIT));
+    expect(hexOf(edited((personal) => ({ ...personal, digest: 'other' })))).not.toBe(hexOf(COMMIT));
+    expect(hexOf(edited(() => undefined))).not.toBe(hexOf(COMMIT));
+  });
+});
+
+function withoutState({ state: _, ...commit }: Commit): Commit {
+  return commit;
+}
+
+interface Change {
+  readonly path: string;
+  readonly value: unknown;
+}
+
+/** All ways to change one thing of a document: another value, a field less, an element less, two elements swapped. */
+function changesOf(value: unknown, path: string): Change[] {
+  // Text and salt are outside of the chain, so that they can be removed.
+  if (/\.personal\.(salt|reason|dimensions)$/.test(path)) return [];
+  if (Array.isArray(value)) {
+    const inner = value.flatMap((item, index) =>
+      changesOf(item, `${path}[${index}]`).map((change) => ({
+        path: change.path,
+        value: value.with(index, change.value),
+      })),
+    );
+    const fewer = value.map((_, index) => ({ path: `${path} less [${index}]`, value: value.toSpliced(index, 1) }));
+    const swapped = value.length < 2 ? [] : [{ path: `${path} reversed`, value: value.toReversed() }];
+    return [...inner, ...fewer, ...swapped];
+  }
+  if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+    const fields = Object.entries(value).filter(([name, part]) => part !== undefined && name !== 'hash');
+    return fields.flatMap(([name, part]) => [
+      ...changesOf(part, `${path}.${name}`).map((change) => ({
+        path: change.path,
+        value: { ...value, [name]: change.value },
+      })),
+      ...(name === '_id' || path === '' || /\.personal$/.test(path)
+        ? []
+        : [{ path: `${path} less ${name}`, value: { ...value, [name]: undefined } }]),
+    ]);
+  }
+  return [{ path, value: changedLeaf(value) }];
+}
+
+function changedLeaf(value: unknown): unknown {
+  if (typeof value === 'bigint') return value + 1n;
+  if (typeof value === 'string') return `${value}x`;
+  if (typeof value === 'boolean') return !value;
+  if (typeof value === 'number') return value + 1;
+  if (value instanceof Date) return new Date(value.getTime() + 1);
+  if (value instanceof mongo.Binary) return new mongo.UUID(commitIdOf(8));
+  throw new Error(`no way is known to change ${String(value)}`);
+}
+
+/** Texts as short and as long as the contract lets through, in narrow and in wide characters. */
+const WIDTHS = ['x', '€', '🧾'] as const;
+const extremesOf = (lengthMax: number): string[] => WIDTHS.flatMap((width) => [width, width.repeat(lengthMax)]);
+const KEYS = [1, 128].map(
+  (n) => `req:internal/${'n'.repeat(Math.min(n, 63))}:adjust:${'k'.repeat(n)}` as IdempotencyKey,
+);
+const SEALED = { digest: 'd'.repeat(43), salt: 's'.repeat(22) };
+const REASONS: readonly PersonalText[] = extremesOf(500).map((reason) => ({ ...SEALED, reason }));
+const DIMENSION_SETS: readonly PersonalText[] = extremesOf(256).flatMap((value) =>
+  [1, 63].map((length) => {
+    const names = Array.from({ length: 16 }, (_, n) => `${'d'.repeat(length)}${n.toString(36)}`);
+    return { ...SEALED, dimensions: Object.fromEntries(names.map((name) => [name, value])) };
+  }),
+);
+const WIDE_DRAW: GrantDraw = { grantId: GRANT_ID, bucket: 'included', microcredits: MICROCREDITS_MAX };
+const WIDE_GRANT = grantOf({ bucket: 'included', source: 'adjustment' });
+const CODES = ['p', 'p'.repeat(63)] as const;
+const FINGERPRINT = `1:${'f'.repeat(22)}` as Fingerprint;
+
+/** The extremes of every type of entry that requests make. */
+function extremeEntries(key: IdempotencyKey): Entry[] {
+  const identities = (personals: readonly PersonalText[]) =>
+    [undefined, ...personals].map((personal) => ({ key, fingerprint: FINGERPRINT, ...(personal && { personal }) }));
+  const drawLists = [0, 1, 9].map((length) => Array.from({ length }, () => WIDE_DRAW));
+  const byOperators = identities(REASONS).flatMap((identity) =>
+    extremesOf(128).flatMap((actor): Entry[] => [
+      ...CODES.map((code): Entry => {
+        const codes = { productCode: code as ProductCode, planCode: code as PlanCode };
+        return { type: 'account_opened', ...identity, ...codes, actor, after: PAYG_7 };
+      }),
+      { ...GRANTED, ...identity, grant: WIDE_GRANT, actor },
+      ...drawLists.map((draws): Entry => ({ ...ADJUSTED, ...identity, draws, grant: WIDE_GRANT, actor })),
+    ]),
+  );
+  const bare = { ...DEBITED, quantity: '123456789012.123456' };
+  const debits = identities(DIMENSION_SETS).flatMap((identity) =>
+    extremesOf(128).flatMap((text) =>
+      extremesOf(64).flatMap((unit) =>
+        drawLists.map((draws): Entry => {
+          const ids = text.length < 9 ? {} : { projectId: text, workflowId: text, runId: text };
+          return { ...bare, ...identity, action: text, ...ids, price: { ...bare.price, unit, rule: 'default' }, draws };
+        }),
+      ),
+    ),
+  );
+  return [...byOperators, ...debits];
+}
+
+const OWN_ENTRIES: readonly Entry[] = [
+  {
+    type: 'grant_started',
+    key: `start:${GRANT_ID}` as IdempotencyKey,
+    grantId: GRANT_ID,
+    deficitPaid: 1n,
+    dueAt: START,
+    after: PAYG_7,
+  },
+  {
+    type: 'grant_expired',
+    key: `expire:${GRANT_ID}` as IdempotencyKey,
+    expired: WIDE_DRAW,
+    dueAt: START,
+    after: PAYG_7,
+  },
+];
+
+/** What an entry adds to a commit as one of the last of 256, its key in the list of keys included. */
+function entrySize(entry: Entry): number {
+  return bsonSize({ 255: toDocumentEntry(entry) }) + bsonSize({ 255: entry.key }) - 2 * bsonSize({});
+}
+
+/** The entry whose estimate is furthest below its size, with what is missing; undefined where none is below. */
+function worstOf(entries: readonly Entry[]): { readonly missingBytes: number; readonly entry: Entry } | undefined {
+  let worst: ReturnType<typeof worstOf>;
+  for (const entry of entries) {
+    const missingBytes = entrySize(entry) - estimateEntryBytes(entry);
+    if (missingBytes > (worst?.missingBytes ?? 0)) worst = { missingBytes, entry };
+  }
+  return worst;
+}
+
+describe('the estimate of an entry’s size', () => {
+  it.each(KEYS.map((key) => [key.length, key] as const))(
+    'is never below what an entry with a key of %i characters takes',
+    (_, key) => {
+      const worst = worstOf(extremeEntries(key));
+      expect(worst && { missingBytes: worst.missingBytes, type: worst.entry.type }).toBeUndefined();
+    },
+  );
+
+  it('is never below it for what falls due', () => {
+    expect(worstOf(OWN_ENTRIES)).toBeUndefined();
+  });
+
+  it('is no more than a few times too large, or commits would stay half empty', () => {
+    for (const entry of [...ENTRIES, ...OWN_ENTRIES]) {
+      expect(estimateEntryBytes(entry), entry.type).toBeLessThan(4 * entrySize(entry));
+    }
+  });
+});
+
+describe('the estimate of a state’s size', () => {
+  const stateOf = (active: number, scheduled: number, code: string): AccountState => ({
+    status: 'open',
+    productCode: code as ProductCode,
+    planCode: code as PlanCode,
+    grants: { trial: [], included: Array.from({ length: active }, () => WIDE_GRANT), payg: [] },
+    scheduled: Array.from({ length: scheduled }, () => WIDE_GRANT),
+    totals: ZERO_TOTALS,
+  });
+
+  it.each([0, 1, 7, 15, 400])('is never below what one with %i active grants and as many scheduled takes', (count) => {
+    for (const state of CODES.flatMap((code) => [stateOf(count, 0, code), stateOf(count, count, code)])) {
+      const actual = bsonSize({ state: toDocumentState(state) }) - bsonSize({});
+      expect(estimateStateBytes(state), `plan code ${state.planCode}`).toBeGreaterThanOrEqual(actual);
+    }
+  });
+});

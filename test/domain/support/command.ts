@@ -1,0 +1,167 @@
+// Owns short ways to say commands, rules and accounts in tests of the domain. Every default is spelled out here, so that
+// a test states only what it is about.
+
+import type { AccountState } from '../../../kernel/domain/account.ts';
+import { UNOPENED_ACCOUNT } from '../../../kernel/domain/account.ts';
+import type { ActionPrice } from '../../../kernel/domain/action-price.ts';
+import { type Batch, decideBatch } from '../../../kernel/domain/batch.ts';
+import type { Adjust, Command, Debit, Expire, GiveGrant, OpenAccount } from '../../../kernel/domain/command.ts';
+import type { Entry } from '../../../kernel/domain/entry.ts';
+import type { DomainError } from '../../../kernel/domain/error.ts';
+import type {
+  Fingerprint,
+  GrantId,
+  IdempotencyKey,
+  Instant,
+  PlanCode,
+  ProductCode,
+  TenantId,
+} from '../../../kernel/domain/id.ts';
+import { parseQuantity, type Quantity } from '../../../kernel/domain/quantity.ts';
+import type { Rulebook } from '../../../kernel/domain/rulebook.ts';
+
+export const TENANT = 'ten_0198c0de-0000-7000-8000-00000000000a' as TenantId;
+export const OTHER_TENANT = 'ten_0198c0de-0000-7000-8000-00000000000b' as TenantId;
+export const PRODUCT = 'agentruntime' as ProductCode;
+export const PLAN = 'pro' as PlanCode;
+export const OTHER_PLAN = 'plus' as PlanCode;
+
+/** When the tests' accounts begin: 2026-01-01T00:00:00Z. */
+export const START: Instant = 1_767_225_600_000;
+
+/** An action that costs one microcredit a unit, so that a quantity is a cost. */
+export const ACTION = 'tick';
+
+export function grantIdOf(text: string | number): GrantId {
+  return `grt_${text}` as GrantId;
+}
+
+export function keyOf(text: string | number): IdempotencyKey {
+  return `req:internal/test:debit:${text}` as IdempotencyKey;
+}
+
+/** Reads a quantity that the test knows to be one. */
+export function quantityOf(text: string): Quantity {
+  const quantity = parseQuantity(text);
+  if ('problem' in quantity) throw new Error(`${text} ${quantity.problem}`);
+  return quantity;
+}
+
+export function priceOf(fields: Partial<ActionPrice> & Pick<ActionPrice, 'action'>): ActionPrice {
+  return { microcreditsPerUnit: 1n, unit: 'step', rule: 'default', effectiveAt: 0, ...fields };
+}
+
+/** Builds rules: one microcredit a unit for {@link ACTION}, and an overdraft limit for {@link PLAN}. */
+export function rulebookOf(
+  overdraftLimit = 0n,
+  prices: readonly ActionPrice[] = [priceOf({ action: ACTION })],
+): Rulebook {
+  const book = new Map<string, ActionPrice[]>();
+  for (const price of prices) book.set(price.action, [...(book.get(price.action) ?? []), price]);
+  return { productCode: PRODUCT, policies: new Map([[PLAN, { overdraftLimit }]]), prices: book };
+}
+
+export const RULEBOOK = rulebookOf();
+
+let keys = 0;
+
+/** A key that no other command of the test run has. */
+export function freshKey(): IdempotencyKey {
+  keys += 1;
+  return keyOf(`fresh-${keys}`);
+}
+
+export function openAccount(fields: Partial<OpenAccount> = {}): OpenAccount {
+  const key = `open:${TENANT}` as IdempotencyKey;
+  return { type: 'open_account', key, productCode: PRODUCT, planCode: PLAN, ...fields };
+}
+
+/** Grants an amount to PAYG, from now on and for ever. */
+export function giveGrant(id: string | number, amount: bigint, fields: Partial<GiveGrant> = {}): GiveGrant {
+  return {
+    type: 'grant',
+    key: freshKey(),
+    fingerprint: `1:grant-${id}` as Fingerprint,
+    grantId: grantIdOf(id),
+    bucket: 'payg',
+    amount,
+    source: 'operator',
+    ...fields,
+  };
+}
+
+/** Debits a quantity of {@link ACTION}, which costs as many microcredits. */
+export function debit(quantity: string, fields: Partial<Debit> = {}): Debit {
+  return {
+    type: 'debit',
+    key: freshKey(),
+    tenantId: TENANT,
+    action: ACTION,
+    quantity: quantityOf(quantity),
+    alreadyPerformed: false,
+    rulebook: RULEBOOK,
+    ...fields,
+  };
+}
+
+export function adjust(delta: bigint, fields: Partial<Adjust> = {}): Adjust {
+  const key = freshKey();
+  return { type: 'adjust', key, grantId: grantIdOf(key), bucket: 'payg', delta, actor: 'usr_operator', ...fields };
+}
+
+export const EXPIRE: Expire = { type: 'expire', key: 'expire' as IdempotencyKey };
+
+/** A state and the entries that led to it. */
+export interface Played {
+  readonly state: AccountState;
+  readonly entries: readonly Entry[];
+}
+
+/** Opens an account at {@link START} and decides commands over it then. Throws what the first refusal says. */
+export function accountAfter(...commands: readonly Command[]): AccountState {
+  return play(UNOPENED_ACCOUNT, START, openAccount(), ...commands).state;
+}
+
+/** Decides commands in one batch. Throws the first refusal, so that a test can't go on from a state it did not mean. */
+export function play(state: AccountState, now: Instant, ...commands: readonly Command[]): Played {
+  const { state: after, entries } = decideWhole(state, now, commands, (error) => {
+    throw error;
+  });
+  return { state: after, entries };
+}
+
+/** Decides one command that must be refused; answers why. */
+export function refusalOf(state: AccountState, now: Instant, command: Command): DomainError {
+  const { outcomes, entries } = decideBatch(state, [command], now);
+  const [outcome] = outcomes;
+  if (outcome?.kind !== 'rejected') throw new Error(`the command was not refused but ${outcome?.kind}`);
+  if (entries.length > 0) throw new Error('a refused command left entries');
+  return outcome.error;
+}
+
+/** Decides one command that must be accepted with an entry of a type; answers that entry. */
+export function entryOf<Type extends Entry['type']>(
+  state: AccountState,
+  now: Instant,
+  command: Command,
+  type: Type,
+): Extract<Entry, { readonly type: Type }> {
+  const entry = play(state, now, command).entries.at(-1);
+  if (entry?.type !== type) throw new Error(`the command left ${entry?.type ?? 'no entry'}, not ${type}`);
+  // The discriminant was compared just now; TypeScript does not narrow by a generic one.
+  return entry as Extract<Entry, { readonly type: Type }>;
+}
+
+function decideWhole(
+  state: AccountState,
+  now: Instant,
+  commands: readonly Command[],
+  onRefusal: (error: DomainError) => void,
+): Batch {
+  const batch = decideBatch(state, commands, now);
+  for (const outcome of batch.outcomes) {
+    if (outcome.kind === 'rejected') onRefusal(outcome.error);
+    if (outcome.kind === 'deferred') throw new Error('the commands do not fit into one batch');
+  }
+  return batch;
+}

@@ -1,0 +1,173 @@
+// Owns random histories of one account: what is asked of it, and when. Times are small steps and amounts small numbers, so
+// that due times, last credits and overdraft limits are met exactly and not only in passing. A history is data: the same
+// one can be played in one batch, command by command, or over the naive model.
+
+import fc from 'fast-check';
+import type { ActionPrice } from '../../../kernel/domain/action-price.ts';
+import { BUCKETS, type Bucket } from '../../../kernel/domain/bucket.ts';
+import type { Command } from '../../../kernel/domain/command.ts';
+import type { Instant } from '../../../kernel/domain/id.ts';
+import type { Rulebook } from '../../../kernel/domain/rulebook.ts';
+import {
+  ACTION,
+  adjust,
+  debit,
+  EXPIRE,
+  giveGrant,
+  grantIdOf,
+  keyOf,
+  OTHER_PLAN,
+  OTHER_TENANT,
+  openAccount,
+  PLAN,
+  priceOf,
+  rulebookOf,
+  START,
+  TENANT,
+} from './command.ts';
+
+/** Commands that come at one moment. */
+export interface Step {
+  readonly now: Instant;
+  readonly commands: readonly Command[];
+}
+
+/** What was asked of an account, in order. */
+export type History = readonly Step[];
+
+const DEAR = 9_007_199_254_740_991n;
+
+/** Prices whose fractions, precedence and beginnings matter to what a debit costs. */
+const PRICES: readonly ActionPrice[] = [
+  priceOf({ action: ACTION }),
+  priceOf({ action: 'third', microcreditsPerUnit: 3n }),
+  priceOf({ action: 'free', microcreditsPerUnit: 0n }),
+  priceOf({ action: 'dear', microcreditsPerUnit: DEAR }),
+  priceOf({ action: 'planned', microcreditsPerUnit: 7n }),
+  priceOf({ action: 'planned', microcreditsPerUnit: 2n, rule: 'plan', planCode: PLAN, effectiveAt: START + 20 }),
+  priceOf({ action: 'planned', microcreditsPerUnit: 9n, rule: 'plan', planCode: OTHER_PLAN }),
+  priceOf({ action: 'special', microcreditsPerUnit: 1n, rule: 'tenant', tenantId: OTHER_TENANT }),
+  priceOf({ action: 'special', microcreditsPerUnit: 4n, rule: 'tenant', tenantId: TENANT, effectiveAt: START + 15 }),
+  priceOf({ action: 'special', microcreditsPerUnit: 6n, rule: 'tenant', tenantId: TENANT, effectiveAt: START + 30 }),
+];
+
+const RULEBOOKS = [0n, 3n, 10n].map(describedRulebook);
+
+/** Rules that a failing history names in a word: they are the same everywhere, except for the limit. */
+function describedRulebook(overdraftLimit: bigint): Rulebook {
+  const rulebook = rulebookOf(overdraftLimit, PRICES);
+  return Object.defineProperty(rulebook, fc.toStringMethod, { value: () => `rulesWithOverdraft(${overdraftLimit}n)` });
+}
+
+type Sketch = (place: { readonly index: number; readonly now: Instant }) => Command;
+
+const smallAmounts = fc.bigInt({ min: 1n, max: 30n });
+const amounts = fc.oneof(
+  { weight: 40, arbitrary: smallAmounts },
+  { weight: 4, arbitrary: fc.bigInt({ min: 1n, max: 5_000_000n }) },
+  { weight: 1, arbitrary: fc.bigInt({ min: DEAR - 40n, max: DEAR }) },
+);
+const buckets: fc.Arbitrary<Bucket> = fc.constantFrom(...BUCKETS);
+/** Offsets from now: mostly near, so that several grants fall due at the same moment. */
+const beginnings = fc.option(fc.integer({ min: -6, max: 14 }), { nil: undefined });
+const lifetimes = fc.option(fc.integer({ min: -1, max: 25 }), { nil: undefined });
+
+const grants: fc.Arbitrary<Sketch> = fc
+  .record({ bucket: buckets, amount: amounts, begins: beginnings, lasts: lifetimes, rank: fc.nat(99) })
+  .map(({ bucket, amount, begins, lasts, rank }): Sketch => {
+    return ({ index, now }) =>
+      // The id says nothing about age, so that an order by id can't pass for one by age.
+      giveGrant(`${rank}-${index}`, amount, {
+        key: keyOf(index),
+        bucket,
+        ...(begins === undefined ? {} : { effectiveAt: now + begins }),
+        ...(lasts === undefined ? {} : { expiresAt: Math.max(now, now + (begins ?? 0)) + lasts }),
+      });
+  });
+
+const quantities = fc.oneof(
+  { weight: 6, arbitrary: fc.bigInt({ min: 1n, max: 40n }).map((units) => ({ millionths: units * 1_000_000n })) },
+  { weight: 3, arbitrary: fc.bigInt({ min: 1n, max: 12_000_000n }).map((millionths) => ({ millionths })) },
+);
+const actions = fc.oneof(
+  { weight: 6, arbitrary: fc.constant(ACTION) },
+  { weight: 3, arbitrary: fc.constantFrom('third', 'planned', 'special') },
+  { weight: 1, arbitrary: fc.constantFrom('free', 'dear', 'nothing') },
+);
+
+const debits: fc.Arbitrary<Sketch> = fc
+  .record({
+    action: actions,
+    quantity: quantities,
+    rulebook: fc.constantFrom(...RULEBOOKS),
+    alreadyPerformed: fc.oneof(
+      { weight: 5, arbitrary: fc.constant(false) },
+      { weight: 1, arbitrary: fc.constant(true) },
+    ),
+  })
+  .map(
+    (fields): Sketch =>
+      ({ index }) =>
+        debit('1', { key: keyOf(index), ...fields }),
+  );
+
+const adjustments: fc.Arbitrary<Sketch> = fc
+  .record({ bucket: buckets, amount: amounts, isDown: fc.boolean(), rank: fc.nat(99) })
+  .map(({ bucket, amount, isDown, rank }): Sketch => {
+    return ({ index }) =>
+      adjust(isDown ? -amount : amount, { key: keyOf(index), grantId: grantIdOf(`${rank}-${index}`), bucket });
+  });
+
+const sketches: fc.Arbitrary<Sketch> = fc.oneof(
+  { weight: 8, arbitrary: grants },
+  { weight: 12, arbitrary: debits },
+  { weight: 4, arbitrary: adjustments },
+  { weight: 2, arbitrary: fc.constant(() => EXPIRE) },
+  { weight: 1, arbitrary: fc.constant<Sketch>(({ index }) => openAccount({ key: keyOf(index) })) },
+);
+
+/** Most accounts are opened first, some later, so that commands come too early. */
+const openings = fc.oneof({ weight: 9, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) });
+const steps = fc.record({
+  elapsedMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 12 })),
+  commands: fc.array(sketches, { maxLength: 8 }),
+});
+
+/** Random histories whose keys are all different. */
+export const histories: fc.Arbitrary<History> = fc
+  .record({ opensAt: openings, steps: fc.array(steps, { minLength: 1, maxLength: 14 }) })
+  .map(({ opensAt, steps: sketched }) => {
+    let now = START;
+    let index = 0;
+    return sketched.map(({ elapsedMs, commands }, place): Step => {
+      now += elapsedMs;
+      const opening = place === opensAt ? [openAccount()] : [];
+      const rest = commands.map((sketch) => {
+        index += 1;
+        return sketch({ index, now });
+      });
+      return { now, commands: [...opening, ...rest] };
+    });
+  });
+
+/** Histories in which some commands come again: with the same content, or with other content under the same key. */
+export const repeatingHistories: fc.Arbitrary<History> = fc
+  .tuple(histories, fc.array(fc.record({ from: fc.nat(), to: fc.nat(), asKey: fc.boolean() }), { maxLength: 6 }))
+  .map(([history, repeats]) => {
+    const all = history.flatMap(({ commands }) => commands);
+    const extra = new Map<number, Command[]>();
+    for (const { from, to, asKey } of repeats) {
+      const first = all[from % Math.max(1, all.length)];
+      const other = all[to % Math.max(1, all.length)];
+      if (first === undefined || other === undefined || first.type === 'expire' || other.type === 'expire') continue;
+      const place = to % history.length;
+      const repeated = asKey ? withKeyOf(first, other, extra.size) : first;
+      extra.set(place, [...(extra.get(place) ?? []), repeated]);
+    }
+    return history.map(({ now, commands }, place) => ({ now, commands: [...commands, ...(extra.get(place) ?? [])] }));
+  });
+
+/** Another request under a key that was used: ids that the kernel makes are new with every request. */
+function withKeyOf({ key }: Command, other: Command, index: number): Command {
+  return 'grantId' in other ? { ...other, key, grantId: grantIdOf(`again-${index}-${key}`) } : { ...other, key };
+}
