@@ -22,6 +22,7 @@ import { type RunningKernel, seedCatalog, startBff, startKernel } from './progra
 import { type Note, showStep } from './progress.ts';
 import { claimHome, type RunRecord } from './run-record.ts';
 import type { StackConfig } from './stack-config.ts';
+import { StackError, toMessage } from './stack-error.ts';
 
 const DATABASE = 'wheelhouse';
 
@@ -80,7 +81,7 @@ export async function startStack(
 }
 
 async function prepare(config: StackConfig, environment: NodeJS.ProcessEnv, lifetime: Lifetime): Promise<Start> {
-  await mkdir(join(config.home, 'logs'), { recursive: true });
+  await makeHome(config.home);
   const record = await claimHome(config.home);
   lifetime.add(() => record.release());
   if (record.ended.length > 0) console.log(`Ended what a killed run had left behind: ${record.ended.join(', ')}.`);
@@ -95,6 +96,14 @@ async function prepare(config: StackConfig, environment: NodeJS.ProcessEnv, life
     DEMO_PRODUCTS.map(({ code }) => code),
   );
   return { config, environment, lifetime, record, credentials };
+}
+
+async function makeHome(home: string): Promise<void> {
+  try {
+    await mkdir(join(home, 'logs'), { recursive: true });
+  } catch (error) {
+    throw new StackError(`WHEELHOUSE_HOME (${home}) can't be used: ${toMessage(error)}. Set it to another folder.`);
+  }
 }
 
 /** Puts the logs of the last run aside, so that each file is about one run and two runs are all that is kept. */

@@ -92,10 +92,10 @@ async function begin(
   const tenantParts = { store: stores.tenants, catalog: stores.catalog, directory, ledger, clock };
   const tenants = new TenantService({ ...tenantParts, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING });
 
-  let isDraining = false;
+  let isAccepting = false;
   const http = new HttpServer({
     registry: metrics.registry,
-    checks: readinessChecks(connection, clock, () => isDraining),
+    checks: readinessChecks(connection, clock, () => isAccepting),
     onError: (err) => logger.error({ err }, 'an answer over HTTP could not be made'),
   });
   const httpAddress = await http.listen(config.httpAddress);
@@ -112,8 +112,9 @@ async function begin(
     ...(config.tls === undefined ? {} : { tls: config.tls }),
   });
   const grpcAddress = await grpc.listen(config.grpcAddress);
+  isAccepting = true;
   endings.push(() => {
-    isDraining = true;
+    isAccepting = false;
     return grpc.drain();
   });
   return { grpcAddress, httpAddress };
@@ -138,7 +139,7 @@ function watchConnection(connection: Connection, logger: Logger): () => void {
 function readinessChecks(
   connection: Connection,
   clock: DatabaseClock,
-  isDraining: () => boolean,
+  isAccepting: () => boolean,
 ): ConstructorParameters<typeof HttpServer>[0]['checks'] {
   return [
     {
@@ -156,7 +157,7 @@ function readinessChecks(
     {
       name: 'accepting',
       run: () => {
-        if (isDraining()) throw new Error('this kernel is ending');
+        if (!isAccepting()) throw new Error('this kernel is starting or ending');
       },
     },
   ];

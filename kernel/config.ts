@@ -34,7 +34,7 @@ export interface KernelConfig extends DatabaseConfig {
 }
 
 /** Says everything that is wrong with a configuration. */
-export class ConfigError extends Error {
+class ConfigError extends Error {
   constructor(problems: readonly string[]) {
     const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
     super(`The configuration has ${count}.\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);

@@ -5,6 +5,7 @@ import { loadDatabaseConfig } from '../config.ts';
 import { type SeedResult, seedCatalog } from '../store/catalog/catalog-seed.ts';
 import { maskUri, openConnection } from '../store/connection.ts';
 import { DEMO_CATALOG } from './demo-catalog.ts';
+import { runCommand } from './run-command.ts';
 
 /**
  * Seeds the catalog of the database that the environment names; prints each row that was added.
@@ -44,4 +45,4 @@ function describe(results: readonly SeedResult[]): readonly string[] {
 }
 
 // The local stack runs this file by itself; people run it as `npm run wheelhouse -- seed`.
-if (import.meta.main) await runSeed(console.log);
+if (import.meta.main) await runCommand(() => runSeed(console.log));

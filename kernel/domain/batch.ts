@@ -53,18 +53,17 @@ export function decideBatch(
   const draft = new BatchDraft(advance, now, bounds);
   const outcomes = commands.map((command, index) => draft.add(command, index));
   // A refused command writes nothing, not even what fell due meanwhile: reads compute that, and a later commit records it.
-  return draft.isAccepted ? { entries: draft.entries, state: draft.state, outcomes } : { entries: [], state, outcomes };
+  return draft.hasWork ? { entries: draft.entries, state: draft.state, outcomes } : { entries: [], state, outcomes };
 }
 
 /** A batch while it is put together. */
 class BatchDraft {
   readonly entries: Entry[];
   state: AccountState;
-  /** Says that a command was accepted, so that there is something to commit. */
-  isAccepted = false;
+  /** Says that there is something to commit: a command was accepted, or waits for what fell due to go first. */
+  hasWork = false;
   readonly #now: Instant;
   readonly #bounds: BatchBounds;
-  readonly #dueCount: number;
   readonly #indexByKey = new Map<IdempotencyKey, number>();
   #bytes: number;
   #isFull = false;
@@ -74,7 +73,6 @@ class BatchDraft {
     this.state = advance.state;
     this.#now = now;
     this.#bounds = bounds;
-    this.#dueCount = advance.entries.length;
     this.#bytes = advance.entries.reduce((sum, entry) => sum + estimateEntryBytes(entry), 0);
   }
 
@@ -88,7 +86,7 @@ class BatchDraft {
     if (decision.kind === 'rejected') return decision;
     const outcome = decision.entry === undefined ? { kind: 'accepted' as const } : this.#record(decision.entry);
     if (outcome.kind === 'accepted') {
-      this.isAccepted = true;
+      this.hasWork = true;
       this.#indexByKey.set(command.key, index);
     }
     return outcome;
@@ -96,9 +94,10 @@ class BatchDraft {
 
   #record(entry: Entry): Outcome {
     const bytes = estimateEntryBytes(entry);
+    if (bytes > this.#bounds.bytesMax) return tooLarge(bytes);
     if (this.entries.length >= this.#bounds.entriesMax || this.#bytes + bytes > this.#bounds.bytesMax) {
-      if (this.entries.length === this.#dueCount) return tooLarge(bytes);
       this.#isFull = true;
+      this.hasWork = true;
       return { kind: 'deferred' };
     }
     this.#bytes += bytes;

@@ -100,14 +100,13 @@ function decideDebit(state: AccountState, command: Debit, now: Instant): Decisio
     return reject(new DomainError('ACTION_NOT_FOUND', message, { metadata: { action } }));
   }
   const cost = computeCost(quantity, price.microcreditsPerUnit);
+  if (cost > MICROCREDITS_MAX) return reject(outOfRange(`a cost of ${cost} microcredits`));
   const { draws, uncovered } = computeBurnDown(state.grants, cost);
-  if (cost > MICROCREDITS_MAX || state.totals.deficit + uncovered > MICROCREDITS_MAX) {
-    return reject(outOfRange(`a cost of ${cost} microcredits`));
-  }
   const overdraftRemaining = computeOverdraftRemaining(state.totals, overdraftLimitOf(rulebook, state.planCode));
   if (uncovered > overdraftRemaining && !alreadyPerformed) {
     return reject(insufficientCredits(cost, computeAvailable(state.totals), overdraftRemaining));
   }
+  if (state.totals.deficit + uncovered > MICROCREDITS_MAX) return reject(outOfRange('the deficit after this debit'));
   const drawn = subtract(state.totals, draws);
   const { microcreditsPerUnit, unit, rule, effectiveAt } = price;
   return accept({

@@ -1,5 +1,5 @@
 // Owns entry ids. An entry id carries its place: a valid UUIDv7 whose time is the commit's, and whose other bits hold the
-// index within the commit and the commit's seq. So an entry is found by its id without an index of its own (ADR 0003).
+// commit's seq and the index within the commit. So an entry is found by its id without an index of its own (ADR 0003).
 
 import type { EntryId, Instant } from './id.ts';
 
@@ -13,10 +13,10 @@ export interface EntryPlace {
 
 const SEQ_MAX = 2 ** 48 - 1;
 const INDEX_MAX = 0xfff;
-const PATTERN = /^ent_([0-9a-f]{8})-([0-9a-f]{4})-7([0-9a-f]{3})-8([0-9a-f]{3})-([0-9a-f]{12})$/;
+const PATTERN = /^ent_[0-9a-f]{8}-[0-9a-f]{4}-7([0-9a-f]{3})-8([0-9a-f]{3})-([0-9a-f]{6})([0-9a-f]{3})000$/;
 
 /**
- * Builds the id of the entry at a place. The 12 bits that are left are 0.
+ * Builds the id of the entry at a place. Ids sort as the history does: by time, then seq, then index.
  * Throws RangeError where the place is out of bounds.
  */
 export function formatEntryId(place: EntryPlace, createdAt: Instant): EntryId {
@@ -24,17 +24,17 @@ export function formatEntryId(place: EntryPlace, createdAt: Instant): EntryId {
   if (!(seq >= 1 && seq <= SEQ_MAX && index >= 0 && index <= INDEX_MAX)) {
     throw new RangeError(`no entry can stand at seq ${seq}, index ${index}`);
   }
-  const time = createdAt.toString(16).padStart(12, '0');
-  const head = `${time.slice(0, 8)}-${time.slice(8)}`;
-  return `ent_${head}-7${hex(index, 3)}-8000-${hex(seq, 12)}` as EntryId;
+  const time = hex(createdAt, 12);
+  const order = hex(seq, 12);
+  const head = `${time.slice(0, 8)}-${time.slice(8)}-7${order.slice(0, 3)}-8${order.slice(3, 6)}`;
+  return `ent_${head}-${order.slice(6)}${hex(index, 3)}000` as EntryId;
 }
 
 /** Reads the place out of an entry id; undefined where the text is not one. */
 export function parseEntryId(text: string): EntryPlace | undefined {
-  const match = PATTERN.exec(text);
-  const [, , , index, , seq] = match ?? [];
-  if (index === undefined || seq === undefined) return undefined;
-  const place = { seq: Number.parseInt(seq, 16), index: Number.parseInt(index, 16) };
+  const [, high, middle, low, index] = PATTERN.exec(text) ?? [];
+  if (high === undefined || middle === undefined || low === undefined || index === undefined) return undefined;
+  const place = { seq: Number.parseInt(`${high}${middle}${low}`, 16), index: Number.parseInt(index, 16) };
   return place.seq >= 1 ? place : undefined;
 }
 

@@ -1,9 +1,9 @@
 // Owns how an entry changes an account. Does not decide anything: a history evolves the same way for ever.
 
-import type { AccountState, Totals } from './account.ts';
+import { type AccountState, type Totals, ZERO_TOTALS } from './account.ts';
 import type { Bucket } from './bucket.ts';
 import { takeDraws } from './burn-down.ts';
-import type { Adjusted, Debited, Entry, GrantExpired, Granted, GrantStarted } from './entry.ts';
+import type { AccountOpened, Adjusted, Debited, Entry, GrantExpired, Granted, GrantStarted } from './entry.ts';
 import { compareBurnOrder, compareStartOrder, type Grant, type GrantDraw, insertOrdered } from './grant.ts';
 
 /**
@@ -13,13 +13,7 @@ import { compareBurnOrder, compareStartOrder, type Grant, type GrantDraw, insert
 export function evolve(state: AccountState, entry: Entry): AccountState {
   switch (entry.type) {
     case 'account_opened':
-      return {
-        ...state,
-        status: 'open',
-        productCode: entry.productCode,
-        planCode: entry.planCode,
-        totals: entry.after,
-      };
+      return evolveAccountOpened(state, entry);
     case 'granted':
       return evolveGranted(state, entry);
     case 'grant_started':
@@ -31,6 +25,12 @@ export function evolve(state: AccountState, entry: Entry): AccountState {
     case 'adjusted':
       return evolveAdjusted(state, entry);
   }
+}
+
+function evolveAccountOpened(state: AccountState, entry: AccountOpened): AccountState {
+  if (state.status === 'open') throw new RangeError('an account that is open can not be opened again');
+  const { productCode, planCode } = entry;
+  return withTotals({ ...state, status: 'open', productCode, planCode }, ZERO_TOTALS, entry.after);
 }
 
 function evolveGranted(state: AccountState, entry: Granted): AccountState {

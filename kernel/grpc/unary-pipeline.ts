@@ -121,7 +121,7 @@ class PendingCall<Request, Response> implements CallContext {
   }
 
   reportFailure(error: unknown): void {
-    this.#pipeline.parts.log.failed(this.#record(), toDomainError(error));
+    this.#pipeline.parts.log.failed(toDomainError(error), () => this.#record());
   }
 
   run(handler: Handler<Request, Response>): void {
@@ -180,7 +180,7 @@ class PendingCall<Request, Response> implements CallContext {
     const error = toDomainError(thrown);
     if (!this.#end(CODE_BY_REASON[error.reason])) return;
     this.#callback(toStatus(error, this.#knownRequestId()));
-    this.#pipeline.parts.log.failed(this.#record(), error);
+    this.#pipeline.parts.log.failed(error, () => this.#record());
   }
 
   /** Counts the call; answers false where it was answered before. */

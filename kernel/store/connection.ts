@@ -2,7 +2,7 @@
 // anything may take. Does not own collections.
 // Invariants: every write is majority + journal, every read primary + majority, int64 is a bigint in both directions.
 
-import { type Connection, Mongoose, type mongo } from 'mongoose';
+import { type Connection, Mongoose, mongo } from 'mongoose';
 
 export interface ConnectionOptions {
   readonly uri: string;
@@ -18,6 +18,8 @@ const DATABASE_DEFAULT = 'wheelhouse';
 const MAJORITY_TIMEOUT_MS = 10_000;
 /** A connection that says nothing for this long while something waits for it is given up, in milliseconds. */
 const SOCKET_TIMEOUT_MS = 20_000;
+/** How long a command may look for a server that takes it: callers do better to retry than to wait longer, in milliseconds. */
+const SELECTION_TIMEOUT_MS = 5_000;
 /** How long a command may wait for a free connection, in milliseconds. */
 const POOL_WAIT_TIMEOUT_MS = 5_000;
 const POOL_SIZE_MAX = 64;
@@ -31,22 +33,38 @@ const URI_PARTS = /^(mongodb(?:\+srv)?:\/\/[^/?]+)(\/[^?]*)?(\?.*)?$/;
  * Throws Error with one sentence for people where it can't be reached within the timeout or refuses.
  */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
+  const giveUpAtMs = performance.now() + options.timeoutMs;
+  for (;;) {
+    const leftMs = Math.max(1, giveUpAtMs - performance.now());
+    try {
+      const connection = await attempt(options.uri, leftMs);
+      connection.getClient().on('commandStarted', ({ commandName }) => options.onCommand(commandName));
+      return connection;
+    } catch (cause) {
+      const mayComeUp = cause instanceof mongo.MongoServerSelectionError && performance.now() < giveUpAtMs;
+      if (!mayComeUp) throw new Error(explainFailure(options, cause), { cause });
+    }
+  }
+}
+
+async function attempt(uri: string, leftMs: number): Promise<Connection> {
   // An instance of our own, so that no setting leaks in from elsewhere. `sanitizeFilter` turns an operator that stands
   // where a value belongs into a value; an unknown field in a filter is an error rather than a match of everything.
   const odm = new Mongoose({ sanitizeFilter: true, strictQuery: 'throw', autoIndex: false, autoCreate: false });
-  const connection = odm.createConnection(options.uri, toDriverOptions(options.timeoutMs));
+  const connection = odm.createConnection(uri, toDriverOptions(Math.min(leftMs, SELECTION_TIMEOUT_MS)));
   try {
     await connection.asPromise();
     await connection.db?.command({ ping: 1 }, { readPreference: 'primary' });
-  } catch (cause) {
+    return connection;
+  } catch (error) {
     await connection.close(true).catch(() => undefined);
-    throw new Error(explainFailure(options, cause), { cause });
+    throw error;
   }
-  connection.getClient().on('commandStarted', ({ commandName }) => options.onCommand(commandName));
-  return connection;
 }
 
-function toDriverOptions(timeoutMs: number): mongo.MongoClientOptions & { dbName?: string; bufferCommands: boolean } {
+function toDriverOptions(
+  selectionTimeoutMs: number,
+): mongo.MongoClientOptions & { dbName?: string; bufferCommands: boolean } {
   return {
     appName: 'wheelhouse-kernel',
     writeConcern: { w: 'majority', journal: true, wtimeoutMS: MAJORITY_TIMEOUT_MS },
@@ -56,8 +74,8 @@ function toDriverOptions(timeoutMs: number): mongo.MongoClientOptions & { dbName
     retryReads: true,
     useBigInt64: true,
     ignoreUndefined: true,
-    serverSelectionTimeoutMS: timeoutMs,
-    connectTimeoutMS: timeoutMs,
+    serverSelectionTimeoutMS: selectionTimeoutMs,
+    connectTimeoutMS: SELECTION_TIMEOUT_MS,
     socketTimeoutMS: SOCKET_TIMEOUT_MS,
     waitQueueTimeoutMS: POOL_WAIT_TIMEOUT_MS,
     maxPoolSize: POOL_SIZE_MAX,

@@ -17,6 +17,8 @@ import { accountAfter, debit, entryOf, giveGrant, START, TENANT } from './suppor
 
 const numRuns = roundCount(300, 20_000);
 const OPERATIONS: readonly Operation[] = ['debit', 'grant', 'adjust'];
+type Fields = Parameters<typeof computeFingerprint>[0];
+
 /** What a credential's scope and name look like; neither holds a colon. */
 const scopes = fc.stringMatching(/^(bff|internal|sysadmin)\/[a-z0-9][a-z0-9._-]{0,30}$/);
 /** Ids as the contract lets them through; colons are frequent, since they are what a key is made of. */

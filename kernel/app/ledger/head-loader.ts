@@ -12,6 +12,8 @@ const REFRESH_COMMITS_MAX = 32;
 /** Doublings of one search step: enough for 2^30 commits behind a hint. */
 const GALLOP_STEPS = 31;
 const BISECT_PROBES = 15;
+/** How often a commit may be missing before a later one until it is taken to be gone. */
+const GAPS_SEEN_MAX = 5;
 
 /** A head that was read on from an older one. */
 export interface Refresh {
@@ -35,7 +37,7 @@ export class HeadLoader {
   }
 
   /** Reads on from a head; the result is at least as new as the moment of the call. */
-  async refresh(head: AccountHead): Promise<Refresh> {
+  async refresh(head: AccountHead, gapsSeen = 0): Promise<Refresh> {
     const { tenantId, seq } = head;
     const headers = await this.#store.loadCommitHeaders(tenantId, seq + 1, seq + REFRESH_COMMITS_MAX);
     // A commit that landed during the scan can be missing before a later one; what follows a gap is read again.
@@ -43,7 +45,11 @@ export class HeadLoader {
     const run = gap === -1 ? headers : headers.slice(0, gap);
     const [next] = run;
     const last = run.at(-1);
-    if (next === undefined || last === undefined) return gap === -1 ? { head } : this.refresh(head);
+    if (next === undefined || last === undefined) {
+      if (gap === -1) return { head };
+      if (gapsSeen >= GAPS_SEEN_MAX) throw missingCommit(tenantId, seq + 1);
+      return this.refresh(head, gapsSeen + 1);
+    }
     const newest = await this.#follow(head, last);
     const isWhole = gap === -1 && run.length < REFRESH_COMMITS_MAX;
     return { head: isWhole ? newest : await this.#catchUp(newest), next };
@@ -98,6 +104,11 @@ export class HeadLoader {
     const found = Math.max(low, ...existing);
     return this.#bisect(tenantId, found, between.find((seq) => seq > found) ?? high);
   }
+}
+
+function missingCommit(tenantId: TenantId, seq: number): DomainError {
+  const message = `the account ${tenantId} has commits behind seq ${seq}, but not that one: run verify on it`;
+  return new DomainError('LEDGER_CORRUPT', message, { metadata: { commit_seq: String(seq) } });
 }
 
 function missingSnapshot(tenantId: TenantId, seq: number): DomainError {

@@ -35,6 +35,7 @@ export interface RoundTools {
 
 const STATE_BYTES_BASE = 256;
 const GRANT_BYTES = 256;
+const UTF8_BYTES_MAX = 3;
 
 /**
  * Decides tasks over a head and prepares the commit.
@@ -80,5 +81,6 @@ function carriesState(state: AccountState, seq: number, snapshotSeq: number): bo
 
 /** Computes an upper bound of a state's document, in bytes; a test holds it against the real one. */
 export function estimateStateBytes(state: AccountState): number {
-  return STATE_BYTES_BASE + countGrants(state) * GRANT_BYTES;
+  const codes = state.productCode.length + state.planCode.length;
+  return STATE_BYTES_BASE + codes * UTF8_BYTES_MAX + countGrants(state) * GRANT_BYTES;
 }

@@ -19,7 +19,7 @@ import { FieldCheck, ID_LENGTH_MAX, quote } from './field-check.ts';
 import type { TenantWrite } from './operator.ts';
 
 /** How many debits one batch may have. */
-export const BATCH_DEBITS_MAX = 1_000;
+const BATCH_DEBITS_MAX = 1_000;
 const DIMENSIONS_MAX = 16;
 const DIMENSION_NAME = /^[a-z0-9_.]{1,64}$/;
 const DIMENSION_VALUE_LENGTH_MAX = 256;

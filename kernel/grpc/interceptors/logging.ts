@@ -63,11 +63,13 @@ export class CallLog {
     this.#logger.info(record, 'operator call');
   }
 
-  failed(record: CallRecord, error: DomainError): void {
+  /** @param describe Is asked for the record only where a line is written. */
+  failed(error: DomainError, describe: () => CallRecord): void {
     const level = LEVELS[error.reason] ?? 'debug';
     if (!this.#logger.isLevelEnabled(level)) return;
     const suppressed = this.#admitLine(error.reason);
     if (suppressed === undefined) return;
+    const record = describe();
     // What callers may not see of a failure (driver errors, stacks) is what operators need.
     const cause = level === 'error' || level === 'warn' ? (error.cause ?? error) : undefined;
     const detail = level === 'debug' ? { message: error.message } : {};

@@ -1,7 +1,7 @@
 // A kernel in this process over a database of its own: the real composition, or the same parts with a fault at one port.
 
 import { randomBytes } from 'node:crypto';
-import { type DestinationStream, type Logger, pino } from 'pino';
+import type { DestinationStream, Logger } from 'pino';
 import { createKernelClient, type KernelClient } from '../../../dev/kernel-client.ts';
 import { Catalog } from '../../../kernel/app/catalog/catalog.ts';
 import type { CatalogStore } from '../../../kernel/app/catalog/ports.ts';
@@ -189,9 +189,6 @@ function openTestLog(level: string): { readonly lines: string[]; readonly logger
   const stream: DestinationStream = { write: (line) => void lines.push(line) };
   return { lines, logger: openLog(level, stream).logger };
 }
-
-/** A log that goes nowhere. */
-export const SILENT_LOGGER: Logger = pino({ level: 'silent' });
 
 /** An idempotency key that no other request has. */
 export function newRequestId(): string {

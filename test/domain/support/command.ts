@@ -66,7 +66,7 @@ export const RULEBOOK = rulebookOf();
 let keys = 0;
 
 /** A key that no other command of the test run has. */
-export function freshKey(): IdempotencyKey {
+function freshKey(): IdempotencyKey {
   keys += 1;
   return keyOf(`fresh-${keys}`);
 }

@@ -138,7 +138,7 @@ function answerOf(outcome: Exclude<Outcome, { readonly kind: 'deferred' }>, { en
 }
 
 /** Freezes plain values all the way down, so that a domain that changes what it was given fails at once. */
-export function deepFreeze<T>(value: T): T {
+function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value) && !(value instanceof Error)) {
     Object.freeze(value);
     for (const part of Object.values(value)) deepFreeze(part);

@@ -1,0 +1,169 @@
+// The catalog in MongoDB: what its indexes refuse, what its models refuse, what it reads back.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CatalogStore } from '../../kernel/app/catalog/ports.ts';
+import { DEMO_CATALOG } from '../../kernel/cli/demo-catalog.ts';
+import type { ProductCode } from '../../kernel/domain/id.ts';
+import { catalogModels } from '../../kernel/store/catalog/catalog-model.ts';
+import { type CatalogSeed, seedCatalog } from '../../kernel/store/catalog/catalog-seed.ts';
+import { openCatalogStore } from '../../kernel/store/catalog/catalog-store.ts';
+import { openConnection } from '../../kernel/store/connection.ts';
+import { freshDatabaseUri } from '../support/engine.ts';
+
+type Connection = Awaited<ReturnType<typeof openConnection>>;
+
+const AGENTRUNTIME = 'agentruntime' as ProductCode;
+const [SEED] = DEMO_CATALOG;
+
+let connection: Connection;
+let store: CatalogStore;
+
+beforeAll(async () => {
+  connection = await openConnection({ uri: freshDatabaseUri(), timeoutMs: 10_000, onCommand: () => undefined });
+  store = await openCatalogStore(connection);
+  for (const seed of DEMO_CATALOG) await seedCatalog(connection, seed);
+});
+afterAll(async () => {
+  await connection.dropDatabase();
+  await connection.close();
+});
+
+function demoSeed(): CatalogSeed {
+  if (SEED === undefined) throw new Error('there is no demo product');
+  return SEED;
+}
+
+describe('unique indexes', () => {
+  test.each([
+    ['plans', { product_code: 'agentruntime', plan_code: 'pro' }],
+    ['plan_policies', { product_code: 'agentruntime', plan_code: 'pro' }],
+    ['products', { product_code: 'agentruntime' }],
+    [
+      'action_prices',
+      {
+        product_code: 'agentruntime',
+        rule: 'default',
+        plan_code: null,
+        tenant_id: null,
+        action: 'workflow.step.execute',
+        effective_at: new Date('2025-01-01T00:00:00Z'),
+      },
+    ],
+  ])('%s refuses a second row of one key', async (collection, row) => {
+    await expect(connection.collection(collection).insertOne(row)).rejects.toMatchObject({ code: 11_000 });
+  });
+
+  test('a product has one plan that new workspaces start on, and any number that they don’t', async () => {
+    const policies = connection.collection('plan_policies');
+    const second = policies.updateOne(
+      { product_code: 'agentruntime', plan_code: 'plus' },
+      { $set: { onboarding_default: true } },
+    );
+    await expect(second).rejects.toMatchObject({ code: 11_000 });
+    expect(await policies.countDocuments({ product_code: 'agentruntime', onboarding_default: false })).toBe(7);
+  });
+
+  test('the same plan code on another product is another plan', async () => {
+    const plans = await store.loadPlans();
+    expect(
+      plans
+        .filter(({ planCode }) => planCode === 'pro')
+        .map(({ productCode }) => productCode)
+        .sort(),
+    ).toEqual(['agentruntime', 'otherproduct']);
+  });
+});
+
+describe('what is stored', () => {
+  test('amounts are int64, and come back as bigint', async () => {
+    const raw = await connection
+      .collection('plans')
+      .findOne({ plan_code: 'pro' }, { useBigInt64: false, promoteValues: false });
+    expect(raw?.['amount']).toMatchObject({ _bsontype: 'Long' });
+    const pro = (await store.loadPlans(AGENTRUNTIME)).find(({ planCode }) => planCode === 'pro');
+    expect(pro).toMatchObject({
+      price: { minorUnits: 4_900n, currency: 'usd' },
+      includedMicrocreditsPerCycle: 5_000_000n,
+      policy: { trialMicrocreditsGranted: 5_000_000n, trialDays: 14, overdraftLimitMicrocredits: 0n },
+    });
+    expect(pro?.policy).not.toHaveProperty('memberLimit');
+  });
+
+  test('a rulebook has every price and policy of its product, and none of another', async () => {
+    const rulebook = await store.loadRulebook(AGENTRUNTIME);
+    expect([...rulebook.prices.keys()].sort()).toEqual([
+      'memory_extract_bulk',
+      'memory_extract_interactive',
+      'memory_index_file_mb',
+      'workflow.step.execute',
+    ]);
+    expect(rulebook.policies.size).toBe(8);
+    const nothing = await store.loadRulebook('nosuch' as ProductCode);
+    expect([nothing.prices.size, nothing.policies.size]).toEqual([0, 0]);
+  });
+
+  test('a plan without a policy allows nothing', async () => {
+    await connection.collection('plans').insertOne({
+      ...{
+        product_code: 'half',
+        plan_code: 'orphan',
+        product_name: 'x',
+        stripe_price_id: null,
+        amount: 0n,
+        currency: 'usd',
+      },
+      ...{
+        interval: null,
+        interval_count: 0,
+        included_microcredits_per_cycle: 0n,
+        archived: false,
+        created_at: new Date(),
+      },
+    });
+    const [orphan] = await store.loadPlans('half' as ProductCode);
+    expect(orphan?.policy).toMatchObject({ selfServe: false, trialEnabled: false, overdraftLimitMicrocredits: 0n });
+  });
+});
+
+describe('what is refused', () => {
+  test.each([
+    ['a field that the model does not know', { nonsense: 1 }],
+    ['a float in the place of an amount', { amount: 0.5 }],
+    ['an amount below zero', { amount: -1n }],
+    ['an amount beyond 2^53 - 1', { amount: 2n ** 53n }],
+    ['an interval that nobody knows', { interval: 'week' }],
+    ['a missing name', { product_name: undefined }],
+    ['half a unit', { interval_count: 1.5 }],
+  ])('%s', async (_, change) => {
+    const { product, plans } = demoSeed();
+    const [plan] = plans;
+    if (plan === undefined) throw new Error('the demo product has no plan');
+    // The test hands in what no caller of the right type could.
+    const wrong = { ...plan, plan_code: 'wrong', ...change } as CatalogSeed['plans'][number];
+    await expect(seedCatalog(connection, { product, plans: [wrong], policies: [], prices: [] })).rejects.toThrow();
+    expect(await connection.collection('plans').countDocuments({ plan_code: 'wrong' })).toBe(0);
+  });
+
+  test('an operator in the place of a value matches nothing', async () => {
+    const injected = { $ne: null } as unknown as ProductCode;
+    await expect(store.loadProduct(injected)).rejects.toThrow();
+    await expect(store.loadPlans(injected)).rejects.toThrow();
+  });
+
+  test('a filter by a field that does not exist is an error and no match of everything', async () => {
+    const { plans } = catalogModels(connection);
+    await expect(plans.find({ product: 'agentruntime' } as object)).rejects.toThrow();
+  });
+});
+
+test('a seed again changes nothing, and says where a row differs from it', async () => {
+  const before = await connection.collection('plan_policies').find().toArray();
+  await connection.collection('plan_policies').updateOne({ plan_code: 'max' }, { $set: { rank: 31 } });
+  const results = await seedCatalog(connection, demoSeed());
+  expect(results.filter(({ outcome }) => outcome === 'added')).toEqual([]);
+  expect(results.filter(({ differing }) => differing.length > 0)).toEqual([
+    { collection: 'plan_policies', row: 'agentruntime/max', outcome: 'kept', differing: ['rank'] },
+  ]);
+  await connection.collection('plan_policies').updateOne({ plan_code: 'max' }, { $set: { rank: 30 } });
+  expect(await connection.collection('plan_policies').find().toArray()).toEqual(before);
+});
