@@ -19,6 +19,8 @@ export interface LaunchOptions {
   readonly port: number;
   readonly environment: NodeJS.ProcessEnv;
   readonly logFile?: string | undefined;
+  /** Lets commands be made to fail; for tests only. Default false. */
+  readonly failPoints?: boolean;
 }
 
 /** Is an engine's program that runs and takes writes. */
@@ -37,7 +39,7 @@ export async function launchEngine(program: EngineProgram, options: LaunchOption
   const child = await startProcess({
     name: program.kind,
     command: program.command,
-    args: program.args(port, options.dataFolder),
+    args: [...program.args(port, options.dataFolder), ...(options.failPoints === true ? program.failPointArgs : [])],
     // The folder is its own, so that it finds no configuration file that lies about elsewhere.
     directory: options.dataFolder,
     environment: { ...options.environment, PYTHONUNBUFFERED: '1' },

@@ -12,6 +12,8 @@ export interface EngineProgram {
   readonly command: string;
   /** Returns the arguments that make it listen on the loopback interface only and keep its data in the folder. */
   readonly args: (port: number, dataFolder: string) => readonly string[];
+  /** Are the further arguments that let a test make commands fail (fail points); empty where the engine has none. */
+  readonly failPointArgs: readonly string[];
   /** Says that it is a real `mongod`, which must be made a replica set before it takes majority writes. */
   readonly needsReplicaSet: boolean;
 }

@@ -40,6 +40,8 @@ export interface EngineOptions {
   readonly database: string;
   readonly environment: NodeJS.ProcessEnv;
   readonly logFile?: string | undefined;
+  /** Lets commands be made to fail; for tests only. Default false. */
+  readonly failPoints?: boolean;
   readonly note?: Note;
 }
 
@@ -116,6 +118,7 @@ async function startFound(program: EngineProgram, options: EngineOptions): Promi
     port: options.port,
     environment: options.environment,
     logFile: options.logFile,
+    failPoints: options.failPoints === true,
   };
   const { process, port } = await launchEngine(program, launch);
   await writeJsonFile(toFormerKindPath(options.dataFolder), { kind: program.kind });

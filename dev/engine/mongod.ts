@@ -24,6 +24,7 @@ export function toMongodProgram(kind: 'mongod' | 'memory-server', command: strin
       // A socket file in /tmp would collide with other servers on this machine.
       '--nounixsocket',
     ],
+    failPointArgs: ['--setParameter', 'enableTestCommands=1'],
     needsReplicaSet: true,
   };
 }

@@ -29,6 +29,7 @@ export function toSecantusdProgram(
       // Without it an acknowledged write can be lost with the machine's power.
       '--sync-on-commit',
     ],
+    failPointArgs: kind === 'secantusdb' ? ['--enable-test-commands'] : [],
     needsReplicaSet: false,
   };
 }

@@ -5,6 +5,7 @@ import { service as healthService } from 'grpc-health-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createKernelClient } from '../../dev/kernel-client.ts';
 import { GetBalanceRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { openLog } from '../../kernel/log.ts';
 import { type Callers, CREDIT, callersOf, debitRequest } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { composeKernel, type KernelFixture, openKernel } from './support/kernel-fixture.ts';
@@ -104,6 +105,13 @@ describe('drain', () => {
     const request = GetBalanceRequest.fromPartial({ tenantId });
     const refused = failureOf(late.call(LedgerServiceService.getBalance, request, { deadlineMs: 2_000 }));
     expect((await refused).code).toBe(status.UNAVAILABLE);
+    // Streams are cut off after a second; a call that began must outlast that.
+    let isDrained = false;
+    void drained.then(() => {
+      isDrained = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(isDrained).toBe(false);
     gate.open();
     expect((await call).entry?.commitSeq).toBe(3n);
     await drained;
@@ -187,6 +195,22 @@ async function readMetrics(): Promise<ReadonlyMap<string, number>> {
 }
 
 describe('the log', () => {
+  test('shows no secret, even where one is logged by mistake', () => {
+    const lines: string[] = [];
+    const { logger } = openLog('info', { write: (line) => void lines.push(line) });
+    const secret = {
+      authorization: 'Bearer s3cret',
+      token: 's3cret',
+      password: 's3cret',
+      uri: 'mongodb://u:s3cret@db',
+    };
+    logger.info({ ...secret, metadata: secret }, 'by mistake');
+    logger.error({ err: new Error('mongodb://u:s3cret@db/x refused: mongodb+srv://u:s3cret@db') }, 'failed');
+    expect(lines).toHaveLength(2);
+    for (const line of lines) expect(line).not.toContain('s3cret');
+    expect(lines[1]).toContain('mongodb://db/x refused: mongodb+srv://db');
+  });
+
   test('at level info says nothing of calls that went well, and names operators’ writes', async () => {
     const quiet = await openKernel({ logLevel: 'info', mongodbUri: kernel.mongodbUri });
     const there = callersOf(quiet);

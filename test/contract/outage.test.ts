@@ -157,6 +157,20 @@ describe('ending', () => {
   });
 });
 
+describe('a failure that nobody caught', () => {
+  test.each([
+    ['thrown', "throw%20new%20Error('injected')"],
+    ['rejected', "Promise.reject(new%20Error('injected'))"],
+  ])('%s: is logged, and ends the kernel with exit code 1', async (_, failure) => {
+    const code = `process.once('SIGUSR2',()=>{${failure}})`;
+    const kernel = await start({ NODE_OPTIONS: `--import=data:text/javascript,${code}` });
+    kernel.child.kill('SIGUSR2');
+    expect((await kernel.ended).code).toBe(1);
+    const line = kernel.logLines().find(({ level }) => level === 'fatal');
+    expect(line).toMatchObject({ err: { message: 'injected', stack: expect.any(String) } });
+  });
+});
+
 async function inFlight({ httpUrl }: Running): Promise<number> {
   const metrics = await (await fetch(`${httpUrl}/metrics`)).text();
   return Number(/^wheelhouse_grpc_calls_in_flight (\d+)$/m.exec(metrics)?.[1]);

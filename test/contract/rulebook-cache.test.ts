@@ -92,6 +92,18 @@ describe('refreshRulebook', () => {
     expect(await refreshed).not.toBe(first);
   });
 
+  test('waits for a slow read to end before it begins the next', async () => {
+    const { cache, reads, answer, pass } = createStage();
+    const loading = cache.loadRulebook(PRODUCT);
+    const refreshed = cache.refreshRulebook(PRODUCT);
+    await pass(10 * REFRESH_INTERVAL_MS);
+    expect(reads).toHaveLength(1);
+    await answer();
+    expect(reads).toHaveLength(2);
+    await answer();
+    expect(await refreshed).not.toBe(await loading);
+  });
+
   test('reads at most once in each interval, however many ask', async () => {
     const { cache, reads, answer, pass } = createStage();
     const asked: Promise<Rulebook>[] = [];

@@ -76,14 +76,19 @@ describe('CreateTenant', () => {
     const requestId = newRequestId();
     const one = await createAsPerson({ requestId }, newcomer('agentruntime', 'usr_one'));
     const two = await createAsPerson({ requestId }, newcomer('agentruntime', 'usr_two'));
+    // With their colons unescaped these two would make one key.
     const colon = await createAsPerson({ requestId }, newcomer('agentruntime', 'auth0|a:create_tenant'));
+    const forged = await createAsPerson(
+      { requestId: `create_tenant:${requestId}` },
+      newcomer('agentruntime', 'auth0|a'),
+    );
     const other = await callers.otherBff.call(
       TenantServiceService.createTenant,
       CreateTenantRequest.fromPartial({ requestId, displayName: 'Acme' }),
       newcomer('otherproduct', 'usr_one'),
     );
-    const ids = [one, two, colon, other].map(({ tenant }) => tenant?.tenantId);
-    expect(new Set(ids).size).toBe(4);
+    const ids = [one, two, colon, forged, other].map(({ tenant }) => tenant?.tenantId);
+    expect(new Set(ids).size).toBe(5);
     expect(other.tenant?.productCode).toBe('otherproduct');
   });
 

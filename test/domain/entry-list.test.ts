@@ -115,6 +115,18 @@ describe('the list of entries', () => {
     ]);
   });
 
+  it('begins with the start time and ends before the end time, to the millisecond', async () => {
+    const writer = new Writer();
+    writer.write(START, openAccount(), giveGrant('a', 99n));
+    for (let ms = 1; ms <= 3; ms += 1) writer.write(START + ms, debit('1'));
+    const listed = async (filter: EntryFilter) => placesOf((await readPages(writer, filter, 10)).flat());
+    expect(await listed({ startAt: START + 2 })).toEqual(['4/0', '3/0']);
+    expect(await listed({ endAt: START + 2 })).toEqual(['2/0', '1/1', '1/0']);
+    expect(await listed({ startAt: START + 1, endAt: START + 2 })).toEqual(['2/0']);
+    expect(await listed({ startAt: START + 4 })).toEqual([]);
+    expect(await listed({ endAt: START })).toEqual([]);
+  });
+
   it('is found by project and workflow', async () => {
     const writer = new Writer();
     writer.write(START, openAccount(), giveGrant('a', 99n));

@@ -173,6 +173,14 @@ describe('a head', () => {
     await expect(loader.refresh(known)).rejects.toMatchObject({ reason: 'LEDGER_CORRUPT' });
   });
 
+  it('is refused as corrupt where a commit states other totals than its entries give', async () => {
+    const { memory } = writerWith(10);
+    const edited = memory.commits[7];
+    if (edited === undefined || edited.state !== undefined) throw new Error('commit 8 is not one without a state');
+    memory.commits[7] = { ...edited, totals: { ...edited.totals, payg: edited.totals.payg + 1n } };
+    await expect(new HeadLoader(memory.store).load(TENANT)).rejects.toMatchObject({ reason: 'LEDGER_CORRUPT' });
+  });
+
   it('is refused as corrupt where an entry was edited', async () => {
     const writer = writerWith(10);
     const { memory } = writer;

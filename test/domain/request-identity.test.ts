@@ -79,7 +79,7 @@ describe('the key of a request', () => {
 });
 
 describe('a fingerprint', () => {
-  const debitFields = [
+  const debitFields: Fields = [
     'debit',
     'workflow.step.execute',
     '1.5',
@@ -88,7 +88,7 @@ describe('a fingerprint', () => {
     undefined,
     undefined,
     false,
-  ] as const;
+  ];
 
   it('is the same for the same fields, and says its version', () => {
     expect(computeFingerprint(debitFields)).toBe(computeFingerprint([...debitFields]));

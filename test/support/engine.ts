@@ -56,6 +56,7 @@ export async function startEngine(): Promise<TestEngine> {
       port: 0,
       database: `${databasePrefix}default`,
       environment: process.env,
+      failPoints: true,
     });
     return toTestEngine(engine, folder, databasePrefix);
   } catch (error) {

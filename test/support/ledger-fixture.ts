@@ -28,6 +28,12 @@ const REAL_PACING: Pacing = {
   random: Math.random,
 };
 
+/**
+ * Few connections, and none that is waited for long: the default engine's backlog is five, and a connection that falls out
+ * of it under load is silent until the driver gives up, which takes 30 s unless it is told otherwise.
+ */
+const CONNECTION = { serverSelectionTimeoutMS: 10_000, connectTimeoutMS: 3_000, maxPoolSize: 8 };
+
 /** What a ledger told its observer. */
 export interface Sightings {
   commits: number;
@@ -58,9 +64,7 @@ export interface LedgerFixture {
 
 /** Opens a fresh database on the test engine. */
 export async function openLedgerFixture(options: { readonly overdraftLimit?: bigint } = {}): Promise<LedgerFixture> {
-  const connection = await mongoose
-    .createConnection(freshDatabaseUri(), { serverSelectionTimeoutMS: 10_000 })
-    .asPromise();
+  const connection = await mongoose.createConnection(freshDatabaseUri(), CONNECTION).asPromise();
   const rulebook = rulebookOf(options.overdraftLimit ?? 0n);
   const kernels: FixtureKernel[] = [];
   const addKernel: LedgerFixture['addKernel'] = async ({ machine } = {}) => {
