@@ -16,8 +16,6 @@ export interface ConnectionOptions {
 const DATABASE_DEFAULT = 'wheelhouse';
 /** How long a majority may take to have a write, in milliseconds. */
 const MAJORITY_TIMEOUT_MS = 10_000;
-/** One attempt to connect that gets no answer for this long is given up, so that the next one gets its chance, in ms. */
-const CONNECT_TIMEOUT_MS = 3_000;
 /** A connection that says nothing for this long while something waits for it is given up, in milliseconds. */
 const SOCKET_TIMEOUT_MS = 20_000;
 /** How long a command may look for a server that takes it: callers do better to retry than to wait longer, in milliseconds. */

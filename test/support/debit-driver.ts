@@ -65,7 +65,7 @@ export function sendDebit(
 }
 
 /** Sends one debit until it is answered, each time through the next kernel. */
-export async function driveDebit(
+async function driveDebit(
   clients: readonly KernelClient[],
   tenantId: string,
   turn: number,
