@@ -23,9 +23,13 @@ beforeAll(async () => {
 });
 afterAll(() => kernel.close());
 
-/** Runs grpcurl against the kernel; skips the test, and says so, where there is none. */
-async function grpcurl(context: TestContext, ...parts: readonly string[]): Promise<string> {
+/** Skips the test, and says so, where there is no grpcurl. */
+function needGrpcurl(context: TestContext): void {
   if (!isThere) context.skip('grpcurl is not on PATH, and GRPCURL does not name it');
+}
+
+/** Runs grpcurl against the kernel. */
+async function grpcurl(...parts: readonly string[]): Promise<string> {
   const options = parts.slice(0, -1);
   const { stdout } = await run(GRPCURL, ['-plaintext', ...options, kernel.address, ...(parts.at(-1) ?? '').split(' ')]);
   return stdout;
@@ -33,7 +37,8 @@ async function grpcurl(context: TestContext, ...parts: readonly string[]): Promi
 
 describe('grpcurl', () => {
   test('lists the services that are served, and no others', async (context) => {
-    expect((await grpcurl(context, 'list')).trim().split('\n')).toEqual([
+    needGrpcurl(context);
+    expect((await grpcurl('list')).trim().split('\n')).toEqual([
       'grpc.health.v1.Health',
       'wheelhouse.catalog.v1.CatalogService',
       'wheelhouse.ledger.v1.LedgerService',
@@ -42,37 +47,36 @@ describe('grpcurl', () => {
   });
 
   test('describes methods, and messages with their optional fields', async (context) => {
-    expect(await grpcurl(context, 'describe wheelhouse.ledger.v1.LedgerService')).toContain('rpc BatchDebit');
-    expect(await grpcurl(context, 'describe wheelhouse.catalog.v1.Plan')).toContain('optional int32 member_limit');
+    needGrpcurl(context);
+    expect(await grpcurl('describe wheelhouse.ledger.v1.LedgerService')).toContain('rpc BatchDebit');
+    expect(await grpcurl('describe wheelhouse.catalog.v1.Plan')).toContain('optional int32 member_limit');
   });
 
   test('calls a method by reflection alone', async (context) => {
+    needGrpcurl(context);
     const tenantId = await callers.openTenant(7n * CREDIT);
     const authorization = ['-H', `authorization: Bearer ${kernel.tokens.internal}`];
     const data = ['-d', JSON.stringify({ tenant_id: tenantId })];
-    const text = await grpcurl(context, ...authorization, ...data, 'wheelhouse.ledger.v1.LedgerService/GetBalance');
+    const text = await grpcurl(...authorization, ...data, 'wheelhouse.ledger.v1.LedgerService/GetBalance');
     expect(JSON.parse(text)).toMatchObject({ planCode: 'pro', balance: { availableMicrocredits: '7000000' } });
   });
 
   test('refuses an unknown field before it calls, and shows the details of a refusal', async (context) => {
+    needGrpcurl(context);
     const method = 'wheelhouse.ledger.v1.LedgerService/Debit';
     const authorization = ['-H', `authorization: Bearer ${kernel.tokens.internal}`];
-    await expect(grpcurl(context, ...authorization, '-d', '{"amount":1}', method)).rejects.toThrow(
+    await expect(grpcurl(...authorization, '-d', '{"amount":1}', method)).rejects.toThrow(
       /no known field named amount/,
     );
-    const refused = grpcurl(context, ...authorization, '-d', '{"quantity":"-1"}', method);
+    const refused = grpcurl(...authorization, '-d', '{"quantity":"-1"}', method);
     await expect(refused).rejects.toMatchObject({ stderr: expect.stringContaining('"reason": "INVALID_FIELD"') });
   });
 
   test('asks for health', async (context) => {
-    const health = await grpcurl(context, 'grpc.health.v1.Health/Check');
+    needGrpcurl(context);
+    const health = await grpcurl('grpc.health.v1.Health/Check');
     expect(JSON.parse(health)).toEqual({ status: 'SERVING' });
-    const one = await grpcurl(
-      context,
-      '-d',
-      '{"service":"wheelhouse.ledger.v1.LedgerService"}',
-      'grpc.health.v1.Health/Check',
-    );
+    const one = await grpcurl('-d', '{"service":"wheelhouse.ledger.v1.LedgerService"}', 'grpc.health.v1.Health/Check');
     expect(JSON.parse(one)).toEqual({ status: 'SERVING' });
   });
 });

@@ -65,11 +65,7 @@ export function sendDebit(
 }
 
 /** Sends one debit until it is answered, each time through the next kernel. */
-async function driveDebit(
-  clients: readonly KernelClient[],
-  tenantId: string,
-  turn: number,
-): Promise<DrivenDebit> {
+async function driveDebit(clients: readonly KernelClient[], tenantId: string, turn: number): Promise<DrivenDebit> {
   const requestId = newUuid();
   for (let attempts = 1; ; attempts += 1) {
     const client = clients[(turn + attempts) % clients.length];
