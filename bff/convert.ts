@@ -164,7 +164,7 @@ export function fromProtoUsageEvent(entry: Entry, tenantId: string): UsageEventJ
     workflow_id: debit.workflowId || null,
     run_id: debit.runId || null,
     run_status: fromProtoRunStatus(debit.runStatus),
-    dimensions: debit.dimensions,
+    dimensions: Object.fromEntries(debit.dimensions),
     balance_after: fromProtoBalance(entry.balanceAfter, 'balance_after'),
   };
 }

@@ -95,7 +95,7 @@ function readDetail(details: KernelErrorDetails, typeUrl: string, value: Uint8Ar
       const info = ErrorInfo.decode(value);
       if (info.domain === ERROR_DOMAIN && REASON_PATTERN.test(info.reason)) {
         details.reason = info.reason;
-        details.metadata = info.metadata;
+        details.metadata = Object.fromEntries(info.metadata);
       }
       break;
     }

@@ -115,18 +115,30 @@ function tooLarge(bytes: number): Outcome {
 
 const ENTRY_BYTES_BASE = 900;
 const DRAW_BYTES = 128;
+const PERSONAL_BYTES_BASE = 128;
+const DIMENSION_BYTES_BASE = 16;
+const UTF8_BYTES_MAX = 3;
 
 /** Computes an upper bound of what an entry takes in a commit, in bytes; a test holds it against the real document. */
 export function estimateEntryBytes(entry: Entry): number {
-  let bytes = ENTRY_BYTES_BASE + 3 * entry.key.length * 2;
+  // A key stands in its entry and in the commit's list of keys.
+  let bytes = ENTRY_BYTES_BASE + 2 * bytesOf(entry.key);
   if (entry.personal !== undefined) {
-    bytes += 3 * (entry.personal.reason?.length ?? 0) + 128;
-    for (const [name, value] of Object.entries(entry.personal.dimensions ?? {}))
-      bytes += 3 * (name.length + value.length) + 16;
+    bytes += PERSONAL_BYTES_BASE + bytesOf(entry.personal.reason);
+    for (const [name, value] of Object.entries(entry.personal.dimensions ?? {})) {
+      bytes += DIMENSION_BYTES_BASE + bytesOf(name) + bytesOf(value);
+    }
   }
+  if ('actor' in entry) bytes += bytesOf(entry.actor);
   if (entry.type === 'debited' || entry.type === 'adjusted') bytes += entry.draws.length * DRAW_BYTES;
   if (entry.type === 'debited') {
-    for (const text of [entry.action, entry.projectId, entry.workflowId, entry.runId]) bytes += 3 * (text?.length ?? 0);
+    const { action, price, projectId, workflowId, runId } = entry;
+    bytes += bytesOf(action) + bytesOf(price.unit) + bytesOf(projectId) + bytesOf(workflowId) + bytesOf(runId);
   }
   return bytes;
+}
+
+/** The most that a text takes as UTF-8; counting exactly would cost more than it saves. */
+function bytesOf(text: string | undefined): number {
+  return UTF8_BYTES_MAX * (text?.length ?? 0);
 }

@@ -61,6 +61,8 @@ function decideOpenAccount(state: AccountState, command: OpenAccount): Decision 
 function decideGrant(state: AccountState, command: GiveGrant, now: Instant): Decision {
   const { grantId, bucket, amount, expiresAt, source, actor } = command;
   const effectiveAt = command.effectiveAt ?? now;
+  if (amount < 1n)
+    return reject(invalidField({ field: 'microcredits', description: `must be above zero, got ${amount}` }));
   if (expiresAt !== undefined && expiresAt <= Math.max(now, effectiveAt)) {
     return reject(
       invalidField({ field: 'expire_time', description: 'must lie in the future and after effective_time' }),
@@ -99,6 +101,7 @@ function decideDebit(state: AccountState, command: Debit, now: Instant): Decisio
     const message = `no price is set for action ${JSON.stringify(action)}: check its spelling against GetActionPricing`;
     return reject(new DomainError('ACTION_NOT_FOUND', message, { metadata: { action } }));
   }
+  if (quantity.millionths < 1n) return reject(invalidField({ field: 'quantity', description: 'must be above zero' }));
   const cost = computeCost(quantity, price.microcreditsPerUnit);
   if (cost > MICROCREDITS_MAX) return reject(outOfRange(`a cost of ${cost} microcredits`));
   const { draws, uncovered } = computeBurnDown(state.grants, cost);
@@ -127,6 +130,7 @@ function decideDebit(state: AccountState, command: Debit, now: Instant): Decisio
 function decideAdjust(state: AccountState, command: Adjust, now: Instant): Decision {
   const { grantId, bucket, delta, actor } = command;
   const identity = identityOf(command);
+  if (delta === 0n) return reject(invalidField({ field: 'delta_microcredits', description: 'must not be zero' }));
   if (delta > 0n) {
     const problem = findAdditionProblem(state, delta);
     if (problem !== undefined) return reject(problem);

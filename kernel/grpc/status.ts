@@ -80,8 +80,11 @@ export function toStatus(error: DomainError, requestId: string): StatusObject {
 }
 
 function toErrorInfo({ reason, metadata }: DomainError): Any {
-  const bounded = Object.entries(metadata).map(([name, value]) => [name, truncate(value, METADATA_VALUE_LENGTH_MAX)]);
-  const info = { reason, domain: ERROR_DOMAIN, metadata: Object.fromEntries(bounded) };
+  const bounded = Object.entries(metadata).map(([name, value]): [string, string] => [
+    name,
+    truncate(value, METADATA_VALUE_LENGTH_MAX),
+  ]);
+  const info = { reason, domain: ERROR_DOMAIN, metadata: new Map(bounded) };
   return { typeUrl: `${TYPE_PREFIX}ErrorInfo`, value: Buffer.from(ErrorInfo.encode(info).finish()) };
 }
 

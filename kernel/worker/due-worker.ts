@@ -59,18 +59,35 @@ async function recordFresh(tools: DueWorkerTools, after: DueNote['dueAt'], until
 /** Removes notes well past due, where a majority read of the account shows that nothing is due at them any more. */
 async function removeOld(tools: DueWorkerTools, until: DueNote['dueAt']): Promise<void> {
   const notes = await tools.store.loadDueNotes(0, until, NOTES_PER_READ);
-  const nextDue = await recordAll(tools, notes);
+  const readings = await recordAll(tools, notes);
   for (const note of notes) {
-    const next = nextDue.get(note.tenantId);
-    if (next === undefined || next > note.dueAt) await tools.store.removeDueNote(note);
+    const reading = readings.get(note.tenantId);
+    // An account that could not be read keeps its notes.
+    if (reading !== undefined && (reading.nextDueAt ?? Number.POSITIVE_INFINITY) > note.dueAt) {
+      await tools.store.removeDueNote(note);
+    }
   }
 }
 
-/** Brings each account up to now; answers when each next changes by itself. */
+/** When an account next changes by itself; absent where it never does. */
+interface Reading {
+  readonly nextDueAt?: DueNote['dueAt'];
+}
+
+/** Brings each account up to now; answers those that could be. One account's error never keeps the others waiting. */
 async function recordAll(
   tools: DueWorkerTools,
   notes: readonly DueNote[],
-): Promise<ReadonlyMap<DueNote['tenantId'], DueNote['dueAt'] | undefined>> {
-  const tenants = [...new Set(notes.map(({ tenantId }) => tenantId))];
-  return new Map(await Promise.all(tenants.map(async (id) => [id, await tools.ledger.recordDue(id)] as const)));
+): Promise<ReadonlyMap<DueNote['tenantId'], Reading>> {
+  const readings = new Map<DueNote['tenantId'], Reading>();
+  const record = async (tenantId: DueNote['tenantId']): Promise<void> => {
+    try {
+      const nextDueAt = await tools.ledger.recordDue(tenantId);
+      readings.set(tenantId, nextDueAt === undefined ? {} : { nextDueAt });
+    } catch (error) {
+      tools.observer.backgroundFailed('recording what fell due', error);
+    }
+  };
+  await Promise.all([...new Set(notes.map(({ tenantId }) => tenantId))].map(record));
+  return readings;
 }

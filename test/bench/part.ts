@@ -18,7 +18,7 @@ const BATCH_ITEMS = 1_000;
 const BATCHES_IN_FLIGHT = 3;
 const KERNEL_COUNT = 3;
 const REQUEST_TIME_MAX_MS = 5_000;
-const INCREMENT_CANDIDATES = [2, 8, 32, 128];
+const INCREMENT_CANDIDATES = [2, 8, 32, 100];
 const MEDICI_CANDIDATES = [1, 4, 16];
 const CALIBRATION_SHARE = 0.4;
 
@@ -106,6 +106,8 @@ async function measureHot(context: PartContext): Promise<PartResult> {
   const measured = await measureInterleaved(
     {
       increment: await bestIncrement(context, 1),
+      // For comparison only: the rows take it at its best.
+      incrementMany: context.increments.workload(1, IN_FLIGHT_MANY),
       empty: createUnaryDebits('empty grpc-js unary call', [empty], IN_FLIGHT_MANY),
       unary: createUnaryDebits('unary debits, one hot tenant', [target], IN_FLIGHT_MANY),
       batch: createBatchDebits(

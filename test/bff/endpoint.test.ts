@@ -314,7 +314,10 @@ const DEBIT = {
   workflowId: 'wf_1',
   runId: 'run_1',
   runStatus: RunStatus.SUCCEEDED,
-  dimensions: { model: 'large', region: 'eu' },
+  dimensions: new Map([
+    ['model', 'large'],
+    ['region', 'eu'],
+  ]),
   alreadyPerformed: true,
 } satisfies DeepPartial<Debit>;
 
@@ -381,7 +384,7 @@ describe('GET /v1/billing/usage-history', () => {
       workflowId: '',
       runId: '',
       runStatus: RunStatus.UNSPECIFIED,
-      dimensions: {},
+      dimensions: new Map(),
     };
     stage.kernel.answers.listEntries = () => ListEntriesResponse.fromPartial({ entries: [entryOf(bare)] });
 
@@ -493,8 +496,8 @@ describe('GET /v1/billing/usage-history', () => {
   });
 
   test('carries a page of 1,000 events with all their dimensions', async () => {
-    const dimensions = Object.fromEntries(
-      Array.from({ length: 16 }, (_, index) => [`dimension_${index}`, 'x'.repeat(256)]),
+    const dimensions = new Map(
+      Array.from({ length: 16 }, (_, index): [string, string] => [`dimension_${index}`, 'x'.repeat(256)]),
     );
     const entry = entryOf({ ...DEBIT, dimensions });
     stage.kernel.answers.listEntries = () =>

@@ -205,7 +205,7 @@ describe('credentials', () => {
   });
 
   test('no token and no text of a person gets into the log', async () => {
-    await callers.debit(tenantId, { dimensions: { customer: 'Jane Doe 4711' } });
+    await callers.debit(tenantId, { dimensions: new Map([['customer', 'Jane Doe 4711']]) });
     const log = kernel.logLines.join('');
     expect(log).toContain('LedgerService/Debit');
     for (const secret of [...Object.values(kernel.tokens), 'Jane Doe 4711', 'Test workspace', PERSON]) {

@@ -38,7 +38,7 @@ async function refused(call: () => Promise<unknown>): Promise<Failure> {
   return failure;
 }
 
-const longDimensions = Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`d${index}`, 'x']));
+const longDimensions = new Map(Array.from({ length: 17 }, (_, index) => [`d${index}`, 'x']));
 
 const BAD_DEBITS: readonly (readonly [what: string, fields: Partial<DebitRequest>, field: string])[] = [
   ['no quantity', { quantity: '' }, 'quantity'],
@@ -67,11 +67,12 @@ const BAD_DEBITS: readonly (readonly [what: string, fields: Partial<DebitRequest
   ['a status without a run', { runStatus: RunStatus.FAILED }, 'run_status'],
   ['a status that nobody knows', { runId: 'r', runStatus: 77 as RunStatusValue }, 'run_status'],
   ['17 dimensions', { dimensions: longDimensions }, 'dimensions'],
-  ['a dimension name in capitals', { dimensions: { Region: 'eu' } }, 'dimensions["Region"]'],
-  ['a dimension without a name', { dimensions: { '': 'eu' } }, 'dimensions[""]'],
-  ['a long dimension name', { dimensions: { ['n'.repeat(65)]: 'eu' } }, `dimensions["${'n'.repeat(64)}…"]`],
-  ['a dimension without a value', { dimensions: { region: '' } }, 'dimensions["region"]'],
-  ['a long dimension value', { dimensions: { region: 'x'.repeat(257) } }, 'dimensions["region"]'],
+  ['a dimension name in capitals', { dimensions: new Map([['Region', 'eu']]) }, 'dimensions["Region"]'],
+  ['a dimension named __proto__', { dimensions: new Map([['__proto__', 'eu']]) }, 'dimensions["__proto__"]'],
+  ['a dimension without a name', { dimensions: new Map([['', 'eu']]) }, 'dimensions[""]'],
+  ['a long dimension name', { dimensions: new Map([['n'.repeat(65), 'eu']]) }, `dimensions["${'n'.repeat(64)}…"]`],
+  ['a dimension without a value', { dimensions: new Map([['region', '']]) }, 'dimensions["region"]'],
+  ['a long dimension value', { dimensions: new Map([['region', 'x'.repeat(257)]]) }, 'dimensions["region"]'],
 ];
 
 describe('Debit', () => {
@@ -83,7 +84,7 @@ describe('Debit', () => {
 
   test('names all fields at once', async () => {
     const failure = await refused(() =>
-      callers.debit('', { requestId: '', action: '', quantity: '', dimensions: { A: '' } }),
+      callers.debit('', { requestId: '', action: '', quantity: '', dimensions: new Map([['A', '']]) }),
     );
     expect(Object.keys(failure.violations)).toEqual([
       'request_id',
@@ -118,9 +119,7 @@ describe('Debit', () => {
   });
 
   test('many faults don’t make an answer that a client can’t take', async () => {
-    const dimensions = Object.fromEntries(
-      Array.from({ length: 16 }, (_, index) => [`X${'é'.repeat(200)}${index}`, '']),
-    );
+    const dimensions = new Map(Array.from({ length: 16 }, (_, index) => [`X${'é'.repeat(200)}${index}`, '']));
     const fields = { requestId: '\u{1f3a1}'.repeat(200), quantity: 'x'.repeat(50), dimensions };
     const failure = await refused(() => callers.debit(tenantId, fields));
     expect(failure.reason).toBe('INVALID_FIELD');
@@ -203,7 +202,7 @@ describe('BatchDebit', () => {
   });
 
   test('a message beyond 4 MiB is refused before it is read', async () => {
-    const dimensions = Object.fromEntries(Array.from({ length: 16 }, (_, index) => [`d${index}`, 'x'.repeat(400)]));
+    const dimensions = new Map(Array.from({ length: 16 }, (_, index) => [`d${index}`, 'x'.repeat(400)]));
     const debits = Array.from({ length: 1_000 }, () => debitRequest(tenantId, { dimensions }));
     const seq = await callers.seqOf(tenantId);
     const failure = await failureOf(batch(debits));

@@ -47,7 +47,10 @@ describe('Debit', () => {
       workflowId: 'wf/1',
       runId: 'run 1',
       runStatus: RunStatus.SUCCEEDED,
-      dimensions: { region: 'eu', 'model.name': 'x' },
+      dimensions: new Map([
+        ['region', 'eu'],
+        ['model.name', 'x'],
+      ]),
     });
     expect(replayed).toBe(false);
     expect(entry).toMatchObject({ tenantId, type: EntryType.DEBITED, commitSeq: 3n, requestId });
@@ -63,7 +66,10 @@ describe('Debit', () => {
       workflowId: 'wf/1',
       runId: 'run 1',
       runStatus: RunStatus.SUCCEEDED,
-      dimensions: { region: 'eu', 'model.name': 'x' },
+      dimensions: new Map([
+        ['region', 'eu'],
+        ['model.name', 'x'],
+      ]),
       alreadyPerformed: false,
     });
     expect(debit).toHaveProperty('draws', [

@@ -485,3 +485,17 @@ describe('decide', () => {
     expect(decide(state, command, START)).toEqual(decide(structuredClone(state), { ...command }, START));
   });
 });
+
+describe('an amount that is none', () => {
+  // Whoever makes commands may forget to check: an amount below zero would turn a grant into a debt.
+  it.each([
+    ['a grant of nothing', giveGrant('x', 0n), 'microcredits'],
+    ['a grant below zero', giveGrant('x', -5n), 'microcredits'],
+    ['an adjustment by nothing', adjust(0n), 'delta_microcredits'],
+    ['a debit of nothing', debit('1', { quantity: { millionths: 0n } }), 'quantity'],
+    ['a debit below zero', debit('1', { quantity: { millionths: -1n } }), 'quantity'],
+  ])('refuses %s', (_, command, field) => {
+    const error = refusalOf(accountAfter(giveGrant('a', 10n)), START, command);
+    expect(error).toMatchObject({ reason: 'INVALID_FIELD', violations: [{ field }] });
+  });
+});

@@ -331,6 +331,22 @@ describe('what falls due by itself', () => {
     expect(await store.loadDueNotes(expiresAt - 1, expiresAt, 10)).toHaveLength(1);
   });
 
+  it('is recorded for the others where one account can not be read, whose note stays', async () => {
+    const [broken, whole] = [await fixture.openTenant(), await fixture.openTenant()];
+    const expiresAt = Date.now() + 1_500;
+    const input = { bucket: 'trial', amount: CREDIT, expiresAt, actor: 'usr_test', reason: 'short' } as const;
+    for (const tenant of [broken, whole]) await kernel.ledger.grant(tenant, input, caller());
+    await commits().updateOne({ tenant_id: broken.tenantId, seq: 2n }, { $set: { state_version: 99 } });
+    const store = await openLedgerStore(fixture.connection);
+    const observer = new Proxy({}, { get: () => () => {} }) as Parameters<typeof startDueWorker>[0]['observer'];
+    const fresh = await fixture.addKernel();
+    const worker = startDueWorker({ ledger: fresh.ledger, store, clock: fresh.clock, observer });
+    await expect.poll(() => commits().countDocuments({ tenant_id: whole.tenantId }), { timeout: 15_000 }).toBe(3);
+    await worker.stop();
+    const notes = await store.loadDueNotes(expiresAt - 1, expiresAt, 10);
+    expect(notes.map(({ tenantId }) => tenantId)).toContain(broken.tenantId);
+  });
+
   it('in great numbers at once takes several commits, and loses nothing', async () => {
     const tenant = await fixture.openTenant(CREDIT);
     const expiresAt = Date.now() + 6_000;

@@ -21,7 +21,7 @@ import type { TenantWrite } from './operator.ts';
 /** How many debits one batch may have. */
 const BATCH_DEBITS_MAX = 1_000;
 const DIMENSIONS_MAX = 16;
-const DIMENSION_NAME = /^[a-z0-9_.]{1,64}$/;
+const DIMENSION_NAME = /^[a-z][a-z0-9_.]{0,63}$/;
 const DIMENSION_VALUE_LENGTH_MAX = 256;
 
 const RUN_STATUSES: ReadonlyMap<number, RunStatus> = new Map([
@@ -52,8 +52,7 @@ export function fromProtoDebit(request: DebitRequest, prefix = ''): TenantWrite<
     const runStatus = checkRunStatus(check, request);
     if (runStatus !== undefined) input.runStatus = runStatus;
   }
-  const names = Object.keys(request.dimensions);
-  if (names.length > 0) input.dimensions = checkDimensions(check, request.dimensions, names);
+  if (request.dimensions.size > 0) input.dimensions = checkDimensions(check, request.dimensions);
   check.assertValid();
   return { requestId, tenantId, input };
 }
@@ -65,24 +64,20 @@ function checkRunStatus(check: FieldCheck, { runStatus, runId }: DebitRequest): 
   return known;
 }
 
-function checkDimensions(
-  check: FieldCheck,
-  dimensions: Readonly<Record<string, string>>,
-  names: readonly string[],
-): Readonly<Record<string, string>> {
-  if (names.length > DIMENSIONS_MAX) {
-    check.refuse('dimensions', `must be at most ${DIMENSIONS_MAX}, got ${names.length}`);
-    return dimensions;
+function checkDimensions(check: FieldCheck, dimensions: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
+  if (dimensions.size > DIMENSIONS_MAX) {
+    check.refuse('dimensions', `must be at most ${DIMENSIONS_MAX}, got ${dimensions.size}`);
+    return {};
   }
-  for (const name of names) {
+  for (const [name, value] of dimensions) {
     const field = `dimensions[${quote(name)}]`;
     if (!DIMENSION_NAME.test(name)) {
-      check.refuse(field, 'must have a name of 1 to 64 characters of a-z 0-9 _ .');
+      check.refuse(field, 'must have a name of 1 to 64 characters of a-z 0-9 _ . that begins with a letter');
     } else {
-      check.text(field, dimensions[name] ?? '', { required: true, lengthMax: DIMENSION_VALUE_LENGTH_MAX });
+      check.text(field, value, { required: true, lengthMax: DIMENSION_VALUE_LENGTH_MAX });
     }
   }
-  return dimensions;
+  return Object.fromEntries(dimensions);
 }
 
 /** Checks how many debits a batch has. Throws DomainError INVALID_FIELD `debits`. */
@@ -131,6 +126,11 @@ export function toProtoDebitResponse({ posted, replayed }: Posting): DebitRespon
 
 /** Translates what went wrong with one debit of a batch. */
 export function toProtoDebitError({ reason, message, metadata }: DomainError): BatchDebitResult {
-  const value = { code: CODE_BY_REASON[reason], reason: ErrorReason[reason], message, metadata: { ...metadata } };
+  const value = {
+    code: CODE_BY_REASON[reason],
+    reason: ErrorReason[reason],
+    message,
+    metadata: new Map(Object.entries(metadata)),
+  };
   return { outcome: { $case: 'error', value } };
 }

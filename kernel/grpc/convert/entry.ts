@@ -100,7 +100,7 @@ function toProtoDebit(entry: Debited): Extract<Detail, { $case: 'debit' }>['valu
     workflowId: entry.workflowId ?? '',
     runId: entry.runId ?? '',
     runStatus: entry.runStatus === undefined ? RunStatusMessage.UNSPECIFIED : RUN_STATUSES[entry.runStatus],
-    dimensions: { ...entry.personal?.dimensions },
+    dimensions: new Map(Object.entries(entry.personal?.dimensions ?? {})),
     alreadyPerformed: entry.alreadyPerformed,
   };
 }

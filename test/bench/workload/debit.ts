@@ -28,7 +28,7 @@ export function createDebitRequest(tenantId: string): DebitRequest {
     workflowId: WORKFLOW_ID,
     runId: RUN_ID,
     runStatus: RunStatus.UNSPECIFIED,
-    dimensions: {},
+    dimensions: new Map(),
     alreadyPerformed: false,
   };
 }

@@ -4,8 +4,8 @@
 import mongoose from 'mongoose';
 import type { Workload } from '../workload.ts';
 
-/** As many as the highest number in flight that is tried, so that no call waits for a connection. */
-const POOL_SIZE_MAX = 128;
+/** The driver's default, and as many as do any good: with more connections the engines do less. */
+const POOL_SIZE_MAX = 100;
 
 /** Is what can be incremented. */
 export interface IncrementTarget {

@@ -66,7 +66,7 @@ export function refusal(options: Refusal): ServiceError {
         ErrorInfo.create({
           reason: options.reason,
           domain: options.domain ?? 'wheelhouse',
-          metadata: options.metadata ?? {},
+          metadata: new Map(Object.entries(options.metadata ?? {})),
         }),
       ).finish(),
     ),

@@ -59,7 +59,7 @@ function readFailure(error: ServiceError): Failure {
     message: error.details,
     reason,
     domain,
-    metadata,
+    metadata: Object.fromEntries(metadata),
     violations: Object.fromEntries(fieldViolations.map(({ field, description }) => [field, description])),
     retryDelayMs:
       retryDelay === undefined ? undefined : Number(retryDelay.seconds) * 1_000 + retryDelay.nanos / 1_000_000,

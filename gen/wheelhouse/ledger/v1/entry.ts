@@ -179,7 +179,7 @@ export interface Debit {
   /** Says how the run ended, where the caller said so. */
   runStatus: RunStatus;
   /** Is what else the caller wanted to be recorded; empty after redaction. */
-  dimensions: { [key: string]: string };
+  dimensions: Map<string, string>;
   /** Says that the work was done before the debit, so that it was charged whatever the funds. */
   alreadyPerformed: boolean;
 }
@@ -798,7 +798,7 @@ function createBaseDebit(): Debit {
     workflowId: "",
     runId: "",
     runStatus: 0,
-    dimensions: {},
+    dimensions: new Map(),
     alreadyPerformed: false,
   };
 }
@@ -841,7 +841,7 @@ export const Debit: MessageFns<Debit> = {
     if (message.runStatus !== 0) {
       writer.uint32(80).int32(message.runStatus);
     }
-    globalThis.Object.entries(message.dimensions).forEach(([key, value]: [string, string]) => {
+    message.dimensions.forEach((value, key) => {
       Debit_DimensionsEntry.encode({ key: key as any, value }, writer.uint32(90).fork()).join();
     });
     if (message.alreadyPerformed !== false) {
@@ -950,7 +950,7 @@ export const Debit: MessageFns<Debit> = {
 
             const entry11 = Debit_DimensionsEntry.decode(reader, reader.uint32());
             if (entry11.value !== undefined) {
-              message.dimensions[entry11.key] = entry11.value;
+              message.dimensions.set(entry11.key, entry11.value);
             }
             continue;
           }
@@ -995,15 +995,15 @@ export const Debit: MessageFns<Debit> = {
     message.workflowId = object.workflowId ?? "";
     message.runId = object.runId ?? "";
     message.runStatus = object.runStatus ?? 0;
-    message.dimensions = (globalThis.Object.entries(object.dimensions ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+    message.dimensions = (() => {
+      const m = new Map();
+      (object.dimensions as Map<string, string> ?? new Map()).forEach((value, key) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          m.set(key, globalThis.String(value));
         }
-        return acc;
-      },
-      {},
-    );
+      });
+      return m;
+    })();
     message.alreadyPerformed = object.alreadyPerformed ?? false;
     return message;
   },

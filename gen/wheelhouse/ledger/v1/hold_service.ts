@@ -105,7 +105,7 @@ export interface SettleRequest {
   /** Says how the run ended; optional. */
   runStatus: RunStatus;
   /** Is what else to record, as in DebitRequest. */
-  dimensions: { [key: string]: string };
+  dimensions: Map<string, string>;
 }
 
 export interface SettleRequest_DimensionsEntry {
@@ -561,7 +561,7 @@ export const ExtendResponse: MessageFns<ExtendResponse> = {
 };
 
 function createBaseSettleRequest(): SettleRequest {
-  return { tenantId: "", holdId: "", partId: "", quantity: "", final: false, runStatus: 0, dimensions: {} };
+  return { tenantId: "", holdId: "", partId: "", quantity: "", final: false, runStatus: 0, dimensions: new Map() };
 }
 
 export const SettleRequest: MessageFns<SettleRequest> = {
@@ -584,7 +584,7 @@ export const SettleRequest: MessageFns<SettleRequest> = {
     if (message.runStatus !== 0) {
       writer.uint32(48).int32(message.runStatus);
     }
-    globalThis.Object.entries(message.dimensions).forEach(([key, value]: [string, string]) => {
+    message.dimensions.forEach((value, key) => {
       SettleRequest_DimensionsEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
     });
     return writer;
@@ -658,7 +658,7 @@ export const SettleRequest: MessageFns<SettleRequest> = {
 
             const entry7 = SettleRequest_DimensionsEntry.decode(reader, reader.uint32());
             if (entry7.value !== undefined) {
-              message.dimensions[entry7.key] = entry7.value;
+              message.dimensions.set(entry7.key, entry7.value);
             }
             continue;
           }
@@ -685,15 +685,15 @@ export const SettleRequest: MessageFns<SettleRequest> = {
     message.quantity = object.quantity ?? "";
     message.final = object.final ?? false;
     message.runStatus = object.runStatus ?? 0;
-    message.dimensions = (globalThis.Object.entries(object.dimensions ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+    message.dimensions = (() => {
+      const m = new Map();
+      (object.dimensions as Map<string, string> ?? new Map()).forEach((value, key) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          m.set(key, globalThis.String(value));
         }
-        return acc;
-      },
-      {},
-    );
+      });
+      return m;
+    })();
     return message;
   },
 };

@@ -106,10 +106,11 @@ export interface DebitRequest {
   /** Says how that run ended; optional, needs `run_id`. */
   runStatus: RunStatus;
   /**
-   * Is what else to record: at most 16 dimensions, names of 1 to 64 characters of `a-z 0-9 _ .`, values of 1 to 256
+   * Is what else to record: at most 16 dimensions, names of 1 to 64 characters of `a-z 0-9 _ .` that
+   * begin with a letter, values of 1 to 256
    * characters.
    */
-  dimensions: { [key: string]: string };
+  dimensions: Map<string, string>;
   /**
    * Says that the work is done, so that it must be charged whatever the funds: what no credit covers becomes deficit.
    * Default false.
@@ -166,7 +167,7 @@ export interface DebitError {
   /** Says for people what happened and what to do. */
   message: string;
   /** Are the figures of the reason, as in ErrorInfo. */
-  metadata: { [key: string]: string };
+  metadata: Map<string, string>;
 }
 
 export interface DebitError_MetadataEntry {
@@ -743,7 +744,7 @@ function createBaseDebitRequest(): DebitRequest {
     workflowId: "",
     runId: "",
     runStatus: 0,
-    dimensions: {},
+    dimensions: new Map(),
     alreadyPerformed: false,
   };
 }
@@ -774,7 +775,7 @@ export const DebitRequest: MessageFns<DebitRequest> = {
     if (message.runStatus !== 0) {
       writer.uint32(64).int32(message.runStatus);
     }
-    globalThis.Object.entries(message.dimensions).forEach(([key, value]: [string, string]) => {
+    message.dimensions.forEach((value, key) => {
       DebitRequest_DimensionsEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
     });
     if (message.alreadyPerformed !== false) {
@@ -867,7 +868,7 @@ export const DebitRequest: MessageFns<DebitRequest> = {
 
             const entry9 = DebitRequest_DimensionsEntry.decode(reader, reader.uint32());
             if (entry9.value !== undefined) {
-              message.dimensions[entry9.key] = entry9.value;
+              message.dimensions.set(entry9.key, entry9.value);
             }
             continue;
           }
@@ -904,15 +905,15 @@ export const DebitRequest: MessageFns<DebitRequest> = {
     message.workflowId = object.workflowId ?? "";
     message.runId = object.runId ?? "";
     message.runStatus = object.runStatus ?? 0;
-    message.dimensions = (globalThis.Object.entries(object.dimensions ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+    message.dimensions = (() => {
+      const m = new Map();
+      (object.dimensions as Map<string, string> ?? new Map()).forEach((value, key) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          m.set(key, globalThis.String(value));
         }
-        return acc;
-      },
-      {},
-    );
+      });
+      return m;
+    })();
     message.alreadyPerformed = object.alreadyPerformed ?? false;
     return message;
   },
@@ -1244,7 +1245,7 @@ export const BatchDebitResult: MessageFns<BatchDebitResult> = {
 };
 
 function createBaseDebitError(): DebitError {
-  return { code: 0, reason: 0, message: "", metadata: {} };
+  return { code: 0, reason: 0, message: "", metadata: new Map() };
 }
 
 export const DebitError: MessageFns<DebitError> = {
@@ -1258,7 +1259,7 @@ export const DebitError: MessageFns<DebitError> = {
     if (message.message !== "") {
       writer.uint32(26).string(message.message);
     }
-    globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
+    message.metadata.forEach((value, key) => {
       DebitError_MetadataEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
     });
     return writer;
@@ -1308,7 +1309,7 @@ export const DebitError: MessageFns<DebitError> = {
 
             const entry4 = DebitError_MetadataEntry.decode(reader, reader.uint32());
             if (entry4.value !== undefined) {
-              message.metadata[entry4.key] = entry4.value;
+              message.metadata.set(entry4.key, entry4.value);
             }
             continue;
           }
@@ -1332,15 +1333,15 @@ export const DebitError: MessageFns<DebitError> = {
     message.code = object.code ?? 0;
     message.reason = object.reason ?? 0;
     message.message = object.message ?? "";
-    message.metadata = (globalThis.Object.entries(object.metadata ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+    message.metadata = (() => {
+      const m = new Map();
+      (object.metadata as Map<string, string> ?? new Map()).forEach((value, key) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          m.set(key, globalThis.String(value));
         }
-        return acc;
-      },
-      {},
-    );
+      });
+      return m;
+    })();
     return message;
   },
 };
