@@ -16,6 +16,7 @@ const SEED_TIMEOUT_MS = 120_000;
 const PROGRAM_SETTINGS = [
   ...['MONGODB_URI', 'GRPC_ADDRESS', 'HTTP_ADDRESS', 'KERNEL_CREDENTIALS_FILE', 'MOVABLE_CLOCK', 'SHUTDOWN_TIMEOUT_MS'],
   ...['PRODUCT_CODE', 'KERNEL_ADDRESS', 'KERNEL_TOKEN', 'REQUEST_TIMEOUT_MS'],
+  ...['DATABASE_TIMEOUT_MS', 'GRPC_TLS_CERT_FILE', 'GRPC_TLS_KEY_FILE', 'KERNEL_CA_FILE'],
   ...['OIDC_ISSUER', 'OIDC_JWKS_URI', 'OIDC_AUDIENCE', 'LOG_LEVEL'],
 ];
 
@@ -68,7 +69,7 @@ export interface RunningBff {
 
 /** Writes the demo products' catalog; again is no harm. Throws StackError with the seed's last words when it fails. */
 export async function seedCatalog(mongodbUri: string, options: ProgramOptions): Promise<void> {
-  const program = toNodeProgram('catalog seed', 'kernel/cli/seed.ts', options, { MONGODB_URI: mongodbUri });
+  const program = toNodeProgram('catalog seed', 'kernel/cli/main.ts', options, { MONGODB_URI: mongodbUri }, ['seed']);
   await runProcess(program, SEED_TIMEOUT_MS);
 }
 
@@ -104,12 +105,18 @@ export async function startBff(options: BffOptions): Promise<RunningBff> {
   return { process: bff, url: `http://${http}` };
 }
 
-function toNodeProgram(name: string, file: string, options: ProgramOptions, settings: Record<string, string>) {
+function toNodeProgram(
+  name: string,
+  file: string,
+  options: ProgramOptions,
+  settings: Record<string, string>,
+  args: readonly string[] = [],
+) {
   const inherited = Object.entries(options.environment).filter(([variable]) => !PROGRAM_SETTINGS.includes(variable));
   return {
     name: options.name ?? name,
     command: process.execPath,
-    args: [join(REPOSITORY, file)],
+    args: [join(REPOSITORY, file), ...args],
     environment: { ...Object.fromEntries(inherited), ...settings, ...options.settings },
     ...(options.logFile === undefined ? {} : { logFile: options.logFile }),
   };

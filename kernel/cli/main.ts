@@ -1,7 +1,6 @@
 // Owns the operators' command line: `npm run wheelhouse -- <command>`. Does not own what the commands do.
 
 import { Command } from 'commander';
-import { runCommand } from './run-command.ts';
 import { runSeed } from './seed.ts';
 
 const program = new Command('wheelhouse')
@@ -13,4 +12,9 @@ program
   .description('adds the demo products, their plans and prices to the catalog; leaves rows that exist as they are')
   .action(() => runSeed(console.log));
 
-await runCommand(() => program.parseAsync());
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}

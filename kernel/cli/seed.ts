@@ -5,7 +5,6 @@ import { loadDatabaseConfig } from '../config.ts';
 import { type SeedResult, seedCatalog } from '../store/catalog/catalog-seed.ts';
 import { maskUri, openConnection } from '../store/connection.ts';
 import { DEMO_CATALOG } from './demo-catalog.ts';
-import { runCommand } from './run-command.ts';
 
 /**
  * Seeds the catalog of the database that the environment names; prints each row that was added.
@@ -43,6 +42,3 @@ function describe(results: readonly SeedResult[]): readonly string[] {
       : `Added ${added.length} rows, left ${kept} as they were. Rows that exist are never overwritten.`,
   ];
 }
-
-// The local stack runs this file by itself; people run it as `npm run wheelhouse -- seed`.
-if (import.meta.main) await runCommand(() => runSeed(console.log));

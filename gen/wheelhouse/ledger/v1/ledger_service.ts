@@ -2114,6 +2114,8 @@ export const ListEntriesResponse: MessageFns<ListEntriesResponse> = {
  * name and the operation: a retry with the same content gets the first answer with `replayed` set, a retry with other
  * content gets IDEMPOTENCY_KEY_REUSED, and a refused request leaves its id free.
  *
+ * Texts (ids, names, reasons, values) hold no control characters and not only blanks; bad ones are INVALID_FIELD.
+ *
  * Every call can fail with CREDENTIAL_INVALID, SCOPE_DENIED, PRODUCT_SCOPE_MISMATCH, ROLE_REQUIRED, TENANT_NOT_FOUND,
  * ACCOUNT_NOT_OPEN, DATABASE_UNAVAILABLE, STATE_VERSION_UNSUPPORTED, LEDGER_CORRUPT, DEADLINE_EXCEEDED, SHUTTING_DOWN
  * and INTERNAL; every writing call also with QUEUE_FULL, CLOCK_UNCERTAIN, HEAD_FROM_FUTURE and OUTCOME_UNKNOWN.
