@@ -31,7 +31,7 @@ const DEBITS = [
     action: 'memory_index_file_mb',
     quantity: '1.5',
     projectId: 'prj_demo',
-    dimensions: { file: 'handbook.pdf' },
+    dimensions: new Map([['file', 'handbook.pdf']]),
   },
   {
     name: 'extract-bulk',
