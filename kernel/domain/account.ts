@@ -3,7 +3,7 @@
 // Invariants: grants of a bucket stand in burn order and each has something left; a bucket's total is the sum of its
 // grants; a deficit and credit that is not held never stand side by side.
 
-import type { Bucket } from './bucket.ts';
+import { BUCKETS, type Bucket } from './bucket.ts';
 import type { Grant } from './grant.ts';
 import type { Instant, PlanCode, ProductCode } from './id.ts';
 
@@ -70,4 +70,26 @@ export function computeNextDueAt(state: AccountState): Instant | undefined {
     state.scheduled[0]?.effectiveAt ?? Number.POSITIVE_INFINITY,
   );
   return Number.isFinite(due) ? due : undefined;
+}
+
+/** Finds what is wrong with a state that was read back: amounts below zero, or buckets that are not the sum of their grants. */
+export function findInconsistency(state: AccountState): string | undefined {
+  const { totals } = state;
+  const figures = [totals.trial, totals.included, totals.payg, totals.held, totals.deficit];
+  if (figures.some((figure) => !isAmount(figure))) return 'a total is no amount';
+  let sum = 0n;
+  for (const grant of [...state.grants.trial, ...state.grants.included, ...state.grants.payg]) {
+    if (!isAmount(grant.remaining)) return `grant ${grant.grantId} has no amount`;
+    sum += grant.remaining;
+  }
+  for (const bucket of BUCKETS) {
+    const inBucket = state.grants[bucket].reduce((part, grant) => part + grant.remaining, 0n);
+    if (totals[bucket] !== inBucket) return `bucket ${bucket} is not the sum of its grants`;
+  }
+  return sum > 0n && totals.deficit > 0n ? 'it has credits and a deficit' : undefined;
+}
+
+/** What a database gives back may be anything, whatever the type says. */
+function isAmount(value: bigint): boolean {
+  return typeof value === 'bigint' && value >= 0n;
 }

@@ -41,8 +41,8 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       connection.getClient().on('commandStarted', ({ commandName }) => options.onCommand(commandName));
       return connection;
     } catch (cause) {
-      const mayComeUp = cause instanceof mongo.MongoServerSelectionError && performance.now() < giveUpAtMs;
-      if (!mayComeUp) throw new Error(explainFailure(options, cause), { cause });
+      const mayComeUp = cause instanceof mongo.MongoServerSelectionError || cause instanceof mongo.MongoNetworkError;
+      if (!mayComeUp || performance.now() >= giveUpAtMs) throw new Error(explainFailure(options, cause), { cause });
     }
   }
 }

@@ -63,8 +63,10 @@ export interface LedgerFixture {
 }
 
 /** Opens a fresh database on the test engine. */
-export async function openLedgerFixture(options: { readonly overdraftLimit?: bigint } = {}): Promise<LedgerFixture> {
-  const connection = await mongoose.createConnection(freshDatabaseUri(), CONNECTION).asPromise();
+export async function openLedgerFixture(
+  options: { readonly overdraftLimit?: bigint; readonly uri?: string } = {},
+): Promise<LedgerFixture> {
+  const connection = await mongoose.createConnection(options.uri ?? freshDatabaseUri(), CONNECTION).asPromise();
   const rulebook = rulebookOf(options.overdraftLimit ?? 0n);
   const kernels: FixtureKernel[] = [];
   const addKernel: LedgerFixture['addKernel'] = async ({ machine } = {}) => {

@@ -1,7 +1,7 @@
 // Owns the newest known commit of an account, with the state after it. A head can be old: what rests on it is proven by
 // the insert that follows it, or by reading on from it.
 
-import { type AccountState, type Totals, UNOPENED_ACCOUNT } from '../../domain/account.ts';
+import { type AccountState, findInconsistency, type Totals, UNOPENED_ACCOUNT } from '../../domain/account.ts';
 import { DomainError } from '../../domain/error.ts';
 import { evolve } from '../../domain/evolve.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
@@ -27,8 +27,15 @@ export function unopenedHead(tenantId: TenantId): AccountHead {
   return { tenantId, seq: 0, createdAt: 0, hash: GENESIS_HASH, state: UNOPENED_ACCOUNT, snapshotSeq: 0 };
 }
 
-/** Answers the head of a commit that carries the state. */
+/**
+ * Answers the head of a commit that carries the state.
+ * Throws DomainError LEDGER_CORRUPT where the state contradicts itself or the commit's totals: nobody may spend what an
+ * edit has made up.
+ */
 export function headOfSnapshot(commit: CommitHeader, state: AccountState): AccountHead {
+  const problem =
+    findInconsistency(state) ?? (sameTotals(state.totals, commit.totals) ? undefined : 'its totals differ');
+  if (problem !== undefined) throw corrupt(commit, `the state that it carries is none: ${problem}`);
   const { tenantId, seq, createdAt, hash } = commit;
   return { tenantId, seq, createdAt, hash, state, snapshotSeq: seq };
 }
@@ -64,7 +71,7 @@ function sameTotals(a: Totals, b: Totals): boolean {
   );
 }
 
-function corrupt(commit: SealedCommit, problem: string, cause?: unknown): DomainError {
-  const message = `the stored commit ${commit.seq} of ${commit.tenantId} contradicts its history: ${problem}; run verify on it`;
+function corrupt(commit: CommitHeader, problem: string, cause?: unknown): DomainError {
+  const message = `the stored commit ${commit.seq} of ${commit.tenantId} contradicts its history: ${problem}; an operator must look`;
   return new DomainError('LEDGER_CORRUPT', message, { metadata: { commit_seq: String(commit.seq) }, cause });
 }

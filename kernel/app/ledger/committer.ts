@@ -17,7 +17,7 @@ import type { LaneRegistry } from './lane-registry.ts';
 import { isSameRequest } from './request-identity.ts';
 import { decideRound, type Round } from './round.ts';
 import { TurnTaking } from './turn-taking.ts';
-import { asUnavailable, headFromFuture, keyReused, outcomeUnknown, queueFull, shuttingDown } from './write-error.ts';
+import { asDomainError, headFromFuture, keyReused, outcomeUnknown, queueFull, shuttingDown } from './write-error.ts';
 
 /** How many commands of one tenant may wait; beyond: QUEUE_FULL. */
 export const LANE_QUEUE_MAX = 4_096;
@@ -107,7 +107,7 @@ export class Committer {
         lane.head = undefined;
         this.#reportCorruption(lane, error);
         for (const task of lane.take(Number.POSITIVE_INFINITY, this.#tools.pacing.monotonicMs()))
-          task.reject(asUnavailable(error));
+          task.reject(asDomainError(error));
       }
     }
     this.#tools.lanes.end(lane);
@@ -127,7 +127,7 @@ export class Committer {
       await this.#settle(lane, round, outcome);
     } catch (error) {
       // A fault of ours must not leave a caller without an answer; what is answered or put back already is not touched.
-      for (const task of tasks) if (!lane.includes(task)) task.reject(asUnavailable(error));
+      for (const task of tasks) if (!lane.includes(task)) task.reject(asDomainError(error));
       throw error;
     }
   }
@@ -274,7 +274,7 @@ export class Committer {
     try {
       return await read();
     } catch (error) {
-      for (const { task } of refused) task.reject(asUnavailable(error));
+      for (const { task } of refused) task.reject(asDomainError(error));
       return undefined;
     }
   }

@@ -13,12 +13,14 @@ import type { AccountReader } from './account-reader.ts';
 import type { EntryFilter, EntryPage, PostedEntry } from './ledger.ts';
 import { requestIdOf } from './request-identity.ts';
 
-const CHUNK_COMMITS_MIN = 8;
-const CHUNK_COMMITS_MAX = 64;
+const CHUNK_COMMITS_FIRST = 8;
+const CHUNK_COMMITS_MAX = 512;
 /** How large the entries of one page may be, in bytes: a gRPC client takes 4 MiB unless it says otherwise. */
 const PAGE_BYTES_MAX = 2 * 1_048_576;
-/** How many commits one page may read before it ends early. */
-const SCAN_COMMITS_MAX = 4_096;
+/** How many entries one page may read before it ends early, so that a filter that nothing matches holds up nobody. */
+const SCAN_ENTRIES_MAX = 4_096;
+/** How many entries are read at once, about. */
+const CHUNK_ENTRIES = 512;
 
 /** An index that no entry is behind. */
 const WHOLE_COMMIT = Number.MAX_SAFE_INTEGER;
@@ -48,12 +50,15 @@ export async function listEntries(
   let position: Position | undefined =
     page.token === '' ? await findStart(tools.reader, tenantId, filter) : parseToken(page.token, signature);
   const draft = new PageDraft(page.size);
-  let chunk = CHUNK_COMMITS_MIN;
-  for (let scanned = 0; position !== undefined && position.seq > 0 && scanned < SCAN_COMMITS_MAX; scanned += chunk) {
-    chunk = Math.min(CHUNK_COMMITS_MAX, chunk * 2, position.seq);
-    const commits = await tools.store.loadCommits(tenantId, position.seq - chunk + 1, position.seq);
+  let chunk = CHUNK_COMMITS_FIRST;
+  for (let scanned = 0; position !== undefined && position.seq > 0 && scanned < SCAN_ENTRIES_MAX; ) {
+    const commits = await tools.store.loadCommits(tenantId, Math.max(1, position.seq - chunk + 1), position.seq);
+    const count = commits.reduce((sum, commit) => sum + commit.entries.length, 0);
+    scanned += count;
     position = collect(commits, position, filter, draft);
     if (draft.isFull) break;
+    // Commits of a busy account hold many entries, those of a quiet one hold one: the next chunk goes by what was seen.
+    chunk = Math.min(CHUNK_COMMITS_MAX, Math.max(1, Math.floor((CHUNK_ENTRIES * commits.length) / Math.max(1, count))));
   }
   const { entries } = draft;
   if (position === undefined || position.seq === 0) return { entries, nextPageToken: '' };

@@ -33,7 +33,10 @@ export class HeadLoader {
   /** Finds the newest commit of an account of which nothing is known here. */
   async load(tenantId: TenantId): Promise<AccountHead> {
     const hint = await this.#store.loadHeadHint(tenantId);
-    return this.#loadFrom(tenantId, hint?.seq ?? 0);
+    const isUsable = hint !== undefined && Number.isSafeInteger(hint.seq) && hint.seq > 0;
+    const found = await this.#loadFrom(tenantId, isUsable ? hint.seq : 0);
+    // Reading on shows commits behind a gap, before which the search may have stopped.
+    return (await this.refresh(found)).head;
   }
 
   /** Reads on from a head; the result is at least as new as the moment of the call. */
@@ -107,11 +110,11 @@ export class HeadLoader {
 }
 
 function missingCommit(tenantId: TenantId, seq: number): DomainError {
-  const message = `the account ${tenantId} has commits behind seq ${seq}, but not that one: run verify on it`;
+  const message = `the account ${tenantId} has commits behind seq ${seq}, but not that one: an operator must look`;
   return new DomainError('LEDGER_CORRUPT', message, { metadata: { commit_seq: String(seq) } });
 }
 
 function missingSnapshot(tenantId: TenantId, seq: number): DomainError {
-  const message = `the account ${tenantId} has no stored state within ${SNAPSHOT_INTERVAL_COMMITS} commits before commit ${seq}: run verify on it`;
+  const message = `the account ${tenantId} has no stored state within ${SNAPSHOT_INTERVAL_COMMITS} commits before commit ${seq}: an operator must look`;
   return new DomainError('LEDGER_CORRUPT', message, { metadata: { commit_seq: String(seq) } });
 }

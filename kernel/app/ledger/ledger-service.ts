@@ -39,7 +39,7 @@ import {
   requestKey,
   sealPersonalText,
 } from './request-identity.ts';
-import { asUnavailable } from './write-error.ts';
+import { asDomainError } from './write-error.ts';
 
 /** What the ledger works with. */
 export interface LedgerTools {
@@ -266,12 +266,12 @@ class LedgerService implements Ledger {
     return this.#read(() => this.#tools.rulebooks.refreshRulebook(tenant.productCode));
   }
 
-  /** Turns whatever the database's driver throws into the error that callers know. */
+  /** Turns whatever is thrown into an error that callers know. */
   async #read<T>(read: () => Promise<T>): Promise<T> {
     try {
       return await read();
     } catch (error) {
-      throw asUnavailable(error);
+      throw asDomainError(error);
     }
   }
 }

@@ -5,11 +5,12 @@ import type { IdempotencyKey } from '../../domain/id.ts';
 
 const QUEUE_RETRY_DELAY_MS = 200;
 
-/** What a caller is told when the database could not be asked. */
-export function asUnavailable(error: unknown): unknown {
+/** What a caller is told when reading or deciding failed: the store has named its own failures, the rest are faults of ours. */
+export function asDomainError(error: unknown): DomainError {
   if (error instanceof DomainError) return error;
-  const message = 'the database can not be reached or did not answer: retry with the same request id';
-  return new DomainError('DATABASE_UNAVAILABLE', message, { cause: error, retryDelayMs: 1_000 });
+  return new DomainError('INTERNAL', 'the kernel failed while it worked on this account: report the request id', {
+    cause: error,
+  });
 }
 
 /** Too many requests wait. */

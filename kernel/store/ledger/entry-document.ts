@@ -231,7 +231,7 @@ function required<Name extends keyof EntryDocument>(
 }
 
 function corrupt(document: EntryDocument, problem: string): DomainError {
-  return new DomainError('LEDGER_CORRUPT', `the stored entry ${document.key} ${problem}: run verify on this tenant`);
+  return new DomainError('LEDGER_CORRUPT', `the stored entry ${document.key} ${problem}: an operator must look`);
 }
 
 /** Translates sums, checking that each fits into 64 bits. */

@@ -1,5 +1,6 @@
 // Owns what the driver's answer to an unordered insert means for each document (docs/architecture.md, "The write path").
-// Only what is proven counts: no error at all, or an inserted id without a write error and without a write-concern error.
+// Only what is proven counts: no error at all, or no write error of its own in a reply that accounts for every document and
+// has no write-concern error.
 
 import { mongo } from 'mongoose';
 import type { InsertOutcome } from '../../app/ports.ts';
@@ -15,9 +16,12 @@ export function outcomesOfInsertError(thrown: unknown, count: number): InsertOut
   if (!(error instanceof mongo.MongoBulkWriteError))
     return Array.from({ length: count }, () => ({ kind: 'unknown', error }));
   // `error.writeErrors` is empty where a write-concern error came along; the result has them all.
-  const refused = new Map(error.result.getWriteErrors().map((writeError) => [writeError.index, writeError]));
-  const unproven = error.result.getWriteConcernError() !== undefined;
-  const inserted = error.result.insertedIds;
+  const writeErrors = error.result.getWriteErrors();
+  const refused = new Map(writeErrors.map((writeError) => [writeError.index, writeError]));
+  // The driver wraps network errors in this error too, and fills `insertedIds` before it sends anything: only a reply that
+  // counts every document proves what became of those that it names no error for.
+  const isAnswered = error.result.insertedCount + writeErrors.length === count;
+  const isProven = isAnswered && error.result.getWriteConcernError() === undefined;
   return Array.from({ length: count }, (_, index): InsertOutcome => {
     const writeError = refused.get(index);
     if (writeError?.code === DUPLICATE_KEY) return { kind: 'duplicate' };
@@ -27,7 +31,6 @@ export function outcomesOfInsertError(thrown: unknown, count: number): InsertOut
         error: new Error(`the database refused the commit: ${writeError.errmsg ?? writeError.code}`),
       };
     }
-    if (writeError !== undefined || unproven || !(index in inserted)) return { kind: 'unknown', error };
-    return { kind: 'acknowledged' };
+    return writeError === undefined && isProven ? { kind: 'acknowledged' } : { kind: 'unknown', error };
   });
 }

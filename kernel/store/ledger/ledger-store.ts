@@ -9,6 +9,7 @@ import { COMMIT_BYTES_MAX } from '../../domain/bound.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
+import { guardDatabase } from '../database-failure.ts';
 import { type CommitDocument, fromDocumentCommit, fromDocumentHeader, toDocumentCommit } from './commit-document.ts';
 import { computeCommitHash } from './commit-hash.ts';
 import { fromDocumentEntry } from './entry-document.ts';
@@ -105,103 +106,124 @@ class MongoLedgerStore implements LedgerStore {
     }
   };
 
-  loadCommits: LedgerStore['loadCommits'] = async (tenantId, fromSeq, toSeq) => {
-    const range = { $gte: BigInt(fromSeq), $lte: BigInt(toSeq) };
-    const documents = await this.#commits
-      .find({ tenant_id: tenantId, seq: range }, { maxTimeMS: READ_TIMEOUT_MS })
-      .sort({ tenant_id: 1, seq: 1 })
-      .toArray();
-    return documents.map(fromDocumentCommit);
-  };
+  loadCommits: LedgerStore['loadCommits'] = (tenantId, fromSeq, toSeq) =>
+    guardLedger(async () => {
+      const range = { $gte: BigInt(fromSeq), $lte: BigInt(toSeq) };
+      const documents = await this.#commits
+        .find({ tenant_id: tenantId, seq: range }, { maxTimeMS: READ_TIMEOUT_MS })
+        .sort({ tenant_id: 1, seq: 1 })
+        .toArray();
+      return documents.map(fromDocumentCommit);
+    });
 
-  loadCommitHeaders: LedgerStore['loadCommitHeaders'] = async (tenantId, fromSeq, toSeq) => {
-    const range = { $gte: BigInt(fromSeq), $lte: BigInt(toSeq) };
-    const documents = await this.#commits
-      .find({ tenant_id: tenantId, seq: range }, { maxTimeMS: READ_TIMEOUT_MS })
-      .sort({ tenant_id: 1, seq: 1 })
-      .project<Omit<CommitDocument, 'entries' | 'keys'>>({ entries: 0, keys: 0 })
-      .toArray();
-    return documents.map(fromDocumentHeader);
-  };
+  loadCommitHeaders: LedgerStore['loadCommitHeaders'] = (tenantId, fromSeq, toSeq) =>
+    guardLedger(async () => {
+      const range = { $gte: BigInt(fromSeq), $lte: BigInt(toSeq) };
+      const documents = await this.#commits
+        .find({ tenant_id: tenantId, seq: range }, { maxTimeMS: READ_TIMEOUT_MS })
+        .sort({ tenant_id: 1, seq: 1 })
+        .project<Omit<CommitDocument, 'entries' | 'keys'>>({ entries: 0, keys: 0 })
+        .toArray();
+      return documents.map(fromDocumentHeader);
+    });
 
-  loadExistingSeqs: LedgerStore['loadExistingSeqs'] = async (tenantId, seqs) => {
-    const documents = await this.#commits
-      .find({ tenant_id: tenantId, seq: { $in: seqs.map(BigInt) } }, { maxTimeMS: READ_TIMEOUT_MS })
-      .project<{ seq: bigint }>({ _id: 0, seq: 1 })
-      .toArray();
-    return documents.map(({ seq }) => Number(seq));
-  };
+  loadExistingSeqs: LedgerStore['loadExistingSeqs'] = (tenantId, seqs) =>
+    guardLedger(async () => {
+      const documents = await this.#commits
+        .find({ tenant_id: tenantId, seq: { $in: seqs.map(BigInt) } }, { maxTimeMS: READ_TIMEOUT_MS })
+        .project<{ seq: bigint }>({ _id: 0, seq: 1 })
+        .toArray();
+      return documents.map(({ seq }) => Number(seq));
+    });
 
-  loadCreatedAt: LedgerStore['loadCreatedAt'] = async (tenantId, seq) => {
-    const document = await this.#commits.findOne<Pick<CommitDocument, 'created_at'>>(
-      { tenant_id: tenantId, seq: BigInt(seq) },
-      { projection: { _id: 0, created_at: 1 }, maxTimeMS: READ_TIMEOUT_MS },
-    );
-    return document?.created_at.getTime();
-  };
+  loadCreatedAt: LedgerStore['loadCreatedAt'] = (tenantId, seq) =>
+    guardLedger(async () => {
+      const document = await this.#commits.findOne<Pick<CommitDocument, 'created_at'>>(
+        { tenant_id: tenantId, seq: BigInt(seq) },
+        { projection: { _id: 0, created_at: 1 }, maxTimeMS: READ_TIMEOUT_MS },
+      );
+      return document?.created_at.getTime();
+    });
 
-  loadEntriesByKeys: LedgerStore['loadEntriesByKeys'] = async (tenantId, keys) => {
-    const wanted = [...keys];
-    const documents = await this.#commits
-      .aggregate<KeyedDocument>(
-        [
-          { $match: { tenant_id: tenantId, keys: { $in: wanted } } },
-          {
-            $project: {
-              tenant_id: 1,
-              seq: 1,
-              created_at: 1,
-              state_version: 1,
-              keys: 1,
-              entries: { $filter: { input: '$entries', as: 'entry', cond: { $in: ['$$entry.key', wanted] } } },
+  loadEntriesByKeys: LedgerStore['loadEntriesByKeys'] = (tenantId, keys) =>
+    guardLedger(async () => {
+      const wanted = [...keys];
+      const documents = await this.#commits
+        .aggregate<KeyedDocument>(
+          [
+            { $match: { tenant_id: tenantId, keys: { $in: wanted } } },
+            {
+              $project: {
+                tenant_id: 1,
+                seq: 1,
+                created_at: 1,
+                state_version: 1,
+                keys: 1,
+                entries: { $filter: { input: '$entries', as: 'entry', cond: { $in: ['$$entry.key', wanted] } } },
+              },
             },
-          },
-        ],
-        { maxTimeMS: READ_TIMEOUT_MS },
-      )
-      .toArray();
-    return documents.flatMap(fromKeyedDocument);
-  };
+          ],
+          { maxTimeMS: READ_TIMEOUT_MS },
+        )
+        .toArray();
+      return documents.flatMap(fromKeyedDocument);
+    });
 
-  loadHeadHint: LedgerStore['loadHeadHint'] = async (tenantId) => {
-    const document = await this.#heads.findOne({ _id: tenantId }, { maxTimeMS: READ_TIMEOUT_MS });
-    return document === null ? undefined : fromDocumentHint(document);
-  };
+  loadHeadHint: LedgerStore['loadHeadHint'] = (tenantId) =>
+    guardLedger(async () => {
+      const document = await this.#heads.findOne({ _id: tenantId }, { maxTimeMS: READ_TIMEOUT_MS });
+      return document === null ? undefined : fromDocumentHint(document);
+    });
 
-  saveHeadHint: LedgerStore['saveHeadHint'] = async (tenantId, seq, contention) => {
-    const told = contention && { at: new Date(contention.at), turn_ms: Math.ceil(contention.turnMs) };
-    const before = await this.#heads.findOneAndUpdate(
-      { _id: tenantId },
-      { $max: { seq: BigInt(seq) }, ...(told === undefined ? {} : { $set: { contention: told } }) },
-      // A hint that is lost costs a search, so it waits for no majority.
-      { upsert: true, returnDocument: 'before', writeConcern: { w: 1 } },
-    );
-    return before === null ? undefined : fromDocumentHint(before);
-  };
+  saveHeadHint: LedgerStore['saveHeadHint'] = (tenantId, seq, contention) =>
+    guardLedger(async () => {
+      const told = contention && { at: new Date(contention.at), turn_ms: Math.ceil(contention.turnMs) };
+      const before = await this.#heads.findOneAndUpdate(
+        { _id: tenantId },
+        { $max: { seq: BigInt(seq) }, ...(told === undefined ? {} : { $set: { contention: told } }) },
+        // A hint that is lost costs a search, so it waits for no majority.
+        { upsert: true, returnDocument: 'before', writeConcern: { w: 1 } },
+      );
+      return before === null ? undefined : fromDocumentHint(before);
+    });
 
-  saveDueNotes: LedgerStore['saveDueNotes'] = async (notes) => {
-    const operations = notes.map(({ tenantId, dueAt }) => ({
-      updateOne: {
-        filter: { _id: dueId(tenantId, dueAt) },
-        update: { $setOnInsert: { tenant_id: tenantId, due_at: new Date(dueAt) } },
-        upsert: true,
-      },
-    }));
-    if (operations.length > 0) await this.#due.bulkWrite(operations, { ordered: false });
-  };
+  saveDueNotes: LedgerStore['saveDueNotes'] = (notes) =>
+    guardLedger(async () => {
+      const operations = notes.map(({ tenantId, dueAt }) => ({
+        updateOne: {
+          filter: { _id: dueId(tenantId, dueAt) },
+          update: { $setOnInsert: { tenant_id: tenantId, due_at: new Date(dueAt) } },
+          upsert: true,
+        },
+      }));
+      if (operations.length > 0) await this.#due.bulkWrite(operations, { ordered: false });
+    });
 
-  loadDueNotes: LedgerStore['loadDueNotes'] = async (after, until, limit) => {
-    const documents = await this.#due
-      .find({ due_at: { $gt: new Date(after), $lte: new Date(until) } }, { maxTimeMS: READ_TIMEOUT_MS })
-      .sort({ due_at: 1 })
-      .limit(limit)
-      .toArray();
-    return documents.map(({ tenant_id: tenantId, due_at: dueAt }) => ({ tenantId, dueAt: dueAt.getTime() }));
-  };
+  loadDueNotes: LedgerStore['loadDueNotes'] = (after, until, limit) =>
+    guardLedger(async () => {
+      const documents = await this.#due
+        .find({ due_at: { $gt: new Date(after), $lte: new Date(until) } }, { maxTimeMS: READ_TIMEOUT_MS })
+        .sort({ due_at: 1 })
+        .limit(limit)
+        .toArray();
+      return documents.map(({ tenant_id: tenantId, due_at: dueAt }) => ({ tenantId, dueAt: dueAt.getTime() }));
+    });
 
-  removeDueNote: LedgerStore['removeDueNote'] = async ({ tenantId, dueAt }) => {
-    await this.#due.deleteOne({ _id: dueId(tenantId, dueAt) });
-  };
+  removeDueNote: LedgerStore['removeDueNote'] = ({ tenantId, dueAt }) =>
+    guardLedger(async () => {
+      await this.#due.deleteOne({ _id: dueId(tenantId, dueAt) });
+    });
+}
+
+/** Runs a call of the store: the database's failures and documents that are none of ours each get their own reason. */
+async function guardLedger<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await guardDatabase(run);
+  } catch (cause) {
+    if (cause instanceof DomainError) throw cause;
+    const message = 'a stored ledger document can not be read: an operator must look';
+    throw new DomainError('LEDGER_CORRUPT', message, { cause });
+  }
 }
 
 function documentOf(prepared: PreparedCommit): CommitDocument {
