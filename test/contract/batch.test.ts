@@ -75,3 +75,21 @@ test('takes the same request twice as one debit, and other content under its id 
   // A debit by itself and one in a batch are the same operation.
   expect((await callers.internal.call(LedgerServiceService.debit, once)).replayed).toBe(true);
 });
+
+test('of the largest size is answered in what a client takes by default, also when it is repeated', async () => {
+  const tenantId = await callers.openTenant(5_000n * CREDIT);
+  const dimensions = new Map(
+    Array.from({ length: 16 }, (_, index): [string, string] => [`d${index}`, 'x'.repeat(210)]),
+  );
+  const debits = Array.from({ length: 1_000 }, () => debitRequest(tenantId, { dimensions }));
+  for (const replayed of [false, true]) {
+    const results = await batch(debits);
+    const answers = results.flatMap(({ outcome }) => (outcome?.$case === 'debit' ? [outcome.value] : []));
+    expect(answers).toHaveLength(1_000);
+    expect(answers.every((answer) => answer.replayed === replayed)).toBe(true);
+    const details = answers.flatMap(({ entry }) => (entry?.detail?.$case === 'debit' ? [entry.detail.value] : []));
+    expect(details[0]?.dimensions.size).toBe(16);
+    expect(details.at(-1)?.dimensions.size).toBe(0);
+    expect(details.every(({ costMicrocredits }) => costMicrocredits > 0n)).toBe(true);
+  }
+});

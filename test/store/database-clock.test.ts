@@ -67,6 +67,20 @@ describe('an account whose newest commit lies in the future', () => {
     await expect(debit(kernel.ledger, tenant, '1').catch(reasonOf)).resolves.toBe('HEAD_FROM_FUTURE');
     expect(kernel.seen.headsFromFuture).toBeGreaterThan(0);
   });
+
+  it('expires nothing for a reader either', async () => {
+    const kernel = await fixture.addKernel();
+    const tenant = await fixture.openTenant();
+    const input = { bucket: 'trial', amount: CREDIT, expiresAt: Date.now() + HOUR_MS / 2, actor: 'usr_test' } as const;
+    await kernel.ledger.grant(tenant, { ...input, reason: 'half an hour' }, caller());
+    await fixture.connection
+      .collection('ledger_commits')
+      .updateOne({ tenant_id: tenant.tenantId, seq: 2n }, { $set: { created_at: new Date(Date.now() + HOUR_MS) } });
+    const reader = await fixture.addKernel();
+    expect((await reader.ledger.readBalance(tenant)).totals.trial).toBe(CREDIT);
+    expect((await reader.ledger.checkFunds(tenant, { kind: 'any' })).allowed).toBe(true);
+    expect(reader.seen.headsFromFuture).toBe(2);
+  });
 });
 
 describe('the movable clock', () => {

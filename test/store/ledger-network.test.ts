@@ -23,7 +23,7 @@ beforeAll(async () => {
   kernel = await fixture.addKernel();
   witness = await direct.addKernel();
 });
-afterEach(() => expect(proxy.cutsLeft).toBe(0));
+afterEach(() => void proxy.reset());
 afterAll(async () => {
   await fixture.close();
   await direct.close();
@@ -53,6 +53,7 @@ describe.each(CUTS)('an insert that is cut off %s', (where) => {
     await kernel.ledger.readBalance(tenant);
     proxy.cutNext(count, where);
     const first = await debit(kernel.ledger, tenant, '1', 'cut');
+    expect(proxy.reset()).toBeLessThan(count);
     const retried = await debit(witness.ledger, tenant, '1', 'cut');
     expect(retried).toEqual({ posted: first.posted, replayed: true });
     expect((await witness.ledger.readBalance(tenant)).totals.payg).toBe(9n * CREDIT);

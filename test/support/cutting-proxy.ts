@@ -11,8 +11,8 @@ export interface CuttingProxy {
   readonly uri: string;
   /** Cuts so many next inserts of ledger commits. */
   cutNext(count: number, where: Cut): void;
-  /** How many inserts are still to be cut. */
-  readonly cutsLeft: number;
+  /** Cuts nothing any more; answers how many cuts were left. */
+  reset(): number;
   stop(): Promise<void>;
 }
 
@@ -27,7 +27,10 @@ export async function startCuttingProxy(databaseUri: string): Promise<CuttingPro
   const server: Server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
     let isAnswerCut = false;
-    const end = (): void => void (client.destroy(), upstream.destroy());
+    const end = (): void => {
+      client.destroy();
+      upstream.destroy();
+    };
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('error', end).on('close', end);
@@ -52,9 +55,7 @@ export async function startCuttingProxy(databaseUri: string): Promise<CuttingPro
   return {
     uri: uri.toString(),
     cutNext: (count, where) => void plan.push(...Array.from({ length: count }, () => where)),
-    get cutsLeft() {
-      return plan.length;
-    },
+    reset: () => plan.splice(0).length,
     stop: () => {
       for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));

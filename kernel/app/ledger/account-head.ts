@@ -19,6 +19,9 @@ export interface AccountHead {
   readonly snapshotSeq: number;
 }
 
+/** A newest commit further ahead of the database's time than this is no matter of clocks that differ a little. */
+export const HEAD_AHEAD_MAX_MS = 2_000;
+
 /** What the first commit of an account is sealed to. */
 export const GENESIS_HASH: CommitHash = new Uint8Array(32);
 

@@ -5,7 +5,7 @@ import { computeAdvance } from '../../domain/advance.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 import type { Clock, LedgerStore } from '../ports.ts';
-import type { AccountHead } from './account-head.ts';
+import { type AccountHead, HEAD_AHEAD_MAX_MS } from './account-head.ts';
 import { HeadLoader } from './head-loader.ts';
 import type { LaneRegistry } from './lane-registry.ts';
 
@@ -47,7 +47,9 @@ export class AccountReader {
    */
   async readNow(tenantId: TenantId): Promise<{ readonly head: AccountHead; readonly at: Instant }> {
     const head = await this.readHead(tenantId);
-    return advanceTo(head, Math.max(this.#clock.estimate(), head.createdAt));
+    const now = this.#clock.estimate();
+    // A head a little ahead is a matter of clocks; one far ahead must not make what people own expire.
+    return advanceTo(head, head.createdAt - now > HEAD_AHEAD_MAX_MS ? now : Math.max(now, head.createdAt));
   }
 
   /** Reads the account as it was at a past time. Throws DomainError ACCOUNT_NOT_OPEN where it was not open yet. */

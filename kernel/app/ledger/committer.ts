@@ -9,7 +9,7 @@ import type { Command } from '../../domain/command.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { IdempotencyKey, TenantId } from '../../domain/id.ts';
 import type { Clock, IdSource, InsertOutcome, LedgerObserver, LedgerStore, Pacing, PlacedEntry } from '../ports.ts';
-import type { AccountHead } from './account-head.ts';
+import { type AccountHead, HEAD_AHEAD_MAX_MS } from './account-head.ts';
 import { HeadLoader, type Refresh } from './head-loader.ts';
 import { InsertQueue } from './insert-queue.ts';
 import type { Committed, Lane, Task } from './lane.ts';
@@ -24,8 +24,6 @@ export const LANE_QUEUE_MAX = 4_096;
 /** How many commands of all tenants may wait in this kernel; beyond: QUEUE_FULL. */
 const KERNEL_QUEUE_MAX = 32_768;
 
-/** A newest commit further ahead than this is no matter of clocks that differ a little. */
-const FUTURE_TOLERANCE_MS = 2_000;
 /** Waits before the reads and resends that follow an outcome that is unknown or not visible yet, in milliseconds. */
 const UNKNOWN_BACKOFF_MS: readonly number[] = [20, 100, 300, 800, 1_500];
 /** What the committer works with. */
@@ -135,9 +133,9 @@ export class Committer {
   /** The time to decide at. A head from the future is looked at twice, then an alarm: never a new now. */
   async #timeFor(head: AccountHead): Promise<number> {
     const { clock, observer } = this.#tools;
-    if (head.createdAt - clock.now() > FUTURE_TOLERANCE_MS) await clock.measure();
+    if (head.createdAt - clock.now() > HEAD_AHEAD_MAX_MS) await clock.measure();
     const aheadMs = head.createdAt - clock.now();
-    if (aheadMs <= FUTURE_TOLERANCE_MS) return clock.now();
+    if (aheadMs <= HEAD_AHEAD_MAX_MS) return clock.now();
     observer.headFromFuture(head.tenantId, aheadMs);
     throw headFromFuture(aheadMs);
   }

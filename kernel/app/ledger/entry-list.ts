@@ -54,7 +54,7 @@ export async function listEntries(
   for (let scanned = 0; position !== undefined && position.seq > 0 && scanned < SCAN_ENTRIES_MAX; ) {
     const commits = await tools.store.loadCommits(tenantId, Math.max(1, position.seq - chunk + 1), position.seq);
     const count = commits.reduce((sum, commit) => sum + commit.entries.length, 0);
-    scanned += count;
+    scanned += Math.max(count, commits.length);
     position = collect(commits, position, filter, draft);
     if (draft.isFull) break;
     // Commits of a busy account hold many entries, those of a quiet one hold one: the next chunk goes by what was seen.

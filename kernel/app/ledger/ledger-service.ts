@@ -146,9 +146,7 @@ class LedgerService implements Ledger {
 
   async readBalance(tenant: TenantRef, at?: Instant): Promise<BalanceReading> {
     const [reading, rulebook] = await Promise.all([
-      this.#read(() =>
-        at === undefined ? this.#reader.readNow(tenant.tenantId) : this.#reader.readAt(tenant.tenantId, at),
-      ),
+      this.#read(() => (at === undefined ? this.#readNow(tenant.tenantId) : this.#reader.readAt(tenant.tenantId, at))),
       this.#loadRulebook(tenant),
     ]);
     const { state, seq } = reading.head;
@@ -163,7 +161,7 @@ class LedgerService implements Ledger {
   }
 
   async checkFunds(tenant: TenantRef, query: FundsQuery): Promise<FundsReading> {
-    const { head, at } = await this.#read(() => this.#reader.readNow(tenant.tenantId));
+    const { head, at } = await this.#read(() => this.#readNow(tenant.tenantId));
     const { totals, planCode } = head.state;
     const rulebook = await this.#loadRulebook(tenant);
     const needed = await this.#neededFor(tenant, query, { tenantId: tenant.tenantId, planCode, at }, rulebook);
@@ -191,6 +189,13 @@ class LedgerService implements Ledger {
 
   drain(): Promise<void> {
     return this.#committer.drain();
+  }
+
+  async #readNow(tenantId: TenantId): ReturnType<AccountReader['readNow']> {
+    const reading = await this.#reader.readNow(tenantId);
+    const aheadMs = reading.head.createdAt - reading.at;
+    if (aheadMs > 0) this.#tools.observer.headFromFuture(tenantId, aheadMs);
+    return reading;
   }
 
   #debitCommand(tenant: TenantRef, input: DebitInput, context: WriteContext, rulebook: Rulebook): Debit {

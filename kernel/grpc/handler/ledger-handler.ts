@@ -9,6 +9,8 @@ import type {
 import type { DebitInput, Ledger, Posting, TenantRef, WriteContext } from '../../app/ledger/ledger.ts';
 import type { Clock } from '../../app/ports.ts';
 import { type TenantDirectory, tenantNotFound } from '../../app/tenant/tenant-directory.ts';
+import { estimateEntryBytes } from '../../domain/batch.ts';
+import type { DomainError } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
 import type { CallContext } from '../caller.ts';
 import {
@@ -31,6 +33,9 @@ export interface LedgerHandlerParts {
   readonly directory: TenantDirectory;
   readonly clock: Pick<Clock, 'estimate'>;
 }
+
+/** How large the entries of a batch's answer may be, in bytes: a gRPC client takes 4 MiB unless it says otherwise. */
+const BATCH_ANSWER_BYTES_MAX = 2 * 1_048_576;
 
 type LedgerHandlers = HandlerMap<typeof LedgerServiceService>;
 
@@ -110,34 +115,54 @@ async function debitAll(
   const items = requests.map(readItem);
   const tenantIds = new Set(items.flatMap((item) => ('write' in item ? [item.write.tenantId] : [])));
   const tenants = await directory.findTenants(tenantIds);
-  const debits = items.map((item) => ('write' in item ? beginDebit(ledger, tenants, item.write, call) : item.refused));
-  return Promise.all(debits);
+  const debits = items.map((item) => ('write' in item ? beginDebit(ledger, tenants, item.write, call) : item));
+  return toProtoResults(await Promise.all(debits));
 
   function readItem(request: DebitRequest, index: number): Item {
     try {
       return { write: fromProtoDebit(request, `debits[${index}].`) };
     } catch (error) {
-      return { refused: toProtoDebitError(toDomainError(error)) };
+      return { refusal: toDomainError(error) };
     }
   }
 }
 
 /** One debit of a batch: ready to be asked for, or refused as it stands. */
-type Item = { readonly write: TenantWrite<DebitInput> } | { readonly refused: BatchDebitResult };
+type Item = { readonly write: TenantWrite<DebitInput> } | Refused;
+
+interface Refused {
+  readonly refusal: DomainError;
+}
 
 async function beginDebit(
   ledger: Ledger,
   tenants: ReadonlyMap<TenantId, TenantRef>,
   { requestId, tenantId, input }: TenantWrite<DebitInput>,
   call: CallContext,
-): Promise<BatchDebitResult> {
+): Promise<Posting | Refused> {
   try {
     const tenant = tenants.get(tenantId);
     if (tenant === undefined) throw tenantNotFound(tenantId);
-    const posting = await ledger.debit(tenant, input, toWriteContext(call, requestId));
-    return { outcome: { $case: 'debit', value: toProtoDebitResponse(posting) } };
+    return await ledger.debit(tenant, input, toWriteContext(call, requestId));
   } catch (error) {
     call.reportFailure(error);
-    return toProtoDebitError(toDomainError(error));
+    return { refusal: toDomainError(error) };
   }
+}
+
+/** Translates results; past the bound on an answer's size further entries are told in short. */
+function toProtoResults(results: readonly (Posting | Refused)[]): BatchDebitResult[] {
+  let bytes = 0;
+  return results.map((result) => {
+    if ('refusal' in result) return toProtoDebitError(result.refusal);
+    bytes += estimateEntryBytes(result.posted.entry);
+    const isShort = bytes > BATCH_ANSWER_BYTES_MAX;
+    return { outcome: { $case: 'debit', value: toProtoDebitResponse(isShort ? shorten(result) : result) } };
+  });
+}
+
+/** Leaves out what can make an entry large: the dimensions and the draws. */
+function shorten({ posted, replayed }: Posting): Posting {
+  const { personal: _, ...entry } = posted.entry;
+  return { posted: { ...posted, entry: entry.type === 'debited' ? { ...entry, draws: [] } : entry }, replayed };
 }

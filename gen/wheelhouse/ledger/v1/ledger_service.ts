@@ -2166,7 +2166,8 @@ export const LedgerServiceService = {
   },
   /**
    * Charges up to 1,000 debits of any tenants. Each item succeeds or fails by itself and has its own `request_id`; the
-   * call itself fails only where it can't be read at all.
+   * call itself fails only where it can't be read at all. Where the entries of the answer would pass 2 MiB, the later ones
+   * come without draws and dimensions, so that a client with the usual limit of 4 MiB can read it; ListEntries has them.
    * Errors: INVALID_FIELD (no items, or too many); each item as in Debit.
    */
   batchDebit: {
@@ -2242,7 +2243,8 @@ export interface LedgerServiceServer extends UntypedServiceImplementation {
   debit: handleUnaryCall<DebitRequest, DebitResponse>;
   /**
    * Charges up to 1,000 debits of any tenants. Each item succeeds or fails by itself and has its own `request_id`; the
-   * call itself fails only where it can't be read at all.
+   * call itself fails only where it can't be read at all. Where the entries of the answer would pass 2 MiB, the later ones
+   * come without draws and dimensions, so that a client with the usual limit of 4 MiB can read it; ListEntries has them.
    * Errors: INVALID_FIELD (no items, or too many); each item as in Debit.
    */
   batchDebit: handleUnaryCall<BatchDebitRequest, BatchDebitResponse>;
@@ -2328,7 +2330,8 @@ export interface LedgerServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Charges up to 1,000 debits of any tenants. Each item succeeds or fails by itself and has its own `request_id`; the
-   * call itself fails only where it can't be read at all.
+   * call itself fails only where it can't be read at all. Where the entries of the answer would pass 2 MiB, the later ones
+   * come without draws and dimensions, so that a client with the usual limit of 4 MiB can read it; ListEntries has them.
    * Errors: INVALID_FIELD (no items, or too many); each item as in Debit.
    */
   batchDebit(
