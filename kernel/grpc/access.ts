@@ -70,6 +70,11 @@ function write(who: Partial<Omit<MethodAccess, 'writes'>>): MethodAccess {
 /** The paths of all served methods. */
 export const METHOD_PATHS = Object.keys(ACCESS) as readonly MethodPath[];
 
+/** Says whether a path is a method of ours, and not of health or reflection. */
+export function isServedMethod(path: string): path is MethodPath {
+  return Object.hasOwn(ACCESS, path);
+}
+
 /** Shortens a path to what credentials name, such as `LedgerService/Debit`. */
 export function shortMethodName(path: MethodPath): string {
   return path.slice(path.lastIndexOf('.') + 1);

@@ -49,8 +49,8 @@ export class GrpcServer {
 
   constructor(parts: GrpcServerParts) {
     const names = Object.keys(SERVED_SERVICES);
-    this.#server = new Server(SERVER_OPTIONS);
     this.#pipeline = new UnaryPipeline(parts);
+    this.#server = new Server({ ...SERVER_OPTIONS, interceptors: [this.#pipeline.gate.interceptor] });
     this.#health = new Health(names);
     this.#credentials = toServerCredentials(parts.tls);
     this.#addServices(parts);

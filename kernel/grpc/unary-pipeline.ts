@@ -4,7 +4,7 @@
 // Invariants: a call is answered exactly once; what a handler throws never reaches the caller as it is; a call that
 // succeeds at log level info writes nothing.
 
-import { type handleUnaryCall, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import { type handleUnaryCall, type Metadata, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
 import { v7 as newUuid } from 'uuid';
 import { DomainError, invalidField } from '../domain/error.ts';
 import { ACCESS, type MethodPath } from './access.ts';
@@ -12,6 +12,7 @@ import type { CallContext, Caller } from './caller.ts';
 import type { Handler } from './handler/handler-map.ts';
 import { authenticate, type Credential } from './interceptors/authentication.ts';
 import { cutOff, deadlineExceeded, readDeadline } from './interceptors/deadline.ts';
+import { Gate } from './interceptors/gate.ts';
 import type { CallLog, CallRecord } from './interceptors/logging.ts';
 import type { CallMeter } from './interceptors/metrics.ts';
 import { type GuardedMethod, ScopeGuard } from './interceptors/scope.ts';
@@ -49,6 +50,7 @@ export function readSafely<Request>(
 export class UnaryPipeline {
   readonly parts: PipelineParts;
   readonly guard: ScopeGuard;
+  readonly gate: Gate;
   #inFlight = 0;
   #isDraining = false;
   #onIdle: (() => void) | undefined;
@@ -56,6 +58,7 @@ export class UnaryPipeline {
   constructor(parts: PipelineParts) {
     this.parts = parts;
     this.guard = new ScopeGuard(parts.credentials);
+    this.gate = new Gate({ ...parts, requestIdOf });
   }
 
   /** Builds what grpc-js calls for one method. */
@@ -140,7 +143,7 @@ class PendingCall<Request, Response> implements CallContext {
     const { metadata, request } = this.#call;
     const { credentials, deadlineDefaultMs } = this.#pipeline.parts;
     if (this.#pipeline.isDraining) throw shuttingDown();
-    this.#credential = authenticate(credentials, metadata);
+    this.#credential = this.#pipeline.gate.credentialOf(metadata) ?? authenticate(credentials, metadata);
     this.#caller = this.#pipeline.guard.admit(this.#credential, this.#method, metadata);
     if (request instanceof UnreadableRequest) {
       throw invalidField({
@@ -207,12 +210,14 @@ class PendingCall<Request, Response> implements CallContext {
 
   /** Only a call that is logged or refused needs its id, so only then one is made. */
   #knownRequestId(): string {
-    if (this.#requestId === undefined) {
-      const [stated] = this.#call.metadata.get('x-request-id');
-      this.#requestId = typeof stated === 'string' && REQUEST_ID.test(stated) ? stated : newUuid();
-    }
+    this.#requestId ??= requestIdOf(this.#call.metadata);
     return this.#requestId;
   }
+}
+
+function requestIdOf(metadata: Metadata): string {
+  const [stated] = metadata.get('x-request-id');
+  return typeof stated === 'string' && REQUEST_ID.test(stated) ? stated : newUuid();
 }
 
 function hasTenantId(request: unknown): request is { readonly tenantId: string } {

@@ -16,6 +16,7 @@ import type { InsertOutcome } from '../../kernel/app/ports.ts';
 import { DomainError, REASONS } from '../../kernel/domain/error.ts';
 import type { Fingerprint, IdempotencyKey, PlanCode, ProductCode, TenantId } from '../../kernel/domain/id.ts';
 import { CODE_BY_REASON } from '../../kernel/grpc/status.ts';
+import { guardDatabase } from '../../kernel/store/database-failure.ts';
 import { openTenantStore } from '../../kernel/store/tenant/tenant-store.ts';
 import { type Callers, CREDIT, callersOf, debitRequest, OPERATOR, personIn } from './support/account.ts';
 import { type Failure, failureOf, settle } from './support/failure.ts';
@@ -256,7 +257,8 @@ const PROOFS: Readonly<Record<WireReason, Proof>> = {
     code: status.UNAVAILABLE,
     provoke: async () => {
       const tenantId = await callers.openTenant(CREDIT);
-      const fail = () => Promise.reject(new mongo.MongoNetworkError('injected: mongodb://user:secret@db is gone'));
+      const gone = new mongo.MongoNetworkError('injected: mongodb://user:secret@db is gone');
+      const fail = () => guardDatabase(() => Promise.reject(gone));
       const ledgerStore: Adaptation['ledgerStore'] = (real) =>
         override(real, { loadCommits: fail, loadCommitHeaders: fail, loadHeadHint: fail, loadExistingSeqs: fail });
       return withFault({ ledgerStore }, async (faulty, { logLines }) => {
