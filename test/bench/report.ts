@@ -45,6 +45,7 @@ export function formatReport(result: BenchResult): string {
         'p50 ms',
         'p99 ms',
         'slowest ms',
+        'commands',
         'busy cores: client',
         'server',
         'engine',
@@ -56,7 +57,7 @@ export function formatReport(result: BenchResult): string {
 }
 
 /** Says whether a row reaches its target. */
-export function isReached(row: Row): boolean {
+function isReached(row: Row): boolean {
   switch (row.kind) {
     case 'comparison': {
       const isInTime = row.slowestAtMostMs === undefined || row.subject.slowestMs <= row.slowestAtMostMs;
@@ -107,13 +108,15 @@ function formatRow(row: Row): readonly string[] {
 }
 
 function formatMeasurement(measurement: Measurement): readonly string[] {
-  const { name, inFlight, operationsPerSecond, p50Ms, p99Ms, slowestMs, failuresTotal, cores } = measurement;
+  const { name, inFlight, operationsPerSecond, p50Ms, p99Ms, slowestMs, failuresTotal, cores, commandsSent } =
+    measurement;
   const failed = failuresTotal === 0 ? '' : ` (${failuresTotal} calls failed)`;
   return [
     `${name}${failed}`,
     String(inFlight),
     formatRate(operationsPerSecond),
     ...[p50Ms, p99Ms, slowestMs].map((value) => value.toFixed(value < 10 ? 2 : 0)),
+    commandsSent === undefined ? '–' : commandsSent.toFixed(4),
     ...[cores.client, cores.servers, cores.engine, cores.others].map((value) => value?.toFixed(2) ?? '–'),
   ];
 }

@@ -27,6 +27,8 @@ const PRODUCT_CODE = 'agentruntime';
 /** Enough for every debit that a run can make, and far below the largest amount. */
 const FUNDS_MICROCREDITS = 1_000_000_000_000_000n;
 const SETUP_IN_FLIGHT = 64;
+/** Set-up is not measured, so a machine that is busy with something else may take its time. */
+const SETUP_CALL = { deadlineMs: 60_000 };
 const READY_TIMEOUT_MS = 30_000;
 const VERSION_TIMEOUT_MS = 5_000;
 const EMPTY_SERVER = fileURLToPath(new URL('empty-server.ts', import.meta.url));
@@ -155,24 +157,18 @@ async function createTenants(operator: KernelClient, count: number): Promise<rea
 
 async function createTenant(operator: KernelClient): Promise<string> {
   const by = { actor: 'bench', reason: 'bench' };
-  const { tenant } = await operator.call(TenantServiceService.createTenant, {
-    requestId: newUuid(),
-    productCode: PRODUCT_CODE,
-    planCode: '',
-    displayName: 'Bench',
-    ...by,
-  });
+  const workspace = { requestId: newUuid(), productCode: PRODUCT_CODE, planCode: '', displayName: 'Bench', ...by };
+  const { tenant } = await operator.call(TenantServiceService.createTenant, workspace, SETUP_CALL);
   if (tenant === undefined) throw new Error('The kernel answered without a tenant.');
   const { tenantId } = tenant;
-  await operator.call(LedgerServiceService.grant, {
-    requestId: newUuid(),
-    tenantId,
+  const funds = {
     bucket: Bucket.PAYG,
     microcredits: FUNDS_MICROCREDITS,
     effectiveTime: undefined,
     expireTime: undefined,
-    ...by,
-  });
+  };
+  const grant = { requestId: newUuid(), tenantId, ...funds, ...by };
+  await operator.call(LedgerServiceService.grant, grant, SETUP_CALL);
   return tenantId;
 }
 

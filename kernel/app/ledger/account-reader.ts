@@ -2,7 +2,7 @@
 // write was acknowledged sees it, by whichever kernel it was written.
 
 import { computeAdvance } from '../../domain/advance.ts';
-import { DomainError } from '../../domain/error.ts';
+import { DomainError, invalidField } from '../../domain/error.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 import type { Clock, LedgerStore } from '../ports.ts';
 import { type AccountHead, HEAD_AHEAD_MAX_MS } from './account-head.ts';
@@ -52,10 +52,14 @@ export class AccountReader {
     return advanceTo(head, head.createdAt - now > HEAD_AHEAD_MAX_MS ? now : Math.max(now, head.createdAt));
   }
 
-  /** Reads the account as it was at a past time. Throws DomainError ACCOUNT_NOT_OPEN where it was not open yet. */
+  /**
+   * Reads the account as it was at a past time.
+   * Throws DomainError INVALID_FIELD `at_time` where that lies before the account was opened.
+   */
   async readAt(tenantId: TenantId, at: Instant): Promise<{ readonly head: AccountHead; readonly at: Instant }> {
     const newest = await this.readHead(tenantId);
     const seq = await this.findSeqAt(newest, at);
+    if (seq === 0 && newest.seq > 0) throw await this.#beforeOpening(tenantId);
     return advanceTo(seq === newest.seq ? newest : await this.#loader.loadAt(tenantId, seq), at);
   }
 
@@ -71,6 +75,12 @@ export class AccountReader {
       else low = middle;
     }
     return low;
+  }
+
+  async #beforeOpening(tenantId: TenantId): Promise<DomainError> {
+    const openedAt = (await this.#store.loadCreatedAt(tenantId, 1)) ?? this.#clock.estimate();
+    const description = `lies before the account was opened, at ${new Date(openedAt).toISOString()}: ask for a later time`;
+    return invalidField({ field: 'at_time', description });
   }
 
   #begin(tenantId: TenantId): Promise<AccountHead> {
