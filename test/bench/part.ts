@@ -68,10 +68,7 @@ export interface PartContext {
   readonly routedTenantIds: readonly string[];
 }
 
-/** Is a part of the bench; `--only` chooses some. */
-type Part = (context: PartContext) => Promise<PartResult>;
-
-/** Are all parts in the order in which they run. */
+/** Are all parts in the order in which they run; `--only` chooses some. */
 export const PARTS = {
   hot: measureHot,
   single: measureSingle,
