@@ -206,6 +206,38 @@ describe('the state', () => {
   });
 });
 
+describe('damage in the database', () => {
+  const damage = async (tenant: TenantRef, seq: bigint, change: mongo.UpdateFilter<CommitDocument>): Promise<void> => {
+    await commits().updateOne({ tenant_id: tenant.tenantId, seq }, change);
+  };
+
+  it.each([
+    [
+      'more credit in state and totals of the state',
+      { 'state.grants.0.remaining': 9n * CREDIT, 'state.totals.payg': 9n * CREDIT },
+    ],
+    ['a total that is not the sum of its grants', { 'state.totals.payg': 1n * CREDIT }],
+    ['an amount below zero', { 'state.grants.0.remaining': -5n, 'state.totals.payg': -5n, 'totals.payg': -5n }],
+    ['an amount that is no integer', { 'state.grants.0.remaining': 1.5 }],
+  ])('is refused and not spent: %s', async (_, edit) => {
+    const tenant = await fixture.openTenant(5n * CREDIT);
+    await damage(tenant, 2n, { $set: edit } as mongo.UpdateFilter<CommitDocument>);
+    const fresh = await fixture.addKernel();
+    await expect(fresh.ledger.readBalance(tenant).catch(reasonOf)).resolves.toBe('LEDGER_CORRUPT');
+    await expect(debit(fresh.ledger, tenant, '1').catch(reasonOf)).resolves.toBe('LEDGER_CORRUPT');
+    expect(await commits().countDocuments({ tenant_id: tenant.tenantId })).toBe(2);
+  });
+
+  it('is not written over: a commit that is gone keeps its place empty', async () => {
+    const tenant = await fixture.openTenant(50n * CREDIT);
+    for (let round = 0; round < 5; round += 1) await debit(kernel.ledger, tenant, '1');
+    await commits().deleteOne({ tenant_id: tenant.tenantId, seq: 4n });
+    const fresh = await fixture.addKernel();
+    await expect(debit(fresh.ledger, tenant, '1').catch(reasonOf)).resolves.toBe('LEDGER_CORRUPT');
+    expect(await commits().countDocuments({ tenant_id: tenant.tenantId, seq: 4n })).toBe(0);
+  });
+});
+
 describe('the hint of the newest commit', () => {
   const heads = (): mongo.Collection<{ _id: string; seq: bigint }> => native('ledger_heads', { useBigInt64: true });
 
@@ -214,6 +246,7 @@ describe('the hint of the newest commit', () => {
     ['is old', 3n],
     ['is right', 102n],
     ['names a commit that does not exist', 5_000n],
+    ['is no seq at all', -5n],
   ])('is only a hint: the account is found where it %s', async (_, hint) => {
     const tenant = await fixture.openTenant(1_000n * CREDIT);
     for (let round = 0; round < 100; round += 1) await debit(kernel.ledger, tenant, '1');
