@@ -182,7 +182,10 @@ describe('GetActionPricing', () => {
     expect(await priceOf(tenantId, new Date(Date.now() + 86_400_000))).toEqual(expected);
     const request = GetActionPricingRequest.fromPartial({ tenantId: neighbour, atTime: before });
     const failure = await failureOf(callers.internal.call(CatalogServiceService.getActionPricing, request));
-    expect(failure.reason).toBe('ACCOUNT_NOT_OPEN');
+    expect(failure).toMatchObject({
+      reason: 'INVALID_FIELD',
+      violations: { at_time: expect.stringContaining('before') },
+    });
     await kernel.connection.collection('action_prices').deleteMany({ rule: { $in: ['plan', 'tenant'] } });
   });
 
