@@ -44,9 +44,25 @@ export const UNOPENED_ACCOUNT: AccountState = {
   totals: ZERO_TOTALS,
 };
 
+/** Computes what the three buckets hold together, held credits included, in microcredits. */
+export function sumBuckets(totals: Totals): bigint {
+  return totals.trial + totals.included + totals.payg;
+}
+
 /** Computes what a debit can draw without overdraft, in microcredits. */
 export function computeAvailable(totals: Totals): bigint {
-  return totals.trial + totals.included + totals.payg - totals.held;
+  return sumBuckets(totals) - totals.held;
+}
+
+/** Says whether two accounts have the same sums. */
+export function sameTotals(a: Totals, b: Totals): boolean {
+  return (
+    a.trial === b.trial &&
+    a.included === b.included &&
+    a.payg === b.payg &&
+    a.held === b.held &&
+    a.deficit === b.deficit
+  );
 }
 
 /** Computes how much further below zero usage may go, in microcredits. */
@@ -77,16 +93,15 @@ export function findInconsistency(state: AccountState): string | undefined {
   const { totals } = state;
   const figures = [totals.trial, totals.included, totals.payg, totals.held, totals.deficit];
   if (figures.some((figure) => !isAmount(figure))) return 'a total is no amount';
-  let sum = 0n;
-  for (const grant of [...state.grants.trial, ...state.grants.included, ...state.grants.payg]) {
-    if (!isAmount(grant.remaining)) return `grant ${grant.grantId} has no amount`;
-    sum += grant.remaining;
-  }
   for (const bucket of BUCKETS) {
-    const inBucket = state.grants[bucket].reduce((part, grant) => part + grant.remaining, 0n);
-    if (totals[bucket] !== inBucket) return `bucket ${bucket} is not the sum of its grants`;
+    let sum = 0n;
+    for (const grant of state.grants[bucket]) {
+      if (!isAmount(grant.remaining)) return `grant ${grant.grantId} has no amount`;
+      sum += grant.remaining;
+    }
+    if (totals[bucket] !== sum) return `bucket ${bucket} is not the sum of its grants`;
   }
-  return sum > 0n && totals.deficit > 0n ? 'it has credits and a deficit' : undefined;
+  return sumBuckets(totals) > 0n && totals.deficit > 0n ? 'it has credits and a deficit' : undefined;
 }
 
 /** What a database gives back may be anything, whatever the type says. */

@@ -1,5 +1,6 @@
 // Owns which price of an action holds for a tenant (spec, "What consumes credits"). Does not own where prices are kept.
 
+import { DomainError } from './error.ts';
 import type { Instant, PlanCode, TenantId } from './id.ts';
 
 /** Says which rule a price comes from; a tenant's price wins over its plan's, the plan's over the product's default. */
@@ -52,4 +53,10 @@ function appliesTo(price: ActionPrice, query: PriceQuery): boolean {
 function outranks(price: ActionPrice, other: ActionPrice): boolean {
   const difference = PRECEDENCE[price.rule] - PRECEDENCE[other.rule];
   return difference > 0 || (difference === 0 && price.effectiveAt > other.effectiveAt);
+}
+
+/** Says that no price of an action holds for a tenant. */
+export function actionNotFound(action: string): DomainError {
+  const message = `no price is set for action ${JSON.stringify(action)}: check its spelling against GetActionPricing`;
+  return new DomainError('ACTION_NOT_FOUND', message, { metadata: { action } });
 }

@@ -122,23 +122,28 @@ const UTF8_BYTES_MAX = 3;
 /** Computes an upper bound of what an entry takes in a commit, in bytes; a test holds it against the real document. */
 export function estimateEntryBytes(entry: Entry): number {
   // A key stands in its entry and in the commit's list of keys.
-  let bytes = ENTRY_BYTES_BASE + 2 * bytesOf(entry.key);
+  let bytes = ENTRY_BYTES_BASE + 2 * estimateTextBytes(entry.key);
   if (entry.personal !== undefined) {
-    bytes += PERSONAL_BYTES_BASE + bytesOf(entry.personal.reason);
+    bytes += PERSONAL_BYTES_BASE + estimateTextBytes(entry.personal.reason);
     for (const [name, value] of Object.entries(entry.personal.dimensions ?? {})) {
-      bytes += DIMENSION_BYTES_BASE + bytesOf(name) + bytesOf(value);
+      bytes += DIMENSION_BYTES_BASE + estimateTextBytes(name) + estimateTextBytes(value);
     }
   }
-  if ('actor' in entry) bytes += bytesOf(entry.actor);
+  if ('actor' in entry) bytes += estimateTextBytes(entry.actor);
   if (entry.type === 'debited' || entry.type === 'adjusted') bytes += entry.draws.length * DRAW_BYTES;
   if (entry.type === 'debited') {
     const { action, price, projectId, workflowId, runId } = entry;
-    bytes += bytesOf(action) + bytesOf(price.unit) + bytesOf(projectId) + bytesOf(workflowId) + bytesOf(runId);
+    bytes +=
+      estimateTextBytes(action) +
+      estimateTextBytes(price.unit) +
+      estimateTextBytes(projectId) +
+      estimateTextBytes(workflowId) +
+      estimateTextBytes(runId);
   }
   return bytes;
 }
 
-/** The most that a text takes as UTF-8; counting exactly would cost more than it saves. */
-function bytesOf(text: string | undefined): number {
+/** Computes the most that a text takes as UTF-8, in bytes; counting exactly would cost more than it saves. */
+export function estimateTextBytes(text: string | undefined): number {
   return UTF8_BYTES_MAX * (text?.length ?? 0);
 }

@@ -6,10 +6,10 @@ import {
   computeAvailable,
   computeOverdraftRemaining,
   countGrants,
-  type Totals,
+  sumBuckets,
   ZERO_TOTALS,
 } from './account.ts';
-import { resolveActionPrice } from './action-price.ts';
+import { actionNotFound, resolveActionPrice } from './action-price.ts';
 import { computeAddition } from './advance.ts';
 import { ACTIVE_GRANTS_MAX, MICROCREDITS_MAX } from './bound.ts';
 import { computeBurnDown } from './burn-down.ts';
@@ -19,6 +19,7 @@ import { DomainError, invalidField } from './error.ts';
 import { subtract } from './evolve.ts';
 import type { Grant } from './grant.ts';
 import type { Instant } from './id.ts';
+import { present } from './optional.ts';
 import { computeCost, formatQuantity } from './quantity.ts';
 import { overdraftLimitOf } from './rulebook.ts';
 
@@ -53,7 +54,7 @@ function decideOpenAccount(state: AccountState, command: OpenAccount): Decision 
     ...identityOf(command),
     productCode,
     planCode,
-    ...(actor === undefined ? {} : { actor }),
+    ...present({ actor }),
     after: ZERO_TOTALS,
   });
 }
@@ -77,7 +78,7 @@ function decideGrant(state: AccountState, command: GiveGrant, now: Instant): Dec
     remaining: amount,
     effectiveAt,
     source,
-    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...present({ expiresAt }),
   };
   const scheduled = effectiveAt > now;
   const addition = scheduled
@@ -89,7 +90,7 @@ function decideGrant(state: AccountState, command: GiveGrant, now: Instant): Dec
     grant: { ...whole, remaining: addition.remaining },
     deficitPaid: addition.deficitPaid,
     scheduled,
-    ...(actor === undefined ? {} : { actor }),
+    ...present({ actor }),
     after: addition.after,
   });
 }
@@ -97,10 +98,7 @@ function decideGrant(state: AccountState, command: GiveGrant, now: Instant): Dec
 function decideDebit(state: AccountState, command: Debit, now: Instant): Decision {
   const { tenantId, action, quantity, alreadyPerformed, rulebook } = command;
   const price = resolveActionPrice(rulebook.prices, action, { tenantId, planCode: state.planCode, at: now });
-  if (price === undefined) {
-    const message = `no price is set for action ${JSON.stringify(action)}: check its spelling against GetActionPricing`;
-    return reject(new DomainError('ACTION_NOT_FOUND', message, { metadata: { action } }));
-  }
+  if (price === undefined) return reject(actionNotFound(action));
   if (quantity.millionths < 1n) return reject(invalidField({ field: 'quantity', description: 'must be above zero' }));
   const cost = computeCost(quantity, price.microcreditsPerUnit);
   if (cost > MICROCREDITS_MAX) return reject(outOfRange(`a cost of ${cost} microcredits`));
@@ -112,6 +110,7 @@ function decideDebit(state: AccountState, command: Debit, now: Instant): Decisio
   if (state.totals.deficit + uncovered > MICROCREDITS_MAX) return reject(outOfRange('the deficit after this debit'));
   const drawn = subtract(state.totals, draws);
   const { microcreditsPerUnit, unit, rule, effectiveAt } = price;
+  const { projectId, workflowId, runId, runStatus } = command;
   return accept({
     type: 'debited',
     ...identityOf(command),
@@ -121,7 +120,7 @@ function decideDebit(state: AccountState, command: Debit, now: Instant): Decisio
     cost,
     draws,
     deficit: uncovered,
-    ...usageContextOf(command),
+    ...present({ projectId, workflowId, runId, runStatus }),
     alreadyPerformed,
     after: uncovered === 0n ? drawn : { ...drawn, deficit: drawn.deficit + uncovered },
   });
@@ -151,12 +150,9 @@ function findAdditionProblem(state: AccountState, amount: bigint): DomainError |
     return new DomainError('GRANT_LIMIT_REACHED', message, { metadata: { limit: String(ACTIVE_GRANTS_MAX) } });
   }
   const scheduled = state.scheduled.reduce((sum, grant) => sum + grant.remaining, 0n);
-  if (sumOf(state.totals) + scheduled + amount > MICROCREDITS_MAX) return outOfRange('the balance after this grant');
+  if (sumBuckets(state.totals) + scheduled + amount > MICROCREDITS_MAX)
+    return outOfRange('the balance after this grant');
   return undefined;
-}
-
-function sumOf(totals: Totals): bigint {
-  return totals.trial + totals.included + totals.payg;
 }
 
 function outOfRange(what: string): DomainError {
@@ -180,7 +176,7 @@ function insufficientCredits(
       needed_microcredits: String(needed),
       available_microcredits: String(available),
       overdraft_remaining_microcredits: String(overdraftRemaining),
-      ...(bucket === undefined ? {} : { bucket }),
+      ...present({ bucket }),
     },
   });
 }
@@ -188,21 +184,7 @@ function insufficientCredits(
 /** Copies what makes a command this one request into the entry that records it. */
 function identityOf(command: Command): Pick<Debited, 'key' | 'fingerprint' | 'personal'> {
   const { key, fingerprint, personal } = command;
-  return {
-    key,
-    ...(fingerprint === undefined ? {} : { fingerprint }),
-    ...(personal === undefined ? {} : { personal }),
-  };
-}
-
-function usageContextOf(command: Debit): Pick<Debited, 'projectId' | 'workflowId' | 'runId' | 'runStatus'> {
-  const { projectId, workflowId, runId, runStatus } = command;
-  return {
-    ...(projectId === undefined ? {} : { projectId }),
-    ...(workflowId === undefined ? {} : { workflowId }),
-    ...(runId === undefined ? {} : { runId }),
-    ...(runStatus === undefined ? {} : { runStatus }),
-  };
+  return { key, ...present({ fingerprint, personal }) };
 }
 
 function accept(entry: Entry): Decision {

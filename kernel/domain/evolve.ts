@@ -1,6 +1,6 @@
 // Owns how an entry changes an account. Does not decide anything: a history evolves the same way for ever.
 
-import { type AccountState, type Totals, ZERO_TOTALS } from './account.ts';
+import { type AccountState, sameTotals, type Totals, ZERO_TOTALS } from './account.ts';
 import type { Bucket } from './bucket.ts';
 import { takeDraws } from './burn-down.ts';
 import type { AccountOpened, Adjusted, Debited, Entry, GrantExpired, Granted, GrantStarted } from './entry.ts';
@@ -99,13 +99,9 @@ export function subtract(totals: Totals, draws: readonly GrantDraw[]): Totals {
 
 /** Sets the totals after checking that they are what the entry says. */
 function withTotals(state: AccountState, computed: Totals, stated: Totals): AccountState {
-  const same =
-    computed.trial === stated.trial &&
-    computed.included === stated.included &&
-    computed.payg === stated.payg &&
-    computed.held === stated.held &&
-    computed.deficit === stated.deficit;
-  if (!same) throw new RangeError(`an entry states ${describe(stated)} where its history gives ${describe(computed)}`);
+  if (!sameTotals(computed, stated)) {
+    throw new RangeError(`an entry states ${describe(stated)} where its history gives ${describe(computed)}`);
+  }
   return { ...state, totals: computed };
 }
 

@@ -1,7 +1,7 @@
 // Owns the newest known commit of an account, with the state after it. A head can be old: what rests on it is proven by
 // the insert that follows it, or by reading on from it.
 
-import { type AccountState, findInconsistency, type Totals, UNOPENED_ACCOUNT } from '../../domain/account.ts';
+import { type AccountState, findInconsistency, sameTotals, UNOPENED_ACCOUNT } from '../../domain/account.ts';
 import { DomainError } from '../../domain/error.ts';
 import { evolve } from '../../domain/evolve.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
@@ -62,16 +62,6 @@ function evolveAll(state: AccountState, commit: SealedCommit): AccountState {
   } catch (error) {
     throw corrupt(commit, error instanceof Error ? error.message : String(error), error);
   }
-}
-
-function sameTotals(a: Totals, b: Totals): boolean {
-  return (
-    a.trial === b.trial &&
-    a.included === b.included &&
-    a.payg === b.payg &&
-    a.held === b.held &&
-    a.deficit === b.deficit
-  );
 }
 
 function corrupt(commit: CommitHeader, problem: string, cause?: unknown): DomainError {

@@ -96,8 +96,8 @@ export class AccountReader {
 
   async #read(tenantId: TenantId): Promise<AccountHead> {
     const lane = this.#lanes.laneOf(tenantId);
-    const known = lane.head ?? (await this.#loader.load(tenantId));
-    const { head } = await this.#loader.refresh(known);
+    const known = lane.head;
+    const head = known === undefined ? await this.#loader.load(tenantId) : (await this.#loader.refresh(known)).head;
     lane.offer(head);
     return head;
   }

@@ -1,5 +1,5 @@
-// Owns the write path (docs/architecture.md): every tenant's commands in order, at most one commit of a tenant in flight, and what is
-// answered when. Does not own rules (domain/) or documents (store/).
+// Owns the write path (docs/architecture.md): every tenant's commands in order, at most one commit of a tenant in
+// flight, and what is answered when. Does not own rules (domain/) or documents (store/).
 // Invariants: an answer of success follows an acknowledged commit or a stored entry; a refusal follows a read of the head
 // and then of the key, both later than the request; what the database did not tell is never taken for "did not happen".
 
@@ -26,6 +26,7 @@ const KERNEL_QUEUE_MAX = 32_768;
 
 /** Waits before the reads and resends that follow an outcome that is unknown or not visible yet, in milliseconds. */
 const UNKNOWN_BACKOFF_MS: readonly number[] = [20, 100, 300, 800, 1_500];
+
 /** What the committer works with. */
 export interface CommitterTools {
   readonly store: LedgerStore;
@@ -225,15 +226,12 @@ export class Committer {
     this.#answerAccepted(round);
     const refused = refusedTasks(round);
     if (refused.length === 0) return;
-    const proven = await this.#guard(refused, async () => {
+    const tasks = refused.map(({ task }) => task);
+    const proven = await this.#guard(tasks, async () => {
       const { head } = await this.#loader.refresh(round.head);
       lane.offer(head);
-      const commands = refused.map(({ task }) => task.command);
       const now = Math.max(await this.#timeFor(head), head.createdAt);
-      return refused.map(({ task }, index) => ({
-        task,
-        outcome: decideBatch(head.state, [commands[index] ?? task.command], now).outcomes[0],
-      }));
+      return tasks.map((task) => ({ task, outcome: decideBatch(head.state, [task.command], now).outcomes[0] }));
     });
     if (proven === undefined) return;
     // What another kernel's commit has made possible is decided again, in its order, over the newer head.
@@ -247,12 +245,8 @@ export class Committer {
   /** Answers refusals that rest on a proven head: with the earlier entry where the key was used, else with the refusal. */
   async #answerRefused(tenantId: TenantId, refused: readonly Refused[]): Promise<void> {
     if (refused.length === 0) return;
-    const found = await this.#guard(refused, () =>
-      this.#loadByKey(
-        tenantId,
-        refused.map(({ task }) => task),
-      ),
-    );
+    const tasks = refused.map(({ task }) => task);
+    const found = await this.#guard(tasks, () => this.#loadByKey(tenantId, tasks));
     if (found === undefined) return;
     for (const { task, error } of refused) {
       const placed = found.get(task.command.key);
@@ -268,11 +262,11 @@ export class Committer {
   }
 
   /** Runs reads that tasks wait for; where they fail the tasks are answered with that, and the result is undefined. */
-  async #guard<T>(refused: readonly { readonly task: Task }[], read: () => Promise<T>): Promise<T | undefined> {
+  async #guard<T>(tasks: readonly Task[], read: () => Promise<T>): Promise<T | undefined> {
     try {
       return await read();
     } catch (error) {
-      for (const { task } of refused) task.reject(asDomainError(error));
+      for (const task of tasks) task.reject(asDomainError(error));
       return undefined;
     }
   }
@@ -302,7 +296,7 @@ export class Committer {
     round: Round,
     tasks: readonly Task[],
   ): Promise<{ seen: Refresh; found: ReadonlyMap<IdempotencyKey, PlacedEntry> } | undefined> {
-    const read = await this.#guard(wrap(tasks), () =>
+    const read = await this.#guard(tasks, () =>
       Promise.all([this.#loader.refresh(round.head), this.#loadByKey(lane.tenantId, tasks)]),
     );
     if (read === undefined) {
@@ -369,10 +363,6 @@ function refusedTasks(round: Round): Refused[] {
 /** The tasks of a round that were decided; deferred ones wait in the lane already. */
 function decidedTasks(round: Round): Task[] {
   return round.tasks.filter((_, index) => round.batch.outcomes[index]?.kind !== 'deferred');
-}
-
-function wrap(tasks: readonly Task[]): { readonly task: Task }[] {
-  return tasks.map((task) => ({ task }));
 }
 
 function committedAt(round: Round, entryIndex: number | undefined): Committed {

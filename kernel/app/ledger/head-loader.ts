@@ -30,13 +30,11 @@ export class HeadLoader {
     this.#store = store;
   }
 
-  /** Finds the newest commit of an account of which nothing is known here. */
+  /** Finds the newest commit of an account of which nothing is known here; as new as the moment of the call. */
   async load(tenantId: TenantId): Promise<AccountHead> {
     const hint = await this.#store.loadHeadHint(tenantId);
     const isUsable = hint !== undefined && Number.isSafeInteger(hint.seq) && hint.seq > 0;
-    const found = await this.#loadFrom(tenantId, isUsable ? hint.seq : 0);
-    // Reading on shows commits behind a gap, before which the search may have stopped.
-    return (await this.refresh(found)).head;
+    return this.#loadFrom(tenantId, isUsable ? hint.seq : 0);
   }
 
   /** Reads on from a head; the result is at least as new as the moment of the call. */
@@ -55,7 +53,7 @@ export class HeadLoader {
     }
     const newest = await this.#follow(head, last);
     const isWhole = gap === -1 && run.length < REFRESH_COMMITS_MAX;
-    return { head: isWhole ? newest : await this.#catchUp(newest), next };
+    return { head: isWhole ? newest : await this.#loadFrom(tenantId, newest.seq), next };
   }
 
   /** Moves a head to a later commit: by the state that it carries, or else by what happened in between. */
@@ -63,11 +61,6 @@ export class HeadLoader {
     if (last.state !== undefined) return headOfSnapshot(last, last.state);
     const commits = await this.#store.loadCommits(head.tenantId, head.seq + 1, last.seq);
     return commits.reduce(followHead, head);
-  }
-
-  async #catchUp(head: AccountHead): Promise<AccountHead> {
-    const found = await this.#loadFrom(head.tenantId, head.seq);
-    return (await this.refresh(found)).head;
   }
 
   /** Loads the account as it was after the commit `seq`, which must exist. */
@@ -83,7 +76,9 @@ export class HeadLoader {
   }
 
   async #loadFrom(tenantId: TenantId, hint: number): Promise<AccountHead> {
-    return this.loadAt(tenantId, await this.#findHeadSeq(tenantId, hint));
+    const found = await this.loadAt(tenantId, await this.#findHeadSeq(tenantId, hint));
+    // Reading on shows what landed meanwhile, and commits behind a gap, before which the search may have stopped.
+    return (await this.refresh(found)).head;
   }
 
   /** Finds the largest seq that exists. A hint that does not exist (a restored backup, another cluster) is not believed. */

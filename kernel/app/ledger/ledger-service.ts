@@ -2,7 +2,7 @@
 // answers. Does not own rules (domain/) or how commits are written (committer.ts).
 
 import { computeAvailable, computeNextDueAt, computeOverdraftRemaining } from '../../domain/account.ts';
-import { resolveActionPrice } from '../../domain/action-price.ts';
+import { actionNotFound, resolveActionPrice } from '../../domain/action-price.ts';
 import { BUCKETS } from '../../domain/bucket.ts';
 import type { Adjust, Debit, GiveGrant, OpenAccount } from '../../domain/command.ts';
 import { DomainError } from '../../domain/error.ts';
@@ -77,7 +77,7 @@ class LedgerService implements Ledger {
     const command: OpenAccount = {
       type: 'open_account',
       key: openingKey(tenant.tenantId),
-      ...this.#personalOf({ ...present({ reason: input.reason }) }),
+      ...this.#personalOf(present({ reason: input.reason })),
       productCode: tenant.productCode,
       planCode: input.planCode,
       ...present({ actor: input.actor }),
@@ -214,7 +214,7 @@ class LedgerService implements Ledger {
       type: 'debit',
       key: requestKey(context.callerScope, 'debit', context.requestId),
       fingerprint: computeFingerprint(meaning),
-      ...this.#personalOf({ ...present({ dimensions }) }),
+      ...this.#personalOf(present({ dimensions })),
       tenantId: tenant.tenantId,
       action,
       quantity,
@@ -235,10 +235,7 @@ class LedgerService implements Ledger {
     const price =
       resolveActionPrice(rulebook.prices, query.action, at) ??
       resolveActionPrice((await this.#refreshRulebook(tenant)).prices, query.action, at);
-    if (price === undefined) {
-      const message = `no price is set for action ${JSON.stringify(query.action)}: check its spelling against GetActionPricing`;
-      throw new DomainError('ACTION_NOT_FOUND', message, { metadata: { action: query.action } });
-    }
+    if (price === undefined) throw actionNotFound(query.action);
     return computeCost(query.quantity, price.microcreditsPerUnit);
   }
 
@@ -257,6 +254,7 @@ class LedgerService implements Ledger {
     return present({ personal: sealPersonalText(input, () => this.#tools.ids.salt()) });
   }
 
+  /** Notes when an account will change by itself, before the commit that makes it so. */
   async #noteDueTimes(tenantId: TenantId, times: readonly (Instant | undefined)[]): Promise<void> {
     const now = this.#tools.clock.estimate();
     const ahead = times.flatMap((dueAt) => (dueAt !== undefined && dueAt > now ? [dueAt] : []));

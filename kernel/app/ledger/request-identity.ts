@@ -12,7 +12,7 @@ const FINGERPRINT_BYTES = 16;
 const REQUEST_PREFIX = 'req:';
 
 /** The operations whose request ids are kept apart. */
-export type Operation = 'debit' | 'grant' | 'adjust';
+export type Operation = 'debit' | 'grant' | 'adjust' | 'create_tenant';
 
 /** Text of a request that may be about a person. */
 export interface PersonalInput {

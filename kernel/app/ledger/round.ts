@@ -1,9 +1,8 @@
 // Owns one round of one lane up to its insert: which commands it takes, what they come to over the head, and the commit
 // that records them. Synchronous: it runs at the moment when its insert is put together.
 
-import type { AccountState } from '../../domain/account.ts';
-import { countGrants } from '../../domain/account.ts';
-import { type Batch, decideBatch } from '../../domain/batch.ts';
+import { type AccountState, countGrants } from '../../domain/account.ts';
+import { type Batch, decideBatch, estimateTextBytes } from '../../domain/batch.ts';
 import {
   COMMIT_BYTES_MAX,
   ENTRIES_PER_COMMIT_MAX,
@@ -35,7 +34,6 @@ export interface RoundTools {
 
 const STATE_BYTES_BASE = 256;
 const GRANT_BYTES = 256;
-const UTF8_BYTES_MAX = 3;
 
 /**
  * Decides tasks over a head and prepares the commit.
@@ -81,6 +79,6 @@ function carriesState(state: AccountState, seq: number, snapshotSeq: number): bo
 
 /** Computes an upper bound of a state's document, in bytes; a test holds it against the real one. */
 export function estimateStateBytes(state: AccountState): number {
-  const codes = state.productCode.length + state.planCode.length;
-  return STATE_BYTES_BASE + codes * UTF8_BYTES_MAX + countGrants(state) * GRANT_BYTES;
+  const codes = estimateTextBytes(state.productCode) + estimateTextBytes(state.planCode);
+  return STATE_BYTES_BASE + codes + countGrants(state) * GRANT_BYTES;
 }

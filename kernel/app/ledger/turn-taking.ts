@@ -1,6 +1,7 @@
 // Owns how kernels that write to the same account share it. Nothing here is needed for correctness, only so that none
-// starves (docs/architecture.md, "Several kernels on one account"): the winner of a race lets another one commit before it commits again, and a
-// kernel that keeps losing says so in the hint, whereupon the others leave it as much time as its turn takes.
+// starves (docs/architecture.md, "Several kernels on one account"): the winner of a race lets another one commit before
+// it commits again, and a kernel that keeps losing says so in the hint, whereupon the others leave it as much time as its
+// turn takes.
 
 import type { Clock, Contention, LedgerObserver, LedgerStore, Pacing } from '../ports.ts';
 import type { AccountHead } from './account-head.ts';

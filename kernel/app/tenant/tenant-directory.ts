@@ -3,6 +3,7 @@
 // Invariants: a tenant that a caller can't see does not exist for it, in the same words; a tenant's product never
 // changes, so what was found once holds for ever; what was not found is asked for again.
 
+import { LRUCache } from 'lru-cache';
 import { DomainError } from '../../domain/error.ts';
 import type { ProductCode, TenantId } from '../../domain/id.ts';
 import type { TenantRef } from '../ledger/ledger.ts';
@@ -19,14 +20,12 @@ export type TenantVisibility =
 /** Finds tenants for callers. */
 export class TenantDirectory {
   readonly #store: Pick<TenantStore, 'loadTenantProducts'>;
-  readonly #cachedMax: number;
-  /** In the order of last use. */
-  readonly #known = new Map<TenantId, TenantRef>();
+  readonly #known: LRUCache<TenantId, TenantRef>;
   readonly #loading = new Map<TenantId, Promise<TenantRef | undefined>>();
 
   constructor(store: Pick<TenantStore, 'loadTenantProducts'>, cachedMax: number = TENANTS_CACHED_MAX) {
     this.#store = store;
-    this.#cachedMax = cachedMax;
+    this.#known = new LRUCache({ max: cachedMax });
   }
 
   /**
@@ -42,7 +41,7 @@ export class TenantDirectory {
 
   /** Finds a tenant; undefined where there is none. Throws DomainError DATABASE_UNAVAILABLE. */
   findTenant(tenantId: TenantId): TenantRef | Promise<TenantRef | undefined> {
-    return this.#recall(tenantId) ?? this.#loading.get(tenantId) ?? this.#load(tenantId);
+    return this.#known.get(tenantId) ?? this.#loading.get(tenantId) ?? this.#load(tenantId);
   }
 
   /** Finds many tenants with at most one query; the ones that don't exist are left out. Throws DATABASE_UNAVAILABLE. */
@@ -50,7 +49,7 @@ export class TenantDirectory {
     const found = new Map<TenantId, TenantRef>();
     const missing: TenantId[] = [];
     for (const tenantId of tenantIds) {
-      const known = this.#recall(tenantId);
+      const known = this.#known.get(tenantId);
       if (known === undefined) missing.push(tenantId);
       else found.set(tenantId, known);
     }
@@ -74,21 +73,7 @@ export class TenantDirectory {
     return loading;
   }
 
-  #recall(tenantId: TenantId): TenantRef | undefined {
-    const known = this.#known.get(tenantId);
-    // Only a cache that is nearly full can lose something, so only then the order of use matters.
-    if (known !== undefined && this.#known.size * 2 > this.#cachedMax) {
-      this.#known.delete(tenantId);
-      this.#known.set(tenantId, known);
-    }
-    return known;
-  }
-
   #remember(tenant: TenantRef): TenantRef {
-    if (this.#known.size >= this.#cachedMax) {
-      const [longestUnused] = this.#known.keys();
-      if (longestUnused !== undefined) this.#known.delete(longestUnused);
-    }
     this.#known.set(tenant.tenantId, tenant);
     return tenant;
   }

@@ -6,7 +6,7 @@ import { DomainError } from '../../domain/error.ts';
 import type { IdempotencyKey, PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
 import type { CatalogStore, Plan, Product } from '../catalog/ports.ts';
 import type { Ledger, TenantRef } from '../ledger/ledger.ts';
-import { computeFingerprint } from '../ledger/request-identity.ts';
+import { computeFingerprint, requestKey } from '../ledger/request-identity.ts';
 import type { Clock, Pacing } from '../ports.ts';
 import type { Tenant, TenantIdSource, TenantRecord, TenantStore } from './ports.ts';
 import { type TenantDirectory, type TenantVisibility, tenantNotFound } from './tenant-directory.ts';
@@ -60,7 +60,7 @@ export class TenantService {
    */
   async createTenant(input: CreateTenantInput, callerScope: string, requestId: string): Promise<CreatedTenant> {
     const { store, ledger } = this.#parts;
-    const requestKey = `req:${callerScope}:create_tenant:${requestId}` as IdempotencyKey;
+    const key = requestKey(callerScope, 'create_tenant', requestId);
     const fingerprint = computeFingerprint([
       'create_tenant',
       input.productCode,
@@ -69,13 +69,13 @@ export class TenantService {
       input.actor,
       input.reason,
     ]);
-    let record = await store.loadTenantByRequestKey(requestKey);
+    let record = await store.loadTenantByRequestKey(key);
     let replayed = record !== undefined;
     if (record === undefined) {
       const tenant = await this.#draftTenant(input);
-      const draft: TenantRecord = { tenant, requestKey, fingerprint };
+      const draft: TenantRecord = { tenant, requestKey: key, fingerprint };
       replayed = !(await store.insertTenant(draft));
-      record = replayed ? await this.#loadTaken(requestKey) : draft;
+      record = replayed ? await this.#loadTaken(key) : draft;
     }
     if (record.fingerprint !== fingerprint) throw keyReused(requestId);
     const { tenant } = record;
@@ -103,9 +103,9 @@ export class TenantService {
   }
 
   /** A key can be taken by a row that no majority has yet, which a majority read doesn't show: wait for it a little. */
-  async #loadTaken(requestKey: IdempotencyKey): Promise<TenantRecord> {
+  async #loadTaken(key: IdempotencyKey): Promise<TenantRecord> {
     for (let attempt = 0; attempt < TAKEN_LOOKUPS_MAX; attempt += 1) {
-      const record = await this.#parts.store.loadTenantByRequestKey(requestKey);
+      const record = await this.#parts.store.loadTenantByRequestKey(key);
       if (record !== undefined) return record;
       await this.#parts.pacing.delay(TAKEN_LOOKUP_INTERVAL_MS);
     }

@@ -108,20 +108,13 @@ class MongoLedgerStore implements LedgerStore {
 
   loadCommits: LedgerStore['loadCommits'] = (tenantId, fromSeq, toSeq) =>
     guardLedger(async () => {
-      const range = { $gte: BigInt(fromSeq), $lte: BigInt(toSeq) };
-      const documents = await this.#commits
-        .find({ tenant_id: tenantId, seq: range }, { maxTimeMS: READ_TIMEOUT_MS })
-        .sort({ tenant_id: 1, seq: 1 })
-        .toArray();
+      const documents = await this.#findRange(tenantId, fromSeq, toSeq).toArray();
       return documents.map(fromDocumentCommit);
     });
 
   loadCommitHeaders: LedgerStore['loadCommitHeaders'] = (tenantId, fromSeq, toSeq) =>
     guardLedger(async () => {
-      const range = { $gte: BigInt(fromSeq), $lte: BigInt(toSeq) };
-      const documents = await this.#commits
-        .find({ tenant_id: tenantId, seq: range }, { maxTimeMS: READ_TIMEOUT_MS })
-        .sort({ tenant_id: 1, seq: 1 })
+      const documents = await this.#findRange(tenantId, fromSeq, toSeq)
         .project<Omit<CommitDocument, 'entries' | 'keys'>>({ entries: 0, keys: 0 })
         .toArray();
       return documents.map(fromDocumentHeader);
@@ -213,6 +206,13 @@ class MongoLedgerStore implements LedgerStore {
     guardLedger(async () => {
       await this.#due.deleteOne({ _id: dueId(tenantId, dueAt) });
     });
+
+  #findRange(tenantId: TenantId, fromSeq: number, toSeq: number): mongo.FindCursor<mongo.WithId<CommitDocument>> {
+    const range = { $gte: BigInt(fromSeq), $lte: BigInt(toSeq) };
+    return this.#commits
+      .find({ tenant_id: tenantId, seq: range }, { maxTimeMS: READ_TIMEOUT_MS })
+      .sort({ tenant_id: 1, seq: 1 });
+  }
 }
 
 /** Runs a call of the store: the database's failures and documents that are none of ours each get their own reason. */
