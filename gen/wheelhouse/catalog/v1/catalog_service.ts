@@ -62,6 +62,46 @@ export interface GetActionPricingResponse {
   actionPrices: ActionPrice[];
 }
 
+/** Asks to set a price. */
+export interface SetActionPriceRequest {
+  /** Is the idempotency key: 1 to 128 characters; required. */
+  requestId: string;
+  /** Is the product; required. */
+  productCode: string;
+  /** Is the action: 1 to 128 of a-z, 0-9, `.`, `_` and `-`; required. */
+  action: string;
+  /** Makes it the override of one plan of the product; default: not one. */
+  planCode: string;
+  /** Makes it the override of one tenant of the product; default: not one. Not together with `plan_code`. */
+  tenantId: string;
+  /** Is the price of one unit, in microcredits; 0 makes the action free. Required unless `ends_override` is set. */
+  microcreditsPerUnit?:
+    | bigint
+    | undefined;
+  /** Names the unit, such as `step`; 1 to 32 characters; required unless `ends_override` is set. */
+  unit: string;
+  /** Is when it takes effect; default now; not in the past. */
+  effectiveTime:
+    | Date
+    | undefined;
+  /** Ends an override: from then on the next rule holds again. Needs `plan_code` or `tenant_id`. */
+  endsOverride: boolean;
+  /** Names the operator; an id of at most 128 characters; required. */
+  actor: string;
+  /** Says why; 1 to 500 characters; required. */
+  reason: string;
+}
+
+/** Answers with the price as it was set. */
+export interface SetActionPriceResponse {
+  /** Is the price; for an override that ends, with 0 microcredits and no unit. */
+  actionPrice:
+    | ActionPrice
+    | undefined;
+  /** Says that an earlier call with the same request id set it. */
+  replayed: boolean;
+}
+
 function createBaseListPlansRequest(): ListPlansRequest {
   return { productCode: "", offeredOnly: false, includeArchived: false, pageSize: 0, pageToken: "" };
 }
@@ -354,6 +394,267 @@ export const GetActionPricingResponse: MessageFns<GetActionPricingResponse> = {
   },
 };
 
+function createBaseSetActionPriceRequest(): SetActionPriceRequest {
+  return {
+    requestId: "",
+    productCode: "",
+    action: "",
+    planCode: "",
+    tenantId: "",
+    microcreditsPerUnit: undefined,
+    unit: "",
+    effectiveTime: undefined,
+    endsOverride: false,
+    actor: "",
+    reason: "",
+  };
+}
+
+export const SetActionPriceRequest: MessageFns<SetActionPriceRequest> = {
+  encode(message: SetActionPriceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.productCode !== "") {
+      writer.uint32(18).string(message.productCode);
+    }
+    if (message.action !== "") {
+      writer.uint32(26).string(message.action);
+    }
+    if (message.planCode !== "") {
+      writer.uint32(34).string(message.planCode);
+    }
+    if (message.tenantId !== "") {
+      writer.uint32(42).string(message.tenantId);
+    }
+    if (message.microcreditsPerUnit !== undefined) {
+      if (BigInt.asIntN(64, message.microcreditsPerUnit) !== message.microcreditsPerUnit) {
+        throw new globalThis.Error("value provided for field message.microcreditsPerUnit of type int64 too large");
+      }
+      writer.uint32(48).int64(message.microcreditsPerUnit);
+    }
+    if (message.unit !== "") {
+      writer.uint32(58).string(message.unit);
+    }
+    if (message.effectiveTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.effectiveTime), writer.uint32(66).fork()).join();
+    }
+    if (message.endsOverride !== false) {
+      writer.uint32(72).bool(message.endsOverride);
+    }
+    if (message.actor !== "") {
+      writer.uint32(82).string(message.actor);
+    }
+    if (message.reason !== "") {
+      writer.uint32(90).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetActionPriceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetActionPriceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.productCode = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.planCode = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tenantId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.microcreditsPerUnit = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.unit = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.effectiveTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.endsOverride = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<SetActionPriceRequest>, I>>(base?: I): SetActionPriceRequest {
+    return SetActionPriceRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SetActionPriceRequest>, I>>(object: I): SetActionPriceRequest {
+    const message = createBaseSetActionPriceRequest();
+    message.requestId = object.requestId ?? "";
+    message.productCode = object.productCode ?? "";
+    message.action = object.action ?? "";
+    message.planCode = object.planCode ?? "";
+    message.tenantId = object.tenantId ?? "";
+    message.microcreditsPerUnit = (object.microcreditsPerUnit !== undefined && object.microcreditsPerUnit !== null)
+      ? BigInt(object.microcreditsPerUnit)
+      : undefined;
+    message.unit = object.unit ?? "";
+    message.effectiveTime = object.effectiveTime ?? undefined;
+    message.endsOverride = object.endsOverride ?? false;
+    message.actor = object.actor ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseSetActionPriceResponse(): SetActionPriceResponse {
+  return { actionPrice: undefined, replayed: false };
+}
+
+export const SetActionPriceResponse: MessageFns<SetActionPriceResponse> = {
+  encode(message: SetActionPriceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.actionPrice !== undefined) {
+      ActionPrice.encode(message.actionPrice, writer.uint32(10).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(16).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetActionPriceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetActionPriceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.actionPrice = ActionPrice.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<SetActionPriceResponse>, I>>(base?: I): SetActionPriceResponse {
+    return SetActionPriceResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SetActionPriceResponse>, I>>(object: I): SetActionPriceResponse {
+    const message = createBaseSetActionPriceResponse();
+    message.actionPrice = (object.actionPrice !== undefined && object.actionPrice !== null)
+      ? ActionPrice.fromPartial(object.actionPrice)
+      : undefined;
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
 /** Reads the plan catalog and the prices of metered actions. */
 export type CatalogServiceService = typeof CatalogServiceService;
 export const CatalogServiceService = {
@@ -387,6 +688,24 @@ export const CatalogServiceService = {
       Buffer.from(GetActionPricingResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetActionPricingResponse => GetActionPricingResponse.decode(value),
   },
+  /**
+   * Sets the price of an action from a time on: a product's default, or the override of one plan or of one tenant
+   * (sysadmin). A price that was set is never changed: debits of the past keep the one that they were charged by.
+   * Idempotent by `request_id`. Kernels charge by it within 5 seconds.
+   * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, TENANT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED,
+   * DATABASE_UNAVAILABLE.
+   */
+  setActionPrice: {
+    path: "/wheelhouse.catalog.v1.CatalogService/SetActionPrice" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetActionPriceRequest): Buffer =>
+      Buffer.from(SetActionPriceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetActionPriceRequest => SetActionPriceRequest.decode(value),
+    responseSerialize: (value: SetActionPriceResponse): Buffer =>
+      Buffer.from(SetActionPriceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetActionPriceResponse => SetActionPriceResponse.decode(value),
+  },
 } as const;
 
 export interface CatalogServiceServer extends UntypedServiceImplementation {
@@ -402,6 +721,14 @@ export interface CatalogServiceServer extends UntypedServiceImplementation {
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, DATABASE_UNAVAILABLE.
    */
   getActionPricing: handleUnaryCall<GetActionPricingRequest, GetActionPricingResponse>;
+  /**
+   * Sets the price of an action from a time on: a product's default, or the override of one plan or of one tenant
+   * (sysadmin). A price that was set is never changed: debits of the past keep the one that they were charged by.
+   * Idempotent by `request_id`. Kernels charge by it within 5 seconds.
+   * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, TENANT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED,
+   * DATABASE_UNAVAILABLE.
+   */
+  setActionPrice: handleUnaryCall<SetActionPriceRequest, SetActionPriceResponse>;
 }
 
 export interface CatalogServiceClient extends Client {
@@ -444,6 +771,28 @@ export interface CatalogServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetActionPricingResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Sets the price of an action from a time on: a product's default, or the override of one plan or of one tenant
+   * (sysadmin). A price that was set is never changed: debits of the past keep the one that they were charged by.
+   * Idempotent by `request_id`. Kernels charge by it within 5 seconds.
+   * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, TENANT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED,
+   * DATABASE_UNAVAILABLE.
+   */
+  setActionPrice(
+    request: SetActionPriceRequest,
+    callback: (error: ServiceError | null, response: SetActionPriceResponse) => void,
+  ): ClientUnaryCall;
+  setActionPrice(
+    request: SetActionPriceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetActionPriceResponse) => void,
+  ): ClientUnaryCall;
+  setActionPrice(
+    request: SetActionPriceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetActionPriceResponse) => void,
   ): ClientUnaryCall;
 }
 

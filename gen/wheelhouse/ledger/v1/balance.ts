@@ -49,6 +49,8 @@ export interface Grant {
     | undefined;
   /** Says where the credit comes from, such as `operator`, `adjustment`, `trial`, `cycle` or `topup`. */
   source: string;
+  /** Is what open holds keep back of it, in microcredits. It survives the expiry of the grant until its hold ends. */
+  heldMicrocredits: bigint;
 }
 
 /** Is the part of an amount that one grant paid. */
@@ -232,6 +234,7 @@ function createBaseGrant(): Grant {
     effectiveTime: undefined,
     expireTime: undefined,
     source: "",
+    heldMicrocredits: 0n,
   };
 }
 
@@ -263,6 +266,12 @@ export const Grant: MessageFns<Grant> = {
     }
     if (message.source !== "") {
       writer.uint32(58).string(message.source);
+    }
+    if (message.heldMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.heldMicrocredits) !== message.heldMicrocredits) {
+        throw new globalThis.Error("value provided for field message.heldMicrocredits of type int64 too large");
+      }
+      writer.uint32(64).int64(message.heldMicrocredits);
     }
     return writer;
   },
@@ -336,6 +345,14 @@ export const Grant: MessageFns<Grant> = {
             message.source = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.heldMicrocredits = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -365,6 +382,9 @@ export const Grant: MessageFns<Grant> = {
     message.effectiveTime = object.effectiveTime ?? undefined;
     message.expireTime = object.expireTime ?? undefined;
     message.source = object.source ?? "";
+    message.heldMicrocredits = (object.heldMicrocredits !== undefined && object.heldMicrocredits !== null)
+      ? BigInt(object.heldMicrocredits)
+      : 0n;
     return message;
   },
 };

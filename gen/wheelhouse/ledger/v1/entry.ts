@@ -10,6 +10,7 @@ import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { ActionPrice } from "../../catalog/v1/action_price.ts";
 import { Bucket } from "../../common/v1/bucket.ts";
 import { Balance, Grant, GrantDraw } from "./balance.ts";
+import { Hold } from "./hold.ts";
 
 export const protobufPackage = "wheelhouse.ledger.v1";
 
@@ -31,6 +32,20 @@ export const EntryType = {
   DEBITED: 5,
   /** ADJUSTED - Records that an operator corrected a bucket. */
   ADJUSTED: 6,
+  /** RESERVED - Records that credits were held for work in flight. */
+  RESERVED: 7,
+  /** HOLD_EXTENDED - Records that a hold was extended. */
+  HOLD_EXTENDED: 8,
+  /** SETTLED - Records that work behind a hold was charged. */
+  SETTLED: 9,
+  /** HOLD_RELEASED - Records that a hold was released. */
+  HOLD_RELEASED: 10,
+  /** HOLD_EXPIRED - Records that a hold ended by itself. */
+  HOLD_EXPIRED: 11,
+  /** REVERSED - Records that an operator undid an earlier entry. */
+  REVERSED: 12,
+  /** REDACTED - Records that the personal text of an earlier entry was removed. */
+  REDACTED: 13,
 } as const;
 
 export type EntryType = typeof EntryType[keyof typeof EntryType];
@@ -43,6 +58,13 @@ export namespace EntryType {
   export type GRANT_EXPIRED = typeof EntryType.GRANT_EXPIRED;
   export type DEBITED = typeof EntryType.DEBITED;
   export type ADJUSTED = typeof EntryType.ADJUSTED;
+  export type RESERVED = typeof EntryType.RESERVED;
+  export type HOLD_EXTENDED = typeof EntryType.HOLD_EXTENDED;
+  export type SETTLED = typeof EntryType.SETTLED;
+  export type HOLD_RELEASED = typeof EntryType.HOLD_RELEASED;
+  export type HOLD_EXPIRED = typeof EntryType.HOLD_EXPIRED;
+  export type REVERSED = typeof EntryType.REVERSED;
+  export type REDACTED = typeof EntryType.REDACTED;
 }
 
 /** Says how the run that caused a debit ended. */
@@ -105,6 +127,27 @@ export interface Entry {
     | //
     /** Is set for ADJUSTED. */
     { $case: "adjustment"; value: Adjustment }
+    | //
+    /** Is set for RESERVED. */
+    { $case: "reservation"; value: Reservation }
+    | //
+    /** Is set for HOLD_EXTENDED. */
+    { $case: "holdExtension"; value: HoldExtension }
+    | //
+    /** Is set for SETTLED. */
+    { $case: "settlement"; value: Settlement }
+    | //
+    /** Is set for HOLD_RELEASED. */
+    { $case: "holdRelease"; value: HoldRelease }
+    | //
+    /** Is set for HOLD_EXPIRED. */
+    { $case: "holdExpiry"; value: HoldExpiry }
+    | //
+    /** Is set for REVERSED. */
+    { $case: "reversal"; value: Reversal }
+    | //
+    /** Is set for REDACTED. */
+    { $case: "redaction"; value: Redaction }
     | undefined;
   /** Is what the account held right after this entry. */
   balanceAfter: Balance | undefined;
@@ -209,6 +252,122 @@ export interface Adjustment {
   reason: string;
 }
 
+/** Tells what was held, and by which price it was computed. */
+export interface Reservation {
+  /** Is the hold as it began. */
+  hold:
+    | Hold
+    | undefined;
+  /** Is the quantity that was reserved, an exact decimal. */
+  quantity: string;
+  /** Is the price that the hold was computed by and that its parts will be charged by. */
+  price:
+    | ActionPrice
+    | undefined;
+  /** Is what was reserved, in microcredits: the draws of the hold and the overdraft that it counts on. */
+  reservedMicrocredits: bigint;
+  /** Is what of it no grant covered and overdraft is kept for, in microcredits. */
+  overdraftMicrocredits: bigint;
+}
+
+/** Tells how a hold was extended. */
+export interface HoldExtension {
+  /** Is the hold after it. */
+  hold:
+    | Hold
+    | undefined;
+  /** Is the quantity that was reserved in addition, an exact decimal; empty where only the expiry moved. */
+  additionalQuantity: string;
+  /** Is what was reserved in addition, in microcredits. */
+  reservedMicrocredits: bigint;
+}
+
+/** Tells what work behind a hold cost. The draws of `charge` are those of the hold first, then what it did not cover. */
+export interface Settlement {
+  /** Is the hold after it. */
+  hold:
+    | Hold
+    | undefined;
+  /** Names the part, unique within the hold. */
+  partId: string;
+  /** Is what was charged. */
+  charge:
+    | Debit
+    | undefined;
+  /** Says that the part ended the hold. */
+  final: boolean;
+  /** Says that the hold had ended before, so that nothing of it was left to draw. */
+  late: boolean;
+  /** Says what became of credits that were still held. */
+  end: HoldEnd | undefined;
+}
+
+/** Tells that a hold was released. */
+export interface HoldRelease {
+  /** Is the hold after it. */
+  hold:
+    | Hold
+    | undefined;
+  /** Says what became of credits that were still held. */
+  end: HoldEnd | undefined;
+}
+
+/** Tells that a hold ended by itself. */
+export interface HoldExpiry {
+  /** Is the hold after it. */
+  hold:
+    | Hold
+    | undefined;
+  /** Says what became of credits that were still held. */
+  end:
+    | HoldEnd
+    | undefined;
+  /** Is when the hold expired; the entry may have been written later. */
+  dueTime: Date | undefined;
+}
+
+/** Says what became of held credits when their hold ended. */
+export interface HoldEnd {
+  /** Is what became free again, by grant. */
+  freed: GrantDraw[];
+  /** Is what expired at once, since its grant had expired meanwhile. */
+  expired: GrantDraw[];
+  /** Is what of the freed credits paid an earlier deficit at once, in microcredits. */
+  deficitPaidMicrocredits: bigint;
+}
+
+/** Tells which entry was undone and what that moved. */
+export interface Reversal {
+  /** Is the entry that was undone. */
+  reversedEntryId: string;
+  /** Is what kind of entry that was. */
+  reversedType: EntryType;
+  /** Is what came back, by grant, when a charge was undone. */
+  returned: GrantDraw[];
+  /** Is what did not come back, since its grant had expired meanwhile. */
+  expired: GrantDraw[];
+  /** Is what was taken, by grant, when a grant was undone. */
+  taken: GrantDraw[];
+  /** Is what of an undone charge's deficit was still owed and is owed no longer, in microcredits. */
+  deficitCancelledMicrocredits: bigint;
+  /** Is what of the returned credits paid another deficit at once, in microcredits. */
+  deficitPaidMicrocredits: bigint;
+  /** Names the operator. */
+  actor: string;
+  /** Is the operator's reason; empty after redaction. */
+  reason: string;
+}
+
+/** Tells which entry lost its personal text. */
+export interface Redaction {
+  /** Is the entry. */
+  redactedEntryId: string;
+  /** Names the operator. */
+  actor: string;
+  /** Is the operator's reason; empty after redaction. */
+  reason: string;
+}
+
 function createBaseEntry(): Entry {
   return {
     entryId: "",
@@ -263,6 +422,27 @@ export const Entry: MessageFns<Entry> = {
         break;
       case "adjustment":
         Adjustment.encode(message.detail.value, writer.uint32(122).fork()).join();
+        break;
+      case "reservation":
+        Reservation.encode(message.detail.value, writer.uint32(130).fork()).join();
+        break;
+      case "holdExtension":
+        HoldExtension.encode(message.detail.value, writer.uint32(138).fork()).join();
+        break;
+      case "settlement":
+        Settlement.encode(message.detail.value, writer.uint32(146).fork()).join();
+        break;
+      case "holdRelease":
+        HoldRelease.encode(message.detail.value, writer.uint32(154).fork()).join();
+        break;
+      case "holdExpiry":
+        HoldExpiry.encode(message.detail.value, writer.uint32(162).fork()).join();
+        break;
+      case "reversal":
+        Reversal.encode(message.detail.value, writer.uint32(170).fork()).join();
+        break;
+      case "redaction":
+        Redaction.encode(message.detail.value, writer.uint32(178).fork()).join();
         break;
     }
     if (message.balanceAfter !== undefined) {
@@ -380,6 +560,62 @@ export const Entry: MessageFns<Entry> = {
             message.detail = { $case: "adjustment", value: Adjustment.decode(reader, reader.uint32()) };
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.detail = { $case: "reservation", value: Reservation.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.detail = { $case: "holdExtension", value: HoldExtension.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.detail = { $case: "settlement", value: Settlement.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.detail = { $case: "holdRelease", value: HoldRelease.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.detail = { $case: "holdExpiry", value: HoldExpiry.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.detail = { $case: "reversal", value: Reversal.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.detail = { $case: "redaction", value: Redaction.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 30: {
             if (tag !== 242) {
               break;
@@ -445,6 +681,48 @@ export const Entry: MessageFns<Entry> = {
       case "adjustment": {
         if (object.detail?.value !== undefined && object.detail?.value !== null) {
           message.detail = { $case: "adjustment", value: Adjustment.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "reservation": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "reservation", value: Reservation.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "holdExtension": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "holdExtension", value: HoldExtension.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "settlement": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "settlement", value: Settlement.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "holdRelease": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "holdRelease", value: HoldRelease.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "holdExpiry": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "holdExpiry", value: HoldExpiry.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "reversal": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "reversal", value: Reversal.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "redaction": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "redaction", value: Redaction.fromPartial(object.detail.value) };
         }
         break;
       }
@@ -1216,6 +1494,808 @@ export const Adjustment: MessageFns<Adjustment> = {
       (object.deficitPaidMicrocredits !== undefined && object.deficitPaidMicrocredits !== null)
         ? BigInt(object.deficitPaidMicrocredits)
         : 0n;
+    message.actor = object.actor ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseReservation(): Reservation {
+  return { hold: undefined, quantity: "", price: undefined, reservedMicrocredits: 0n, overdraftMicrocredits: 0n };
+}
+
+export const Reservation: MessageFns<Reservation> = {
+  encode(message: Reservation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hold !== undefined) {
+      Hold.encode(message.hold, writer.uint32(10).fork()).join();
+    }
+    if (message.quantity !== "") {
+      writer.uint32(18).string(message.quantity);
+    }
+    if (message.price !== undefined) {
+      ActionPrice.encode(message.price, writer.uint32(26).fork()).join();
+    }
+    if (message.reservedMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.reservedMicrocredits) !== message.reservedMicrocredits) {
+        throw new globalThis.Error("value provided for field message.reservedMicrocredits of type int64 too large");
+      }
+      writer.uint32(32).int64(message.reservedMicrocredits);
+    }
+    if (message.overdraftMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.overdraftMicrocredits) !== message.overdraftMicrocredits) {
+        throw new globalThis.Error("value provided for field message.overdraftMicrocredits of type int64 too large");
+      }
+      writer.uint32(40).int64(message.overdraftMicrocredits);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Reservation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReservation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hold = Hold.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.quantity = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.price = ActionPrice.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.reservedMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.overdraftMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Reservation>, I>>(base?: I): Reservation {
+    return Reservation.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Reservation>, I>>(object: I): Reservation {
+    const message = createBaseReservation();
+    message.hold = (object.hold !== undefined && object.hold !== null) ? Hold.fromPartial(object.hold) : undefined;
+    message.quantity = object.quantity ?? "";
+    message.price = (object.price !== undefined && object.price !== null)
+      ? ActionPrice.fromPartial(object.price)
+      : undefined;
+    message.reservedMicrocredits = (object.reservedMicrocredits !== undefined && object.reservedMicrocredits !== null)
+      ? BigInt(object.reservedMicrocredits)
+      : 0n;
+    message.overdraftMicrocredits =
+      (object.overdraftMicrocredits !== undefined && object.overdraftMicrocredits !== null)
+        ? BigInt(object.overdraftMicrocredits)
+        : 0n;
+    return message;
+  },
+};
+
+function createBaseHoldExtension(): HoldExtension {
+  return { hold: undefined, additionalQuantity: "", reservedMicrocredits: 0n };
+}
+
+export const HoldExtension: MessageFns<HoldExtension> = {
+  encode(message: HoldExtension, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hold !== undefined) {
+      Hold.encode(message.hold, writer.uint32(10).fork()).join();
+    }
+    if (message.additionalQuantity !== "") {
+      writer.uint32(18).string(message.additionalQuantity);
+    }
+    if (message.reservedMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.reservedMicrocredits) !== message.reservedMicrocredits) {
+        throw new globalThis.Error("value provided for field message.reservedMicrocredits of type int64 too large");
+      }
+      writer.uint32(24).int64(message.reservedMicrocredits);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldExtension {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldExtension();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hold = Hold.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.additionalQuantity = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.reservedMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<HoldExtension>, I>>(base?: I): HoldExtension {
+    return HoldExtension.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HoldExtension>, I>>(object: I): HoldExtension {
+    const message = createBaseHoldExtension();
+    message.hold = (object.hold !== undefined && object.hold !== null) ? Hold.fromPartial(object.hold) : undefined;
+    message.additionalQuantity = object.additionalQuantity ?? "";
+    message.reservedMicrocredits = (object.reservedMicrocredits !== undefined && object.reservedMicrocredits !== null)
+      ? BigInt(object.reservedMicrocredits)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseSettlement(): Settlement {
+  return { hold: undefined, partId: "", charge: undefined, final: false, late: false, end: undefined };
+}
+
+export const Settlement: MessageFns<Settlement> = {
+  encode(message: Settlement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hold !== undefined) {
+      Hold.encode(message.hold, writer.uint32(10).fork()).join();
+    }
+    if (message.partId !== "") {
+      writer.uint32(18).string(message.partId);
+    }
+    if (message.charge !== undefined) {
+      Debit.encode(message.charge, writer.uint32(26).fork()).join();
+    }
+    if (message.final !== false) {
+      writer.uint32(32).bool(message.final);
+    }
+    if (message.late !== false) {
+      writer.uint32(40).bool(message.late);
+    }
+    if (message.end !== undefined) {
+      HoldEnd.encode(message.end, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Settlement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSettlement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hold = Hold.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.partId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.charge = Debit.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.final = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.late = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.end = HoldEnd.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Settlement>, I>>(base?: I): Settlement {
+    return Settlement.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Settlement>, I>>(object: I): Settlement {
+    const message = createBaseSettlement();
+    message.hold = (object.hold !== undefined && object.hold !== null) ? Hold.fromPartial(object.hold) : undefined;
+    message.partId = object.partId ?? "";
+    message.charge = (object.charge !== undefined && object.charge !== null)
+      ? Debit.fromPartial(object.charge)
+      : undefined;
+    message.final = object.final ?? false;
+    message.late = object.late ?? false;
+    message.end = (object.end !== undefined && object.end !== null) ? HoldEnd.fromPartial(object.end) : undefined;
+    return message;
+  },
+};
+
+function createBaseHoldRelease(): HoldRelease {
+  return { hold: undefined, end: undefined };
+}
+
+export const HoldRelease: MessageFns<HoldRelease> = {
+  encode(message: HoldRelease, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hold !== undefined) {
+      Hold.encode(message.hold, writer.uint32(10).fork()).join();
+    }
+    if (message.end !== undefined) {
+      HoldEnd.encode(message.end, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldRelease {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldRelease();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hold = Hold.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.end = HoldEnd.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<HoldRelease>, I>>(base?: I): HoldRelease {
+    return HoldRelease.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HoldRelease>, I>>(object: I): HoldRelease {
+    const message = createBaseHoldRelease();
+    message.hold = (object.hold !== undefined && object.hold !== null) ? Hold.fromPartial(object.hold) : undefined;
+    message.end = (object.end !== undefined && object.end !== null) ? HoldEnd.fromPartial(object.end) : undefined;
+    return message;
+  },
+};
+
+function createBaseHoldExpiry(): HoldExpiry {
+  return { hold: undefined, end: undefined, dueTime: undefined };
+}
+
+export const HoldExpiry: MessageFns<HoldExpiry> = {
+  encode(message: HoldExpiry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hold !== undefined) {
+      Hold.encode(message.hold, writer.uint32(10).fork()).join();
+    }
+    if (message.end !== undefined) {
+      HoldEnd.encode(message.end, writer.uint32(18).fork()).join();
+    }
+    if (message.dueTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.dueTime), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldExpiry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldExpiry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hold = Hold.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.end = HoldEnd.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.dueTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<HoldExpiry>, I>>(base?: I): HoldExpiry {
+    return HoldExpiry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HoldExpiry>, I>>(object: I): HoldExpiry {
+    const message = createBaseHoldExpiry();
+    message.hold = (object.hold !== undefined && object.hold !== null) ? Hold.fromPartial(object.hold) : undefined;
+    message.end = (object.end !== undefined && object.end !== null) ? HoldEnd.fromPartial(object.end) : undefined;
+    message.dueTime = object.dueTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseHoldEnd(): HoldEnd {
+  return { freed: [], expired: [], deficitPaidMicrocredits: 0n };
+}
+
+export const HoldEnd: MessageFns<HoldEnd> = {
+  encode(message: HoldEnd, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.freed) {
+      GrantDraw.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.expired) {
+      GrantDraw.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.deficitPaidMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.deficitPaidMicrocredits) !== message.deficitPaidMicrocredits) {
+        throw new globalThis.Error("value provided for field message.deficitPaidMicrocredits of type int64 too large");
+      }
+      writer.uint32(24).int64(message.deficitPaidMicrocredits);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldEnd {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldEnd();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.freed.push(GrantDraw.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.expired.push(GrantDraw.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.deficitPaidMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<HoldEnd>, I>>(base?: I): HoldEnd {
+    return HoldEnd.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HoldEnd>, I>>(object: I): HoldEnd {
+    const message = createBaseHoldEnd();
+    message.freed = object.freed?.map((e) => GrantDraw.fromPartial(e)) || [];
+    message.expired = object.expired?.map((e) => GrantDraw.fromPartial(e)) || [];
+    message.deficitPaidMicrocredits =
+      (object.deficitPaidMicrocredits !== undefined && object.deficitPaidMicrocredits !== null)
+        ? BigInt(object.deficitPaidMicrocredits)
+        : 0n;
+    return message;
+  },
+};
+
+function createBaseReversal(): Reversal {
+  return {
+    reversedEntryId: "",
+    reversedType: 0,
+    returned: [],
+    expired: [],
+    taken: [],
+    deficitCancelledMicrocredits: 0n,
+    deficitPaidMicrocredits: 0n,
+    actor: "",
+    reason: "",
+  };
+}
+
+export const Reversal: MessageFns<Reversal> = {
+  encode(message: Reversal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reversedEntryId !== "") {
+      writer.uint32(10).string(message.reversedEntryId);
+    }
+    if (message.reversedType !== 0) {
+      writer.uint32(16).int32(message.reversedType);
+    }
+    for (const v of message.returned) {
+      GrantDraw.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.expired) {
+      GrantDraw.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.taken) {
+      GrantDraw.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.deficitCancelledMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.deficitCancelledMicrocredits) !== message.deficitCancelledMicrocredits) {
+        throw new globalThis.Error(
+          "value provided for field message.deficitCancelledMicrocredits of type int64 too large",
+        );
+      }
+      writer.uint32(48).int64(message.deficitCancelledMicrocredits);
+    }
+    if (message.deficitPaidMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.deficitPaidMicrocredits) !== message.deficitPaidMicrocredits) {
+        throw new globalThis.Error("value provided for field message.deficitPaidMicrocredits of type int64 too large");
+      }
+      writer.uint32(56).int64(message.deficitPaidMicrocredits);
+    }
+    if (message.actor !== "") {
+      writer.uint32(66).string(message.actor);
+    }
+    if (message.reason !== "") {
+      writer.uint32(74).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Reversal {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReversal();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reversedEntryId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.reversedType = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.returned.push(GrantDraw.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.expired.push(GrantDraw.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.taken.push(GrantDraw.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.deficitCancelledMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.deficitPaidMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Reversal>, I>>(base?: I): Reversal {
+    return Reversal.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Reversal>, I>>(object: I): Reversal {
+    const message = createBaseReversal();
+    message.reversedEntryId = object.reversedEntryId ?? "";
+    message.reversedType = object.reversedType ?? 0;
+    message.returned = object.returned?.map((e) => GrantDraw.fromPartial(e)) || [];
+    message.expired = object.expired?.map((e) => GrantDraw.fromPartial(e)) || [];
+    message.taken = object.taken?.map((e) => GrantDraw.fromPartial(e)) || [];
+    message.deficitCancelledMicrocredits =
+      (object.deficitCancelledMicrocredits !== undefined && object.deficitCancelledMicrocredits !== null)
+        ? BigInt(object.deficitCancelledMicrocredits)
+        : 0n;
+    message.deficitPaidMicrocredits =
+      (object.deficitPaidMicrocredits !== undefined && object.deficitPaidMicrocredits !== null)
+        ? BigInt(object.deficitPaidMicrocredits)
+        : 0n;
+    message.actor = object.actor ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseRedaction(): Redaction {
+  return { redactedEntryId: "", actor: "", reason: "" };
+}
+
+export const Redaction: MessageFns<Redaction> = {
+  encode(message: Redaction, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.redactedEntryId !== "") {
+      writer.uint32(10).string(message.redactedEntryId);
+    }
+    if (message.actor !== "") {
+      writer.uint32(18).string(message.actor);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Redaction {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRedaction();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.redactedEntryId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Redaction>, I>>(base?: I): Redaction {
+    return Redaction.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Redaction>, I>>(object: I): Redaction {
+    const message = createBaseRedaction();
+    message.redactedEntryId = object.redactedEntryId ?? "";
     message.actor = object.actor ?? "";
     message.reason = object.reason ?? "";
     return message;

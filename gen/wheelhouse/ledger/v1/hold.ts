@@ -47,7 +47,10 @@ export interface Hold {
   action: string;
   /** Is what the hold still keeps back, in microcredits. */
   heldMicrocredits: bigint;
-  /** Is what was charged through the hold so far, in microcredits. */
+  /**
+   * Is what was charged through the hold so far, in microcredits; in the answer to a part that came after the end, that
+   * part alone.
+   */
   settledMicrocredits: bigint;
   /** Says which grants the held credits are pinned to. */
   draws: GrantDraw[];
@@ -67,6 +70,8 @@ export interface Hold {
     | undefined;
   /** Is the workflow, where the caller named one. */
   workflowId: string;
+  /** Is what the hold counts on beyond all credits (overdraft), in microcredits. */
+  overdraftMicrocredits: bigint;
 }
 
 function createBaseHold(): Hold {
@@ -83,6 +88,7 @@ function createBaseHold(): Hold {
     expireTime: undefined,
     createTime: undefined,
     workflowId: "",
+    overdraftMicrocredits: 0n,
   };
 }
 
@@ -129,6 +135,12 @@ export const Hold: MessageFns<Hold> = {
     }
     if (message.workflowId !== "") {
       writer.uint32(98).string(message.workflowId);
+    }
+    if (message.overdraftMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.overdraftMicrocredits) !== message.overdraftMicrocredits) {
+        throw new globalThis.Error("value provided for field message.overdraftMicrocredits of type int64 too large");
+      }
+      writer.uint32(104).int64(message.overdraftMicrocredits);
     }
     return writer;
   },
@@ -242,6 +254,14 @@ export const Hold: MessageFns<Hold> = {
             message.workflowId = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.overdraftMicrocredits = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -275,6 +295,10 @@ export const Hold: MessageFns<Hold> = {
     message.expireTime = object.expireTime ?? undefined;
     message.createTime = object.createTime ?? undefined;
     message.workflowId = object.workflowId ?? "";
+    message.overdraftMicrocredits =
+      (object.overdraftMicrocredits !== undefined && object.overdraftMicrocredits !== null)
+        ? BigInt(object.overdraftMicrocredits)
+        : 0n;
     return message;
   },
 };

@@ -151,6 +151,24 @@ export interface ReleaseResponse {
   replayed: boolean;
 }
 
+/** Asks for the open holds of an account. */
+export interface ListHoldsRequest {
+  /** Is the tenant; required. */
+  tenantId: string;
+  /** Is the largest number of holds to answer; default 100, more than 1,000 counts as 1,000, negative is refused. */
+  pageSize: number;
+  /** Continues a list: the `next_page_token` of the page before, with the other fields unchanged. */
+  pageToken: string;
+}
+
+/** Answers with a page of holds. */
+export interface ListHoldsResponse {
+  /** Is the page. */
+  holds: Hold[];
+  /** Continues the list; empty at its end, and only there. */
+  nextPageToken: string;
+}
+
 function createBaseReserveRequest(): ReserveRequest {
   return {
     requestId: "",
@@ -1004,6 +1022,152 @@ export const ReleaseResponse: MessageFns<ReleaseResponse> = {
   },
 };
 
+function createBaseListHoldsRequest(): ListHoldsRequest {
+  return { tenantId: "", pageSize: 0, pageToken: "" };
+}
+
+export const ListHoldsRequest: MessageFns<ListHoldsRequest> = {
+  encode(message: ListHoldsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenantId !== "") {
+      writer.uint32(10).string(message.tenantId);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHoldsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHoldsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenantId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListHoldsRequest>, I>>(base?: I): ListHoldsRequest {
+    return ListHoldsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListHoldsRequest>, I>>(object: I): ListHoldsRequest {
+    const message = createBaseListHoldsRequest();
+    message.tenantId = object.tenantId ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListHoldsResponse(): ListHoldsResponse {
+  return { holds: [], nextPageToken: "" };
+}
+
+export const ListHoldsResponse: MessageFns<ListHoldsResponse> = {
+  encode(message: ListHoldsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.holds) {
+      Hold.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHoldsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHoldsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.holds.push(Hold.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListHoldsResponse>, I>>(base?: I): ListHoldsResponse {
+    return ListHoldsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListHoldsResponse>, I>>(object: I): ListHoldsResponse {
+    const message = createBaseListHoldsResponse();
+    message.holds = object.holds?.map((e) => Hold.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
 /**
  * Holds credits for work in flight: reserve, extend, then settle what was really used, or release. This is the
  * documented way to meter a workflow: a step that was executed is never lost for want of funds. Errors of every writing
@@ -1041,8 +1205,9 @@ export const HoldServiceService = {
   /**
    * Charges what was really used, less or more than held. It always charges: what the hold does not cover is drawn from
    * the buckets, and what they do not cover becomes deficit; also after the hold expired, once. A part that is not final
-   * leaves the rest held. Idempotent by (`hold_id`, `part_id`).
-   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, ACTION_NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
+   * leaves the rest held. The price is the one of the reservation, each part rounded up by itself. Idempotent by
+   * (`hold_id`, `part_id`).
+   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, BALANCE_OUT_OF_RANGE.
    */
   settle: {
     path: "/wheelhouse.ledger.v1.HoldService/Settle" as const,
@@ -1066,6 +1231,19 @@ export const HoldServiceService = {
     responseSerialize: (value: ReleaseResponse): Buffer => Buffer.from(ReleaseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReleaseResponse => ReleaseResponse.decode(value),
   },
+  /**
+   * Lists the open holds of an account, soonest expiry first. No side effect.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN.
+   */
+  listHolds: {
+    path: "/wheelhouse.ledger.v1.HoldService/ListHolds" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListHoldsRequest): Buffer => Buffer.from(ListHoldsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListHoldsRequest => ListHoldsRequest.decode(value),
+    responseSerialize: (value: ListHoldsResponse): Buffer => Buffer.from(ListHoldsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListHoldsResponse => ListHoldsResponse.decode(value),
+  },
 } as const;
 
 export interface HoldServiceServer extends UntypedServiceImplementation {
@@ -1083,8 +1261,9 @@ export interface HoldServiceServer extends UntypedServiceImplementation {
   /**
    * Charges what was really used, less or more than held. It always charges: what the hold does not cover is drawn from
    * the buckets, and what they do not cover becomes deficit; also after the hold expired, once. A part that is not final
-   * leaves the rest held. Idempotent by (`hold_id`, `part_id`).
-   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, ACTION_NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
+   * leaves the rest held. The price is the one of the reservation, each part rounded up by itself. Idempotent by
+   * (`hold_id`, `part_id`).
+   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, BALANCE_OUT_OF_RANGE.
    */
   settle: handleUnaryCall<SettleRequest, SettleResponse>;
   /**
@@ -1092,6 +1271,11 @@ export interface HoldServiceServer extends UntypedServiceImplementation {
    * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, IDEMPOTENCY_KEY_REUSED.
    */
   release: handleUnaryCall<ReleaseRequest, ReleaseResponse>;
+  /**
+   * Lists the open holds of an account, soonest expiry first. No side effect.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN.
+   */
+  listHolds: handleUnaryCall<ListHoldsRequest, ListHoldsResponse>;
 }
 
 export interface HoldServiceClient extends Client {
@@ -1137,8 +1321,9 @@ export interface HoldServiceClient extends Client {
   /**
    * Charges what was really used, less or more than held. It always charges: what the hold does not cover is drawn from
    * the buckets, and what they do not cover becomes deficit; also after the hold expired, once. A part that is not final
-   * leaves the rest held. Idempotent by (`hold_id`, `part_id`).
-   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, ACTION_NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
+   * leaves the rest held. The price is the one of the reservation, each part rounded up by itself. Idempotent by
+   * (`hold_id`, `part_id`).
+   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, BALANCE_OUT_OF_RANGE.
    */
   settle(
     request: SettleRequest,
@@ -1173,6 +1358,25 @@ export interface HoldServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReleaseResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lists the open holds of an account, soonest expiry first. No side effect.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN.
+   */
+  listHolds(
+    request: ListHoldsRequest,
+    callback: (error: ServiceError | null, response: ListHoldsResponse) => void,
+  ): ClientUnaryCall;
+  listHolds(
+    request: ListHoldsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListHoldsResponse) => void,
+  ): ClientUnaryCall;
+  listHolds(
+    request: ListHoldsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListHoldsResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -78,6 +78,21 @@ export interface RedactEntryResponse {
 export interface VerifyLedgerRequest {
   /** Is the tenant to verify; default all. */
   tenantId: string;
+  /**
+   * Are heads that were exported before, at most 1,000: each account is then also held against them, so that an edit
+   * shows even where every later hash was recomputed. Where some are given and no tenant, only their accounts are verified.
+   */
+  against: LedgerHead[];
+}
+
+/** Is the newest commit of an account at some time. */
+export interface LedgerHead {
+  /** Is the tenant. */
+  tenantId: string;
+  /** Is the seq of the commit. */
+  commitSeq: bigint;
+  /** Is the hash of the commit, in hexadecimal. */
+  hash: string;
 }
 
 /** Is progress, or a finding. */
@@ -90,6 +105,10 @@ export interface VerifyLedgerResponse {
     | undefined;
   /** Says that this is the last message. */
   done: boolean;
+  /** Is about how many commits there are to verify; grows while accounts are found. */
+  totalCommits: bigint;
+  /** Is how many accounts were verified to their end so far. */
+  verifiedAccounts: bigint;
 }
 
 /** Is one thing that does not hold in a stored ledger. */
@@ -465,13 +484,16 @@ export const RedactEntryResponse: MessageFns<RedactEntryResponse> = {
 };
 
 function createBaseVerifyLedgerRequest(): VerifyLedgerRequest {
-  return { tenantId: "" };
+  return { tenantId: "", against: [] };
 }
 
 export const VerifyLedgerRequest: MessageFns<VerifyLedgerRequest> = {
   encode(message: VerifyLedgerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.tenantId !== "") {
       writer.uint32(10).string(message.tenantId);
+    }
+    for (const v of message.against) {
+      LedgerHead.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -497,6 +519,14 @@ export const VerifyLedgerRequest: MessageFns<VerifyLedgerRequest> = {
             message.tenantId = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.against.push(LedgerHead.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -515,12 +545,95 @@ export const VerifyLedgerRequest: MessageFns<VerifyLedgerRequest> = {
   fromPartial<I extends Exact<DeepPartial<VerifyLedgerRequest>, I>>(object: I): VerifyLedgerRequest {
     const message = createBaseVerifyLedgerRequest();
     message.tenantId = object.tenantId ?? "";
+    message.against = object.against?.map((e) => LedgerHead.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLedgerHead(): LedgerHead {
+  return { tenantId: "", commitSeq: 0n, hash: "" };
+}
+
+export const LedgerHead: MessageFns<LedgerHead> = {
+  encode(message: LedgerHead, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenantId !== "") {
+      writer.uint32(10).string(message.tenantId);
+    }
+    if (message.commitSeq !== 0n) {
+      if (BigInt.asIntN(64, message.commitSeq) !== message.commitSeq) {
+        throw new globalThis.Error("value provided for field message.commitSeq of type int64 too large");
+      }
+      writer.uint32(16).int64(message.commitSeq);
+    }
+    if (message.hash !== "") {
+      writer.uint32(26).string(message.hash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LedgerHead {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLedgerHead();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenantId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.commitSeq = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.hash = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<LedgerHead>, I>>(base?: I): LedgerHead {
+    return LedgerHead.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LedgerHead>, I>>(object: I): LedgerHead {
+    const message = createBaseLedgerHead();
+    message.tenantId = object.tenantId ?? "";
+    message.commitSeq = (object.commitSeq !== undefined && object.commitSeq !== null) ? BigInt(object.commitSeq) : 0n;
+    message.hash = object.hash ?? "";
     return message;
   },
 };
 
 function createBaseVerifyLedgerResponse(): VerifyLedgerResponse {
-  return { verifiedCommits: 0n, finding: undefined, done: false };
+  return { verifiedCommits: 0n, finding: undefined, done: false, totalCommits: 0n, verifiedAccounts: 0n };
 }
 
 export const VerifyLedgerResponse: MessageFns<VerifyLedgerResponse> = {
@@ -536,6 +649,18 @@ export const VerifyLedgerResponse: MessageFns<VerifyLedgerResponse> = {
     }
     if (message.done !== false) {
       writer.uint32(24).bool(message.done);
+    }
+    if (message.totalCommits !== 0n) {
+      if (BigInt.asIntN(64, message.totalCommits) !== message.totalCommits) {
+        throw new globalThis.Error("value provided for field message.totalCommits of type int64 too large");
+      }
+      writer.uint32(32).int64(message.totalCommits);
+    }
+    if (message.verifiedAccounts !== 0n) {
+      if (BigInt.asIntN(64, message.verifiedAccounts) !== message.verifiedAccounts) {
+        throw new globalThis.Error("value provided for field message.verifiedAccounts of type int64 too large");
+      }
+      writer.uint32(40).int64(message.verifiedAccounts);
     }
     return writer;
   },
@@ -577,6 +702,22 @@ export const VerifyLedgerResponse: MessageFns<VerifyLedgerResponse> = {
             message.done = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.totalCommits = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.verifiedAccounts = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -601,6 +742,12 @@ export const VerifyLedgerResponse: MessageFns<VerifyLedgerResponse> = {
       ? LedgerFinding.fromPartial(object.finding)
       : undefined;
     message.done = object.done ?? false;
+    message.totalCommits = (object.totalCommits !== undefined && object.totalCommits !== null)
+      ? BigInt(object.totalCommits)
+      : 0n;
+    message.verifiedAccounts = (object.verifiedAccounts !== undefined && object.verifiedAccounts !== null)
+      ? BigInt(object.verifiedAccounts)
+      : 0n;
     return message;
   },
 };
