@@ -1,12 +1,15 @@
-// Owns what happens to an account by time alone: grants expire and begin, in the order of their due times. Every command
-// first brings the account up to now, so nothing depends on when a timer runs (docs/architecture.md, "Time").
+// Owns what happens to an account by time alone: grants expire and begin, holds end, in the order of their due times. Every
+// command first brings the account up to now, so nothing depends on when a timer runs (docs/architecture.md, "Time").
 
 import { type AccountState, computeNextDueAt, type Totals } from './account.ts';
 import { BUCKETS } from './bucket.ts';
-import type { Entry, GrantExpired, GrantStarted } from './entry.ts';
-import { evolve, subtract } from './evolve.ts';
+import type { Entry, GrantExpired, GrantStarted, HoldExpired } from './entry.ts';
+import { computeTotalsAfter, evolve, subtract } from './evolve.ts';
 import type { Grant } from './grant.ts';
+import type { Hold } from './hold.ts';
+import { computeHoldEnd, endedFigures } from './hold-end.ts';
 import type { IdempotencyKey, Instant } from './id.ts';
+import { present } from './optional.ts';
 
 /** An account brought up to a time, and the entries that did it. */
 export interface Advance {
@@ -29,12 +32,14 @@ export function computeAdvance(state: AccountState, now: Instant, entriesMax = N
   return { state: current, entries, incomplete: false };
 }
 
-/** At one due time what expires goes before what begins, in bucket order, so that the order is the same everywhere. */
+/** At one due time grants expire in bucket order, then holds, then grants begin, so that the order is the same everywhere. */
 function computeDueEntry(state: AccountState, due: Instant): Entry {
   for (const bucket of BUCKETS) {
     const grant = state.grants[bucket][0];
     if (grant?.expiresAt === due) return computeExpiry(state.totals, grant, due);
   }
+  const [hold] = state.holds;
+  if (hold?.expiresAt === due) return computeHoldExpiry(state, hold);
   const [next] = state.scheduled;
   if (next === undefined) throw new RangeError(`nothing is due at ${due}`);
   return computeStart(state.totals, next, due);
@@ -44,6 +49,22 @@ function computeExpiry(totals: Totals, grant: Grant, dueAt: Instant): GrantExpir
   const expired = { grantId: grant.grantId, bucket: grant.bucket, microcredits: grant.remaining };
   const key = `expire:${grant.grantId}` as IdempotencyKey;
   return { type: 'grant_expired', key, expired, dueAt, after: subtract(totals, [expired]) };
+}
+
+function computeHoldExpiry(state: AccountState, hold: Hold): HoldExpired {
+  const { holdId, action, projectId, workflowId, runId, expiresAt } = hold;
+  const entry: HoldExpired = {
+    type: 'hold_expired',
+    key: `hold-expired:${holdId}` as IdempotencyKey,
+    holdId,
+    action,
+    ...present({ projectId, workflowId, runId }),
+    hold: endedFigures(hold),
+    end: computeHoldEnd(state, hold.draws, expiresAt),
+    dueAt: expiresAt,
+    after: state.totals,
+  };
+  return { ...entry, after: computeTotalsAfter(state, entry) };
 }
 
 function computeStart(totals: Totals, grant: Grant, dueAt: Instant): GrantStarted {

@@ -4,6 +4,7 @@
 import type { AccountState } from './account.ts';
 import { type Advance, computeAdvance } from './advance.ts';
 import { COMMIT_BYTES_MAX, ENTRIES_PER_COMMIT_MAX } from './bound.ts';
+import { estimateEntryBytes } from './byte-estimate.ts';
 import type { Command } from './command.ts';
 import { decide } from './decide.ts';
 import type { Entry } from './entry.ts';
@@ -36,6 +37,12 @@ export interface BatchBounds {
 
 const BOUNDS: BatchBounds = { entriesMax: ENTRIES_PER_COMMIT_MAX, bytesMax: COMMIT_BYTES_MAX };
 
+/** Where and when a batch will stand in the history of its account. */
+export interface BatchPlace {
+  readonly seq: number;
+  readonly now: Instant;
+}
+
 /**
  * Decides commands in order over the newest state of an account. Where more fell due than one commit holds, the batch
  * records only that and defers every command.
@@ -43,14 +50,14 @@ const BOUNDS: BatchBounds = { entriesMax: ENTRIES_PER_COMMIT_MAX, bytesMax: COMM
 export function decideBatch(
   state: AccountState,
   commands: readonly Command[],
-  now: Instant,
+  place: BatchPlace,
   bounds: BatchBounds = BOUNDS,
 ): Batch {
-  const advance = computeAdvance(state, now, bounds.entriesMax - 1);
+  const advance = computeAdvance(state, place.now, bounds.entriesMax - 1);
   if (advance.incomplete) {
     return { entries: advance.entries, state: advance.state, outcomes: commands.map(() => ({ kind: 'deferred' })) };
   }
-  const draft = new BatchDraft(advance, now, bounds);
+  const draft = new BatchDraft(advance, place, bounds);
   const outcomes = commands.map((command, index) => draft.add(command, index));
   // A refused command writes nothing, not even what fell due meanwhile: reads compute that, and a later commit records it.
   return draft.hasWork ? { entries: draft.entries, state: draft.state, outcomes } : { entries: [], state, outcomes };
@@ -62,16 +69,17 @@ class BatchDraft {
   state: AccountState;
   /** Says that there is something to commit: a command was accepted, or waits for what fell due to go first. */
   hasWork = false;
-  readonly #now: Instant;
+  readonly #place: BatchPlace;
   readonly #bounds: BatchBounds;
   readonly #indexByKey = new Map<IdempotencyKey, number>();
+  readonly #effectKeys = new Set<IdempotencyKey>();
   #bytes: number;
   #isFull = false;
 
-  constructor(advance: Advance, now: Instant, bounds: BatchBounds) {
+  constructor(advance: Advance, place: BatchPlace, bounds: BatchBounds) {
     this.entries = [...advance.entries];
     this.state = advance.state;
-    this.#now = now;
+    this.#place = place;
     this.#bounds = bounds;
     this.#bytes = advance.entries.reduce((sum, entry) => sum + estimateEntryBytes(entry), 0);
   }
@@ -81,7 +89,8 @@ class BatchDraft {
     if (this.#isFull) return { kind: 'deferred' };
     const earlier = this.#indexByKey.get(command.key);
     if (earlier !== undefined) return { kind: 'duplicate', of: earlier };
-    const decision = decide(this.state, command, this.#now);
+    const { seq, now } = this.#place;
+    const decision = decide(this.state, command, { now, seq, index: this.entries.length });
     // The key of a refused command stays free: the next command that bears it is decided by itself.
     if (decision.kind === 'rejected') return decision;
     const outcome = decision.entry === undefined ? { kind: 'accepted' as const } : this.#record(decision.entry);
@@ -95,12 +104,15 @@ class BatchDraft {
   #record(entry: Entry): Outcome {
     const bytes = estimateEntryBytes(entry);
     if (bytes > this.#bounds.bytesMax) return tooLarge(bytes);
-    if (this.entries.length >= this.#bounds.entriesMax || this.#bytes + bytes > this.#bounds.bytesMax) {
+    // Only the index knows whether an effect happened before, so its second asker waits until the first is committed.
+    const isTaken = entry.effectKey !== undefined && this.#effectKeys.has(entry.effectKey);
+    if (isTaken || this.entries.length >= this.#bounds.entriesMax || this.#bytes + bytes > this.#bounds.bytesMax) {
       this.#isFull = true;
       this.hasWork = true;
       return { kind: 'deferred' };
     }
     this.#bytes += bytes;
+    if (entry.effectKey !== undefined) this.#effectKeys.add(entry.effectKey);
     this.state = evolve(this.state, entry);
     this.entries.push(entry);
     return { kind: 'accepted', entryIndex: this.entries.length - 1 };
@@ -111,39 +123,4 @@ function tooLarge(bytes: number): Outcome {
   const message = `this request alone would make a commit of up to ${bytes} bytes, the most is ${COMMIT_BYTES_MAX}: send less text`;
   const metadata = { limit_bytes: String(COMMIT_BYTES_MAX) };
   return { kind: 'rejected', error: new DomainError('COMMIT_TOO_LARGE', message, { metadata }) };
-}
-
-const ENTRY_BYTES_BASE = 900;
-const DRAW_BYTES = 128;
-const PERSONAL_BYTES_BASE = 128;
-const DIMENSION_BYTES_BASE = 16;
-const UTF8_BYTES_MAX = 3;
-
-/** Computes an upper bound of what an entry takes in a commit, in bytes; a test holds it against the real document. */
-export function estimateEntryBytes(entry: Entry): number {
-  // A key stands in its entry and in the commit's list of keys.
-  let bytes = ENTRY_BYTES_BASE + 2 * estimateTextBytes(entry.key);
-  if (entry.personal !== undefined) {
-    bytes += PERSONAL_BYTES_BASE + estimateTextBytes(entry.personal.reason);
-    for (const [name, value] of Object.entries(entry.personal.dimensions ?? {})) {
-      bytes += DIMENSION_BYTES_BASE + estimateTextBytes(name) + estimateTextBytes(value);
-    }
-  }
-  if ('actor' in entry) bytes += estimateTextBytes(entry.actor);
-  if (entry.type === 'debited' || entry.type === 'adjusted') bytes += entry.draws.length * DRAW_BYTES;
-  if (entry.type === 'debited') {
-    const { action, price, projectId, workflowId, runId } = entry;
-    bytes +=
-      estimateTextBytes(action) +
-      estimateTextBytes(price.unit) +
-      estimateTextBytes(projectId) +
-      estimateTextBytes(workflowId) +
-      estimateTextBytes(runId);
-  }
-  return bytes;
-}
-
-/** Computes the most that a text takes as UTF-8, in bytes; counting exactly would cost more than it saves. */
-export function estimateTextBytes(text: string | undefined): number {
-  return UTF8_BYTES_MAX * (text?.length ?? 0);
 }

@@ -28,24 +28,3 @@ export function computeBurnDown(
   }
   return { draws, uncovered };
 }
-
-/**
- * Takes what draws say out of one bucket's grants and leaves out the ones that are exhausted.
- * Throws where a draw names a grant that is not there or has less: the history is then not one that `decide` made.
- */
-export function takeDraws(grants: readonly Grant[], draws: readonly GrantDraw[]): readonly Grant[] {
-  let left = grants;
-  for (const draw of draws) {
-    // Draws are in burn order, so the grant is almost always the first.
-    const index = left.findIndex((grant) => grant.grantId === draw.grantId);
-    const grant = left[index];
-    if (grant === undefined || grant.remaining < draw.microcredits) {
-      throw new RangeError(
-        `grant ${draw.grantId} can't pay ${draw.microcredits} microcredits: it has ${grant?.remaining ?? 0n}`,
-      );
-    }
-    const remaining = grant.remaining - draw.microcredits;
-    left = remaining === 0n ? left.toSpliced(index, 1) : left.with(index, { ...grant, remaining });
-  }
-  return left;
-}

@@ -2,13 +2,27 @@
 // so that deciding needs no clock, no randomness and no look-up.
 
 import type { Bucket } from './bucket.ts';
-import type { PersonalText, UsageContext } from './entry.ts';
-import type { Fingerprint, GrantId, IdempotencyKey, Instant, PlanCode, ProductCode, TenantId } from './id.ts';
+import type { Entry, PersonalText, Reserved } from './entry.ts';
+import type { Grant } from './grant.ts';
+import type {
+  EntryId,
+  Fingerprint,
+  GrantId,
+  HoldId,
+  IdempotencyKey,
+  Instant,
+  PlanCode,
+  ProductCode,
+  TenantId,
+} from './id.ts';
 import type { Quantity } from './quantity.ts';
 import type { Rulebook } from './rulebook.ts';
+import type { UsageContext } from './usage-context.ts';
 
 interface CommandBase {
   readonly key: IdempotencyKey;
+  /** Names the effect where it may happen only once, whoever asks for it. */
+  readonly effectKey?: IdempotencyKey;
   /** Absent for an effect of the kernel's own: its key alone says what it is. */
   readonly fingerprint?: Fingerprint;
   readonly personal?: PersonalText;
@@ -55,10 +69,79 @@ export interface Adjust extends CommandBase {
   readonly actor: string;
 }
 
+/** Holds the cost of a quantity for work in flight. */
+export interface Reserve extends CommandBase, Omit<UsageContext, 'runStatus'> {
+  readonly type: 'reserve';
+  readonly tenantId: TenantId;
+  readonly action: string;
+  readonly quantity: Quantity;
+  readonly expiresAt: Instant;
+  readonly rulebook: Rulebook;
+}
+
+/** Moves the expiry of an open hold, holds more, or both. */
+export interface Extend extends CommandBase {
+  readonly type: 'extend';
+  readonly holdId: HoldId;
+  readonly expiresAt?: Instant;
+  readonly quantity?: Quantity;
+  readonly rulebook: Rulebook;
+}
+
+/** What a hold that has ended was made for: facts of the past, which nothing changes any more. */
+export type Reservation = Pick<Reserved, 'holdId' | 'action' | 'price' | 'projectId' | 'workflowId' | 'runId'> & {
+  readonly expiresAt: Instant;
+};
+
+/** Charges a part of the work behind a hold. */
+export interface Settle extends CommandBase, Pick<UsageContext, 'runStatus'> {
+  readonly type: 'settle';
+  readonly holdId: HoldId;
+  readonly partId: string;
+  readonly quantity: Quantity;
+  readonly final: boolean;
+  /** There where the hold was found to have ended: the part is then charged without it. */
+  readonly reservation?: Reservation;
+}
+
+/** Ends an open hold. */
+export interface Release extends CommandBase {
+  readonly type: 'release';
+  readonly holdId: HoldId;
+}
+
+/** The entry that a reversal undoes, and the grants that it drew from or made, as they were right before it. */
+export interface ReversalTarget {
+  readonly entryId: EntryId;
+  readonly entry: Entry;
+  readonly createdAt: Instant;
+  readonly grants: readonly Grant[];
+}
+
+/** Undoes an earlier entry by an operator's hand. */
+export interface Reverse extends CommandBase {
+  readonly type: 'reverse';
+  readonly effectKey: IdempotencyKey;
+  readonly target: ReversalTarget;
+  /** The id of the grant that gives back what paid the undone charge's deficit meanwhile. */
+  readonly grantId: GrantId;
+  readonly actor: string;
+}
+
+/** Records that the personal text of an entry is removed. */
+export interface Redact extends CommandBase {
+  readonly type: 'redact';
+  readonly entryId: EntryId;
+  readonly actor: string;
+}
+
 /** Only brings the account up to now: records what fell due. Accepted with no entries where nothing did. */
 export interface Expire extends CommandBase {
   readonly type: 'expire';
 }
 
+/** One thing that can be asked of an account that is open. */
+export type OpenAccountCommand = GiveGrant | Debit | Adjust | Reserve | Extend | Settle | Release | Reverse | Redact;
+
 /** One thing that can be asked of an account. */
-export type Command = OpenAccount | GiveGrant | Debit | Adjust | Expire;
+export type Command = OpenAccount | Expire | OpenAccountCommand;

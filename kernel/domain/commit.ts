@@ -19,7 +19,11 @@ export interface Commit {
   readonly state?: AccountState;
 }
 
-/** Lists the idempotency keys of a commit. Never empty: the unique index would take two empty lists for the same key. */
+/**
+ * Lists the idempotency keys of a commit: the key of each entry in their order, then the effect keys. Never empty: the
+ * unique index would take two empty lists for the same key.
+ */
 export function keysOf(commit: Pick<Commit, 'entries'>): readonly IdempotencyKey[] {
-  return commit.entries.map((entry) => entry.key);
+  const effectKeys = commit.entries.flatMap((entry) => (entry.effectKey === undefined ? [] : [entry.effectKey]));
+  return [...commit.entries.map((entry) => entry.key), ...effectKeys];
 }

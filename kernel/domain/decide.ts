@@ -1,20 +1,25 @@
 // Owns the rules: what a command does to an account, or why it is refused. Pure: the same state, command and time give
 // the same answer. Expects an account that was brought up to `now` (see advance.ts).
 
-import {
-  type AccountState,
-  computeAvailable,
-  computeOverdraftRemaining,
-  countGrants,
-  sumBuckets,
-  ZERO_TOTALS,
-} from './account.ts';
+import { type AccountState, computeAvailable, computeOverdraftRemaining, ZERO_TOTALS } from './account.ts';
 import { actionNotFound, resolveActionPrice } from './action-price.ts';
 import { computeAddition } from './advance.ts';
-import { ACTIVE_GRANTS_MAX, MICROCREDITS_MAX } from './bound.ts';
+import { MICROCREDITS_MAX } from './bound.ts';
 import { computeBurnDown } from './burn-down.ts';
-import type { Adjust, Command, Debit, GiveGrant, OpenAccount } from './command.ts';
-import type { Debited, Entry } from './entry.ts';
+import type { Adjust, Command, Debit, GiveGrant, OpenAccount, OpenAccountCommand } from './command.ts';
+import { decideExtend, decideRelease, decideReserve, decideSettle } from './decide-hold.ts';
+import { decideRedact, decideReverse } from './decide-reversal.ts';
+import {
+  accept,
+  type Decision,
+  findAdditionProblem,
+  identityOf,
+  insufficientCredits,
+  outOfRange,
+  reject,
+  rejectUnopened,
+} from './decision.ts';
+import type { EntryPlace } from './entry-id.ts';
 import { DomainError, invalidField } from './error.ts';
 import { subtract } from './evolve.ts';
 import type { Grant } from './grant.ts';
@@ -23,24 +28,39 @@ import { present } from './optional.ts';
 import { computeCost, formatQuantity } from './quantity.ts';
 import { overdraftLimitOf } from './rulebook.ts';
 
-/** What a command comes to: one entry, nothing to record, or a refusal that changes nothing. */
-export type Decision =
-  | { readonly kind: 'accepted'; readonly entry?: Entry }
-  | { readonly kind: 'rejected'; readonly error: DomainError };
+/** When a command is decided, and where the entry that records it will stand. */
+export interface DecisionPlace extends EntryPlace {
+  readonly now: Instant;
+}
 
 /** Decides one command over an account that was brought up to `now`. */
-export function decide(state: AccountState, command: Command, now: Instant): Decision {
+export function decide(state: AccountState, command: Command, place: DecisionPlace): Decision {
+  if (command.type === 'open_account') return decideOpenAccount(state, command);
+  if (command.type === 'expire') return { kind: 'accepted' };
+  return state.status === 'open' ? decideOpen(state, command, place) : rejectUnopened();
+}
+
+function decideOpen(state: AccountState, command: OpenAccountCommand, place: DecisionPlace): Decision {
+  const { now } = place;
   switch (command.type) {
-    case 'open_account':
-      return decideOpenAccount(state, command);
-    case 'expire':
-      return { kind: 'accepted' };
     case 'grant':
-      return state.status === 'open' ? decideGrant(state, command, now) : rejectUnopened();
+      return decideGrant(state, command, now);
     case 'debit':
-      return state.status === 'open' ? decideDebit(state, command, now) : rejectUnopened();
+      return decideDebit(state, command, now);
     case 'adjust':
-      return state.status === 'open' ? decideAdjust(state, command, now) : rejectUnopened();
+      return decideAdjust(state, command, now);
+    case 'reserve':
+      return decideReserve(state, command, place);
+    case 'extend':
+      return decideExtend(state, command, now);
+    case 'settle':
+      return decideSettle(state, command, now);
+    case 'release':
+      return decideRelease(state, command, now);
+    case 'reverse':
+      return decideReverse(state, command, now);
+    case 'redact':
+      return decideRedact(state, command);
   }
 }
 
@@ -76,6 +96,7 @@ function decideGrant(state: AccountState, command: GiveGrant, now: Instant): Dec
     bucket,
     granted: amount,
     remaining: amount,
+    held: 0n,
     effectiveAt,
     source,
     ...present({ expiresAt }),
@@ -103,7 +124,7 @@ function decideDebit(state: AccountState, command: Debit, now: Instant): Decisio
   const cost = computeCost(quantity, price.microcreditsPerUnit);
   if (cost > MICROCREDITS_MAX) return reject(outOfRange(`a cost of ${cost} microcredits`));
   const { draws, uncovered } = computeBurnDown(state.grants, cost);
-  const overdraftRemaining = computeOverdraftRemaining(state.totals, overdraftLimitOf(rulebook, state.planCode));
+  const overdraftRemaining = computeOverdraftRemaining(state, overdraftLimitOf(rulebook, state.planCode));
   if (uncovered > overdraftRemaining && !alreadyPerformed) {
     return reject(insufficientCredits(cost, computeAvailable(state.totals), overdraftRemaining));
   }
@@ -134,68 +155,12 @@ function decideAdjust(state: AccountState, command: Adjust, now: Instant): Decis
     const problem = findAdditionProblem(state, delta);
     if (problem !== undefined) return reject(problem);
     const { deficitPaid, remaining, after } = computeAddition(state.totals, { bucket, remaining: delta });
-    const grant: Grant = { grantId, bucket, granted: delta, remaining, effectiveAt: now, source: 'adjustment' };
+    const whole = { grantId, bucket, granted: delta, held: 0n, effectiveAt: now, source: 'adjustment' };
+    const grant: Grant = { ...whole, remaining };
     return accept({ type: 'adjusted', ...identity, bucket, delta, draws: [], grant, deficitPaid, actor, after });
   }
   const { draws, uncovered } = computeBurnDown(state.grants, -delta, [bucket]);
   if (uncovered > 0n) return reject(insufficientCredits(-delta, -delta - uncovered, 0n, bucket));
   const after = subtract(state.totals, draws);
   return accept({ type: 'adjusted', ...identity, bucket, delta, draws, deficitPaid: 0n, actor, after });
-}
-
-/** Finds why an account can't take one more grant of this amount. */
-function findAdditionProblem(state: AccountState, amount: bigint): DomainError | undefined {
-  if (countGrants(state) >= ACTIVE_GRANTS_MAX) {
-    const message = `the account has ${ACTIVE_GRANTS_MAX} active grants, the most it may have: merge or use up some first`;
-    return new DomainError('GRANT_LIMIT_REACHED', message, { metadata: { limit: String(ACTIVE_GRANTS_MAX) } });
-  }
-  const scheduled = state.scheduled.reduce((sum, grant) => sum + grant.remaining, 0n);
-  if (sumBuckets(state.totals) + scheduled + amount > MICROCREDITS_MAX)
-    return outOfRange('the balance after this grant');
-  return undefined;
-}
-
-function outOfRange(what: string): DomainError {
-  const message = `${what} would be more than 2^53 - 1 microcredits, the largest amount an account can hold or owe`;
-  return new DomainError('BALANCE_OUT_OF_RANGE', message, {
-    metadata: { limit_microcredits: String(MICROCREDITS_MAX) },
-  });
-}
-
-function insufficientCredits(
-  needed: bigint,
-  available: bigint,
-  overdraftRemaining: bigint,
-  bucket?: string,
-): DomainError {
-  const place = bucket === undefined ? 'the account' : `bucket ${bucket}`;
-  const overdraft = overdraftRemaining > 0n ? ` and ${overdraftRemaining} of overdraft` : '';
-  const message = `${needed} microcredits are needed, ${place} has ${available}${overdraft}: top up, or ask for less`;
-  return new DomainError('INSUFFICIENT_CREDITS', message, {
-    metadata: {
-      needed_microcredits: String(needed),
-      available_microcredits: String(available),
-      overdraft_remaining_microcredits: String(overdraftRemaining),
-      ...present({ bucket }),
-    },
-  });
-}
-
-/** Copies what makes a command this one request into the entry that records it. */
-function identityOf(command: Command): Pick<Debited, 'key' | 'fingerprint' | 'personal'> {
-  const { key, fingerprint, personal } = command;
-  return { key, ...present({ fingerprint, personal }) };
-}
-
-function accept(entry: Entry): Decision {
-  return { kind: 'accepted', entry };
-}
-
-function reject(error: DomainError): Decision {
-  return { kind: 'rejected', error };
-}
-
-function rejectUnopened(): Decision {
-  const message = 'the ledger account of this tenant was never opened: repeat CreateTenant with its request id';
-  return reject(new DomainError('ACCOUNT_NOT_OPEN', message));
 }

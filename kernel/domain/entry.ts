@@ -2,10 +2,11 @@
 // else to rebuild the state.
 
 import type { Totals } from './account.ts';
-import type { PriceRule } from './action-price.ts';
 import type { Bucket } from './bucket.ts';
 import type { Grant, GrantDraw } from './grant.ts';
-import type { Fingerprint, GrantId, IdempotencyKey, Instant, PlanCode, ProductCode } from './id.ts';
+import type { HoldEnd, HoldFigures } from './hold.ts';
+import type { EntryId, Fingerprint, GrantId, HoldId, IdempotencyKey, Instant, PlanCode, ProductCode } from './id.ts';
+import type { AppliedPrice, UsageContext } from './usage-context.ts';
 
 /**
  * Text that may be about a person: an operator's reason, the values of a debit's dimensions. The hash chain covers only
@@ -23,6 +24,8 @@ export interface PersonalText {
 interface EntryBase {
   /** What makes this entry happen once within its tenant. */
   readonly key: IdempotencyKey;
+  /** Names the effect where it may happen only once whoever asks for it, such as the reversal of an entry. */
+  readonly effectKey?: IdempotencyKey;
   /** What the request meant; absent for effects of the kernel's own. */
   readonly fingerprint?: Fingerprint;
   readonly personal?: PersonalText;
@@ -64,28 +67,8 @@ export interface GrantExpired extends EntryBase {
   readonly dueAt: Instant;
 }
 
-/** How the run behind a debit ended. */
-export type RunStatus = 'running' | 'succeeded' | 'failed' | 'canceled';
-
-/** The price that a debit was charged by. */
-export interface AppliedPrice {
-  readonly microcreditsPerUnit: bigint;
-  readonly unit: string;
-  readonly rule: PriceRule;
-  readonly effectiveAt: Instant;
-}
-
-/** What a debit was for, as far as it is not about a person. */
-export interface UsageContext {
-  readonly projectId?: string;
-  readonly workflowId?: string;
-  readonly runId?: string;
-  readonly runStatus?: RunStatus;
-}
-
-/** Usage was charged: `cost` = sum of `draws` + `deficit`. */
-export interface Debited extends EntryBase, UsageContext {
-  readonly type: 'debited';
+/** What usage cost and who paid: `cost` = sum of `draws` + `deficit`. */
+export interface Charge {
   readonly action: string;
   /** The exact decimal in its shortest form. */
   readonly quantity: string;
@@ -94,6 +77,11 @@ export interface Debited extends EntryBase, UsageContext {
   readonly draws: readonly GrantDraw[];
   /** What no grant covered, in microcredits. */
   readonly deficit: bigint;
+}
+
+/** Usage was charged. */
+export interface Debited extends EntryBase, UsageContext, Charge {
+  readonly type: 'debited';
   /** Says that the work was done before, so that it was charged whatever the funds. */
   readonly alreadyPerformed: boolean;
 }
@@ -109,8 +97,108 @@ export interface Adjusted extends EntryBase {
   readonly actor: string;
 }
 
+/** What a hold is for, and what it is after an entry. */
+interface HoldEntry extends EntryBase, Omit<UsageContext, 'runStatus'> {
+  readonly holdId: HoldId;
+  readonly action: string;
+  readonly hold: HoldFigures;
+}
+
+/** Credits were held for work in flight. */
+export interface Reserved extends HoldEntry {
+  readonly type: 'reserved';
+  readonly quantity: string;
+  /** The price that every part will be charged by. */
+  readonly price: AppliedPrice;
+}
+
+/** An open hold got another expiry, or more credits. */
+export interface HoldExtended extends HoldEntry {
+  readonly type: 'hold_extended';
+  /** Absent where only the expiry moved. */
+  readonly quantity?: string;
+  /** What was held in addition, by grant. */
+  readonly draws: readonly GrantDraw[];
+  /** What overdraft was kept for in addition, in microcredits. */
+  readonly overdraft: bigint;
+}
+
+/** A part of the work behind a hold was charged. The first `drawsFromHold` of the draws came out of the hold. */
+export interface Settled extends HoldEntry, UsageContext, Charge {
+  readonly type: 'settled';
+  readonly partId: string;
+  readonly drawsFromHold: number;
+  /** Says that the part ended the hold. */
+  readonly final: boolean;
+  /** Says that the hold had ended before. */
+  readonly late: boolean;
+  /** What became of the rest; there where the part ended the hold. */
+  readonly end?: HoldEnd;
+}
+
+/** A hold was ended without (further) charge. */
+export interface HoldReleased extends HoldEntry {
+  readonly type: 'hold_released';
+  readonly end: HoldEnd;
+}
+
+/** A hold ended by itself. */
+export interface HoldExpired extends HoldEntry {
+  readonly type: 'hold_expired';
+  readonly end: HoldEnd;
+  readonly dueAt: Instant;
+}
+
+/** The usage that a reversal took back, as it was charged at `at`. */
+export interface ReversedUsage extends Omit<UsageContext, 'runStatus'> {
+  readonly action: string;
+  readonly quantity: string;
+  readonly cost: bigint;
+  readonly at: Instant;
+}
+
+/** An operator undid an earlier entry. */
+export interface Reversed extends EntryBase {
+  readonly type: 'reversed';
+  readonly entryId: EntryId;
+  readonly reversedType: EntryType;
+  /** Grants that got credit back; `remaining` is how much, before any of it paid a deficit. */
+  readonly returned: readonly Grant[];
+  /** What did not come back, since its grant had expired meanwhile. */
+  readonly expired: readonly GrantDraw[];
+  /** What was taken back of an undone grant. */
+  readonly taken: readonly GrantDraw[];
+  /** The undone grant, where it had not begun. */
+  readonly unscheduled?: GrantId;
+  /** What of the undone charge's own deficit is owed no longer, in microcredits. */
+  readonly deficitCancelled: bigint;
+  /** What of the returned credit paid another deficit at once, in microcredits. */
+  readonly deficitPaid: bigint;
+  readonly usage?: ReversedUsage;
+  readonly actor: string;
+}
+
+/** The personal text of an earlier entry was removed. */
+export interface Redacted extends EntryBase {
+  readonly type: 'redacted';
+  readonly entryId: EntryId;
+  readonly actor: string;
+}
+
+/** One thing that happened to a hold. */
+export type HoldRecord = Reserved | HoldExtended | Settled | HoldReleased | HoldExpired;
+
 /** One thing that happened to an account. */
-export type Entry = AccountOpened | Granted | GrantStarted | GrantExpired | Debited | Adjusted;
+export type Entry =
+  | AccountOpened
+  | Granted
+  | GrantStarted
+  | GrantExpired
+  | Debited
+  | Adjusted
+  | HoldRecord
+  | Reversed
+  | Redacted;
 
 /** What an entry records. */
 export type EntryType = Entry['type'];

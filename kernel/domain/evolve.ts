@@ -1,16 +1,45 @@
-// Owns how an entry changes an account. Does not decide anything: a history evolves the same way for ever.
+// Owns how an entry changes an account. Does not decide anything: a history evolves the same way for ever. How entries of
+// holds do is in evolve-hold.ts.
 
 import { type AccountState, sameTotals, type Totals, ZERO_TOTALS } from './account.ts';
-import type { Bucket } from './bucket.ts';
-import { takeDraws } from './burn-down.ts';
-import type { AccountOpened, Adjusted, Debited, Entry, GrantExpired, Granted, GrantStarted } from './entry.ts';
-import { compareBurnOrder, compareStartOrder, type Grant, type GrantDraw, insertOrdered } from './grant.ts';
+import type {
+  AccountOpened,
+  Adjusted,
+  Debited,
+  Entry,
+  GrantExpired,
+  Granted,
+  GrantStarted,
+  Reversed,
+} from './entry.ts';
+import {
+  evolveHoldEnded,
+  evolveHoldExtended,
+  evolveReserved,
+  evolveSettled,
+  type UncheckedChange,
+} from './evolve-hold.ts';
+import { compareStartOrder, type Grant, type GrantDraw, insertOrdered } from './grant.ts';
+import { putBack, spendFree } from './grant-book.ts';
 
 /**
  * Computes the account after one more entry.
  * Throws RangeError where the entry can't follow this state: the history then contradicts itself.
  */
 export function evolve(state: AccountState, entry: Entry): AccountState {
+  const { totals, ...change } = computeChange(state, entry);
+  if (!sameTotals(totals, entry.after)) {
+    throw new RangeError(`an entry states ${describe(entry.after)} where its history gives ${describe(totals)}`);
+  }
+  return { ...state, ...change, totals };
+}
+
+/** Computes the totals after an entry whose own `after` is not known yet. Throws RangeError as {@link evolve} does. */
+export function computeTotalsAfter(state: AccountState, entry: Entry): Totals {
+  return computeChange(state, entry).totals;
+}
+
+function computeChange(state: AccountState, entry: Entry): UncheckedChange {
   switch (entry.type) {
     case 'account_opened':
       return evolveAccountOpened(state, entry);
@@ -24,69 +53,84 @@ export function evolve(state: AccountState, entry: Entry): AccountState {
       return evolveDebited(state, entry);
     case 'adjusted':
       return evolveAdjusted(state, entry);
+    case 'reserved':
+      return evolveReserved(state, entry);
+    case 'hold_extended':
+      return evolveHoldExtended(state, entry);
+    case 'settled':
+      return evolveSettled(state, entry);
+    case 'hold_released':
+    case 'hold_expired':
+      return evolveHoldEnded(state, entry);
+    case 'reversed':
+      return evolveReversed(state, entry);
+    case 'redacted':
+      return { totals: state.totals };
   }
 }
 
-function evolveAccountOpened(state: AccountState, entry: AccountOpened): AccountState {
+function evolveAccountOpened(state: AccountState, entry: AccountOpened): UncheckedChange {
   if (state.status === 'open') throw new RangeError('an account that is open can not be opened again');
   const { productCode, planCode } = entry;
-  return withTotals({ ...state, status: 'open', productCode, planCode }, ZERO_TOTALS, entry.after);
+  return { status: 'open', productCode, planCode, totals: ZERO_TOTALS };
 }
 
-function evolveGranted(state: AccountState, entry: Granted): AccountState {
+function evolveGranted(state: AccountState, entry: Granted): UncheckedChange {
   if (entry.scheduled) {
-    const scheduled = insertOrdered(state.scheduled, entry.grant, compareStartOrder);
-    return withTotals({ ...state, scheduled }, state.totals, entry.after);
+    return { scheduled: insertOrdered(state.scheduled, entry.grant, compareStartOrder), totals: state.totals };
   }
-  return evolveAddition(state, entry.grant, entry.deficitPaid, entry.after);
+  return evolveAddition(state, entry.grant, entry.deficitPaid);
 }
 
-function evolveGrantStarted(state: AccountState, entry: GrantStarted): AccountState {
+function evolveGrantStarted(state: AccountState, entry: GrantStarted): UncheckedChange {
   const [first, ...scheduled] = state.scheduled;
   if (first?.grantId !== entry.grantId) throw new RangeError(`grant ${entry.grantId} is not the next to begin`);
   const grant: Grant = { ...first, remaining: first.remaining - entry.deficitPaid };
-  return evolveAddition({ ...state, scheduled }, grant, entry.deficitPaid, entry.after);
+  return { ...evolveAddition(state, grant, entry.deficitPaid), scheduled };
 }
 
-function evolveGrantExpired(state: AccountState, entry: GrantExpired): AccountState {
-  const totals = subtract(state.totals, [entry.expired]);
-  return withTotals({ ...state, grants: takeFrom(state, [entry.expired]) }, totals, entry.after);
+function evolveGrantExpired(state: AccountState, entry: GrantExpired): UncheckedChange {
+  const draws = [entry.expired];
+  return { ...spendFree(state, draws), totals: subtract(state.totals, draws) };
 }
 
-function evolveDebited(state: AccountState, entry: Debited): AccountState {
+function evolveDebited(state: AccountState, entry: Debited): UncheckedChange {
   const totals = subtract(state.totals, entry.draws);
-  const grants = entry.draws.length === 0 ? state.grants : takeFrom(state, entry.draws);
-  return withTotals({ ...state, grants }, { ...totals, deficit: totals.deficit + entry.deficit }, entry.after);
+  return {
+    ...spendFree(state, entry.draws),
+    totals: entry.deficit === 0n ? totals : { ...totals, deficit: totals.deficit + entry.deficit },
+  };
 }
 
-function evolveAdjusted(state: AccountState, entry: Adjusted): AccountState {
-  if (entry.grant !== undefined) return evolveAddition(state, entry.grant, entry.deficitPaid, entry.after);
-  const totals = subtract(state.totals, entry.draws);
-  return withTotals({ ...state, grants: takeFrom(state, entry.draws) }, totals, entry.after);
+function evolveAdjusted(state: AccountState, entry: Adjusted): UncheckedChange {
+  if (entry.grant !== undefined) return evolveAddition(state, entry.grant, entry.deficitPaid);
+  return { ...spendFree(state, entry.draws), totals: subtract(state.totals, entry.draws) };
+}
+
+function evolveReversed(state: AccountState, entry: Reversed): UncheckedChange {
+  const scheduled = state.scheduled.filter((grant) => grant.grantId !== entry.unscheduled);
+  const taken = subtract(state.totals, entry.taken);
+  const totals = { ...taken, deficit: taken.deficit - entry.deficitCancelled - entry.deficitPaid };
+  let book = spendFree(state, entry.taken);
+  let owed = entry.deficitPaid;
+  for (const grant of entry.returned) {
+    const paid = owed < grant.remaining ? owed : grant.remaining;
+    owed -= paid;
+    totals[grant.bucket] += grant.remaining - paid;
+    book = putBack(book, { ...grant, remaining: grant.remaining - paid });
+  }
+  return { ...book, scheduled, totals };
 }
 
 /** Adds a grant that is active from now on, after it paid `deficitPaid` of an earlier deficit. */
-function evolveAddition(state: AccountState, grant: Grant, deficitPaid: bigint, after: Totals): AccountState {
+function evolveAddition(state: AccountState, grant: Grant, deficitPaid: bigint): UncheckedChange {
   const { bucket } = grant;
   const totals = {
     ...state.totals,
     [bucket]: state.totals[bucket] + grant.remaining,
     deficit: state.totals.deficit - deficitPaid,
   };
-  if (grant.remaining === 0n) return withTotals(state, totals, after);
-  const grants = { ...state.grants, [bucket]: insertOrdered(state.grants[bucket], grant, compareBurnOrder) };
-  return withTotals({ ...state, grants }, totals, after);
-}
-
-function takeFrom(state: AccountState, draws: readonly GrantDraw[]): AccountState['grants'] {
-  const grants: Record<Bucket, readonly Grant[]> = { ...state.grants };
-  for (const bucket of new Set(draws.map((draw) => draw.bucket))) {
-    grants[bucket] = takeDraws(
-      grants[bucket],
-      draws.filter((draw) => draw.bucket === bucket),
-    );
-  }
-  return grants;
+  return { ...putBack(state, grant), totals };
 }
 
 /** Computes totals after draws were taken out of their buckets. */
@@ -95,14 +139,6 @@ export function subtract(totals: Totals, draws: readonly GrantDraw[]): Totals {
   const after = { ...totals };
   for (const draw of draws) after[draw.bucket] -= draw.microcredits;
   return after;
-}
-
-/** Sets the totals after checking that they are what the entry says. */
-function withTotals(state: AccountState, computed: Totals, stated: Totals): AccountState {
-  if (!sameTotals(computed, stated)) {
-    throw new RangeError(`an entry states ${describe(stated)} where its history gives ${describe(computed)}`);
-  }
-  return { ...state, totals: computed };
 }
 
 function describe(totals: Totals): string {

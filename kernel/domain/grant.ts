@@ -9,6 +9,8 @@ export interface Grant {
   readonly granted: bigint;
   /** What is left and not held, in microcredits. */
   readonly remaining: bigint;
+  /** What open holds keep back, in microcredits; it survives the expiry of the grant until its hold ends. */
+  readonly held: bigint;
   readonly effectiveAt: Instant;
   /** Absent means that the grant never expires. */
   readonly expiresAt?: Instant;
@@ -42,12 +44,13 @@ function compare<T extends number | string>(a: T, b: T): number {
   return a < b ? -1 : 1;
 }
 
-/** Answers a copy of an ordered list with one more grant at its place. */
-export function insertOrdered(
-  grants: readonly Grant[],
-  grant: Grant,
-  order: (a: Grant, b: Grant) => number,
-): readonly Grant[] {
-  const index = grants.findIndex((other) => order(grant, other) < 0);
-  return index === -1 ? [...grants, grant] : grants.toSpliced(index, 0, grant);
+/** Answers a copy of an ordered list with one more item at its place. */
+export function insertOrdered<Item>(
+  items: readonly Item[],
+  item: Item,
+  order: (a: Item, b: Item) => number,
+): readonly Item[] {
+  // What is new mostly comes last.
+  const before = items.findLastIndex((other) => order(other, item) <= 0);
+  return items.toSpliced(before + 1, 0, item);
 }

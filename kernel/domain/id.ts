@@ -6,6 +6,7 @@ type Branded<Name extends string> = string & { readonly [brand]: Name };
 export type TenantId = Branded<'TenantId'>;
 export type GrantId = Branded<'GrantId'>;
 export type EntryId = Branded<'EntryId'>;
+export type HoldId = Branded<'HoldId'>;
 export type CommitId = Branded<'CommitId'>;
 export type ProductCode = Branded<'ProductCode'>;
 export type PlanCode = Branded<'PlanCode'>;

@@ -22,9 +22,10 @@ export interface QuantityProblem {
 
 /**
  * Reads an exact decimal such as `2`, `0.5` or `12.000001`.
- * Answers a {@link QuantityProblem} for anything else: signs, exponents, blanks, zero, too many digits.
+ * Answers a {@link QuantityProblem} for anything else: signs, exponents, blanks, too many digits, and zero unless it
+ * is allowed.
  */
-export function parseQuantity(text: string): Quantity | QuantityProblem {
+export function parseQuantity(text: string, zero: 'refused' | 'allowed' = 'refused'): Quantity | QuantityProblem {
   if (text === '') return { problem: 'is required: give an exact decimal above zero such as "1" or "2.5"' };
   if (text.length > 64) return { problem: 'is too long: at most 12 integer and 6 fractional digits' };
   if (text.startsWith('-')) return { problem: `must be above zero, got ${text}` };
@@ -39,7 +40,7 @@ export function parseQuantity(text: string): Quantity | QuantityProblem {
     return { problem: `has more than 12 integer digits: got ${text}` };
   }
   const millionths = BigInt(integer) * SCALE + BigInt(fraction.padEnd(QUANTITY_FRACTION_DIGITS_MAX, '0'));
-  if (millionths === 0n) return { problem: 'must be above zero, got 0' };
+  if (millionths === 0n && zero === 'refused') return { problem: 'must be above zero, got 0' };
   return { millionths };
 }
 

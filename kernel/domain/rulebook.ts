@@ -7,7 +7,10 @@ export interface AccountPolicy {
   readonly overdraftLimit: bigint;
 }
 
-/** The rules of one product that stand outside an account: an immutable picture, handed to `decide` with a command. */
+/**
+ * The rules that stand outside an account: an immutable picture, handed to `decide` with a command. It is of one product,
+ * and of the overrides of the one tenant that it was loaded for.
+ */
 export interface Rulebook {
   readonly productCode: ProductCode;
   readonly policies: ReadonlyMap<PlanCode, AccountPolicy>;

@@ -3,13 +3,14 @@ import { computeNextDueAt } from '../../kernel/domain/account.ts';
 import { computeAdvance } from '../../kernel/domain/advance.ts';
 import { BUCKETS, type Bucket } from '../../kernel/domain/bucket.ts';
 import {
+  ACTION,
   accountAfter,
   debit,
   entryOf,
   giveGrant,
   grantIdOf,
   play,
-  RULEBOOK,
+  priceOf,
   refusalOf,
   rulebookOf,
   START,
@@ -216,9 +217,7 @@ describe('what falls due', () => {
 
 describe('a price', () => {
   it('is the one in force when the debit is decided', () => {
-    const { prices } = RULEBOOK;
-    const [price] = prices.get('tick') ?? [];
-    if (price === undefined) throw new Error('the rules have no price');
+    const price = priceOf({ action: ACTION });
     const dearer = { ...price, microcreditsPerUnit: 3n, effectiveAt: DUE };
     const rulebook = rulebookOf(0n, [price, dearer]);
     const state = accountAfter(giveGrant('a', 10n));

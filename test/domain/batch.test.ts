@@ -1,10 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import type { AccountState } from '../../kernel/domain/account.ts';
-import { type BatchBounds, decideBatch, estimateEntryBytes, type Outcome } from '../../kernel/domain/batch.ts';
+import { computeAdvance } from '../../kernel/domain/advance.ts';
+import { type BatchBounds, decideBatch, type Outcome } from '../../kernel/domain/batch.ts';
 import { COMMIT_BYTES_MAX, ENTRIES_PER_COMMIT_MAX } from '../../kernel/domain/bound.ts';
+import { estimateEntryBytes } from '../../kernel/domain/byte-estimate.ts';
 import type { Command } from '../../kernel/domain/command.ts';
 import type { Entry } from '../../kernel/domain/entry.ts';
-import { accountAfter, adjust, debit, EXPIRE, giveGrant, keyOf, openAccount, play, START } from './support/command.ts';
+import {
+  accountAfter,
+  adjust,
+  at,
+  debit,
+  EXPIRE,
+  giveGrant,
+  keyOf,
+  openAccount,
+  play,
+  START,
+} from './support/command.ts';
 
 const ROOMY: BatchBounds = { entriesMax: 100, bytesMax: 1_000_000 };
 const DUE = START + 1_000;
@@ -22,7 +35,7 @@ function drain(state: AccountState, commands: readonly Command[], now: number, b
   let current = state;
   for (let round = 0; left.length > 0; round += 1) {
     if (round > 1_000) throw new Error('the batches never come to an end');
-    const batch = decideBatch(current, left, now, bounds);
+    const batch = decideBatch(current, left, at(now), bounds);
     expect(batch.outcomes).toHaveLength(left.length);
     if (batch.entries.length > 0) commits.push(batch.entries);
     current = batch.state;
@@ -38,14 +51,14 @@ function drain(state: AccountState, commands: readonly Command[], now: number, b
 describe('a batch', () => {
   it('of nothing is nothing', () => {
     const state = accountAfter(giveGrant('a', 1n, { expiresAt: DUE }));
-    expect(decideBatch(state, [], DUE)).toEqual({ entries: [], state, outcomes: [] });
+    expect(decideBatch(state, [], at(DUE))).toEqual({ entries: [], state, outcomes: [] });
   });
 
   it('decides each command over what the ones before it left', () => {
     const { outcomes, entries, state } = decideBatch(
       accountAfter(),
       [debit('1'), giveGrant('a', 2n), debit('2'), debit('1'), giveGrant('b', 1n), debit('1')],
-      START,
+      at(START),
     );
     expect(words(outcomes)).toEqual([
       'INSUFFICIENT_CREDITS',
@@ -63,13 +76,13 @@ describe('a batch', () => {
   });
 
   it('can open the account and use it at once', () => {
-    const { state } = decideBatch(accountAfter(), [openAccount(), giveGrant('a', 2n)], START);
+    const { state } = decideBatch(accountAfter(), [openAccount(), giveGrant('a', 2n)], at(START));
     expect(state.totals.payg).toBe(2n);
   });
 
   it('gives exactly as many debits as there are funds for', () => {
     const debits = Array.from({ length: 200 }, () => debit('1'));
-    const { outcomes, state } = decideBatch(accountAfter(giveGrant('a', 137n)), debits, START);
+    const { outcomes, state } = decideBatch(accountAfter(giveGrant('a', 137n)), debits, at(START));
     expect(outcomes.filter(({ kind }) => kind === 'accepted')).toHaveLength(137);
     expect(words(outcomes).slice(137)).toEqual(Array(63).fill('INSUFFICIENT_CREDITS'));
     expect(state.totals).toMatchObject({ payg: 0n, deficit: 0n });
@@ -82,7 +95,7 @@ describe('a key that comes twice', () => {
   it('is decided once, and every other bearer points at the first', () => {
     const key = keyOf('same');
     const commands = [debit('1'), debit('2', { key }), debit('1'), debit('2', { key }), debit('9', { key })];
-    const { outcomes, entries, state } = decideBatch(funded, commands, START);
+    const { outcomes, entries, state } = decideBatch(funded, commands, at(START));
     expect(outcomes).toEqual([
       { kind: 'accepted', entryIndex: 0 },
       { kind: 'accepted', entryIndex: 1 },
@@ -103,7 +116,7 @@ describe('a key that comes twice', () => {
       debit('11', { key }),
       debit('11', { key }),
     ];
-    const { outcomes } = decideBatch(funded, commands, START);
+    const { outcomes } = decideBatch(funded, commands, at(START));
     expect(words(outcomes)).toEqual([
       'INSUFFICIENT_CREDITS',
       'INSUFFICIENT_CREDITS',
@@ -119,14 +132,14 @@ describe('a key that comes twice', () => {
     const { outcomes } = decideBatch(
       funded,
       [debit('1', { key }), giveGrant('b', 1n, { key }), adjust(1n, { key })],
-      START,
+      at(START),
     );
     expect(words(outcomes)).toEqual(['accepted', 'duplicate', 'duplicate']);
   });
 
   it('never stands twice in one commit', () => {
     const commands = Array.from({ length: 60 }, (_, n) => debit('1', { key: keyOf(`k${n % 7}`) }));
-    const keys = decideBatch(funded, commands, START).entries.map((entry) => entry.key);
+    const keys = decideBatch(funded, commands, at(START)).entries.map((entry) => entry.key);
     expect(new Set(keys).size).toBe(keys.length);
   });
 });
@@ -135,30 +148,30 @@ describe('what fell due', () => {
   const state = accountAfter(giveGrant('a', 1n, { expiresAt: DUE }), giveGrant('b', 5n));
 
   it('stands in the commit before the commands', () => {
-    const { entries, outcomes } = decideBatch(state, [debit('5'), debit('1')], DUE);
+    const { entries, outcomes } = decideBatch(state, [debit('5'), debit('1')], at(DUE));
     expect(entries.map(({ type }) => type)).toEqual(['grant_expired', 'debited']);
     expect(outcomes).toMatchObject([{ kind: 'accepted', entryIndex: 1 }, { kind: 'rejected' }]);
   });
 
   it('is not recorded where every command is refused: a refusal writes nothing', () => {
-    const batch = decideBatch(state, [debit('6'), debit('7')], DUE);
+    const batch = decideBatch(state, [debit('6'), debit('7')], at(DUE));
     expect(words(batch.outcomes)).toEqual(['INSUFFICIENT_CREDITS', 'INSUFFICIENT_CREDITS']);
     expect(batch.entries).toEqual([]);
     expect(batch.state).toBe(state);
   });
 
   it('is recorded where one command is accepted, be it the last', () => {
-    expect(decideBatch(state, [debit('6'), debit('5')], DUE).entries.map(({ type }) => type)).toEqual([
+    expect(decideBatch(state, [debit('6'), debit('5')], at(DUE)).entries.map(({ type }) => type)).toEqual([
       'grant_expired',
       'debited',
     ]);
   });
 
   it('is recorded for the command that asks for nothing else, which leaves no entry of its own', () => {
-    const batch = decideBatch(state, [EXPIRE, EXPIRE], DUE);
+    const batch = decideBatch(state, [EXPIRE, EXPIRE], at(DUE));
     expect(batch.entries.map(({ type }) => type)).toEqual(['grant_expired']);
     expect(batch.outcomes).toEqual([{ kind: 'accepted' }, { kind: 'duplicate', of: 0 }]);
-    expect(decideBatch(batch.state, [EXPIRE], DUE)).toEqual({
+    expect(decideBatch(batch.state, [EXPIRE], at(DUE))).toEqual({
       entries: [],
       state: batch.state,
       outcomes: [{ kind: 'accepted' }],
@@ -169,7 +182,7 @@ describe('what fell due', () => {
     const bounds = { entriesMax: 4, bytesMax: 1_000_000 };
     const grants = [1, 2, 3, 4, 5, 6, 7].map((n) => giveGrant(n, 1n, { expiresAt: DUE + n }));
     const full = accountAfter(...grants, giveGrant('b', 5n));
-    const first = decideBatch(full, [debit('99'), debit('5')], DUE + 9, bounds);
+    const first = decideBatch(full, [debit('99'), debit('5')], at(DUE + 9), bounds);
     expect(first.entries.map(({ key }) => key)).toEqual(['expire:grt_1', 'expire:grt_2', 'expire:grt_3']);
     expect(words(first.outcomes)).toEqual(['deferred', 'deferred']);
     const { commits, answers, state: after } = drain(full, [debit('99'), debit('5')], DUE + 9, bounds);
@@ -180,7 +193,7 @@ describe('what fell due', () => {
 
   it('leaves room for one command in a full commit', () => {
     const grants = [1, 2, 3].map((n) => giveGrant(n, 1n, { expiresAt: DUE }));
-    const batch = decideBatch(accountAfter(...grants, giveGrant('b', 5n)), [debit('1'), debit('1')], DUE, {
+    const batch = decideBatch(accountAfter(...grants, giveGrant('b', 5n)), [debit('1'), debit('1')], at(DUE), {
       entriesMax: 4,
       bytesMax: 1_000_000,
     });
@@ -207,7 +220,7 @@ describe('the bound on entries', () => {
   it('defers the rest, in order', () => {
     const funded = accountAfter(giveGrant('a', 100n));
     const commands = Array.from({ length: 5 }, () => debit('1'));
-    const batch = decideBatch(funded, commands, START, { ...ROOMY, entriesMax: 3 });
+    const batch = decideBatch(funded, commands, at(START), { ...ROOMY, entriesMax: 3 });
     expect(words(batch.outcomes)).toEqual(['accepted', 'accepted', 'accepted', 'deferred', 'deferred']);
     expect(batch.entries).toHaveLength(3);
     expect(batch.state.totals.payg).toBe(97n);
@@ -217,7 +230,7 @@ describe('the bound on entries', () => {
     const funded = accountAfter(giveGrant('a', 3n));
     const key = keyOf('twice');
     const commands = [debit('9'), debit('1', { key }), debit('1', { key }), debit('9'), debit('1'), debit('9')];
-    const batch = decideBatch(funded, commands, START, { ...ROOMY, entriesMax: 2 });
+    const batch = decideBatch(funded, commands, at(START), { ...ROOMY, entriesMax: 2 });
     expect(words(batch.outcomes)).toEqual([
       'INSUFFICIENT_CREDITS',
       'accepted',
@@ -233,7 +246,7 @@ describe('the bound on entries', () => {
     const { entries } = decideBatch(
       funded,
       Array.from({ length: 300 }, () => debit('1')),
-      START,
+      at(START),
     );
     expect(entries).toHaveLength(256);
   });
@@ -242,7 +255,7 @@ describe('the bound on entries', () => {
     const funded = accountAfter(giveGrant('a', 100n));
     const key = keyOf('late');
     const commands = [debit('1'), debit('1', { key }), debit('1', { key })];
-    expect(words(decideBatch(funded, commands, START, { ...ROOMY, entriesMax: 1 }).outcomes)).toEqual([
+    expect(words(decideBatch(funded, commands, at(START), { ...ROOMY, entriesMax: 1 }).outcomes)).toEqual([
       'accepted',
       'deferred',
       'deferred',
@@ -254,7 +267,7 @@ describe('the bound on bytes', () => {
   const funded = accountAfter(giveGrant('a', 100n));
   const text = (length: number) => ({ digest: 'd', salt: 's', reason: 'x'.repeat(length) });
   const sizeOf = (command: Command) => {
-    const [entry] = decideBatch(funded, [command], START).entries;
+    const [entry] = decideBatch(funded, [command], at(START)).entries;
     if (entry === undefined) throw new Error('the command left no entry');
     return estimateEntryBytes(entry);
   };
@@ -266,12 +279,12 @@ describe('the bound on bytes', () => {
       debit('1', { key: keyOf('3') }),
     ];
     const bytesMax = commands.slice(0, 2).reduce((sum, command) => sum + sizeOf(command), 0);
-    expect(words(decideBatch(funded, commands, START, { ...ROOMY, bytesMax }).outcomes)).toEqual([
+    expect(words(decideBatch(funded, commands, at(START), { ...ROOMY, bytesMax }).outcomes)).toEqual([
       'accepted',
       'accepted',
       'deferred',
     ]);
-    expect(words(decideBatch(funded, commands, START, { ...ROOMY, bytesMax: bytesMax - 1 }).outcomes)).toEqual([
+    expect(words(decideBatch(funded, commands, at(START), { ...ROOMY, bytesMax: bytesMax - 1 }).outcomes)).toEqual([
       'accepted',
       'deferred',
       'deferred',
@@ -304,8 +317,10 @@ describe('the bound on bytes', () => {
     const grants = Array.from({ length: 20 }, (_, n) => giveGrant(n, 1n, { expiresAt: DUE }));
     const state = accountAfter(...grants, giveGrant('b', 5n));
     const command = debit('1', { personal: text(2_000) });
-    // Room for the command alone, and for what fell due alone, but not for both.
-    const { answers, commits } = drain(state, [command], DUE, { ...ROOMY, bytesMax: 26_000 });
+    const dueBytes = computeAdvance(state, DUE).entries.reduce((sum, entry) => sum + estimateEntryBytes(entry), 0);
+    // Room for the command alone, and for what fell due alone, but one byte too little for both.
+    const bytesMax = dueBytes + sizeOf(command) - 1;
+    const { answers, commits } = drain(state, [command], DUE, { ...ROOMY, bytesMax });
     expect(words([...answers.values()])).toEqual(['accepted']);
     expect(commits.map((entries) => entries.length)).toEqual([20, 1]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Bucket } from '../../kernel/domain/bucket.ts';
-import { computeBurnDown, takeDraws } from '../../kernel/domain/burn-down.ts';
+import { computeBurnDown } from '../../kernel/domain/burn-down.ts';
 import type { GiveGrant } from '../../kernel/domain/command.ts';
 import { compareBurnOrder, type Grant, insertOrdered } from '../../kernel/domain/grant.ts';
 import { accountAfter, debit, entryOf, giveGrant, grantIdOf, play, START } from './support/command.ts';
@@ -109,6 +109,7 @@ function grantOf(id: string, remaining: bigint, fields: Partial<Grant> = {}): Gr
     bucket: 'payg',
     granted: 9n,
     remaining,
+    held: 0n,
     effectiveAt: 0,
     source: 'operator',
     ...fields,
@@ -138,27 +139,6 @@ describe('computeBurnDown', () => {
       draws: [{ grantId: grantIdOf('t'), bucket: 'trial', microcredits: 2n }],
       uncovered: 3n,
     });
-  });
-});
-
-describe('takeDraws', () => {
-  const grants = [grantOf('a', 2n), grantOf('b', 3n)];
-  const drawOf = (id: string, microcredits: bigint) => ({
-    grantId: grantIdOf(id),
-    bucket: 'payg' as const,
-    microcredits,
-  });
-
-  it('takes from the middle as well, and leaves the list it was given as it is', () => {
-    expect(takeDraws(grants, [drawOf('b', 1n)])).toEqual([grantOf('a', 2n), grantOf('b', 2n)]);
-    expect(takeDraws(grants, [drawOf('b', 3n)])).toEqual([grantOf('a', 2n)]);
-    expect(grants).toEqual([grantOf('a', 2n), grantOf('b', 3n)]);
-  });
-
-  it('refuses a draw beyond what the grant has, and one of a grant that is not there', () => {
-    expect(() => takeDraws(grants, [drawOf('a', 3n)])).toThrow(RangeError);
-    expect(() => takeDraws(grants, [drawOf('c', 1n)])).toThrow(/grt_c.*has 0/);
-    expect(() => takeDraws(grants, [drawOf('a', 2n), drawOf('a', 1n)])).toThrow(RangeError);
   });
 });
 

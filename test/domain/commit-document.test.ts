@@ -3,15 +3,37 @@ import fc from 'fast-check';
 import { mongo } from 'mongoose';
 import { describe, expect, it } from 'vitest';
 import { GENESIS_HASH } from '../../kernel/app/ledger/account-head.ts';
-import { estimateStateBytes } from '../../kernel/app/ledger/round.ts';
 import { type AccountState, ZERO_TOTALS } from '../../kernel/domain/account.ts';
-import { estimateEntryBytes } from '../../kernel/domain/batch.ts';
 import { MICROCREDITS_MAX } from '../../kernel/domain/bound.ts';
-import type { Commit } from '../../kernel/domain/commit.ts';
-import type { Adjusted, Debited, Entry, Granted, PersonalText } from '../../kernel/domain/entry.ts';
+import {
+  estimateCommitBytes,
+  estimateEntryBytes,
+  estimateHoldBytes,
+  estimateStateBytes,
+} from '../../kernel/domain/byte-estimate.ts';
+import { type Commit, keysOf } from '../../kernel/domain/commit.ts';
+import type {
+  Adjusted,
+  Debited,
+  Entry,
+  Granted,
+  PersonalText,
+  Reserved,
+  Reversed,
+  Settled,
+} from '../../kernel/domain/entry.ts';
 import { DomainError } from '../../kernel/domain/error.ts';
 import type { Grant, GrantDraw } from '../../kernel/domain/grant.ts';
-import type { Fingerprint, GrantId, IdempotencyKey, PlanCode, ProductCode } from '../../kernel/domain/id.ts';
+import type { Hold, HoldEnd, HoldFigures } from '../../kernel/domain/hold.ts';
+import type {
+  EntryId,
+  Fingerprint,
+  GrantId,
+  HoldId,
+  IdempotencyKey,
+  PlanCode,
+  ProductCode,
+} from '../../kernel/domain/id.ts';
 import {
   type CommitDocument,
   fromDocumentCommit,
@@ -40,6 +62,7 @@ function grantOf(fields: Partial<Grant> = {}): Grant {
     bucket: 'payg',
     granted: 10n,
     remaining: 7n,
+    held: 2n,
     effectiveAt: START,
     expiresAt: START + 1_000,
     source: 'operator',
@@ -94,6 +117,52 @@ const ADJUSTED: Adjusted = {
   after: PAYG_7,
 };
 
+const HOLD_ID = 'hld_0198c0de-0000-7000-8000-000000000002' as HoldId;
+const ENTRY_ID = 'ent_0198c0de-0000-7000-8000-000000000003' as EntryId;
+const FIGURES: HoldFigures = { draws: [DRAW], overdraft: 1n, settled: 2n, expiresAt: START + 5 };
+const END: HoldEnd = { freed: [DRAW], expired: [{ ...DRAW, bucket: 'trial' }], deficitPaid: 1n };
+const CONTEXT = { projectId: 'prj_1', workflowId: 'wfl_1', runId: 'run_1' };
+const HOLD_COMMON = { holdId: HOLD_ID, action: 'workflow.step.execute', ...CONTEXT, hold: FIGURES, after: PAYG_7 };
+const RESERVED: Reserved = {
+  type: 'reserved',
+  ...identityOf('reserve'),
+  ...HOLD_COMMON,
+  quantity: '2',
+  price: DEBITED.price,
+};
+const SETTLED: Settled = {
+  type: 'settled',
+  ...identityOf('settle'),
+  ...HOLD_COMMON,
+  partId: 'part-1',
+  quantity: '1.5',
+  price: DEBITED.price,
+  cost: 5n,
+  draws: [DRAW, { ...DRAW, bucket: 'trial', microcredits: 1n }],
+  drawsFromHold: 1,
+  deficit: 1n,
+  runStatus: 'succeeded',
+  final: true,
+  late: false,
+  end: END,
+};
+const REVERSED: Reversed = {
+  type: 'reversed',
+  ...identityOf('reverse'),
+  effectKey: `reverse:${ENTRY_ID}:1` as IdempotencyKey,
+  entryId: ENTRY_ID,
+  reversedType: 'settled',
+  returned: [grantOf({ held: 0n })],
+  expired: [DRAW],
+  taken: [{ ...DRAW, bucket: 'included' }],
+  unscheduled: GRANT_ID,
+  deficitCancelled: 3n,
+  deficitPaid: 4n,
+  usage: { action: 'workflow.step.execute', quantity: '1.5', cost: 5n, ...CONTEXT, at: START - 7 },
+  actor: 'usr_1',
+  after: PAYG_7,
+};
+
 /** One entry of each type, with everything that it can have; not a history that could happen. */
 const ENTRIES: readonly Entry[] = [
   {
@@ -116,15 +185,46 @@ const ENTRIES: readonly Entry[] = [
   { type: 'grant_expired', key: 'expire:grt_1' as IdempotencyKey, expired: DRAW, dueAt: START, after: PAYG_7 },
   DEBITED,
   ADJUSTED,
+  RESERVED,
+  {
+    type: 'hold_extended',
+    ...identityOf('extend'),
+    ...HOLD_COMMON,
+    quantity: '0.5',
+    draws: [DRAW],
+    overdraft: 1n,
+  },
+  SETTLED,
+  { type: 'hold_released', ...identityOf('release'), ...HOLD_COMMON, end: END },
+  {
+    type: 'hold_expired',
+    key: `hold-expired:${HOLD_ID}` as IdempotencyKey,
+    ...HOLD_COMMON,
+    end: END,
+    dueAt: START + 5,
+  },
+  REVERSED,
+  { type: 'redacted', ...identityOf('redact'), entryId: ENTRY_ID, actor: 'usr_1', after: PAYG_7 },
 ];
 
+const HOLD: Hold = {
+  holdId: HOLD_ID,
+  action: 'workflow.step.execute',
+  price: DEBITED.price,
+  ...CONTEXT,
+  ...FIGURES,
+};
 const STATE: AccountState = {
   status: 'open',
   productCode: PRODUCT,
   planCode: PLAN,
-  grants: { trial: [], included: [grantOf({ bucket: 'included' })], payg: [grantOf()] },
-  scheduled: [grantOf({ effectiveAt: START + 9 })],
-  totals: { ...PAYG_7, included: 7n },
+  grants: { trial: [], included: [grantOf({ bucket: 'included' })], payg: [grantOf({ held: 0n })] },
+  pinned: [grantOf({ bucket: 'trial', remaining: 0n })],
+  scheduled: [grantOf({ effectiveAt: START + 9, held: 0n })],
+  holds: [HOLD],
+  overdraftHeld: FIGURES.overdraft,
+  holdBytes: estimateHoldBytes(HOLD),
+  totals: { trial: 2n, included: 9n, payg: 7n, held: 4n, deficit: 0n },
 };
 
 const COMMIT: Commit = {
@@ -135,6 +235,26 @@ const COMMIT: Commit = {
   entries: ENTRIES,
   totals: { trial: 1n, included: 2n, payg: 3n, held: 4n, deficit: 5n },
   state: STATE,
+};
+
+const UNHELD = grantOf({ held: 0n });
+
+/** What a release without holds wrote: the first six types of entries, and a state in which nothing is held. */
+const FIRST_COMMIT: Commit = {
+  ...COMMIT,
+  entries: ENTRIES.slice(0, 6).map((entry): Entry => {
+    if (entry.type === 'granted') return { ...entry, grant: UNHELD };
+    return entry.type === 'adjusted' ? { ...entry, grant: { ...UNHELD, source: 'adjustment' } } : entry;
+  }),
+  state: {
+    ...STATE,
+    grants: { trial: [], included: [{ ...UNHELD, bucket: 'included' }], payg: [UNHELD] },
+    pinned: [],
+    holds: [],
+    overdraftHeld: 0n,
+    holdBytes: 0,
+    totals: { ...PAYG_7, included: 7n },
+  },
 };
 
 describe('a commit', () => {
@@ -171,6 +291,10 @@ describe('a commit', () => {
     ['a price', { ...COMMIT, entries: [{ ...DEBITED, price: { ...DEBITED.price, microcreditsPerUnit: 2n ** 63n } }] }],
     ['a grant', { ...COMMIT, entries: [{ ...GRANTED, grant: grantOf({ granted: 2n ** 63n }) }] }],
     ['a change', { ...COMMIT, entries: [{ ...ADJUSTED, delta: 2n ** 63n }] }],
+    ['a hold', { ...COMMIT, entries: [{ ...RESERVED, hold: { ...FIGURES, settled: 2n ** 63n } }] }],
+    ['what a hold frees', { ...COMMIT, entries: [{ ...SETTLED, end: { ...END, deficitPaid: 2n ** 63n } }] }],
+    ['what is cancelled', { ...COMMIT, entries: [{ ...REVERSED, deficitCancelled: 2n ** 63n }] }],
+    ['what was held', { ...COMMIT, state: { ...STATE, holds: [{ ...HOLD, overdraft: 2n ** 63n }] } }],
     ['the state', { ...COMMIT, state: { ...STATE, scheduled: [grantOf({ remaining: 2n ** 63n })] } }],
   ])('is refused with %s of more than 64 bits, which the driver would wrap', (_what, commit) => {
     expect(() => toDocumentCommit(commit)).toThrow(/does not fit into 64 bits/);
@@ -200,13 +324,12 @@ describe('a commit', () => {
 
   it('with an entry that lacks a field of its type, or is of no type, is corrupt', () => {
     const document = throughBson(sealDocument(COMMIT, GENESIS_HASH));
-    const lacking = ['grant', 'scheduled', 'due_at', 'expired', 'price', 'draws', 'cost', 'delta', 'already_performed'];
-    for (const name of lacking) {
-      const entries = document.entries.map((entry) => ({ ...entry, [name]: name === 'grant' ? null : undefined }));
-      const error = errorOf(() =>
-        fromDocumentCommit({ ...document, entries: entries.slice(name === 'grant' ? 1 : 0) }),
-      );
-      expect(error, name).toMatchObject({ reason: 'LEDGER_CORRUPT' });
+    for (const entry of document.entries) {
+      for (const name of Object.keys(entry).filter((field) => !OPTIONAL[entry.type].includes(field))) {
+        const entries = [{ ...entry, [name]: undefined }];
+        const error = errorOf(() => fromDocumentCommit({ ...document, entries }));
+        expect(error, `${entry.type} without ${name}`).toMatchObject({ reason: 'LEDGER_CORRUPT' });
+      }
     }
     const strange = { ...document, entries: [{ ...document.entries[0], type: 'refunded' }] };
     // No type of this release: what a release that forgot to raise the version might have written.
@@ -216,6 +339,26 @@ describe('a commit', () => {
     });
   });
 });
+
+const EVERY = ['type', 'key', 'effect_key', 'fingerprint', 'personal', 'after'];
+const CONTEXT_FIELDS = ['project_id', 'workflow_id', 'run_id'];
+
+/** The fields that an entry of a type may lack, or without which it is none at all. */
+const OPTIONAL: Readonly<Record<Entry['type'], readonly string[]>> = {
+  account_opened: [...EVERY, 'actor'],
+  granted: [...EVERY, 'actor'],
+  grant_started: EVERY,
+  grant_expired: EVERY,
+  debited: [...EVERY, ...CONTEXT_FIELDS, 'run_status'],
+  adjusted: [...EVERY, 'grant'],
+  reserved: [...EVERY, ...CONTEXT_FIELDS],
+  hold_extended: [...EVERY, ...CONTEXT_FIELDS, 'quantity'],
+  settled: [...EVERY, ...CONTEXT_FIELDS, 'run_status', 'end'],
+  hold_released: [...EVERY, ...CONTEXT_FIELDS],
+  hold_expired: [...EVERY, ...CONTEXT_FIELDS],
+  reversed: [...EVERY, 'unscheduled', 'usage'],
+  redacted: EVERY,
+};
 
 function errorOf(run: () => unknown): unknown {
   try {
@@ -234,15 +377,21 @@ function hexOf(commit: Commit | CommitDocument, previous = hashOf('before')): st
 
 describe('the hash of a commit', () => {
   it('is the same for ever: other releases and tools compute it too', () => {
-    expect(hexOf(COMMIT)).toBe('fdb636953112786a6797a545737fe82d06a662faf1fb64f501a028f7fe9168b3');
-    expect(hexOf(withoutState(COMMIT))).toBe('968769271c0cdcdb300510ec099ce61a64b5daada9f5dc7c8ed9fec5daf7431f');
+    expect(hexOf(FIRST_COMMIT)).toBe('fdb636953112786a6797a545737fe82d06a662faf1fb64f501a028f7fe9168b3');
+    expect(hexOf(withoutState(FIRST_COMMIT))).toBe('968769271c0cdcdb300510ec099ce61a64b5daada9f5dc7c8ed9fec5daf7431f');
+    expect(hexOf(COMMIT)).toBe('20d700caf5c73cada910df8ed9d44dc610ced22e3a58598cd2af500504c7d1ab');
+    expect(hexOf(withoutState(COMMIT))).toBe('2de68420014f657c3051a6b80a6dff9182e5f627dd8070e3edd50f3a5960152d');
   });
 
   it('is SHA-256 over the previous hash and canonical JSON: sorted names, int64 as text, digests for state and text', () => {
     const state: AccountState = {
       ...STATE,
       grants: { trial: [], included: [], payg: [] },
+      pinned: [],
       scheduled: [],
+      holds: [],
+      overdraftHeld: 0n,
+      holdBytes: 0,
       totals: ZERO_TOTALS,
     };
     const [opened] = ENTRIES;
@@ -387,6 +536,16 @@ const DIMENSION_SETS: readonly PersonalText[] = extremesOf(256).flatMap((value) 
 );
 const WIDE_DRAW: GrantDraw = { grantId: GRANT_ID, bucket: 'included', microcredits: MICROCREDITS_MAX };
 const WIDE_GRANT = grantOf({ bucket: 'included', source: 'adjustment' });
+const WIDE_PINNED: Grant = { ...WIDE_GRANT, remaining: 0n, held: MICROCREDITS_MAX, granted: MICROCREDITS_MAX };
+const NARROW_GRANT: Grant = {
+  grantId: 'g' as GrantId,
+  bucket: 'included',
+  granted: 1n,
+  remaining: 1n,
+  held: 0n,
+  effectiveAt: 0,
+  source: '€',
+};
 const CODES = ['p', 'p'.repeat(63)] as const;
 const FINGERPRINT = `1:${'f'.repeat(22)}` as Fingerprint;
 
@@ -416,7 +575,64 @@ function extremeEntries(key: IdempotencyKey): Entry[] {
       ),
     ),
   );
-  return [...byOperators, ...debits];
+  return [...byOperators, ...debits, ...extremeCorrections(key), ...extremeHoldEntries(key)];
+}
+
+/** Texts and lists at their extremes, each once, since every one of them adds to the size by itself. */
+const EXTREMES = extremesOf(128).flatMap((text) =>
+  [0, 1, 9, 1_000].map((count) => ({
+    text,
+    unit: text.slice(0, 64).toWellFormed(),
+    draws: Array.from({ length: count }, () => WIDE_DRAW),
+    context: text.length < 9 ? {} : { projectId: text, workflowId: text, runId: text },
+  })),
+);
+
+function extremeCorrections(key: IdempotencyKey): Entry[] {
+  return EXTREMES.flatMap(({ text, draws, context }): Entry[] =>
+    [undefined, ...REASONS].flatMap((personal): Entry[] => {
+      const identity = { key, fingerprint: FINGERPRINT, ...(personal && { personal }) };
+      const undone = { ...REVERSED, ...identity, actor: text, reversedType: 'account_opened' as const };
+      const { usage: _, unscheduled: __, ...bare } = undone;
+      const usage = { action: text, quantity: '123456789012.123456', cost: MICROCREDITS_MAX, ...context, at: START };
+      return [
+        { ...bare, returned: [], expired: [], taken: draws },
+        { ...undone, returned: draws.map(() => WIDE_PINNED), expired: draws, taken: [], usage },
+        { type: 'redacted', ...identity, entryId: ENTRY_ID, actor: text, after: PAYG_7 },
+      ];
+    }),
+  );
+}
+
+function extremeHoldEntries(key: IdempotencyKey): Entry[] {
+  return EXTREMES.flatMap(({ text, unit, draws, context }): Entry[] => {
+    const figures = { draws, overdraft: MICROCREDITS_MAX, settled: MICROCREDITS_MAX, expiresAt: START };
+    const about = { holdId: HOLD_ID, action: text, ...context, hold: figures, after: PAYG_7 };
+    const identity = { key, fingerprint: FINGERPRINT };
+    const price = { ...DEBITED.price, unit, rule: 'default' as const };
+    const quantity = '123456789012.123456';
+    const end = { freed: draws, expired: draws, deficitPaid: MICROCREDITS_MAX };
+    return [
+      { type: 'reserved', ...identity, ...about, quantity, price },
+      { type: 'hold_extended', ...identity, ...about, quantity, draws, overdraft: MICROCREDITS_MAX },
+      { type: 'hold_released', ...identity, ...about, end },
+      { type: 'hold_expired', key: `hold-expired:${HOLD_ID}` as IdempotencyKey, ...about, end, dueAt: START },
+      ...[undefined, ...DIMENSION_SETS].flatMap((personal): Entry[] => {
+        const part = { ...SETTLED, ...about, key: partKey(text), partId: text, quantity, price, draws, end };
+        const { end: _, runStatus: __, ...bare } = part;
+        const fingerprint = { fingerprint: FINGERPRINT, ...(personal && { personal }) };
+        return [
+          { ...part, ...fingerprint, drawsFromHold: draws.length },
+          { ...bare, ...fingerprint, final: false, late: true },
+        ];
+      }),
+    ];
+  });
+}
+
+/** Part ids are ASCII by contract, so a key is no longer than its text. */
+function partKey(text: string): IdempotencyKey {
+  return `settle:${HOLD_ID}:${'k'.repeat(text.length)}` as IdempotencyKey;
 }
 
 const OWN_ENTRIES: readonly Entry[] = [
@@ -439,7 +655,8 @@ const OWN_ENTRIES: readonly Entry[] = [
 
 /** What an entry adds to a commit as one of the last of 256, its key in the list of keys included. */
 function entrySize(entry: Entry): number {
-  return bsonSize({ 255: toDocumentEntry(entry) }) + bsonSize({ 255: entry.key }) - 2 * bsonSize({});
+  const keys = Object.fromEntries(keysOf({ entries: [entry] }).map((key, index) => [255 + index * 256, key]));
+  return bsonSize({ 255: toDocumentEntry(entry) }) + bsonSize(keys) - 2 * bsonSize({});
 }
 
 /** The entry whose estimate is furthest below its size, with what is missing; undefined where none is below. */
@@ -473,19 +690,78 @@ describe('the estimate of an entry’s size', () => {
 });
 
 describe('the estimate of a state’s size', () => {
-  const stateOf = (active: number, scheduled: number, code: string): AccountState => ({
-    status: 'open',
+  const stateOf = (grant: Grant, active: number, scheduled: number, code: string): AccountState => ({
+    ...STATE,
     productCode: code as ProductCode,
     planCode: code as PlanCode,
-    grants: { trial: [], included: Array.from({ length: active }, () => WIDE_GRANT), payg: [] },
-    scheduled: Array.from({ length: scheduled }, () => WIDE_GRANT),
-    totals: ZERO_TOTALS,
+    grants: { trial: [], included: Array.from({ length: active }, () => grant), payg: [] },
+    pinned: [],
+    scheduled: Array.from({ length: scheduled }, () => grant),
+    holds: [],
+    holdBytes: 0,
+  });
+  const sizeOf = (state: AccountState): number => bsonSize({ state: toDocumentState(state) }) - bsonSize({});
+
+  it.each([0, 1, 7, 15, 31, 32, 33, 64, 65, 400])(
+    'is never below what one with %i active grants and as many scheduled takes',
+    (count) => {
+      for (const grant of [WIDE_GRANT, WIDE_PINNED, NARROW_GRANT]) {
+        for (const state of CODES.flatMap((code) => [
+          stateOf(grant, count, 0, code),
+          stateOf(grant, count, count, code),
+        ])) {
+          expect(estimateStateBytes(state), `plan code ${state.planCode}`).toBeGreaterThanOrEqual(sizeOf(state));
+        }
+      }
+    },
+  );
+
+  const holdOf = ({ text, unit, draws, context }: (typeof EXTREMES)[number]): Hold => ({
+    holdId: HOLD_ID,
+    action: text,
+    price: { ...DEBITED.price, unit, rule: 'default' },
+    ...context,
+    draws,
+    overdraft: MICROCREDITS_MAX,
+    settled: MICROCREDITS_MAX,
+    expiresAt: START,
   });
 
-  it.each([0, 1, 7, 15, 400])('is never below what one with %i active grants and as many scheduled takes', (count) => {
-    for (const state of CODES.flatMap((code) => [stateOf(count, 0, code), stateOf(count, count, code)])) {
-      const actual = bsonSize({ state: toDocumentState(state) }) - bsonSize({});
-      expect(estimateStateBytes(state), `plan code ${state.planCode}`).toBeGreaterThanOrEqual(actual);
+  it.each([1, 9, 64, 65])('is never below what one with %i holds takes, and pinned grants', (count) => {
+    for (const [code, extreme] of CODES.flatMap((each) => EXTREMES.map((other) => [each, other] as const))) {
+      const hold = holdOf(extreme);
+      const state = {
+        ...stateOf(WIDE_GRANT, 0, 0, code),
+        pinned: Array.from({ length: count }, () => WIDE_PINNED),
+        holds: Array.from({ length: count }, () => hold),
+        holdBytes: count * estimateHoldBytes(hold),
+      };
+      expect(estimateStateBytes(state), `${extreme.draws.length} draws`).toBeGreaterThanOrEqual(sizeOf(state));
     }
+  });
+
+  it('of one hold is never below what it takes as one of ten thousand', () => {
+    for (const hold of EXTREMES.map(holdOf)) {
+      const [document] = toDocumentState({ ...stateOf(WIDE_GRANT, 0, 0, 'p'), holds: [hold] }).holds ?? [];
+      expect(estimateHoldBytes(hold)).toBeGreaterThanOrEqual(bsonSize({ 9999: document }) - bsonSize({}));
+    }
+  });
+
+  it('is never below what a state of a random history takes, and that of a commit never below the commit', () => {
+    fc.assert(
+      fc.property(commitChains, (commits) => {
+        for (const commit of commits) {
+          const document = sealDocument(commit, GENESIS_HASH);
+          expect(estimateCommitBytes(commit)).toBeGreaterThanOrEqual(bsonSize(document));
+          if (commit.state !== undefined) {
+            expect(estimateStateBytes(commit.state)).toBeGreaterThanOrEqual(sizeOf(commit.state));
+          }
+          for (const entry of commit.entries) {
+            expect(estimateEntryBytes(entry), entry.type).toBeGreaterThanOrEqual(entrySize(entry));
+          }
+        }
+      }),
+      { numRuns },
+    );
   });
 });

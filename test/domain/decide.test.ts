@@ -9,6 +9,7 @@ import {
   ACTION,
   accountAfter,
   adjust,
+  at,
   debit,
   EXPIRE,
   entryOf,
@@ -73,7 +74,7 @@ describe('opening an account', () => {
   });
 
   it('need not come before the kernel looks for what fell due', () => {
-    expect(decide(UNOPENED_ACCOUNT, EXPIRE, START)).toEqual({ kind: 'accepted' });
+    expect(decide(UNOPENED_ACCOUNT, EXPIRE, { ...at(START), index: 0 })).toEqual({ kind: 'accepted' });
   });
 });
 
@@ -96,6 +97,7 @@ describe('a grant', () => {
         bucket: 'included',
         granted: 7n,
         remaining: 7n,
+        held: 0n,
         effectiveAt: START,
         expiresAt: START + 9,
         source: 'operator',
@@ -405,6 +407,7 @@ describe('an adjustment', () => {
         bucket: 'trial',
         granted: 4n,
         remaining: 4n,
+        held: 0n,
         effectiveAt: START + 1,
         source: 'adjustment',
       },
@@ -475,14 +478,16 @@ describe('decide', () => {
     const state = accountAfter(giveGrant('a', 10n, { expiresAt: START + 1 }), giveGrant('b', 5n));
     const before = structuredClone(state);
     for (const command of [debit('12'), debit('99'), adjust(-3n), adjust(3n), giveGrant('c', 1n), EXPIRE])
-      decide(state, command, START);
+      decide(state, command, { ...at(START), index: 0 });
     expect(state).toEqual(before);
   });
 
   it('answers the same to the same', () => {
     const state = accountAfter(giveGrant('a', 10n));
     const command = debit('3', { quantity: quantityOf('3'), rulebook: RULEBOOK });
-    expect(decide(state, command, START)).toEqual(decide(structuredClone(state), { ...command }, START));
+    expect(decide(state, command, { ...at(START), index: 0 })).toEqual(
+      decide(structuredClone(state), { ...command }, { ...at(START), index: 0 }),
+    );
   });
 });
 

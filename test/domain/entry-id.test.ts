@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { validate, version } from 'uuid';
 import { describe, expect, it } from 'vitest';
-import { type EntryPlace, formatEntryId, parseEntryId } from '../../kernel/domain/entry-id.ts';
+import {
+  type EntryPlace,
+  formatEntryId,
+  formatHoldId,
+  parseEntryId,
+  parseHoldId,
+} from '../../kernel/domain/entry-id.ts';
 import { roundCount } from '../support/round-count.ts';
 import { START } from './support/command.ts';
 
@@ -15,7 +21,7 @@ describe('an entry id', () => {
   it('leads back to its place', () => {
     fc.assert(
       fc.property(places, instants, (place, at) => {
-        expect(parseEntryId(formatEntryId(place, at))).toEqual(place);
+        expect(parseEntryId(formatEntryId(place, at))).toEqual({ ...place, createdAt: at });
       }),
       { numRuns },
     );
@@ -83,5 +89,26 @@ describe('an entry id', () => {
       'ent_00000000-0000-7000-8000-000000000000',
     ];
     for (const text of others) expect(parseEntryId(text), text).toBeUndefined();
+  });
+});
+
+describe('a hold id', () => {
+  it('is the id of the entry that made it, under a prefix of its own, and neither is taken for the other', () => {
+    fc.assert(
+      fc.property(places, instants, (place, at) => {
+        const [entryId, holdId] = [formatEntryId(place, at), formatHoldId(place, at)];
+        expect(holdId).toBe(entryId.replace('ent_', 'hld_'));
+        expect(parseHoldId(holdId)).toEqual({ ...place, createdAt: at });
+        expect(parseHoldId(entryId)).toBeUndefined();
+        expect(parseEntryId(holdId)).toBeUndefined();
+      }),
+      { numRuns },
+    );
+  });
+
+  it('is refused where there is no such place', () => {
+    expect(() => formatHoldId({ seq: 0, index: 0 }, START)).toThrow(RangeError);
+    expect(() => formatHoldId({ seq: 1, index: 4_096 }, START)).toThrow(RangeError);
+    expect(parseHoldId('hld_00000000-0000-7000-8000-000000000000')).toBeUndefined();
   });
 });

@@ -7,11 +7,27 @@ import { listEntries } from '../../kernel/app/ledger/entry-list.ts';
 import { LaneRegistry } from '../../kernel/app/ledger/lane-registry.ts';
 import type { EntryFilter, PostedEntry } from '../../kernel/app/ledger/ledger.ts';
 import type { Clock } from '../../kernel/app/ports.ts';
-import type { EntryType } from '../../kernel/domain/entry.ts';
+import type { Debited, Entry, EntryType } from '../../kernel/domain/entry.ts';
 import { parseEntryId } from '../../kernel/domain/entry-id.ts';
 import { roundCount } from '../support/round-count.ts';
-import { debit, EXPIRE, giveGrant, keyOf, OTHER_TENANT, openAccount, START, TENANT } from './support/command.ts';
+import {
+  debit,
+  EXPIRE,
+  extend,
+  giveGrant,
+  keyOf,
+  OTHER_TENANT,
+  openAccount,
+  redact,
+  release,
+  reserve,
+  reverse,
+  START,
+  settle,
+  TENANT,
+} from './support/command.ts';
 import { histories } from './support/history.ts';
+import { ANY_RESERVATION, nthEntry, nthHold, nthTarget } from './support/reference.ts';
 import { Writer } from './support/writer.ts';
 
 const CLOCK: Clock = { now: () => START, estimate: () => START, measure: () => Promise.resolve() };
@@ -43,8 +59,7 @@ function expectedOf(writer: Writer, filter: EntryFilter): readonly string[] {
     .filter(({ createdAt }) => createdAt >= startAt && createdAt < endAt)
     .flatMap(({ seq, entries }) =>
       entries.flatMap((entry, index) => {
-        const usage =
-          entry.type === 'debited' ? entry : { action: undefined, projectId: undefined, workflowId: undefined };
+        const usage = workOf(entry);
         const wrong =
           (types !== undefined && !types.includes(entry.type)) ||
           (action !== undefined && usage.action !== action) ||
@@ -54,6 +69,23 @@ function expectedOf(writer: Writer, filter: EntryFilter): readonly string[] {
       }),
     )
     .toReversed();
+}
+
+/** What is charged, held or taken back of work: what a filter by action, project or workflow is about. */
+function workOf(entry: Entry): Partial<Pick<Debited, 'action' | 'projectId' | 'workflowId'>> {
+  switch (entry.type) {
+    case 'debited':
+    case 'reserved':
+    case 'hold_extended':
+    case 'settled':
+    case 'hold_released':
+    case 'hold_expired':
+      return entry;
+    case 'reversed':
+      return entry.usage ?? {};
+    default:
+      return {};
+  }
 }
 
 function placesOf(entries: readonly PostedEntry[]): readonly string[] {
@@ -71,6 +103,13 @@ const TYPES: readonly EntryType[] = [
   'grant_expired',
   'debited',
   'adjusted',
+  'reserved',
+  'hold_extended',
+  'settled',
+  'hold_released',
+  'hold_expired',
+  'reversed',
+  'redacted',
 ];
 const times = fc.option(fc.integer({ min: START - 3, max: START + 60 }), { nil: undefined });
 const filters: fc.Arbitrary<EntryFilter> = fc
@@ -132,6 +171,12 @@ describe('the list of entries', () => {
     writer.write(START, openAccount(), giveGrant('a', 99n));
     const contexts = [{ projectId: 'p1' }, { projectId: 'p2', workflowId: 'w1' }, { workflowId: 'w1' }, {}];
     writer.write(START, ...contexts.map((context) => debit('1', context)));
+    writer.write(START, ...contexts.map((context) => reserve('1', context)));
+    writer.write(START, ...contexts.map((_, n) => settle(nthHold(n), '1', { reservation: ANY_RESERVATION })));
+    writer.write(START, extend(nthHold(0), { expiresAt: START + 5 }), release(nthHold(1)));
+    // The requests so far: opening, grant, four debits, four reservations, four parts.
+    writer.write(START + 9, reverse(nthTarget(2)), reverse(nthTarget(11)), redact(nthEntry(3)));
+    expect(new Set(writer.memory.commits.flatMap(({ entries }) => entries.map(({ type }) => type))).size).toBe(10);
     for (const filter of [
       { projectId: 'p1' },
       { workflowId: 'w1' },

@@ -8,19 +8,36 @@ import {
   debit,
   EXPIRE,
   entryOf,
+  extend,
   giveGrant,
   grantIdOf,
+  hold,
   openAccount,
   play,
+  quantityOf,
+  redact,
+  release,
+  reserve,
+  reverse,
+  rulebookOf,
   START,
+  settle,
+  undoable,
 } from './support/command.ts';
 
 const DUE = START + 1_000;
-const STATE = accountAfter(
-  giveGrant('a', 10n, { expiresAt: DUE }),
-  giveGrant('b', 5n, { bucket: 'trial' }),
-  giveGrant('s', 3n, { effectiveAt: DUE }),
+const { state: STATE, holdId: HOLD_ID } = hold(
+  accountAfter(
+    giveGrant('a', 10n, { expiresAt: DUE }),
+    giveGrant('b', 5n, { bucket: 'trial' }),
+    giveGrant('h', 4n, { bucket: 'trial', expiresAt: DUE + 1 }),
+    giveGrant('s', 3n, { effectiveAt: DUE }),
+  ),
+  START,
+  reserve('4', { expiresAt: DUE + 500 }),
 );
+const UNDONE = undoable(STATE, START, debit('7'));
+const ENDED = { ...settle(HOLD_ID, '2'), final: true };
 
 /** One entry of each type that can follow {@link STATE}, except opening. */
 const ENTRIES: readonly Entry[] = [
@@ -31,6 +48,14 @@ const ENTRIES: readonly Entry[] = [
   entryOf(STATE, START, adjust(4n), 'adjusted'),
   entryOf(STATE, START, adjust(-4n), 'adjusted'),
   ...play(STATE, DUE, EXPIRE).entries.slice(0, 1),
+  entryOf(STATE, START, reserve('6', { rulebook: rulebookOf(5n) }), 'reserved'),
+  entryOf(STATE, START, extend(HOLD_ID, { expiresAt: DUE, quantity: quantityOf('3') }), 'hold_extended'),
+  entryOf(STATE, START, settle(HOLD_ID, '2'), 'settled'),
+  entryOf(STATE, START, settle(HOLD_ID, '40'), 'settled'),
+  entryOf(STATE, START, ENDED, 'settled'),
+  entryOf(STATE, START, release(HOLD_ID), 'hold_released'),
+  entryOf(STATE, START, reverse(UNDONE.target), 'reversed'),
+  entryOf(STATE, START, redact(UNDONE.target.entryId), 'redacted'),
 ];
 
 const TOTALS = ['trial', 'included', 'payg', 'held', 'deficit'] as const;
@@ -84,6 +109,46 @@ describe('evolve', () => {
   it('refuses an opening that states credit', () => {
     const opened = entryOf(UNOPENED_ACCOUNT, START, openAccount(), 'account_opened');
     expect(() => evolve(UNOPENED_ACCOUNT, { ...opened, after: { ...ZERO_TOTALS, payg: 5n } })).toThrow(RangeError);
+  });
+
+  it('refuses what happens to a hold that is not open, and one that is made twice', () => {
+    const released = entryOf(STATE, START, release(HOLD_ID), 'hold_released');
+    const ended = evolve(STATE, released);
+    for (const command of [settle(HOLD_ID, '1'), release(HOLD_ID), extend(HOLD_ID, { expiresAt: DUE })]) {
+      const [entry] = play(STATE, START, command).entries;
+      if (entry === undefined) throw new Error('the command left no entry');
+      expect(() => evolve(ended, entry), entry.type).toThrow(RangeError);
+    }
+    const reserved = entryOf(STATE, START, reserve('1'), 'reserved');
+    expect(() => evolve(evolve(STATE, reserved), reserved)).toThrow(/open already/);
+  });
+
+  it('refuses a hold on credit that is not there, and a part that draws more than is held', () => {
+    const reserved = entryOf(STATE, START, reserve('1'), 'reserved');
+    const [draw] = reserved.hold.draws;
+    if (draw === undefined) throw new Error('nothing was held');
+    const draws = [{ ...draw, microcredits: 99n }];
+    expect(() => evolve(STATE, { ...reserved, hold: { ...reserved.hold, draws } })).toThrow(RangeError);
+    const settled = entryOf(STATE, START, settle(HOLD_ID, '4'), 'settled');
+    const more = settled.draws.map((other) => ({ ...other, microcredits: 5n }));
+    expect(() => evolve(STATE, { ...settled, draws: more })).toThrow(RangeError);
+    // The same draws are no free credit either: the grant has none left.
+    expect(() => evolve(STATE, { ...settled, drawsFromHold: 0 })).toThrow(RangeError);
+  });
+
+  it('refuses a reversal that takes credit which is not there', () => {
+    const { target } = undoable(STATE, START, giveGrant('x', 4n));
+    const { state } = undoable(STATE, START, giveGrant('x', 4n));
+    const reversed = entryOf(state, START, reverse(target), 'reversed');
+    expect(() => evolve(STATE, reversed)).toThrow(RangeError);
+  });
+
+  it('refuses the beginning of a grant that was taken back before', () => {
+    const { state, target } = undoable(STATE, START, giveGrant('x', 4n, { effectiveAt: DUE - 1 }));
+    const [start] = play(state, DUE - 1, EXPIRE).entries;
+    if (start?.type !== 'grant_started') throw new Error('nothing began');
+    const undone = evolve(state, entryOf(state, START, reverse(target), 'reversed'));
+    expect(() => evolve(undone, start)).toThrow(/not the next to begin/);
   });
 
   it('changes nothing that it is given', () => {

@@ -3,20 +3,43 @@
 
 import type { AccountState } from '../../../kernel/domain/account.ts';
 import { UNOPENED_ACCOUNT } from '../../../kernel/domain/account.ts';
-import type { ActionPrice } from '../../../kernel/domain/action-price.ts';
-import { type Batch, decideBatch } from '../../../kernel/domain/batch.ts';
-import type { Adjust, Command, Debit, Expire, GiveGrant, OpenAccount } from '../../../kernel/domain/command.ts';
-import type { Entry } from '../../../kernel/domain/entry.ts';
-import type { DomainError } from '../../../kernel/domain/error.ts';
+import { type ActionPrice, createPriceBook, type PriceRow } from '../../../kernel/domain/action-price.ts';
+import { type Batch, type BatchPlace, decideBatch } from '../../../kernel/domain/batch.ts';
 import type {
+  Adjust,
+  Command,
+  Debit,
+  Expire,
+  Extend,
+  GiveGrant,
+  OpenAccount,
+  Redact,
+  Release,
+  Reservation,
+  Reserve,
+  ReversalTarget,
+  Reverse,
+  Settle,
+} from '../../../kernel/domain/command.ts';
+import type { Entry, Reserved } from '../../../kernel/domain/entry.ts';
+import { formatEntryId } from '../../../kernel/domain/entry-id.ts';
+import type { DomainError } from '../../../kernel/domain/error.ts';
+import { evolve } from '../../../kernel/domain/evolve.ts';
+import type { Grant } from '../../../kernel/domain/grant.ts';
+import { findGrant } from '../../../kernel/domain/grant-book.ts';
+import type { Hold } from '../../../kernel/domain/hold.ts';
+import type {
+  EntryId,
   Fingerprint,
   GrantId,
+  HoldId,
   IdempotencyKey,
   Instant,
   PlanCode,
   ProductCode,
   TenantId,
 } from '../../../kernel/domain/id.ts';
+import { present } from '../../../kernel/domain/optional.ts';
 import { parseQuantity, type Quantity } from '../../../kernel/domain/quantity.ts';
 import type { Rulebook } from '../../../kernel/domain/rulebook.ts';
 
@@ -52,13 +75,8 @@ export function priceOf(fields: Partial<ActionPrice> & Pick<ActionPrice, 'action
 }
 
 /** Builds rules: one microcredit a unit for {@link ACTION}, and an overdraft limit for {@link PLAN}. */
-export function rulebookOf(
-  overdraftLimit = 0n,
-  prices: readonly ActionPrice[] = [priceOf({ action: ACTION })],
-): Rulebook {
-  const book = new Map<string, ActionPrice[]>();
-  for (const price of prices) book.set(price.action, [...(book.get(price.action) ?? []), price]);
-  return { productCode: PRODUCT, policies: new Map([[PLAN, { overdraftLimit }]]), prices: book };
+export function rulebookOf(overdraftLimit = 0n, prices: readonly PriceRow[] = [priceOf({ action: ACTION })]): Rulebook {
+  return { productCode: PRODUCT, policies: new Map([[PLAN, { overdraftLimit }]]), prices: createPriceBook(prices) };
 }
 
 export const RULEBOOK = rulebookOf();
@@ -109,6 +127,62 @@ export function adjust(delta: bigint, fields: Partial<Adjust> = {}): Adjust {
   return { type: 'adjust', key, grantId: grantIdOf(key), bucket: 'payg', delta, actor: 'usr_operator', ...fields };
 }
 
+/** Holds the cost of a quantity of {@link ACTION} for a second from {@link START} on. */
+export function reserve(quantity: string, fields: Partial<Reserve> = {}): Reserve {
+  return {
+    type: 'reserve',
+    key: freshKey(),
+    tenantId: TENANT,
+    action: ACTION,
+    quantity: quantityOf(quantity),
+    expiresAt: START + 1_000,
+    rulebook: RULEBOOK,
+    ...fields,
+  };
+}
+
+export function extend(holdId: HoldId, fields: Partial<Extend>): Extend {
+  return { type: 'extend', key: freshKey(), holdId, rulebook: RULEBOOK, ...fields };
+}
+
+/** Settles a part that does not end the hold. */
+export function settle(holdId: HoldId, quantity: string, fields: Partial<Settle> = {}): Settle {
+  const key = freshKey();
+  const used = quantity === '0' ? { millionths: 0n } : quantityOf(quantity);
+  return { type: 'settle', key, holdId, partId: `part-${key}`, quantity: used, final: false, ...fields };
+}
+
+export function release(holdId: HoldId): Release {
+  return { type: 'release', key: freshKey(), holdId };
+}
+
+/** What stays known of a hold when it has ended. */
+export function reservationOf({ holdId, action, price, projectId, workflowId, runId, hold }: Reserved): Reservation {
+  return { holdId, action, price, ...present({ projectId, workflowId, runId }), expiresAt: hold.expiresAt };
+}
+
+export function reverse(target: ReversalTarget, fields: Partial<Reverse> = {}): Reverse {
+  const key = freshKey();
+  return {
+    type: 'reverse',
+    key,
+    effectKey: `reverse:${target.entryId}:1` as IdempotencyKey,
+    target,
+    grantId: grantIdOf(`back-${key}`),
+    actor: 'usr_operator',
+    ...fields,
+  };
+}
+
+export function redact(entryId: EntryId): Redact {
+  return { type: 'redact', key: freshKey(), entryId, actor: 'usr_operator' };
+}
+
+/** The place of a batch in a test's history; its seq only shows in the ids of holds. */
+export function at(now: Instant, seq = 2): BatchPlace {
+  return { now, seq };
+}
+
 export const EXPIRE: Expire = { type: 'expire', key: 'expire' as IdempotencyKey };
 
 /** A state and the entries that led to it. */
@@ -130,9 +204,57 @@ export function play(state: AccountState, now: Instant, ...commands: readonly Co
   return { state: after, entries };
 }
 
+/** An account with the one hold that it has open. */
+export interface Holding extends Played {
+  readonly hold: Hold;
+  readonly holdId: HoldId;
+  readonly reserved: Reserved;
+}
+
+/** Decides a reservation that must be accepted. */
+export function hold(state: AccountState, now: Instant, command: Reserve): Holding {
+  const played = play(state, now, command);
+  const reserved = played.entries.at(-1);
+  if (reserved?.type !== 'reserved') throw new Error('nothing was reserved');
+  const { holdId } = reserved;
+  const open = played.state.holds.find((other) => other.holdId === holdId);
+  if (open === undefined) throw new Error(`hold ${holdId} is not open`);
+  return { ...played, hold: open, holdId, reserved };
+}
+
+/** An account after a command, and its entry as something that can be undone. */
+export interface Undoable {
+  readonly state: AccountState;
+  readonly target: ReversalTarget;
+}
+
+/** Decides a command that must be accepted with one entry at its end. */
+export function undoable(state: AccountState, now: Instant, command: Command): Undoable {
+  const played = play(state, now, command);
+  const entry = played.entries.at(-1);
+  if (entry === undefined) throw new Error('the command left no entry');
+  const before = played.entries.slice(0, -1).reduce(evolve, state);
+  return { state: played.state, target: targetOf(entry, before, now, { seq: 2, index: played.entries.length - 1 }) };
+}
+
+/** Says what a reversal is told of the entry that it undoes. `before` is the account right before the entry. */
+export function targetOf(
+  entry: Entry,
+  before: AccountState,
+  createdAt: Instant,
+  place: Parameters<typeof formatEntryId>[0],
+): ReversalTarget {
+  const draws = 'draws' in entry ? entry.draws : [];
+  const grants = draws.flatMap(({ bucket, grantId }): Grant[] => {
+    const grant = findGrant(before, bucket, grantId);
+    return grant === undefined ? [] : [grant];
+  });
+  return { entryId: formatEntryId(place, createdAt), entry, createdAt, grants };
+}
+
 /** Decides one command that must be refused; answers why. */
 export function refusalOf(state: AccountState, now: Instant, command: Command): DomainError {
-  const { outcomes, entries } = decideBatch(state, [command], now);
+  const { outcomes, entries } = decideBatch(state, [command], at(now));
   const [outcome] = outcomes;
   if (outcome?.kind !== 'rejected') throw new Error(`the command was not refused but ${outcome?.kind}`);
   if (entries.length > 0) throw new Error('a refused command left entries');
@@ -152,13 +274,16 @@ export function entryOf<Type extends Entry['type']>(
   return entry as Extract<Entry, { readonly type: Type }>;
 }
 
+let plays = 1;
+
 function decideWhole(
   state: AccountState,
   now: Instant,
   commands: readonly Command[],
   onRefusal: (error: DomainError) => void,
 ): Batch {
-  const batch = decideBatch(state, commands, now);
+  plays += 1;
+  const batch = decideBatch(state, commands, at(now, plays));
   for (const outcome of batch.outcomes) {
     if (outcome.kind === 'rejected') onRefusal(outcome.error);
     if (outcome.kind === 'deferred') throw new Error('the commands do not fit into one batch');

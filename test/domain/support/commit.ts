@@ -6,8 +6,9 @@ import fc from 'fast-check';
 import { mongo } from 'mongoose';
 import type { CommitHash } from '../../../kernel/app/ports.ts';
 import type { Commit } from '../../../kernel/domain/commit.ts';
-import type { Entry, PersonalText, UsageContext } from '../../../kernel/domain/entry.ts';
+import type { Entry, PersonalText } from '../../../kernel/domain/entry.ts';
 import type { CommitId, Fingerprint } from '../../../kernel/domain/id.ts';
+import type { UsageContext } from '../../../kernel/domain/usage-context.ts';
 import { type CommitDocument, toDocumentCommit } from '../../../kernel/store/ledger/commit-document.ts';
 import { computeCommitHash } from '../../../kernel/store/ledger/commit-hash.ts';
 import { TENANT } from './command.ts';
@@ -57,15 +58,32 @@ function withExtra(entry: Entry, { personal, fingerprint, actor, context }: Extr
     ...(personal === undefined ? {} : { personal }),
     ...(fingerprint === undefined ? {} : { fingerprint: fingerprint as Fingerprint }),
   };
+  const { runStatus: _, ...place } = context;
   switch (entry.type) {
     case 'debited':
+    case 'settled':
       return { ...entry, ...common, ...context };
+    case 'reserved':
+    case 'hold_extended':
+    case 'hold_released':
+      return { ...entry, ...common, ...place };
+    case 'hold_expired':
+      return { ...entry, ...place };
+    case 'reversed':
+      return {
+        ...entry,
+        ...common,
+        actor: actor ?? entry.actor,
+        ...(entry.usage === undefined ? {} : { usage: { ...entry.usage, ...place } }),
+      };
     case 'granted':
     case 'account_opened':
       return { ...entry, ...common, ...(actor === undefined ? {} : { actor }) };
     case 'adjusted':
+    case 'redacted':
       return { ...entry, ...common, actor: actor ?? entry.actor };
-    default:
+    case 'grant_started':
+    case 'grant_expired':
       return entry;
   }
 }

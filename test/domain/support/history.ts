@@ -1,9 +1,11 @@
 // Owns random histories of one account: what is asked of it, and when. Times are small steps and amounts small numbers, so
 // that due times, last credits and overdraft limits are met exactly and not only in passing. A history is data: the same
-// one can be played in one batch, command by command, or over the naive model.
+// one can be played in one batch, command by command, or over the naive model. Commands about an earlier hold or entry say
+// "the n-th" (see reference.ts).
 
 import fc from 'fast-check';
 import type { ActionPrice } from '../../../kernel/domain/action-price.ts';
+import { HOLD_DURATION_MAX_MS } from '../../../kernel/domain/bound.ts';
 import { BUCKETS, type Bucket } from '../../../kernel/domain/bucket.ts';
 import type { Command } from '../../../kernel/domain/command.ts';
 import type { Instant } from '../../../kernel/domain/id.ts';
@@ -13,6 +15,7 @@ import {
   adjust,
   debit,
   EXPIRE,
+  extend,
   giveGrant,
   grantIdOf,
   keyOf,
@@ -21,10 +24,16 @@ import {
   openAccount,
   PLAN,
   priceOf,
+  redact,
+  release,
+  reserve,
+  reverse,
   rulebookOf,
   START,
+  settle,
   TENANT,
 } from './command.ts';
+import { ANY_RESERVATION, nthEntry, nthHold, nthTarget } from './reference.ts';
 
 /** Commands that come at one moment. */
 export interface Step {
@@ -118,10 +127,78 @@ const adjustments: fc.Arbitrary<Sketch> = fc
       adjust(isDown ? -amount : amount, { key: keyOf(index), grantId: grantIdOf(`${rank}-${index}`), bucket });
   });
 
+/** Offsets of a hold's expiry from now: mostly near, so that holds end by themselves while grants begin and expire. */
+const holdTimes = fc.oneof(
+  { weight: 20, arbitrary: fc.integer({ min: 1, max: 25 }) },
+  { weight: 1, arbitrary: fc.constantFrom(-1, 0, HOLD_DURATION_MAX_MS, HOLD_DURATION_MAX_MS + 1) },
+);
+const holdIds = fc.nat(40).map(nthHold);
+
+const reservations: fc.Arbitrary<Sketch> = fc
+  .record({ action: actions, quantity: quantities, rulebook: fc.constantFrom(...RULEBOOKS), lasts: holdTimes })
+  .map(
+    ({ lasts, ...fields }): Sketch =>
+      ({ index, now }) =>
+        reserve('1', { key: keyOf(index), ...fields, expiresAt: now + lasts }),
+  );
+
+const extensions: fc.Arbitrary<Sketch> = fc
+  .record({
+    holdId: holdIds,
+    quantity: fc.option(quantities, { nil: undefined }),
+    lasts: fc.option(holdTimes, { nil: undefined }),
+    rulebook: fc.constantFrom(...RULEBOOKS),
+  })
+  .map(({ holdId, quantity, lasts, rulebook }): Sketch => {
+    return ({ index, now }) =>
+      extend(holdId, {
+        key: keyOf(index),
+        rulebook,
+        ...(quantity === undefined ? {} : { quantity }),
+        ...(lasts === undefined ? {} : { expiresAt: now + lasts }),
+      });
+  });
+
+const settlements: fc.Arbitrary<Sketch> = fc
+  .record({
+    holdId: holdIds,
+    quantity: fc.oneof(
+      { weight: 9, arbitrary: quantities },
+      { weight: 1, arbitrary: fc.constant({ millionths: 0n }) },
+      { weight: 1, arbitrary: fc.constant({ millionths: DEAR * 1_000_000n }) },
+    ),
+    final: fc.boolean(),
+    isKnown: fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+  })
+  .map(({ holdId, quantity, final, isKnown }): Sketch => {
+    const reservation = isKnown ? { reservation: ANY_RESERVATION } : {};
+    return ({ index }) => settle(holdId, '1', { key: keyOf(index), quantity, final, ...reservation });
+  });
+
+const releases: fc.Arbitrary<Sketch> = holdIds.map(
+  (holdId): Sketch =>
+    ({ index }) => ({ ...release(holdId), key: keyOf(index) }),
+);
+
+const reversals: fc.Arbitrary<Sketch> = fc.record({ n: fc.nat(60), rank: fc.nat(99) }).map(({ n, rank }): Sketch => {
+  return ({ index }) => reverse(nthTarget(n), { key: keyOf(index), grantId: grantIdOf(`${rank}-${index}`) });
+});
+
+const redactions: fc.Arbitrary<Sketch> = fc.nat(60).map(
+  (n): Sketch =>
+    ({ index }) => ({ ...redact(nthEntry(n)), key: keyOf(index) }),
+);
+
 const sketches: fc.Arbitrary<Sketch> = fc.oneof(
   { weight: 8, arbitrary: grants },
-  { weight: 12, arbitrary: debits },
+  { weight: 10, arbitrary: debits },
   { weight: 4, arbitrary: adjustments },
+  { weight: 7, arbitrary: reservations },
+  { weight: 3, arbitrary: extensions },
+  { weight: 6, arbitrary: settlements },
+  { weight: 2, arbitrary: releases },
+  { weight: 5, arbitrary: reversals },
+  { weight: 1, arbitrary: redactions },
   { weight: 2, arbitrary: fc.constant(() => EXPIRE) },
   { weight: 1, arbitrary: fc.constant<Sketch>(({ index }) => openAccount({ key: keyOf(index) })) },
 );

@@ -3,6 +3,8 @@
 // (unique indexes, majorities, outcomes) is proven on the real engine, in test/store.
 
 import type { CommitHeader, LedgerStore, PreparedCommit, SealedCommit } from '../../../kernel/app/ports.ts';
+import { keysOf } from '../../../kernel/domain/commit.ts';
+import type { Entry } from '../../../kernel/domain/entry.ts';
 import type { TenantId } from '../../../kernel/domain/id.ts';
 import { fromDocumentCommit } from '../../../kernel/store/ledger/commit-document.ts';
 import { bsonSize, sealDocument, throughBson } from './commit.ts';
@@ -52,16 +54,30 @@ export function createMemoryStore(): MemoryStore {
       seen('loadCreatedAt', tenantId).find(({ seq }) => seq === wanted)?.createdAt,
     loadEntriesByKeys: async (tenantId, keys) =>
       seen('loadEntriesByKeys', tenantId).flatMap(({ seq, createdAt, entries }) =>
-        entries.flatMap((entry, index) => (keys.includes(entry.key) ? [{ seq, index, createdAt, entry }] : [])),
+        entries.flatMap((entry, index) =>
+          keysOf({ entries: [entry] }).some((key) => keys.includes(key)) ? [{ seq, index, createdAt, entry }] : [],
+        ),
       ),
+    removePersonalText: (tenantId, wanted, place) => {
+      const at = commits.findIndex(({ tenantId: owner, seq }) => owner === tenantId && seq === wanted);
+      const commit = commits[at];
+      const entries = commit?.entries.map((entry, index) => (index === place ? withoutText(entry) : entry));
+      if (commit !== undefined && entries !== undefined) commits[at] = { ...commit, entries };
+      return Promise.resolve();
+    },
     loadHeadHint: () => Promise.resolve(memory.hint === undefined ? undefined : { seq: memory.hint }),
     saveHeadHint: () => Promise.resolve(undefined),
+    saveHeadHints: () => Promise.resolve([]),
     saveDueNotes: () => Promise.resolve(),
     loadDueNotes: () => Promise.resolve([]),
     removeDueNote: () => Promise.resolve(),
   };
   const memory: MemoryStore = { store, commits, reads, hint: undefined, isVisible: () => true };
   return memory;
+}
+
+function withoutText(entry: Entry): Entry {
+  return entry.personal === undefined ? entry : { ...entry, personal: { digest: entry.personal.digest } };
 }
 
 function storedOf({ document }: PreparedCommit): SealedCommit {

@@ -1,13 +1,16 @@
-// Owns ways to play a history over the real domain, as the committer would: known keys are answered from the history, the
-// others are decided, in one batch a moment, command by command, or split in any other way.
+// Owns ways to play a history over the real domain, as the committer would: known keys and effects are answered from the
+// history, the others are decided, in one batch a moment, command by command, or split in any other way. What a command
+// says of the past is looked up when its moment comes, so that it means the same however the moment is split.
 
 import { type AccountState, UNOPENED_ACCOUNT } from '../../../kernel/domain/account.ts';
 import { computeAdvance } from '../../../kernel/domain/advance.ts';
 import { type Batch, type BatchBounds, decideBatch, type Outcome } from '../../../kernel/domain/batch.ts';
 import type { Command } from '../../../kernel/domain/command.ts';
 import type { Entry } from '../../../kernel/domain/entry.ts';
+import { evolve } from '../../../kernel/domain/evolve.ts';
 import type { IdempotencyKey, Instant } from '../../../kernel/domain/id.ts';
 import type { History } from './history.ts';
+import { Past } from './reference.ts';
 
 /** What a caller was told: the entry, nothing, that it was done before, or why not. */
 export type Answer =
@@ -26,12 +29,16 @@ export interface PlayedCommit {
 /** What a history came to. */
 export interface Playback {
   readonly commits: readonly PlayedCommit[];
+  /** The commands as they were decided, with the ids of what they speak of. */
+  readonly commands: readonly Command[];
   /** One for each command, in order. */
   readonly answers: readonly Answer[];
   /** The account after each step of the history. */
   readonly states: readonly AccountState[];
   readonly state: AccountState;
   readonly endsAt: Instant;
+  /** Says ids of holds and entries in a way that does not depend on how the history was grouped into commits. */
+  readonly withoutPlaces: <T>(value: T) => T;
 }
 
 export const UNBOUNDED: BatchBounds = {
@@ -49,7 +56,10 @@ export const ONE_BY_ONE: Split = () => 1;
 export function playHistory(history: History, split: Split = TOGETHER, bounds: BatchBounds = UNBOUNDED): Playback {
   const account = new PlayedAccount(bounds);
   const states: AccountState[] = [];
-  for (const { now, commands } of history) {
+  const decided: Command[] = [];
+  for (const { now, commands: asked } of history) {
+    const commands = deepFreeze(asked.map((command) => account.past.resolve(command)));
+    decided.push(...commands);
     for (let from = 0; from < commands.length; ) {
       const count = Math.max(1, split(commands.length - from));
       account.commit(commands.slice(from, from + count), now);
@@ -57,8 +67,17 @@ export function playHistory(history: History, split: Split = TOGETHER, bounds: B
     }
     states.push(account.state);
   }
-  const { commits, answers, state } = account;
-  return { commits, answers, states, state, endsAt: history.at(-1)?.now ?? 0 };
+  const { commits, answers, state, past } = account;
+  const endsAt = history.at(-1)?.now ?? 0;
+  return {
+    commits,
+    commands: decided,
+    answers,
+    states,
+    state,
+    endsAt,
+    withoutPlaces: (value) => past.withoutPlaces(value),
+  };
 }
 
 /** All entries of a playback, with those that fell due by its end, which no command may have had recorded. */
@@ -71,12 +90,35 @@ export function finalState({ state, endsAt }: Playback): AccountState {
   return computeAdvance(state, endsAt).state;
 }
 
+const EFFECT_TAKEN: Answer = { kind: 'rejected', reason: 'ENTRY_ALREADY_REVERSED', metadata: {} };
+
+/** One entry with the account before and after it. */
+export interface SeenEntry<E extends Entry = Entry> {
+  readonly now: Instant;
+  readonly entry: E;
+  readonly before: AccountState;
+  readonly after: AccountState;
+}
+
+/** Every entry of a playback with the states around it. */
+export function statesOf({ commits }: Pick<Playback, 'commits'>): readonly SeenEntry[] {
+  return commits.flatMap(({ now, before: first, entries }) => {
+    let before = first;
+    return entries.map((entry) => {
+      const after = evolve(before, entry);
+      const seen = { now, entry, before, after };
+      before = after;
+      return seen;
+    });
+  });
+}
+
 class PlayedAccount {
   readonly commits: PlayedCommit[] = [];
   readonly answers: Answer[] = [];
+  readonly past = new Past();
   state: AccountState = deepFreeze(UNOPENED_ACCOUNT);
   readonly #bounds: BatchBounds;
-  readonly #known = new Set<IdempotencyKey>();
 
   constructor(bounds: BatchBounds) {
     this.#bounds = bounds;
@@ -99,28 +141,42 @@ class PlayedAccount {
     now: Instant,
     answers: Map<number, Answer>,
   ): number[] {
-    const asked = waiting.flatMap((index) => {
+    const asked: { readonly index: number; readonly command: Command }[] = [];
+    const postponed: number[] = [];
+    for (const index of waiting) {
       const command = commands[index];
-      return command === undefined || this.#known.has(command.key) ? [] : [{ index, command }];
-    });
+      if (command === undefined || this.past.hasKey(command)) continue;
+      if (!this.past.hasEffect(command)) asked.push({ index, command });
+      // Whether its key is taken too, which is asked first, is known once those before it are decided.
+      else if (asked.some((earlier) => earlier.command.key === command.key)) postponed.push(index);
+      else answers.set(index, EFFECT_TAKEN);
+    }
     const before = this.state;
+    const seq = this.commits.length + 1;
     const batch = deepFreeze(
       decideBatch(
         before,
         asked.map(({ command }) => command),
-        now,
+        { seq, now },
         this.#bounds,
       ),
     );
-    if (batch.entries.length > 0) this.commits.push({ now, before, entries: batch.entries, state: batch.state });
+    if (batch.entries.length > 0) {
+      this.commits.push({ now, before, entries: batch.entries, state: batch.state });
+      this.past.add({ seq, createdAt: now, before, entries: batch.entries });
+    }
     this.state = batch.state;
-    for (const { key } of batch.entries) this.#known.add(key);
-    return asked.flatMap(({ index }, place) => {
+    const effects = new Set<IdempotencyKey | undefined>();
+    const deferred = asked.flatMap(({ index, command }, place) => {
       const outcome = batch.outcomes[place];
       if (outcome === undefined || outcome.kind === 'deferred') return [index];
-      answers.set(index, answerOf(outcome, batch));
+      // A refusal is answered after a look for the effect: an earlier command of the batch may have had it.
+      const isTaken = outcome.kind === 'rejected' && effects.has(command.effectKey);
+      if (outcome.kind === 'accepted' && command.effectKey !== undefined) effects.add(command.effectKey);
+      answers.set(index, isTaken ? EFFECT_TAKEN : answerOf(outcome, batch));
       return [];
     });
+    return [...deferred, ...postponed].toSorted((a, b) => a - b);
   }
 }
 

@@ -9,12 +9,14 @@ import type { GrantId, Instant } from '../../../kernel/domain/id.ts';
 import { grantIdOf, TENANT } from './command.ts';
 import { commitIdOf } from './commit.ts';
 import { createMemoryStore, type MemoryStore } from './memory-store.ts';
+import { Past } from './reference.ts';
 
 /** Makes commits one after the other, as the committer does where nobody else writes. */
 export class Writer {
   readonly memory: MemoryStore = createMemoryStore();
   /** The head after each commit; the first is that of nothing. */
   readonly heads: AccountHead[] = [unopenedHead(TENANT)];
+  readonly #past = new Past();
   readonly #ids: IdSource = {
     commitId: () => commitIdOf(this.heads.length),
     grantId: (): GrantId => grantIdOf('none'),
@@ -27,8 +29,14 @@ export class Writer {
 
   /** Decides commands in one round and stores its commit, where there is one. */
   write(now: Instant, ...commands: readonly Command[]): void {
-    const round = decideRound(this.head, commands.map(taskOf), now, { store: this.memory.store, ids: this.#ids });
+    const tasks = commands
+      .map((command) => this.#past.resolve(command))
+      .filter((command) => !this.#past.hasEffect(command))
+      .map(taskOf);
+    const round = decideRound(this.head, tasks, now, { store: this.memory.store, ids: this.#ids });
     if (round.prepared === undefined) return;
+    const { seq, createdAt } = round.nextHead;
+    this.#past.add({ seq, createdAt, before: round.head.state, entries: round.batch.entries });
     void this.memory.store.insertCommits([round.prepared]);
     this.heads.push(round.nextHead);
   }

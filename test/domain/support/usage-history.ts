@@ -1,0 +1,215 @@
+// Owns histories of usage for tests of how it is summed: commits whose entries state charges and reversals at any time, and
+// the same sums made the naive way, over all entries at once.
+
+import fc from 'fast-check';
+import type { LedgerStore, SealedCommit } from '../../../kernel/app/ports.ts';
+import type { UsageGroup, UsageQuery, UsageRow } from '../../../kernel/app/usage/usage.ts';
+import { ZERO_TOTALS } from '../../../kernel/domain/account.ts';
+import type { Debited, Entry, Reversed, Settled } from '../../../kernel/domain/entry.ts';
+import { formatEntryId, formatHoldId } from '../../../kernel/domain/entry-id.ts';
+import type { Instant } from '../../../kernel/domain/id.ts';
+import { formatQuantity } from '../../../kernel/domain/quantity.ts';
+import { keyOf, START, TENANT } from './command.ts';
+import { commitIdOf } from './commit.ts';
+
+export const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const PLACE = { seq: 1, index: 0 };
+
+/** One charge, or the undoing of an earlier one. */
+interface Act {
+  readonly kind: 'debited' | 'settled' | 'reversed' | 'other';
+  readonly action: string;
+  readonly projectId: string | undefined;
+  readonly workflowId: string | undefined;
+  readonly quantity: string;
+  readonly cost: bigint;
+  readonly choice: number;
+}
+
+const names = fc.option(fc.constantFrom('a', 'b', 'ä'), { nil: undefined });
+const acts: fc.Arbitrary<Act> = fc.record({
+  kind: fc.constantFrom('debited', 'debited', 'debited', 'settled', 'reversed', 'other'),
+  action: fc.constantFrom('tick', 'tock'),
+  projectId: names,
+  workflowId: names,
+  quantity: fc.constantFrom('1', '0.000001', '2.5', '999999999999.999999'),
+  cost: fc.constantFrom(0n, 1n, 2_500_000n, 9_007_199_254_740_991n),
+  choice: fc.nat(),
+});
+
+/** Commits one after the other, minutes to days apart. */
+export const usageHistories: fc.Arbitrary<readonly SealedCommit[]> = fc
+  .array(
+    fc.record({
+      elapsedMs: fc.oneof(
+        { weight: 12, arbitrary: fc.nat(40).map((minutes) => minutes * MINUTE_MS) },
+        { weight: 1, arbitrary: fc.nat(40).map((hours) => hours * HOUR_MS) },
+      ),
+      acts: fc.array(acts, { minLength: 1, maxLength: 3 }),
+    }),
+    { minLength: 1, maxLength: 400, size: 'max' },
+  )
+  .map((steps) => {
+    let createdAt = START;
+    const charges: { readonly entry: Debited | Settled; readonly at: Instant }[] = [];
+    return steps.map((step, index) => {
+      createdAt += step.elapsedMs;
+      return commitOf(
+        index + 1,
+        createdAt,
+        step.acts.map((act) => {
+          const entry = entryOf(act, charges);
+          if (entry.type === 'debited' || entry.type === 'settled') charges.push({ entry, at: createdAt });
+          return entry;
+        }),
+      );
+    });
+  });
+
+export function commitOf(seq: number, createdAt: Instant, entries: readonly Entry[]): SealedCommit {
+  const commitId = commitIdOf(seq);
+  return { tenantId: TENANT, seq, commitId, createdAt, entries, totals: ZERO_TOTALS, hash: new Uint8Array(32) };
+}
+
+/** A debit of one microcredit, with what the test sets in the place of it. */
+export function debitedOf(fields: Partial<Debited> = {}): Debited {
+  return {
+    type: 'debited',
+    key: keyOf('usage'),
+    after: ZERO_TOTALS,
+    action: 'tick',
+    quantity: '1',
+    price: { microcreditsPerUnit: 1n, unit: 'step', rule: 'default', effectiveAt: START },
+    cost: 1n,
+    draws: [],
+    deficit: 1n,
+    alreadyPerformed: false,
+    ...fields,
+  };
+}
+
+function entryOf(act: Act, charges: { readonly entry: Debited | Settled; readonly at: Instant }[]): Entry {
+  const { kind, action, quantity, cost, projectId, workflowId } = act;
+  const subject = {
+    action,
+    ...(projectId === undefined ? {} : { projectId }),
+    ...(workflowId === undefined ? {} : { workflowId }),
+  };
+  const charge = debitedOf({ ...subject, quantity, cost });
+  if (kind === 'settled') return settledOf(charge);
+  if (kind === 'debited') return charge;
+  // Each charge is undone once at most.
+  const [undone] = kind === 'reversed' ? charges.splice(act.choice % Math.max(1, charges.length), 1) : [];
+  if (undone !== undefined) return reversedOf(undone.entry, undone.at);
+  return {
+    type: 'redacted',
+    key: charge.key,
+    after: ZERO_TOTALS,
+    entryId: formatEntryId(PLACE, START),
+    actor: 'usr_x',
+  };
+}
+
+export function settledOf(charge: Debited): Settled {
+  const { alreadyPerformed: _, ...rest } = charge;
+  return {
+    ...rest,
+    type: 'settled',
+    holdId: formatHoldId(PLACE, START),
+    partId: 'part-1',
+    drawsFromHold: 0,
+    final: false,
+    late: false,
+    hold: { draws: [], overdraft: 0n, settled: charge.cost, expiresAt: START + HOUR_MS },
+  };
+}
+
+export function reversedOf(charge: Debited | Settled, at: Instant): Reversed {
+  const { action, quantity, cost, projectId, workflowId, key, after } = charge;
+  return {
+    ...{ type: 'reversed', key, after, entryId: formatEntryId(PLACE, at), reversedType: charge.type, actor: 'usr_x' },
+    ...{ returned: [], expired: [], taken: [], deficitCancelled: cost, deficitPaid: 0n },
+    usage: {
+      ...{ action, quantity, cost, at },
+      ...(projectId === undefined ? {} : { projectId }),
+      ...(workflowId === undefined ? {} : { workflowId }),
+    },
+  };
+}
+
+/** Gives commits to read, as a ledger store does. */
+export function storeOf(commits: readonly SealedCommit[]): Pick<LedgerStore, 'loadCommits'> {
+  return { loadCommits: async (_, fromSeq, toSeq) => commits.slice(fromSeq - 1, toSeq) };
+}
+
+/** Sums all entries at once: what a summary must come to. */
+export function sumNaively(commits: readonly SealedCommit[], query: UsageQuery): readonly UsageRow[] {
+  const charges = commits.flatMap(({ entries, createdAt }) => entries.flatMap((entry) => chargesOf(entry, createdAt)));
+  const rows = new Map<string, { readonly row: UsageRow; readonly actions: Map<string, bigint[]> }>();
+  for (const { at, sign, action, projectId, workflowId, millionths, cost } of charges) {
+    const { filter, groups } = query;
+    const isAsked =
+      at >= query.startAt &&
+      at < query.endAt &&
+      (filter.action ?? action) === action &&
+      (filter.projectId ?? projectId) === projectId &&
+      (filter.workflowId ?? workflowId) === workflowId;
+    if (!isAsked) continue;
+    const shown = (group: UsageGroup, text: string): string => (groups.has(group) ? text : '');
+    const startAt = timeOf(groups, at);
+    const base = {
+      ...(startAt === undefined ? {} : { startAt }),
+      ...{ action: shown('action', action), projectId: shown('project', projectId) },
+      ...{ workflowId: shown('workflow', workflowId), debitCount: 0n, cost: 0n },
+    };
+    const text = JSON.stringify([startAt, base.action, base.projectId, base.workflowId]);
+    const known = rows.get(text) ?? { row: base, actions: new Map<string, bigint[]>() };
+    const [count = 0n, sum = 0n, spent = 0n] = known.actions.get(action) ?? [];
+    known.actions.set(action, [count + sign, sum + sign * millionths, spent + sign * cost]);
+    rows.set(text, known);
+  }
+  return [...rows.values()].flatMap(({ row, actions }) => finish(row, [...actions.values()])).sort(compareRows);
+}
+
+function finish(row: UsageRow, sums: readonly (readonly bigint[])[]): readonly UsageRow[] {
+  const left = sums.filter(([count]) => count !== 0n);
+  if (left.length === 0) return [];
+  const total = (index: number): bigint => left.reduce((sum, figures) => sum + (figures[index] ?? 0n), 0n);
+  const quantity = left.length === 1 ? { quantity: formatQuantity({ millionths: total(1) }) } : {};
+  return [{ ...row, debitCount: total(0), ...quantity, cost: total(2) }];
+}
+
+function chargesOf(entry: Entry, createdAt: Instant) {
+  if (entry.type !== 'debited' && entry.type !== 'settled' && entry.type !== 'reversed') return [];
+  const usage = entry.type === 'reversed' ? entry.usage : entry;
+  if (usage === undefined) return [];
+  const [integer = '', fraction = ''] = usage.quantity.split('.');
+  return [
+    {
+      at: entry.type === 'reversed' ? (entry.usage?.at ?? 0) : createdAt,
+      sign: entry.type === 'reversed' ? -1n : 1n,
+      action: usage.action,
+      projectId: usage.projectId ?? '',
+      workflowId: usage.workflowId ?? '',
+      millionths: BigInt(integer) * 1_000_000n + BigInt(fraction.padEnd(6, '0')),
+      cost: usage.cost,
+    },
+  ];
+}
+
+function timeOf(groups: ReadonlySet<UsageGroup>, at: Instant): Instant | undefined {
+  if (groups.has('hour')) return at - (at % HOUR_MS);
+  return groups.has('day') ? at - (at % (24 * HOUR_MS)) : undefined;
+}
+
+function compareRows(a: UsageRow, b: UsageRow): number {
+  const [left, right] = [a, b].map((row) => [row.action, row.projectId, row.workflowId] as const);
+  const time = (a.startAt ?? 0) - (b.startAt ?? 0);
+  if (time !== 0) return time;
+  for (const index of [0, 1, 2]) {
+    const [x = '', y = ''] = [left?.[index], right?.[index]];
+    if (x !== y) return x < y ? -1 : 1;
+  }
+  return 0;
+}
