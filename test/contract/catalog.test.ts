@@ -135,8 +135,8 @@ describe('ListPlans', () => {
 });
 
 describe('GetActionPricing', () => {
-  const pricing = async (tenantId: string, atTime?: Date) => {
-    const request = GetActionPricingRequest.fromPartial({ tenantId, atTime });
+  const pricing = async (tenantId: string) => {
+    const request = GetActionPricingRequest.fromPartial({ tenantId });
     const { actionPrices } = await callers.internal.call(CatalogServiceService.getActionPricing, request);
     return actionPrices.map(({ action, microcreditsPerUnit, unit, rule }) => [action, microcreditsPerUnit, unit, rule]);
   };
@@ -154,39 +154,6 @@ describe('GetActionPricing', () => {
       'step',
       PriceRule.DEFAULT,
     ]);
-  });
-
-  test('lets a plan’s price win over the default, and a tenant’s over the plan’s, from when they hold', async () => {
-    const tenantId = await callers.openTenant();
-    const before = new Date();
-    const common = { product_code: 'agentruntime', action: 'memory_extract_bulk', unit: 'job', created_at: new Date() };
-    const past = new Date(Date.now() - 60_000);
-    await kernel.connection.collection('action_prices').insertMany([
-      { ...common, rule: 'plan', plan_code: 'pro', tenant_id: null, microcredits_per_unit: 7n, effective_at: past },
-      {
-        ...common,
-        rule: 'tenant',
-        plan_code: null,
-        tenant_id: tenantId,
-        microcredits_per_unit: 9n,
-        effective_at: past,
-      },
-    ]);
-    const priceOf = async (tenant: string, at?: Date) =>
-      (await pricing(tenant, at)).find(([action]) => action === common.action);
-    const expected = [common.action, 9n, 'job', PriceRule.TENANT];
-    await expect.poll(() => priceOf(tenantId), { timeout: 10_000 }).toEqual(expected);
-    const neighbour = await callers.openTenant();
-    expect(await priceOf(neighbour)).toEqual([common.action, 7n, 'job', PriceRule.PLAN]);
-    // A future time answers by today's plan; a time before the account was opened has no plan to ask.
-    expect(await priceOf(tenantId, new Date(Date.now() + 86_400_000))).toEqual(expected);
-    const request = GetActionPricingRequest.fromPartial({ tenantId: neighbour, atTime: before });
-    const failure = await failureOf(callers.internal.call(CatalogServiceService.getActionPricing, request));
-    expect(failure).toMatchObject({
-      reason: 'INVALID_FIELD',
-      violations: { at_time: expect.stringContaining('before') },
-    });
-    await kernel.connection.collection('action_prices').deleteMany({ rule: { $in: ['plan', 'tenant'] } });
   });
 
   test('answers a person in the workspace', async () => {

@@ -89,19 +89,6 @@ describe('what is stored', () => {
     expect(pro?.policy).not.toHaveProperty('memberLimit');
   });
 
-  test('a rulebook has every price and policy of its product, and none of another', async () => {
-    const rulebook = await store.loadRulebook(AGENTRUNTIME);
-    expect([...rulebook.prices.keys()].sort()).toEqual([
-      'memory_extract_bulk',
-      'memory_extract_interactive',
-      'memory_index_file_mb',
-      'workflow.step.execute',
-    ]);
-    expect(rulebook.policies.size).toBe(8);
-    const nothing = await store.loadRulebook('nosuch' as ProductCode);
-    expect([nothing.prices.size, nothing.policies.size]).toEqual([0, 0]);
-  });
-
   test('a plan without a policy allows nothing', async () => {
     await connection.collection('plans').insertOne({
       ...{

@@ -1,6 +1,7 @@
 // Owns what the catalog's use cases need of the database, and the shape of what they get. Does not own how it is stored.
 
-import type { Instant, PlanCode, ProductCode } from '../../domain/id.ts';
+import type { PriceBook, PriceQuery, PriceRow } from '../../domain/action-price.ts';
+import type { Fingerprint, IdempotencyKey, Instant, PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
 import type { Rulebook } from '../../domain/rulebook.ts';
 
 /** A commercial product line with its own catalog. */
@@ -66,20 +67,65 @@ export interface PlanPolicy {
   readonly overdraftLimitMicrocredits: bigint;
 }
 
-/** Keeps the catalog. Every read is primary + majority. Every method throws DomainError DATABASE_UNAVAILABLE. */
+/** Keeps products and plans. Every read is primary + majority. Every method throws DomainError DATABASE_UNAVAILABLE. */
 export interface CatalogStore {
   loadProduct(productCode: ProductCode): Promise<Product | undefined>;
   /** Loads the plans of one product, or of all, in no order. */
   loadPlans(productCode?: ProductCode): Promise<readonly Plan[]>;
-  /** Loads all that the ledger needs to know of a product; a product without rows has an empty rulebook. */
-  loadRulebook(productCode: ProductCode): Promise<Rulebook>;
 }
 
-/** One price of the price list of a tenant. */
-export interface ResolvedPrice {
-  readonly action: string;
-  readonly microcreditsPerUnit: bigint;
-  readonly unit: string;
-  readonly rule: 'default' | 'plan' | 'tenant';
-  readonly effectiveAt: Instant;
+/** What prices are set for: one action by one rule, and the plan or the tenant of that rule. */
+export type PriceTarget = Pick<PriceRow, 'action' | 'rule' | 'planCode' | 'tenantId'>;
+
+/** A row of prices with who set it, why, and by which request. */
+export interface PriceRecord {
+  readonly productCode: ProductCode;
+  readonly row: PriceRow;
+  /** Numbers what was set for a product, from 1 and without gaps: who stores a row has seen all before it. */
+  readonly revision: number;
+  /** When a row that is known already takes over from this one. */
+  readonly supersededAt?: Instant;
+  readonly actor: string;
+  readonly reason: string;
+  /** The namespaced key of the request; no two rows have the same. */
+  readonly requestKey: IdempotencyKey;
+  /** What the request meant. */
+  readonly fingerprint: Fingerprint;
+  readonly createdAt: Instant;
+}
+
+/** The rules of one product for all its tenants, and what changed for single ones. */
+export interface ProductRules {
+  /** Without overrides of tenants; a product without rows has an empty one. */
+  readonly rulebook: Rulebook;
+  /** The newest row that was set for the product, whatever it is for. */
+  readonly revision: number;
+  /** Says that tenants of the product may have prices of their own. */
+  readonly hasTenantPrices: boolean;
+  /** The tenants whose prices were set after the revision that was asked about; undefined where that are too many. */
+  readonly changedTenants: ReadonlySet<TenantId> | undefined;
+}
+
+/** Keeps action prices. Every read is primary + majority. Every method throws DomainError DATABASE_UNAVAILABLE. */
+export interface PriceStore {
+  /** Loads the rules of a product that hold at `since` or will later, and which tenants' prices changed after a revision. */
+  loadProductRules(productCode: ProductCode, since: Instant, afterRevision: number | undefined): Promise<ProductRules>;
+  /** Loads the overrides of one tenant that hold at `since` or will later, in no order. */
+  loadTenantPrices(productCode: ProductCode, tenantId: TenantId, since: Instant): Promise<readonly PriceRow[]>;
+  /** Loads what decides the prices of one tenant at one time, past or future. */
+  loadPricesAt(productCode: ProductCode, query: PriceQuery): Promise<PriceBook>;
+  /** Loads what was set for one target and holds at `since` or will later, in no order. */
+  loadTargetPrices(productCode: ProductCode, target: PriceTarget, since: Instant): Promise<readonly PriceRow[]>;
+  /** Finds the unit of an action: that of its default where it has one. */
+  loadUnit(productCode: ProductCode, action: string): Promise<string | undefined>;
+  /** Answers the newest revision of a product; 0 where nothing was set yet. */
+  loadPriceRevision(productCode: ProductCode): Promise<number>;
+  loadPriceByRequestKey(key: IdempotencyKey): Promise<PriceRecord | undefined>;
+  /**
+   * Stores a new row; answers false where its revision, its request key, or its time for its target is taken.
+   * Throws DomainError OUTCOME_UNKNOWN where the database did not tell.
+   */
+  insertPrice(record: PriceRecord): Promise<boolean>;
+  /** Marks the earlier rows of a row's target, so that reads from its time on pass over them. Repeating it does nothing. */
+  markSuperseded(productCode: ProductCode, by: PriceRow): Promise<void>;
 }

@@ -2,8 +2,10 @@
 
 import type { CatalogServiceService } from '../../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import type { Catalog } from '../../app/catalog/catalog.ts';
+import type { PriceSetter } from '../../app/catalog/price-setter.ts';
 import type { TenantDirectory } from '../../app/tenant/tenant-directory.ts';
 import { present } from '../../domain/optional.ts';
+import { fromProtoSetActionPrice, toProtoPriceRow } from '../convert/action-price.ts';
 import { fromProtoActionPricing, fromProtoListPlans, toProtoActionPrice, toProtoPlan } from '../convert/plan.ts';
 import type { HandlerMap } from './handler-map.ts';
 import { resolveProduct } from './product-scope.ts';
@@ -11,12 +13,13 @@ import { resolveProduct } from './product-scope.ts';
 /** What CatalogService answers with. */
 export interface CatalogHandlerParts {
   readonly catalog: Catalog;
+  readonly prices: PriceSetter;
   readonly directory: TenantDirectory;
 }
 
 /** Builds the handlers of CatalogService. */
 export function createCatalogHandlers(parts: CatalogHandlerParts): HandlerMap<typeof CatalogServiceService> {
-  const { catalog, directory } = parts;
+  const { catalog, prices, directory } = parts;
   return {
     listPlans: async (request, { caller }) => {
       const { productCode, offeredOnly, includeArchived, pageSize, pageToken } = fromProtoListPlans(request);
@@ -27,8 +30,13 @@ export function createCatalogHandlers(parts: CatalogHandlerParts): HandlerMap<ty
     getActionPricing: async (request, { caller }) => {
       const { tenantId, at } = fromProtoActionPricing(request);
       const tenant = await directory.requireTenant(tenantId, caller.visibility);
-      const prices = await catalog.resolvePrices(tenant, at);
-      return { actionPrices: prices.map((price) => toProtoActionPrice(price.action, price)) };
+      const resolved = await catalog.resolvePrices(tenant, at);
+      return { actionPrices: resolved.map((price) => toProtoActionPrice(price.action, price)) };
+    },
+    setActionPrice: async (request, { caller }) => {
+      const { requestId, input } = fromProtoSetActionPrice(request);
+      const { row, replayed } = await prices.setPrice(input, caller.callerScope, requestId);
+      return { actionPrice: toProtoPriceRow(row), replayed };
     },
   };
 }

@@ -1,7 +1,7 @@
 // Owns the form of the catalog in MongoDB: collections `products`, `plans`, `plan_policies` and `action_prices`. Does not
 // own what the fields mean (app/catalog/ports.ts).
 // Invariants: a plan and its policy share the key (product_code, plan_code); amounts are BSON int64; what a field does not
-// know is refused, in documents and in filters.
+// know is refused, in documents and in filters; of a price that was set nothing changes but the mark `superseded_at`.
 
 import { type Connection, type Model, Schema } from 'mongoose';
 import { MICROCREDITS_MAX } from '../../domain/bound.ts';
@@ -61,10 +61,21 @@ export interface ActionPriceDocument {
   /** Set for rule `tenant`, else null. */
   readonly tenant_id: string | null;
   readonly action: string;
-  readonly microcredits_per_unit: bigint;
-  readonly unit: string;
+  /** Absent where the row ends an override, as is the unit. */
+  readonly microcredits_per_unit?: bigint;
+  readonly unit?: string;
+  readonly ends_override?: true;
   readonly effective_at: Date;
+  /** When a later row of the same target takes over; absent where there is none, or it is not marked yet. */
+  readonly superseded_at?: Date;
   readonly created_at: Date;
+  /** The fields from here on are absent from rows of the seed. The number of the row among those set for the product. */
+  readonly revision?: number;
+  readonly actor?: string;
+  readonly reason?: string;
+  /** The namespaced key of the request that set the price. */
+  readonly request_key?: string;
+  readonly request_fingerprint?: string;
 }
 
 /** The models of the catalog. */
@@ -149,17 +160,43 @@ const priceSchema = new Schema<ActionPriceDocument>(
     plan_code: OPTIONAL_TEXT,
     tenant_id: OPTIONAL_TEXT,
     action: TEXT,
-    microcredits_per_unit: MICROCREDITS,
-    unit: TEXT,
+    microcredits_per_unit: { type: BigInt, required: isPrice, validate: isAmountOrNull },
+    unit: { type: String, required: isPrice },
+    ends_override: { type: Boolean, enum: [true] },
     effective_at: TIME,
+    superseded_at: Date,
     created_at: TIME,
+    revision: { type: Number, min: 1, validate: Number.isInteger },
+    actor: String,
+    reason: String,
+    request_key: String,
+    request_fingerprint: String,
   },
   OPTIONS,
 );
+// A debit must find one price for its time, not two.
 priceSchema.index(
   { product_code: 1, rule: 1, plan_code: 1, tenant_id: 1, action: 1, effective_at: 1 },
   { name: 'one_price', unique: true },
 );
+// One request sets one price, whichever kernels it reaches.
+priceSchema.index(
+  { request_key: 1 },
+  { name: 'request_key', unique: true, partialFilterExpression: { request_key: { $exists: true } } },
+);
+// Prices of a product are set one after the other; and what was set since is found without a look at the rest.
+priceSchema.index(
+  { product_code: 1, revision: 1 },
+  { name: 'product_revision', unique: true, partialFilterExpression: { revision: { $exists: true } } },
+);
+// What holds now or will later is read without the rows that are past.
+priceSchema.index({ product_code: 1, rule: 1, superseded_at: 1 }, { name: 'product_rule_superseded' });
+priceSchema.index({ product_code: 1, action: 1, rule: 1 }, { name: 'product_action_rule' });
+
+/** A row has a price and a unit, unless it ends an override. */
+function isPrice(this: ActionPriceDocument): boolean {
+  return this.ends_override !== true;
+}
 
 function isWholeOrNull(value: unknown): boolean {
   return value === null || Number.isInteger(value);
@@ -184,10 +221,14 @@ export function catalogModels(connection: Connection): CatalogModels {
   };
 }
 
-/** Creates and proves the indexes of the catalog. Throws Error with one sentence where one can't be proven. */
-export async function ensureCatalogIndexes({ products, plans, policies, prices }: CatalogModels): Promise<void> {
+/** Creates and proves the indexes of products and plans. Throws Error with one sentence where one can't be proven. */
+export async function ensurePlanIndexes({ products, plans, policies }: CatalogModels): Promise<void> {
   await ensureModelIndexes(products);
   await ensureModelIndexes(plans);
   await ensureModelIndexes(policies);
+}
+
+/** Creates and proves the indexes of prices. Throws Error with one sentence where one can't be proven. */
+export async function ensurePriceIndexes({ prices }: CatalogModels): Promise<void> {
   await ensureModelIndexes(prices);
 }

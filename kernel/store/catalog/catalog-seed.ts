@@ -5,7 +5,8 @@ import type { Connection, Model } from 'mongoose';
 import {
   type ActionPriceDocument,
   catalogModels,
-  ensureCatalogIndexes,
+  ensurePlanIndexes,
+  ensurePriceIndexes,
   type PlanDocument,
   type PlanPolicyDocument,
   type ProductDocument,
@@ -37,7 +38,8 @@ export interface SeedResult {
  */
 export async function seedCatalog(connection: Connection, seed: CatalogSeed): Promise<readonly SeedResult[]> {
   const models = catalogModels(connection);
-  await ensureCatalogIndexes(models);
+  await ensurePlanIndexes(models);
+  await ensurePriceIndexes(models);
   const results: SeedResult[] = [];
   const addAll = async <Document extends { readonly product_code: string; readonly created_at: Date }>(
     model: Model<Document>,
