@@ -1,0 +1,87 @@
+// Owns what summaries of usage need of the database: sums that were made before (rollups), and how far they go. Does not
+// own how they come to be (rollup-projector.ts).
+
+import type { Instant, TenantId } from '../../domain/id.ts';
+
+/** How long the time is that one rollup sums. */
+export type RollupLevel = 'hour' | 'day';
+
+/** Exact sums of usage. */
+export interface UsageSum {
+  /** How many debits and settlements, less those that were undone. */
+  readonly debits: bigint;
+  /** Of the quantities, in millionths of a unit. */
+  readonly millionths: bigint;
+  /** Of the costs, in microcredits. */
+  readonly cost: bigint;
+}
+
+/** What usage was for; an empty text where the caller named nothing. */
+export interface UsageSubject {
+  readonly action: string;
+  readonly projectId: string;
+  readonly workflowId: string;
+}
+
+/** What one rollup sums: a subject's usage within one hour or day (UTC). */
+export interface RollupKey extends UsageSubject {
+  readonly level: RollupLevel;
+  /** The start of the hour or day. */
+  readonly start: Instant;
+}
+
+/** A sum, with the seq up to which every entry of its key is in it. */
+export interface Rollup {
+  readonly key: RollupKey;
+  readonly sum: UsageSum;
+  readonly appliedSeq: number;
+}
+
+/** How far rollups go: every entry with a seq up to it is in the rollups of the generation. */
+export interface Watermark {
+  /** Rollups are rebuilt as a new generation beside the one that is read; from 1. */
+  readonly generation: number;
+  readonly seq: number;
+}
+
+/** One write of a rollup: made new, or put in the place of what has applied exactly so much. */
+export interface RollupWrite {
+  readonly rollup: Rollup;
+  /** Absent where there was no rollup of this key. */
+  readonly replacesSeq?: number;
+}
+
+/** A range of one level: `from` inclusive, `to` exclusive, both at its boundaries. */
+export interface RollupRange {
+  readonly level: RollupLevel;
+  readonly from: Instant;
+  readonly to: Instant;
+}
+
+/** Limits what is summed; every part that is set must match. */
+export type UsageFilter = Partial<UsageSubject>;
+
+/**
+ * Keeps rollups. Every read is primary + majority, every write majority + journal. Every method throws DomainError
+ * DATABASE_UNAVAILABLE.
+ */
+export interface UsageStore {
+  /** Reads how far a tenant's rollups go: generation 1 up to seq 0 where there are none. */
+  loadWatermark(tenantId: TenantId): Promise<Watermark>;
+  /** Moves a watermark forward, never back; answers false where another generation has taken over. */
+  advanceWatermark(tenantId: TenantId, watermark: Watermark): Promise<boolean>;
+  /** Reads the rollups of the given keys; those that don't exist are left out. */
+  loadRollups(tenantId: TenantId, generation: number, keys: readonly RollupKey[]): Promise<readonly Rollup[]>;
+  /** Writes each rollup that nobody else has written meanwhile; answers false where one of them lost that race. */
+  saveRollups(tenantId: TenantId, generation: number, writes: readonly RollupWrite[]): Promise<boolean>;
+  /** Reads all rollups within a range, in no order, without holding them all. */
+  scanRollups(tenantId: TenantId, generation: number, range: RollupRange, filter: UsageFilter): AsyncIterable<Rollup>;
+  /** Takes the number of a generation that nobody else has or will get. */
+  reserveGeneration(tenantId: TenantId): Promise<number>;
+  /** Makes a generation the one that is read; answers false where a later one is already. */
+  switchGeneration(tenantId: TenantId, watermark: Watermark): Promise<boolean>;
+  /** Removes the rollups of one generation that is not read. */
+  removeGeneration(tenantId: TenantId, generation: number): Promise<void>;
+  /** Removes the rollups of all generations before one. */
+  removeGenerationsBefore(tenantId: TenantId, generation: number): Promise<void>;
+}

@@ -1,0 +1,83 @@
+// Owns reading the usage of a bounded range of commits.
+// Invariant: a range is read whole or not at all: sums that miss a commit would miss it for ever.
+
+import { DomainError } from '../../domain/error.ts';
+import type { TenantId } from '../../domain/id.ts';
+import type { LedgerStore, SealedCommit } from '../ports.ts';
+import type { UsageSum } from './ports.ts';
+import { startOf, subjectText } from './rollup-key.ts';
+import { addUsage, NO_USAGE, type UsageItem, usageOf } from './usage-sum.ts';
+
+/** How often a commit may be missing within a range until it is taken to be gone. */
+const GAPS_SEEN_MAX = 5;
+
+/** Usage of one commit within one hour, for one subject. */
+export interface CommitUsage extends UsageItem {
+  readonly seq: number;
+}
+
+/** What was read of a range of commits. */
+export interface UsageRange {
+  readonly usage: readonly CommitUsage[];
+  /** How many entries were read. */
+  readonly entryCount: number;
+}
+
+/**
+ * Reads the usage of commits that exist: `fromSeq` ≤ seq ≤ `toSeq`.
+ * Throws DomainError LEDGER_CORRUPT where one is missing or can't be summed, and what the store throws.
+ */
+export async function readUsage(
+  store: Pick<LedgerStore, 'loadCommits'>,
+  tenantId: TenantId,
+  fromSeq: number,
+  toSeq: number,
+): Promise<UsageRange> {
+  const commits = await loadWhole(store, tenantId, fromSeq, toSeq);
+  const entryCount = commits.reduce((sum, { entries }) => sum + entries.length, 0);
+  return { usage: commits.flatMap(usageOfCommit), entryCount };
+}
+
+async function loadWhole(
+  store: Pick<LedgerStore, 'loadCommits'>,
+  tenantId: TenantId,
+  fromSeq: number,
+  toSeq: number,
+): Promise<readonly SealedCommit[]> {
+  // A commit that landed while the index was scanned can be missing before a later one; it is there when read again.
+  for (let gapsSeen = 0; gapsSeen < GAPS_SEEN_MAX; gapsSeen += 1) {
+    const commits = await store.loadCommits(tenantId, fromSeq, toSeq);
+    if (commits.length === toSeq - fromSeq + 1) return commits;
+  }
+  const message = `the account ${tenantId} lacks a commit between ${fromSeq} and ${toSeq}: an operator must look`;
+  throw new DomainError('LEDGER_CORRUPT', message, { metadata: { commit_seq: String(fromSeq) } });
+}
+
+/** Sums what the entries of one commit have in common: hour and subject. */
+function usageOfCommit(commit: SealedCommit): readonly CommitUsage[] {
+  const bySubject = new Map<string, { readonly item: UsageItem; sum: UsageSum }>();
+  for (const item of itemsOf(commit)) {
+    const text = `${startOf('hour', item.at)}\0${subjectText(item.subject)}`;
+    const known = bySubject.get(text);
+    if (known === undefined) bySubject.set(text, { item, sum: item.sum });
+    else known.sum = addUsage(known.sum, item.sum);
+  }
+  return [...bySubject.values()].map(({ item, sum }) => ({ ...item, sum, seq: commit.seq }));
+}
+
+function itemsOf({ tenantId, seq, createdAt, entries }: SealedCommit): readonly UsageItem[] {
+  try {
+    return entries.flatMap((entry) => usageOf(entry, createdAt) ?? []);
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    const message = `commit ${seq} of ${tenantId} can't be summed: ${detail}; an operator must look`;
+    throw new DomainError('LEDGER_CORRUPT', message, { metadata: { commit_seq: String(seq) }, cause });
+  }
+}
+
+/** Adds up the usage of commits after a seq. */
+export function sumAfter(usage: readonly { readonly seq: number; readonly sum: UsageSum }[], seq: number): UsageSum {
+  let sum = NO_USAGE;
+  for (const part of usage) if (part.seq > seq) sum = addUsage(sum, part.sum);
+  return sum;
+}

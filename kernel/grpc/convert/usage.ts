@@ -1,0 +1,128 @@
+// Owns the translation of questions about usage, and of what answers them.
+
+import type { Hold as HoldMessage } from '../../../gen/wheelhouse/ledger/v1/hold.ts';
+import {
+  type ExplainEntryRequest,
+  type ExplainEntryResponse,
+  type GetUsageSummaryRequest,
+  UsageGroup as UsageGroupMessage,
+  type UsageSummaryRow,
+} from '../../../gen/wheelhouse/ledger/v1/usage_service.ts';
+import type { Explanation, UsageGroup, UsageQuery, UsageRow } from '../../app/usage/usage.ts';
+import type { Instant, TenantId } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
+import { toProtoBalance, toProtoGrant } from './balance.ts';
+import { toProtoEntry } from './entry.ts';
+import { FieldCheck } from './field-check.ts';
+import { toProtoHoldAfter, toProtoOpenHold } from './hold-entry.ts';
+
+const PAGE_SIZE_DEFAULT = 100;
+const HOUR_MS = 3_600_000;
+
+const GROUPS: ReadonlyMap<number, UsageGroup> = new Map([
+  [UsageGroupMessage.HOUR, 'hour'],
+  [UsageGroupMessage.DAY, 'day'],
+  [UsageGroupMessage.ACTION, 'action'],
+  [UsageGroupMessage.PROJECT, 'project'],
+  [UsageGroupMessage.WORKFLOW, 'workflow'],
+]);
+
+/** Checks a question for sums of usage. Throws DomainError INVALID_FIELD. */
+export function fromProtoUsageSummary(request: GetUsageSummaryRequest): {
+  readonly tenantId: TenantId;
+  readonly query: UsageQuery;
+} {
+  const check = new FieldCheck();
+  const tenantId = check.tenantId(request.tenantId);
+  const query = {
+    ...checkRange(check, request),
+    groups: checkGroups(check, request.groups),
+    filter: present({
+      action: optionalId(check, 'action', request.action),
+      projectId: optionalId(check, 'project_id', request.projectId),
+      workflowId: optionalId(check, 'workflow_id', request.workflowId),
+    }),
+    pageSize: check.pageSize(request.pageSize, PAGE_SIZE_DEFAULT),
+    pageToken: check.pageToken(request.pageToken),
+  };
+  check.assertValid();
+  return { tenantId, query };
+}
+
+function checkRange(
+  check: FieldCheck,
+  { startTime, endTime }: Pick<GetUsageSummaryRequest, 'startTime' | 'endTime'>,
+): { readonly startAt: Instant; readonly endAt: Instant } {
+  const startAt = checkFullHour(check, 'start_time', startTime);
+  const endAt = checkFullHour(check, 'end_time', endTime);
+  if (startAt !== undefined && endAt !== undefined && endAt <= startAt) {
+    check.refuse('end_time', 'must lie after start_time');
+  }
+  return { startAt: startAt ?? 0, endAt: endAt ?? 0 };
+}
+
+function checkFullHour(check: FieldCheck, field: string, value: Date | undefined): Instant | undefined {
+  if (value === undefined) check.refuse(field, 'is required');
+  const at = check.instant(field, value);
+  if (at === undefined || at % HOUR_MS === 0) return at;
+  check.refuse(field, `must be a full hour in UTC, got ${new Date(at).toISOString()}`);
+  return undefined;
+}
+
+function checkGroups(check: FieldCheck, values: readonly number[]): ReadonlySet<UsageGroup> {
+  const groups = new Set<UsageGroup>();
+  for (const [index, value] of values.entries()) {
+    const group = GROUPS.get(value);
+    if (group === undefined) check.refuse(`groups[${index}]`, `is not a group, got ${value}`);
+    else groups.add(group);
+  }
+  if (groups.has('hour') && groups.has('day')) check.refuse('groups', 'must not hold both HOUR and DAY');
+  return groups;
+}
+
+function optionalId(check: FieldCheck, field: string, value: string): string | undefined {
+  return value === '' ? undefined : check.id(field, value, false);
+}
+
+export function toProtoUsageRow(row: UsageRow): UsageSummaryRow {
+  return {
+    startTime: row.startAt === undefined ? undefined : new Date(row.startAt),
+    action: row.action,
+    projectId: row.projectId,
+    workflowId: row.workflowId,
+    debitCount: row.debitCount,
+    quantity: row.quantity ?? '',
+    costMicrocredits: row.cost,
+  };
+}
+
+/** Checks a request to explain an entry. Throws DomainError INVALID_FIELD. */
+export function fromProtoExplainEntry(request: ExplainEntryRequest): {
+  readonly tenantId: TenantId;
+  readonly entryId: string;
+} {
+  const check = new FieldCheck();
+  // Whether it is the id of an entry only the history can tell.
+  const query = { tenantId: check.tenantId(request.tenantId), entryId: check.id('entry_id', request.entryId, true) };
+  check.assertValid();
+  return query;
+}
+
+export function toProtoExplanation(tenantId: TenantId, explanation: Explanation): ExplainEntryResponse {
+  const { posted, commitId, commitHash, before, grants, sentence } = explanation;
+  return {
+    entry: toProtoEntry(posted),
+    balanceBefore: toProtoBalance(before),
+    grants: grants.map(toProtoGrant),
+    hold: toProtoHoldBehind(tenantId, explanation),
+    commitId,
+    commitHash: Buffer.from(commitHash).toString('hex'),
+    summary: sentence,
+  };
+}
+
+/** The hold as it was before the entry; where there was none that was open, what the entry says of it. */
+function toProtoHoldBehind(tenantId: TenantId, { posted, holdBefore }: Explanation): HoldMessage | undefined {
+  if (holdBefore !== undefined) return toProtoOpenHold(tenantId, holdBefore);
+  return 'holdId' in posted.entry ? toProtoHoldAfter(tenantId, posted.entry) : undefined;
+}

@@ -1,0 +1,80 @@
+// Owns the form of a rollup in MongoDB (collection `usage_rollups`). Sums are integers as texts: they can be larger than an
+// int64, and no float may touch them.
+
+import { createHash } from 'node:crypto';
+import type { Rollup, RollupKey, RollupLevel } from '../../app/usage/ports.ts';
+import type { TenantId } from '../../domain/id.ts';
+
+/** A rollup as MongoDB has it. */
+export interface RollupDocument {
+  /** Tenant, generation, level, start and a digest of the rest: two kernels that make the same rollup meet in it. */
+  readonly _id: string;
+  readonly tenant_id: TenantId;
+  readonly generation: bigint;
+  readonly level: RollupLevel;
+  readonly start: Date;
+  readonly action: string;
+  /** Empty for usage without one. */
+  readonly project_id: string;
+  /** Empty for usage without one. */
+  readonly workflow_id: string;
+  readonly debit_count: string;
+  readonly quantity_millionths: string;
+  readonly cost_microcredits: string;
+  readonly applied_seq: bigint;
+}
+
+/** The fields that change when a rollup takes in more commits. */
+export type RollupFigures = Pick<
+  RollupDocument,
+  'debit_count' | 'quantity_millionths' | 'cost_microcredits' | 'applied_seq'
+>;
+
+/** Builds the id of the one rollup of a key. */
+export function rollupId(tenantId: TenantId, generation: number, key: RollupKey): string {
+  const subject = JSON.stringify([key.action, key.projectId, key.workflowId]);
+  const digest = createHash('sha256').update(subject).digest('base64url');
+  return `${tenantId}/${generation}/${key.level}/${key.start}/${digest}`;
+}
+
+export function toDocumentRollup(tenantId: TenantId, generation: number, rollup: Rollup): RollupDocument {
+  const { key } = rollup;
+  return {
+    _id: rollupId(tenantId, generation, key),
+    tenant_id: tenantId,
+    generation: BigInt(generation),
+    level: key.level,
+    start: new Date(key.start),
+    action: key.action,
+    project_id: key.projectId,
+    workflow_id: key.workflowId,
+    ...toDocumentFigures(rollup),
+  };
+}
+
+export function toDocumentFigures({ sum, appliedSeq }: Rollup): RollupFigures {
+  return {
+    debit_count: String(sum.debits),
+    quantity_millionths: String(sum.millionths),
+    cost_microcredits: String(sum.cost),
+    applied_seq: BigInt(appliedSeq),
+  };
+}
+
+export function fromDocumentRollup(document: RollupDocument): Rollup {
+  return {
+    key: {
+      level: document.level,
+      start: document.start.getTime(),
+      action: document.action,
+      projectId: document.project_id,
+      workflowId: document.workflow_id,
+    },
+    sum: {
+      debits: BigInt(document.debit_count),
+      millionths: BigInt(document.quantity_millionths),
+      cost: BigInt(document.cost_microcredits),
+    },
+    appliedSeq: Number(document.applied_seq),
+  };
+}

@@ -1,0 +1,205 @@
+// Owns how rollups and their watermarks lie in MongoDB. Does not own what is summed or when.
+// Invariants: a rollup is only ever changed by a write that names exactly what it has applied before; a watermark is
+// written to a majority after the rollups that it speaks of were; everything here can be made again from the ledger.
+
+import { type Connection, mongo } from 'mongoose';
+import type { Rollup, RollupRange, RollupWrite, UsageFilter, UsageStore, Watermark } from '../../app/usage/ports.ts';
+import type { TenantId } from '../../domain/id.ts';
+import { guardDatabase, isDuplicateKey } from '../database-failure.ts';
+import { LEDGER_COLLECTION_OPTIONS } from '../ledger/collection-option.ts';
+import {
+  fromDocumentRollup,
+  type RollupDocument,
+  rollupId,
+  toDocumentFigures,
+  toDocumentRollup,
+} from './rollup-document.ts';
+import { ensureRollupIndex } from './usage-index.ts';
+
+/** How long the database may take for one read before it gives up, in milliseconds. */
+const READ_TIMEOUT_MS = 10_000;
+const BATCH_SIZE = 1_000;
+const DUPLICATE_KEY = 11_000;
+
+interface WatermarkDocument {
+  readonly _id: TenantId;
+  readonly generation: bigint;
+  readonly seq: bigint;
+  /** How many generations after the first were ever reserved. */
+  readonly reserved: bigint;
+}
+
+interface Collections {
+  readonly rollups: mongo.Collection<RollupDocument>;
+  readonly watermarks: mongo.Collection<WatermarkDocument>;
+}
+
+/**
+ * Opens the collections of rollups and proves their index.
+ * Throws Error with one sentence for people where it can't be proven, or the database can't be reached.
+ */
+export async function openUsageStore(connection: Connection): Promise<UsageStore> {
+  const database = connection.db;
+  if (database === undefined) throw new Error('the usage store needs an open database connection');
+  const collections: Collections = {
+    rollups: database.collection<RollupDocument>('usage_rollups', LEDGER_COLLECTION_OPTIONS),
+    watermarks: database.collection<WatermarkDocument>('usage_watermarks', LEDGER_COLLECTION_OPTIONS),
+  };
+  await ensureRollupIndex(collections.rollups);
+  return new MongoUsageStore(collections);
+}
+
+class MongoUsageStore implements UsageStore {
+  readonly #rollups: Collections['rollups'];
+  readonly #watermarks: Collections['watermarks'];
+
+  constructor({ rollups, watermarks }: Collections) {
+    this.#rollups = rollups;
+    this.#watermarks = watermarks;
+  }
+
+  loadWatermark: UsageStore['loadWatermark'] = (tenantId) =>
+    guardDatabase(async () => {
+      const document = await this.#watermarks.findOne({ _id: tenantId }, { maxTimeMS: READ_TIMEOUT_MS });
+      if (document === null) return { generation: 1, seq: 0 };
+      return { generation: Number(document.generation), seq: Number(document.seq) };
+    });
+
+  advanceWatermark: UsageStore['advanceWatermark'] = (tenantId, watermark) =>
+    guardDatabase(async () => {
+      if (await this.#moveWatermark(tenantId, watermark)) return true;
+      if (watermark.generation !== 1 || !(await this.#insertWatermark(tenantId, watermark))) {
+        return this.#moveWatermark(tenantId, watermark);
+      }
+      return true;
+    });
+
+  loadRollups: UsageStore['loadRollups'] = (tenantId, generation, keys) =>
+    guardDatabase(async () => {
+      const ids = keys.map((key) => rollupId(tenantId, generation, key));
+      const found: RollupDocument[] = [];
+      for (let from = 0; from < ids.length; from += BATCH_SIZE) {
+        const filter = { _id: { $in: ids.slice(from, from + BATCH_SIZE) } };
+        found.push(...(await this.#rollups.find(filter, { maxTimeMS: READ_TIMEOUT_MS }).toArray()));
+      }
+      return found.map(fromDocumentRollup);
+    });
+
+  saveRollups: UsageStore['saveRollups'] = (tenantId, generation, writes) =>
+    guardDatabase(async () => {
+      let isWhole = true;
+      for (let from = 0; from < writes.length; from += BATCH_SIZE) {
+        const batch = writes.slice(from, from + BATCH_SIZE);
+        if (!(await this.#saveBatch(tenantId, generation, batch))) isWhole = false;
+      }
+      return isWhole;
+    });
+
+  scanRollups: UsageStore['scanRollups'] = (tenantId, generation, range, filter) =>
+    this.#scan(toDocumentFilter(tenantId, generation, range, filter));
+
+  reserveGeneration: UsageStore['reserveGeneration'] = (tenantId) =>
+    guardDatabase(async () => {
+      await this.#insertWatermark(tenantId, { generation: 1, seq: 0 });
+      const document = await this.#watermarks.findOneAndUpdate(
+        { _id: tenantId },
+        { $inc: { reserved: 1n } },
+        { returnDocument: 'after' },
+      );
+      if (document === null) throw new Error(`the watermark of ${tenantId} is gone`);
+      return 1 + Number(document.reserved);
+    });
+
+  switchGeneration: UsageStore['switchGeneration'] = (tenantId, { generation, seq }) =>
+    guardDatabase(async () => {
+      const { matchedCount } = await this.#watermarks.updateOne(
+        { _id: tenantId, generation: { $lt: BigInt(generation) } },
+        { $set: { generation: BigInt(generation), seq: BigInt(seq) } },
+      );
+      // The driver sends a write again whose answer was lost: then the first one has switched already.
+      return matchedCount === 1 || (await this.loadWatermark(tenantId)).generation === generation;
+    });
+
+  removeGeneration: UsageStore['removeGeneration'] = (tenantId, generation) =>
+    guardDatabase(async () => {
+      await this.#rollups.deleteMany({ tenant_id: tenantId, generation: BigInt(generation) });
+    });
+
+  removeGenerationsBefore: UsageStore['removeGenerationsBefore'] = (tenantId, generation) =>
+    guardDatabase(async () => {
+      await this.#rollups.deleteMany({ tenant_id: tenantId, generation: { $lt: BigInt(generation) } });
+    });
+
+  async *#scan(filter: mongo.Filter<RollupDocument>): AsyncGenerator<Rollup> {
+    const cursor = this.#rollups.find(filter, { maxTimeMS: READ_TIMEOUT_MS, batchSize: BATCH_SIZE });
+    try {
+      while (await guardDatabase(() => cursor.hasNext())) {
+        // What has come in one answer of the database is handed on without a step for each.
+        for (const document of cursor.readBufferedDocuments()) yield fromDocumentRollup(document);
+      }
+    } finally {
+      await cursor.close().catch(() => undefined);
+    }
+  }
+
+  async #moveWatermark(tenantId: TenantId, { generation, seq }: Watermark): Promise<boolean> {
+    const filter = { _id: tenantId, generation: BigInt(generation) };
+    return (await this.#watermarks.updateOne(filter, { $max: { seq: BigInt(seq) } })).matchedCount === 1;
+  }
+
+  async #insertWatermark(tenantId: TenantId, { generation, seq }: Watermark): Promise<boolean> {
+    try {
+      await this.#watermarks.insertOne({
+        _id: tenantId,
+        generation: BigInt(generation),
+        seq: BigInt(seq),
+        reserved: 0n,
+      });
+      return true;
+    } catch (error) {
+      if (isDuplicateKey(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Who was overtaken changes nothing: its write names what the rollup had applied, and that is no longer so. */
+  async #saveBatch(tenantId: TenantId, generation: number, writes: readonly RollupWrite[]): Promise<boolean> {
+    const operations = writes.map(({ rollup, replacesSeq }): mongo.AnyBulkWriteOperation<RollupDocument> => {
+      if (replacesSeq === undefined) return { insertOne: { document: toDocumentRollup(tenantId, generation, rollup) } };
+      const filter = { _id: rollupId(tenantId, generation, rollup.key), applied_seq: BigInt(replacesSeq) };
+      return { updateOne: { filter, update: { $set: toDocumentFigures(rollup) } } };
+    });
+    try {
+      const { matchedCount, insertedCount } = await this.#rollups.bulkWrite(operations, { ordered: false });
+      return matchedCount + insertedCount === writes.length;
+    } catch (error) {
+      if (isLostRace(error)) return false;
+      throw error;
+    }
+  }
+}
+
+function toDocumentFilter(
+  tenantId: TenantId,
+  generation: number,
+  { level, from, to }: RollupRange,
+  { action, projectId, workflowId }: UsageFilter,
+): mongo.Filter<RollupDocument> {
+  return {
+    tenant_id: tenantId,
+    generation: BigInt(generation),
+    level,
+    start: { $gte: new Date(from), $lt: new Date(to) },
+    ...(action === undefined ? {} : { action }),
+    ...(projectId === undefined ? {} : { project_id: projectId }),
+    ...(workflowId === undefined ? {} : { workflow_id: workflowId }),
+  };
+}
+
+/** Says whether all that went wrong with a bulk write is that somebody else had inserted the same rollups. */
+function isLostRace(error: unknown): boolean {
+  if (!(error instanceof mongo.MongoBulkWriteError)) return false;
+  const errors = error.result.getWriteErrors();
+  const isAnswered = errors.length > 0 && error.result.getWriteConcernError() === undefined;
+  return isAnswered && errors.every(({ code }) => code === DUPLICATE_KEY);
+}

@@ -1,0 +1,306 @@
+// Rollups on the real engine: what only a database can prove of them, and summaries while kernels write, die and rebuild.
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TenantRef } from '../../kernel/app/ledger/ledger.ts';
+import type { Rollup, RollupKey } from '../../kernel/app/usage/ports.ts';
+import { CHUNK_COMMITS } from '../../kernel/app/usage/rollup-projector.ts';
+import { rebuildUsage } from '../../kernel/app/usage/usage-rebuild.ts';
+import type { TenantId } from '../../kernel/domain/id.ts';
+import { openUsageStore } from '../../kernel/store/usage/usage-store.ts';
+import { startRollupWorker } from '../../kernel/worker/rollup-worker.ts';
+import { freshDatabaseUri } from '../support/engine.ts';
+import { CREDIT, debit, type FixtureKernel, type LedgerFixture, openLedgerFixture } from '../support/ledger-fixture.ts';
+import { REPOSITORY } from '../support/repository.ts';
+import { dyingAt, everything, openUsage, type UsageKernel } from '../support/usage-fixture.ts';
+
+const uri = freshDatabaseUri();
+const HOUR_MS = 3_600_000;
+const TENANT = 'ten_store' as TenantId;
+let fixture: LedgerFixture;
+let kernels: readonly [FixtureKernel, FixtureKernel, FixtureKernel];
+let usages: readonly [UsageKernel, UsageKernel, UsageKernel];
+
+beforeAll(async () => {
+  fixture = await openLedgerFixture({ uri });
+  kernels = [await fixture.addKernel(), await fixture.addKernel(), await fixture.addKernel()];
+  const open = (kernel: FixtureKernel): Promise<UsageKernel> => openUsage(fixture.connection, kernel);
+  usages = [await open(kernels[0]), await open(kernels[1]), await open(kernels[2])];
+});
+afterAll(() => fixture.close());
+
+interface RawRollup {
+  readonly _id: string;
+  readonly tenant_id: string;
+  readonly generation: bigint;
+  readonly applied_seq: bigint;
+  readonly cost_microcredits: string;
+}
+
+const rollupsOf = (tenantId: string) =>
+  fixture.connection.collection<RawRollup>('usage_rollups').find({ tenant_id: tenantId }).toArray();
+
+function keyOf(fields: Partial<RollupKey> = {}): RollupKey {
+  return { level: 'hour', start: 7 * HOUR_MS, action: 'tick', projectId: '', workflowId: '', ...fields };
+}
+
+function rollupOf(appliedSeq: number, fields: Partial<RollupKey> = {}): Rollup {
+  return { key: keyOf(fields), sum: { debits: 1n, millionths: 10n ** 30n, cost: 10n ** 40n }, appliedSeq };
+}
+
+async function listAll<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+/** Debits one credit so many times, one commit each, through three kernels in turn. */
+async function debitOneByOne(tenant: TenantRef, count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1) await debit(kernels[(index % 3) as 0 | 1 | 2].ledger, tenant, '1');
+}
+
+async function countOf(tenant: TenantRef, index: 0 | 1 | 2 = 0): Promise<bigint> {
+  const { rows } = await usages[index].usage.summarize(tenant, everything());
+  return rows[0]?.debitCount ?? 0n;
+}
+
+describe('the usage store', () => {
+  test('keeps sums beyond 64 bits, and finds them by key, range and filter', async () => {
+    const { store } = usages[0];
+    const others = [
+      rollupOf(64, { start: 8 * HOUR_MS }),
+      rollupOf(64, { level: 'day', start: 0 }),
+      rollupOf(64, { workflowId: 'a' }),
+      rollupOf(64, { projectId: 'a' }),
+      rollupOf(64, { action: '$where' }),
+    ];
+    const all = [rollupOf(64), ...others];
+    expect(
+      await store.saveRollups(
+        TENANT,
+        5,
+        all.map((rollup) => ({ rollup })),
+      ),
+    ).toBe(true);
+    expect(await store.loadRollups(TENANT, 5, [keyOf(), keyOf({ start: 9 * HOUR_MS })])).toEqual([rollupOf(64)]);
+    expect(await store.loadRollups(TENANT, 6, [keyOf()])).toEqual([]);
+    const scan = (filter: object, from = 7, to = 8): Promise<readonly Rollup[]> =>
+      listAll(store.scanRollups(TENANT, 5, { level: 'hour', from: from * HOUR_MS, to: to * HOUR_MS }, filter));
+    expect(await scan({})).toHaveLength(4);
+    expect(await scan({}, 7, 9)).toHaveLength(5);
+    expect(await scan({ action: 'tick' })).toHaveLength(3);
+    expect(await scan({ action: '$where' })).toEqual([rollupOf(64, { action: '$where' })]);
+    expect(await scan({ action: 'tick', workflowId: 'a' })).toEqual([rollupOf(64, { workflowId: 'a' })]);
+    await store.removeGenerationsBefore(TENANT, 6);
+    expect(await rollupsOf(TENANT)).toEqual([]);
+  });
+
+  test('reads more rollups than one answer of the database holds', async () => {
+    const { store } = usages[0];
+    const tenantId = 'ten_many' as TenantId;
+    const many = Array.from({ length: 2_500 }, (_, index) => rollupOf(64, { workflowId: `wf-${index}` }));
+    await store.saveRollups(
+      tenantId,
+      1,
+      many.map((rollup) => ({ rollup })),
+    );
+    const range = { level: 'hour', from: 0, to: 24 * HOUR_MS } as const;
+    expect(await listAll(store.scanRollups(tenantId, 1, range, {}))).toHaveLength(2_500);
+    expect(
+      await store.loadRollups(
+        tenantId,
+        1,
+        many.map(({ key }) => key),
+      ),
+    ).toHaveLength(2_500);
+    for await (const first of store.scanRollups(tenantId, 1, range, {})) {
+      expect(first.appliedSeq).toBe(64);
+      break;
+    }
+  });
+
+  test('changes a rollup only where it has applied exactly what the write says', async () => {
+    const { store } = usages[0];
+    const tenantId = 'ten_race' as TenantId;
+    expect(await store.saveRollups(tenantId, 1, [{ rollup: rollupOf(64) }])).toBe(true);
+    expect(await store.saveRollups(tenantId, 1, [{ rollup: rollupOf(128) }])).toBe(false);
+    expect(await store.saveRollups(tenantId, 1, [{ rollup: rollupOf(192), replacesSeq: 128 }])).toBe(false);
+    const fresh = rollupOf(128, { workflowId: 'w' });
+    const overtaken = [{ rollup: rollupOf(256) }, { rollup: fresh }, { rollup: rollupOf(128), replacesSeq: 64 }];
+    // The others of the same write are made all the same.
+    expect(await store.saveRollups(tenantId, 1, overtaken)).toBe(false);
+    const found = await store.loadRollups(tenantId, 1, [keyOf(), keyOf({ workflowId: 'w' })]);
+    expect(found.map(({ appliedSeq }) => appliedSeq)).toEqual([128, 128]);
+  });
+
+  test('moves a watermark forward only, and only within its generation', async () => {
+    const [{ store }, { store: other }] = usages;
+    const tenantId = 'ten_mark' as TenantId;
+    expect(await store.loadWatermark(tenantId)).toEqual({ generation: 1, seq: 0 });
+    const first = [
+      store.advanceWatermark(tenantId, { generation: 1, seq: 64 }),
+      other.advanceWatermark(tenantId, { generation: 1, seq: 128 }),
+    ];
+    expect(await Promise.all(first)).toEqual([true, true]);
+    expect(await store.advanceWatermark(tenantId, { generation: 1, seq: 64 })).toBe(true);
+    expect(await other.loadWatermark(tenantId)).toEqual({ generation: 1, seq: 128 });
+    const reserved = await Promise.all([store, other, store].map((each) => each.reserveGeneration(tenantId)));
+    expect(reserved.toSorted()).toEqual([2, 3, 4]);
+    expect(await store.switchGeneration(tenantId, { generation: 3, seq: 64 })).toBe(true);
+    expect(await store.switchGeneration(tenantId, { generation: 2, seq: 640 })).toBe(false);
+    expect(await store.advanceWatermark(tenantId, { generation: 1, seq: 640 })).toBe(false);
+    expect(await store.loadWatermark(tenantId)).toEqual({ generation: 3, seq: 64 });
+    const unknown = 'ten_unknown' as TenantId;
+    expect(await store.reserveGeneration(unknown)).toBe(2);
+    expect(await store.loadWatermark(unknown)).toEqual({ generation: 1, seq: 0 });
+  });
+
+  test('does not open without the index that its reads rest on', async () => {
+    const broken = await openLedgerFixture();
+    try {
+      const rollups = broken.connection.collection('usage_rollups');
+      await rollups.createIndex({ action: 1 }, { name: 'tenant_range' });
+      await expect(openUsageStore(broken.connection)).rejects.toThrow(/The index .* of collection usage_rollups/);
+    } finally {
+      await broken.close();
+    }
+  });
+});
+
+describe('projectors', () => {
+  test('that die at any step, or meet, leave every debit in the sums once', async () => {
+    const tenant = await fixture.openTenant(1_000n * CREDIT);
+    let expected = 0;
+    for (let last = 1; last <= 8; last += 1) {
+      await debitOneByOne(tenant, CHUNK_COMMITS / 2);
+      expected += CHUNK_COMMITS / 2;
+      const dying = await openUsage(fixture.connection, kernels[0], (real) => dyingAt(real, last, last % 2 === 0));
+      const head = expected + 2;
+      await Promise.allSettled([
+        dying.projector.catchUp(tenant.tenantId, head),
+        usages[1].projector.catchUp(tenant.tenantId, head),
+        usages[2].projector.catchUp(tenant.tenantId, head),
+      ]);
+      expect(await countOf(tenant)).toBe(BigInt(expected));
+    }
+    const [rollup] = await rollupsOf(tenant.tenantId);
+    expect(Number(rollup?.applied_seq)).toBe(256);
+  });
+
+  test('are told by a kernel whose commit ends a chunk, and sums stay behind by less than one', async () => {
+    const tenant = await fixture.openTenant(1_000n * CREDIT);
+    const failures: unknown[] = [];
+    const observer = { backgroundFailed: (_: string, error: unknown) => void failures.push(error) };
+    const { projector } = await openUsage(fixture.connection, kernels[0]);
+    const worker = startRollupWorker({ projector, observer });
+    await debitOneByOne(tenant, CHUNK_COMMITS);
+    worker.committed(tenant.tenantId, CHUNK_COMMITS - 1);
+    worker.committed(tenant.tenantId, CHUNK_COMMITS);
+    await expect.poll(() => usages[1].store.loadWatermark(tenant.tenantId)).toEqual({ generation: 1, seq: 64 });
+    await worker.stop();
+    worker.committed(tenant.tenantId, 2 * CHUNK_COMMITS);
+    expect(failures).toEqual([]);
+    expect(await countOf(tenant)).toBe(BigInt(CHUNK_COMMITS));
+  });
+});
+
+describe('a summary', () => {
+  test('sees every debit that was acknowledged before it, and none twice, while kernels debit and project', async () => {
+    const tenant = await fixture.openTenant(10_000n * CREDIT);
+    let [sent, acknowledged, isDone] = [0, 0, false];
+    const work = async (index: 0 | 1 | 2): Promise<void> => {
+      for (let turn = 0; turn < 60; turn += 1) {
+        sent += 1;
+        const { posted } = await debit(kernels[index].ledger, tenant, '1');
+        acknowledged += 1;
+        if (posted.seq % CHUNK_COMMITS === 0) await usages[index].projector.catchUp(tenant.tenantId, posted.seq);
+      }
+    };
+    const look = async (index: 0 | 1 | 2): Promise<void> => {
+      while (!isDone) {
+        const before = acknowledged;
+        const { rows } = await usages[index].usage.summarize(
+          tenant,
+          everything({ groups: new Set(['day', 'action']) }),
+        );
+        const count = rows.reduce((sum, row) => sum + Number(row.debitCount), 0);
+        expect(count).toBeGreaterThanOrEqual(before);
+        expect(count).toBeLessThanOrEqual(sent);
+        for (const { cost, debitCount, quantity } of rows) {
+          expect(cost).toBe(debitCount * CREDIT);
+          expect(quantity).toBe(String(debitCount));
+        }
+      }
+    };
+    const looking = Promise.all([look(0), look(1), look(2)]);
+    await Promise.all([work(0), work(1), work(2), work(0), work(1)]).finally(() => {
+      isDone = true;
+    });
+    await looking;
+    const total = await countOf(tenant, 1);
+    expect(total).toBe(300n);
+  });
+
+  test('is right while rollups are rebuilt twice at once and a rebuild dies', async () => {
+    const tenant = await fixture.openTenant(10_000n * CREDIT);
+    await debitOneByOne(tenant, 130);
+    expect(await countOf(tenant)).toBe(130n);
+    await usages[0].projector.catchUp(tenant.tenantId, 132);
+    let isDone = false;
+    const looking = (async () => {
+      while (!isDone) expect(await countOf(tenant, 2)).toBe(130n);
+    })();
+    for (let last = 1; last <= 8; last += 1) {
+      const dying = await openUsage(fixture.connection, kernels[0], (real) => dyingAt(real, last, last % 2 === 1));
+      const nothing = (): void => {};
+      const rebuilds = [dying, usages[0], usages[1]].map(({ rebuildTools }) =>
+        rebuildUsage(rebuildTools, tenant.tenantId, nothing),
+      );
+      const results = await Promise.allSettled(rebuilds);
+      expect(results.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThanOrEqual(2);
+      expect(await countOf(tenant)).toBe(130n);
+    }
+    isDone = true;
+    await looking;
+    expect(await rebuildUsage(usages[0].rebuildTools, tenant.tenantId, () => undefined)).toBe('switched');
+    const generations = new Set((await rollupsOf(tenant.tenantId)).map(({ generation }) => generation));
+    expect(generations.size).toBe(1);
+  });
+});
+
+describe('wheelhouse rebuild-usage', () => {
+  const run = (...args: readonly string[]) =>
+    promisify(execFile)(process.execPath, ['kernel/cli/main.ts', 'rebuild-usage', ...args], {
+      cwd: REPOSITORY,
+      env: { PATH: process.env['PATH'] ?? '', MONGODB_URI: uri },
+    });
+
+  test('mends sums that somebody changed, of one tenant or of all, and may run twice at once', async () => {
+    const tenant = await fixture.openTenant(1_000n * CREDIT);
+    await debitOneByOne(tenant, 64);
+    await usages[0].projector.catchUp(tenant.tenantId, 66);
+    await fixture.connection.collection('tenants').insertOne({ tenant_id: tenant.tenantId });
+    const spoil = () =>
+      fixture.connection
+        .collection('usage_rollups')
+        .updateMany({ tenant_id: tenant.tenantId }, { $set: { debit_count: '7' } });
+    await spoil();
+    expect(await countOf(tenant)).not.toBe(64n);
+    const one = await run('--tenant', tenant.tenantId);
+    expect(one.stdout).toContain(`${tenant.tenantId}: 64 commits`);
+    expect(one.stdout).toContain('Rebuilt the usage of 1 accounts.');
+    expect(await countOf(tenant)).toBe(64n);
+    await spoil();
+    await Promise.all([run(), run(), debitOneByOne(tenant, 5)]);
+    expect(await countOf(tenant)).toBe(69n);
+    expect((await usages[0].store.loadWatermark(tenant.tenantId)).generation).toBeGreaterThanOrEqual(3);
+  });
+
+  test('says that there is no such account', async () => {
+    await expect(run('--tenant', 'ten_nobody')).rejects.toMatchObject({
+      code: 1,
+      stderr: 'There is no account ten_nobody: check --tenant.\n',
+    });
+  });
+});
