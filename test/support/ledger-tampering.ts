@@ -1,0 +1,91 @@
+// Breaking a stored ledger by hand, as somebody with the database's password would, and a history to break that has an
+// entry of every type.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Connection, mongo } from 'mongoose';
+import { mongo as driver } from 'mongoose';
+import { GENESIS_HASH } from '../../kernel/app/ledger/account-head.ts';
+import type { Posting, TenantRef } from '../../kernel/app/ledger/ledger.ts';
+import type { HoldId } from '../../kernel/domain/id.ts';
+import type { CommitDocument } from '../../kernel/store/ledger/commit-document.ts';
+import { computeCommitHash } from '../../kernel/store/ledger/commit-hash.ts';
+import { ACTION, CREDIT, caller, debit, type FixtureKernel, give, quantity } from './ledger-fixture.ts';
+
+const OPERATOR = { actor: 'usr_operator', reason: 'told by the customer' };
+const SHORT_MS = 600;
+
+/** The stored commits, as the driver sees them: nothing of the kernel's own between. */
+export function commitsOf(connection: Connection): mongo.Collection<CommitDocument> {
+  if (connection.db === undefined) throw new Error('the connection is not open');
+  return connection.db.collection<CommitDocument>('ledger_commits', { useBigInt64: true, ignoreUndefined: true });
+}
+
+/** Changes one commit in place; the commit must be there. */
+export async function editCommit(
+  connection: Connection,
+  tenantId: string,
+  seq: number,
+  update: mongo.UpdateFilter<mongo.Document>,
+): Promise<void> {
+  const commits = commitsOf(connection) as unknown as mongo.Collection<mongo.Document>;
+  const { modifiedCount } = await commits.updateOne({ tenant_id: tenantId, seq: BigInt(seq) }, update);
+  if (modifiedCount !== 1) throw new Error(`commit ${seq} of ${tenantId} was not changed`);
+}
+
+export async function deleteCommit(connection: Connection, tenantId: string, seq: number): Promise<void> {
+  const { deletedCount } = await commitsOf(connection).deleteOne({ tenant_id: tenantId as never, seq: BigInt(seq) });
+  if (deletedCount !== 1) throw new Error(`commit ${seq} of ${tenantId} was not there`);
+}
+
+/** Gives a commit and all behind it the hashes that their content now has, as somebody would who knows this program. */
+export async function rehashFrom(connection: Connection, tenantId: string, fromSeq: number): Promise<void> {
+  const commits = commitsOf(connection);
+  const documents = await commits
+    .find({ tenant_id: tenantId as never })
+    .sort({ seq: 1 })
+    .toArray();
+  let previous = documents.find(({ seq }) => seq === BigInt(fromSeq - 1))?.hash.buffer ?? GENESIS_HASH;
+  for (const { hash: _, ...document } of documents.filter(({ seq }) => seq >= BigInt(fromSeq))) {
+    previous = computeCommitHash(document, previous);
+    await commits.updateOne({ _id: document._id }, { $set: { hash: new driver.Binary(previous) } });
+  }
+}
+
+/** Makes a tenant's history with an entry of every type; answers the entries that were asked for by name. */
+export async function makeWholeHistory(
+  kernel: FixtureKernel,
+  tenant: TenantRef,
+): Promise<{ readonly redactedEntryId: string }> {
+  const { ledger, clock } = kernel;
+  const grant = { bucket: 'trial', amount: CREDIT, ...OPERATOR } as const;
+  await give(ledger, tenant, 50n * CREDIT);
+  await ledger.grant(tenant, { ...grant, amount: 20n * CREDIT, expiresAt: clock.now() + SHORT_MS }, caller());
+  await ledger.grant(tenant, { ...grant, bucket: 'included', effectiveAt: clock.now() + SHORT_MS }, caller());
+  const hold = (credits: string, lastingMs: number): Promise<Posting> =>
+    ledger.reserve(
+      tenant,
+      { action: ACTION, quantity: quantity(credits), expiresAt: clock.now() + lastingMs, projectId: 'prj_1' },
+      caller(),
+    );
+  const lost = holdIdOf(await hold('2', SHORT_MS));
+  const open = holdIdOf(await hold('3', 3_600_000));
+  await ledger.extend(tenant, { holdId: open, additionalQuantity: quantity('1') }, caller());
+  await ledger.release(tenant, holdIdOf(await hold('4', 3_600_000)), caller());
+  await delay(SHORT_MS + 100);
+  // The next command brings the account up to now: a grant expires, one begins, and a hold ends by itself.
+  const part = { quantity: quantity('1'), dimensions: { region: 'eu', customer: 'Jane' } };
+  await ledger.settle(tenant, { holdId: open, partId: 'a', final: false, ...part }, caller());
+  await ledger.settle(tenant, { holdId: lost, partId: 'late', final: true, ...part }, caller());
+  const { posted } = await debit(ledger, tenant, '2');
+  await ledger.reverse(tenant, { entryId: posted.entryId, ...OPERATOR }, caller());
+  const adjusted = await ledger.adjust(tenant, { bucket: 'payg', delta: -CREDIT, ...OPERATOR }, caller());
+  await ledger.adjust(tenant, { bucket: 'payg', delta: CREDIT, ...OPERATOR }, caller());
+  await ledger.redact(tenant, { entryId: adjusted.posted.entryId, ...OPERATOR }, caller());
+  await Promise.all(['1', '2', '3'].map((credits) => debit(ledger, tenant, credits)));
+  return { redactedEntryId: adjusted.posted.entryId };
+}
+
+function holdIdOf({ posted: { entry } }: Posting): HoldId {
+  if (!('holdId' in entry)) throw new Error(`${entry.type} is no entry of a hold`);
+  return entry.holdId;
+}
