@@ -1,0 +1,156 @@
+// Owns what every call meets on its way to a handler, whatever its kind: who calls, whether it may, under which id it is
+// answered and logged. Does not own how answers travel (unary-pipeline.ts, stream-pipeline.ts).
+// Invariants: what a handler throws never reaches the caller as it is; a call that succeeds at log level info writes
+// nothing, unless an operator changed something.
+
+import type { Metadata } from '@grpc/grpc-js';
+import { v7 as newUuid } from 'uuid';
+import { DomainError, invalidField } from '../domain/error.ts';
+import type { CallContext, Caller } from './caller.ts';
+import { authenticate, type Credential } from './interceptors/authentication.ts';
+import { Gate } from './interceptors/gate.ts';
+import type { CallLog, CallRecord } from './interceptors/logging.ts';
+import type { CallMeter } from './interceptors/metrics.ts';
+import { type GuardedMethod, ScopeGuard } from './interceptors/scope.ts';
+import { toDomainError } from './status.ts';
+
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+const TENANT_ID_LENGTH_MAX = 128;
+
+/** What the pipelines work with. */
+export interface PipelineParts {
+  readonly credentials: readonly Credential[];
+  readonly meter: CallMeter;
+  readonly log: CallLog;
+  /** How long a unary call without a deadline of its own may take, in milliseconds. */
+  readonly deadlineDefaultMs: number;
+}
+
+/** Lets calls in, until it is closed; one for all pipelines of a server. */
+export class Admission {
+  readonly parts: PipelineParts;
+  readonly guard: ScopeGuard;
+  readonly gate: Gate;
+  #isClosed = false;
+
+  constructor(parts: PipelineParts) {
+    this.parts = parts;
+    this.guard = new ScopeGuard(parts.credentials);
+    this.gate = new Gate({ ...parts, requestIdOf });
+  }
+
+  /** Says whether calls are refused because the kernel ends. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Refuses calls from now on. */
+  close(): void {
+    this.#isClosed = true;
+  }
+}
+
+/** A call that arrived: what is known of it and of who makes it. */
+export abstract class ArrivedCall implements CallContext {
+  readonly startMs = performance.now();
+  deadlineAtMs = Number.POSITIVE_INFINITY;
+  protected readonly admission: Admission;
+  protected readonly method: GuardedMethod;
+  readonly #metadata: Metadata;
+  #credential: Credential | undefined;
+  #caller: Caller | undefined;
+  #requestId: string | undefined;
+
+  constructor(admission: Admission, method: GuardedMethod, metadata: Metadata) {
+    this.admission = admission;
+    this.method = method;
+    this.#metadata = metadata;
+  }
+
+  get caller(): Caller {
+    if (this.#caller === undefined) throw new Error('a handler ran before its caller was known');
+    return this.#caller;
+  }
+
+  /** Only a call that is logged or refused needs its id, so only then one is made. */
+  get requestId(): string {
+    this.#requestId ??= requestIdOf(this.#metadata);
+    return this.#requestId;
+  }
+
+  reportFailure(error: unknown): void {
+    this.logFailed(toDomainError(error));
+  }
+
+  /** What a line of the log says beside the caller and the time. */
+  protected abstract describe(): Partial<CallRecord>;
+
+  /** Throws DomainError where the call may not be made. */
+  protected admit(): void {
+    const { admission } = this;
+    if (admission.isClosed) throw shuttingDown();
+    const { credentials } = admission.parts;
+    this.#credential = admission.gate.credentialOf(this.#metadata) ?? authenticate(credentials, this.#metadata);
+    this.#caller = admission.guard.admit(this.#credential, this.method, this.#metadata);
+  }
+
+  protected logSucceeded(): void {
+    const { log } = this.admission.parts;
+    if (this.method.access.writes && this.#caller?.scope === 'sysadmin') log.operatorWrote(this.record());
+    else if (log.logsSuccess) log.succeeded(this.record());
+  }
+
+  protected logFailed(error: DomainError): void {
+    this.admission.parts.log.failed(error, () => this.record());
+  }
+
+  protected record(): CallRecord {
+    return {
+      path: this.method.path,
+      requestId: this.requestId,
+      ...(this.#credential === undefined ? {} : { caller: `${this.#credential.scope}/${this.#credential.name}` }),
+      ...this.describe(),
+      durationMs: Math.round((performance.now() - this.startMs) * 1_000) / 1_000,
+    };
+  }
+}
+
+/** Stands in the place of a request whose bytes could not be read. */
+class UnreadableRequest {}
+const UNREADABLE = new UnreadableRequest();
+
+/** Wraps a deserializer so that bytes which are no such message get an answer with a reason. */
+export function readSafely<Request>(
+  deserialize: (bytes: Buffer) => Request,
+): (bytes: Buffer) => Request | UnreadableRequest {
+  return (bytes) => {
+    try {
+      return deserialize(bytes);
+    } catch {
+      return UNREADABLE;
+    }
+  };
+}
+
+/** Throws DomainError INVALID_FIELD `request` for bytes that could not be read. */
+export function assertReadable(request: unknown): void {
+  if (!(request instanceof UnreadableRequest)) return;
+  const description = 'is not a message of this method: its bytes are something else';
+  throw invalidField({ field: 'request', description });
+}
+
+/** What the log says of a request: its tenant, where it names one. */
+export function describeRequest(request: unknown): Pick<CallRecord, 'tenantId'> {
+  const tenantId = typeof request === 'object' && request !== null ? Reflect.get(request, 'tenantId') : undefined;
+  return typeof tenantId === 'string' ? { tenantId: tenantId.slice(0, TENANT_ID_LENGTH_MAX) } : {};
+}
+
+/** Builds the error for a call that this kernel does not take, or does not go on with, because it ends. */
+export function shuttingDown(): DomainError {
+  return new DomainError('SHUTTING_DOWN', 'this kernel is ending: retry at once, with the same request_id');
+}
+
+function requestIdOf(metadata: Metadata): string {
+  const [stated] = metadata.get('x-request-id');
+  return typeof stated === 'string' && REQUEST_ID.test(stated) ? stated : newUuid();
+}

@@ -1,0 +1,86 @@
+// Owns LedgerStreamService on the wire: debits and balances over long-lived streams. Does not own credits, nor how
+// streams begin and end (stream-pipeline.ts).
+
+import type {
+  LedgerStreamServiceService,
+  StreamDebitsRequest,
+  StreamDebitsResponse,
+} from '../../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
+import type { BalanceWatch } from '../../app/ledger/balance-watch.ts';
+import type { Ledger } from '../../app/ledger/ledger.ts';
+import type { TenantDirectory } from '../../app/tenant/tenant-directory.ts';
+import { invalidField } from '../../domain/error.ts';
+import type { CallContext } from '../caller.ts';
+import { fromProtoWatchBalance, toProtoWatchBalance } from '../convert/balance-watch.ts';
+import { toProtoDebitError, toProtoDebitResponse } from '../convert/debit.ts';
+import { postDebitItem, type Refused, readDebitItem } from './debit-item.ts';
+import { DebitWindow } from './debit-window.ts';
+import type { HandlerMap } from './handler-map.ts';
+
+/** What LedgerStreamService answers with. */
+export interface LedgerStreamHandlerParts {
+  readonly ledger: Ledger;
+  readonly directory: TenantDirectory;
+  readonly watch: BalanceWatch;
+  /** How long one debit of a stream may take, in milliseconds. */
+  readonly deadlineDefaultMs: number;
+}
+
+/** How much of an id that can't be one is answered: enough to know it by, whatever its length. */
+const ECHO_LENGTH_MAX = 256;
+
+/** Builds the handlers of LedgerStreamService. */
+export function createLedgerStreamHandlers(
+  parts: LedgerStreamHandlerParts,
+): HandlerMap<typeof LedgerStreamServiceService> {
+  return {
+    streamDebits: (messages, context, send) => {
+      const window = new DebitWindow(messages, send, (message) => answerDebit(parts, message, context));
+      return window.run(context.signal);
+    },
+    watchBalance: async (request, context, send) => {
+      const { tenantId, resumeToken } = fromProtoWatchBalance(request);
+      const tenant = await parts.directory.requireTenant(tenantId, context.caller.visibility);
+      await parts.watch.run(tenant, resumeToken, context.signal, (watched) => send(toProtoWatchBalance(watched)));
+    },
+  };
+}
+
+/** Makes one debit of a stream; what it meets never touches the others. */
+async function answerDebit(
+  parts: LedgerStreamHandlerParts,
+  { debit }: StreamDebitsRequest,
+  context: CallContext,
+): Promise<StreamDebitsResponse> {
+  if (debit === undefined) return toResponse('', '', missingDebit());
+  const item = readDebitItem(debit, 'debit.');
+  if ('refusal' in item) return toResponse(debit.tenantId, debit.requestId, item);
+  const { requestId, tenantId } = item.write;
+  // A stream goes on without a deadline, but no debit of it waits for its turn longer than one by itself would.
+  const call: CallContext = {
+    caller: context.caller,
+    deadlineAtMs: Math.min(context.deadlineAtMs, performance.now() + parts.deadlineDefaultMs),
+    reportFailure: (error) => context.reportFailure(error),
+  };
+  const tenantOf = (id: typeof tenantId) => parts.directory.requireTenant(id, context.caller.visibility);
+  return toResponse(tenantId, requestId, await postDebitItem(parts.ledger, tenantOf, item.write, call));
+}
+
+function toResponse(
+  tenantId: string,
+  requestId: string,
+  outcome: Awaited<ReturnType<typeof postDebitItem>>,
+): StreamDebitsResponse {
+  return {
+    tenantId: tenantId.slice(0, ECHO_LENGTH_MAX).toWellFormed(),
+    requestId: requestId.slice(0, ECHO_LENGTH_MAX).toWellFormed(),
+    result:
+      'refusal' in outcome
+        ? toProtoDebitError(outcome.refusal)
+        : { outcome: { $case: 'debit', value: toProtoDebitResponse(outcome) } },
+  };
+}
+
+function missingDebit(): Refused {
+  return { refusal: invalidField({ field: 'debit', description: 'is required' }) };
+}
