@@ -52,8 +52,8 @@ module.exports = {
     layer(
       'store',
       '^kernel/store/',
-      ['^kernel/(store|domain)/', ...PORTS, packages('mongoose', 'mongodb', 'canonicalize'), '^(crypto|perf_hooks)$'],
-      'The store fulfils ports with MongoDB; canonicalize and crypto hash its commits, perf_hooks times the round trip to its clock.',
+      ['^kernel/(store|domain)/', ...PORTS, packages('mongoose', 'mongodb'), '^(crypto|perf_hooks)$'],
+      'The store fulfils ports with MongoDB; crypto hashes its commits, perf_hooks times the round trip to its clock.',
     ),
     layer(
       'stripe',

@@ -28,14 +28,14 @@ export default defineConfig(({ mode }) => {
       projects: [
         {
           extends: true,
-          test: { name: 'pure', include: ['test/{bff,check,domain,model}/**/*.test.ts'] },
+          test: { name: 'pure', include: ['test/{bff,check,domain,model,mutation,simulation}/**/*.test.ts'] },
         },
         {
           extends: true,
           test: {
             name: 'engine',
             include: ['test/**/*.test.ts'],
-            exclude: ['test/{bff,check,domain,model}/**'],
+            exclude: ['test/{bff,check,domain,model,mutation,simulation}/**'],
             globalSetup: ['test/support/global-setup.ts'],
           },
         },

@@ -69,6 +69,8 @@ export interface UsageEventJson {
   draws: { trial: number; included: number; payg: number };
   deficit_microcredits: number;
   already_performed: boolean;
+  /** Is the hold that the work was charged through. */
+  hold_id: string | null;
   project_id: string | null;
   workflow_id: string | null;
   run_id: string | null;
@@ -144,15 +146,12 @@ export function fromProtoActionPrice(price: ActionPrice): ActionPriceJson {
   };
 }
 
-/** Translates the entry of a debit. Throws ConversionError when it is none, or not of the tenant that asked. */
+/** Translates the entry of a charge. Throws ConversionError when it is none, or not of the tenant that asked. */
 export function fromProtoUsageEvent(entry: Entry, tenantId: string): UsageEventJson {
   if (entry.tenantId !== tenantId) {
     throw new ConversionError('tenant_id', 'the kernel answered with an entry of another workspace');
   }
-  if (entry.detail?.$case !== 'debit') {
-    throw new ConversionError('type', 'the kernel answered with an entry that is no debit');
-  }
-  const debit = entry.detail.value;
+  const { debit, holdId } = fromProtoUsage(entry);
   return {
     entry_id: entry.entryId,
     create_time: fromProtoTime(entry.createTime, 'create_time'),
@@ -160,6 +159,7 @@ export function fromProtoUsageEvent(entry: Entry, tenantId: string): UsageEventJ
     quantity: debit.quantity,
     ...fromProtoCharge(debit),
     already_performed: debit.alreadyPerformed,
+    hold_id: holdId,
     project_id: debit.projectId || null,
     workflow_id: debit.workflowId || null,
     run_id: debit.runId || null,
@@ -167,6 +167,15 @@ export function fromProtoUsageEvent(entry: Entry, tenantId: string): UsageEventJ
     dimensions: Object.fromEntries(debit.dimensions),
     balance_after: fromProtoBalance(entry.balanceAfter, 'balance_after'),
   };
+}
+
+/** Finds what was charged: by a debit, or for work behind a hold. */
+function fromProtoUsage({ detail }: Entry): { readonly debit: Debit; readonly holdId: string | null } {
+  if (detail?.$case === 'debit') return { debit: detail.value, holdId: null };
+  if (detail?.$case !== 'settlement' || !detail.value.charge || !detail.value.hold) {
+    throw new ConversionError('type', 'the kernel answered with an entry that charges nothing');
+  }
+  return { debit: detail.value.charge, holdId: detail.value.hold.holdId };
 }
 
 function fromProtoCharge(

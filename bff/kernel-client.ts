@@ -32,6 +32,8 @@ const CHANNEL_OPTIONS = {
   // A kernel that comes back is found within seconds, where the default backs off for up to two minutes.
   'grpc.initial_reconnect_backoff_ms': 200,
   'grpc.max_reconnect_backoff_ms': 3_000,
+  // A large page arrives in one go; with the default window of 64 KiB it would wait for a round trip every few entries.
+  'grpc-node.flow_control_window': 1_024 * 1_024,
   // A peer that vanished without a word is noticed while calls wait for it.
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,

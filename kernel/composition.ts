@@ -4,11 +4,21 @@
 // needs it may still answer a caller.
 
 import type { Logger } from 'pino';
+import { LedgerAudit } from './app/audit/ledger-audit.ts';
 import { Catalog } from './app/catalog/catalog.ts';
+import { PriceSetter } from './app/catalog/price-setter.ts';
 import { RulebookCache } from './app/catalog/rulebook-cache.ts';
+import { AccountReader } from './app/ledger/account-reader.ts';
+import { BalanceWatch } from './app/ledger/balance-watch.ts';
+import { CommitNotice } from './app/ledger/commit-notice.ts';
+import { HeadLoader } from './app/ledger/head-loader.ts';
+import { LaneRegistry } from './app/ledger/lane-registry.ts';
 import { createLedger } from './app/ledger/ledger-service.ts';
 import { TenantDirectory } from './app/tenant/tenant-directory.ts';
 import { TenantService } from './app/tenant/tenant-service.ts';
+import { RollupProjector } from './app/usage/rollup-projector.ts';
+import { createUsage } from './app/usage/usage-service.ts';
+import { warmUp } from './app/warm-up.ts';
 import type { KernelConfig } from './config.ts';
 import { DEADLINE_DEFAULT_MS } from './grpc/interceptors/deadline.ts';
 import { CallLog } from './grpc/interceptors/logging.ts';
@@ -16,14 +26,19 @@ import { GrpcServer } from './grpc/server.ts';
 import { Metrics } from './http/metric.ts';
 import { HttpServer } from './http/server.ts';
 import { RANDOM_ID_SOURCE } from './id-source.ts';
-import { createLedgerObserver } from './ledger-observer.ts';
+import { createLedgerObserver, createWatchObserver } from './ledger-observer.ts';
 import { PROCESS_PACING } from './pacing.ts';
 import { openCatalogStore } from './store/catalog/catalog-store.ts';
+import { openPriceStore } from './store/catalog/price-store.ts';
 import { openConnection } from './store/connection.ts';
 import { type DatabaseClock, startDatabaseClock } from './store/database-clock.ts';
+import { createCommitFeed } from './store/ledger/commit-feed.ts';
+import { openAuditStore } from './store/ledger/ledger-audit-store.ts';
 import { openLedgerStore } from './store/ledger/ledger-store.ts';
 import { openTenantStore } from './store/tenant/tenant-store.ts';
+import { openUsageStore } from './store/usage/usage-store.ts';
 import { startDueWorker } from './worker/due-worker.ts';
+import { startRollupWorker } from './worker/rollup-worker.ts';
 
 /** A kernel that takes calls. */
 export interface RunningKernel {
@@ -81,16 +96,42 @@ async function begin(
   const stores = {
     ledger: await openLedgerStore(connection),
     catalog: await openCatalogStore(connection),
+    prices: await openPriceStore(connection),
     tenants: await openTenantStore(connection),
+    usage: await openUsageStore(connection),
   };
-  const observer = createLedgerObserver(metrics.ledger, logger);
-  const rulebooks = new RulebookCache(stores.catalog, PROCESS_PACING);
+  for (const err of await warmUp(stores)) {
+    logger.warn({ err }, 'a first read of the database failed; callers may find it slow');
+  }
+  const notice = new CommitNotice();
+  const observer = createLedgerObserver(metrics.ledger, logger, notice);
+  const rulebooks = new RulebookCache({ store: stores.prices, clock, pacing: PROCESS_PACING });
   const tools = { store: stores.ledger, clock, ids: RANDOM_ID_SOURCE, observer, pacing: PROCESS_PACING };
-  const ledger = createLedger({ ...tools, rulebooks });
+  const lanes = new LaneRegistry();
+  const ledger = createLedger({ ...tools, rulebooks, lanes });
   const directory = new TenantDirectory(stores.tenants);
-  const catalog = new Catalog({ store: stores.catalog, ledger, rulebooks });
+  const catalog = new Catalog({ store: stores.catalog, prices: stores.prices, ledger, rulebooks });
+  const priceParts = { store: stores.prices, catalog: stores.catalog, directory, rulebooks, clock };
+  const prices = new PriceSetter({ ...priceParts, pacing: PROCESS_PACING });
   const tenantParts = { store: stores.tenants, catalog: stores.catalog, directory, ledger, clock };
   const tenants = new TenantService({ ...tenantParts, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING });
+  const audit = new LedgerAudit({
+    store: openAuditStore(connection),
+    heads: new HeadLoader(stores.ledger),
+    pacing: PROCESS_PACING,
+  });
+  const watch = new BalanceWatch({
+    ...{ ledger, clock, pacing: PROCESS_PACING },
+    feed: createCommitFeed(connection, PROCESS_PACING),
+    observer: createWatchObserver(metrics.watches, logger),
+  });
+  notice.listen(watch);
+  const usageTools = { store: stores.ledger, usage: stores.usage };
+  const projector = new RollupProjector(usageTools);
+  const usage = createUsage({ ...usageTools, projector, reader: new AccountReader(stores.ledger, lanes, clock) });
+  const rollups = startRollupWorker({ projector, observer });
+  notice.listen(rollups);
+  endings.push(() => rollups.stop());
 
   let isAccepting = false;
   const http = new HttpServer({
@@ -103,8 +144,9 @@ async function begin(
   const worker = startDueWorker({ ...tools, ledger });
   endings.push(() => ledger.drain());
   endings.push(() => worker.stop());
+  endings.push(() => watch.stop());
   const grpc = new GrpcServer({
-    ...{ ledger, directory, catalog, tenants, clock },
+    ...{ ledger, directory, catalog, prices, tenants, clock, watch, audit, usage },
     credentials: config.credentials,
     meter: metrics.calls,
     log: new CallLog(logger),

@@ -19,6 +19,15 @@ export interface DatabaseConfig {
   readonly databaseTimeoutMs: number;
 }
 
+/** What an operator's command needs to call a kernel. */
+export interface ClientConfig {
+  /** `host:port`. */
+  readonly kernelAddress: string;
+  readonly kernelToken: string;
+  /** The PEM of the authority of the kernel's certificate; absent: plain text. */
+  readonly authority?: Buffer;
+}
+
 /** What the kernel runs with. */
 export interface KernelConfig extends DatabaseConfig {
   /** `host:port`; port 0 means any free one. */
@@ -64,6 +73,16 @@ const DATABASE_SETTINGS = {
     isSecret: true,
   },
   DATABASE_TIMEOUT_MS: { pattern: MILLISECONDS, fallback: '10000', advice: 'set it to milliseconds, such as 10000' },
+} as const satisfies Record<string, Setting>;
+
+const CLIENT_SETTINGS = {
+  KERNEL_ADDRESS: { pattern: ADDRESS, advice: 'set it to host:port of a kernel, such as 127.0.0.1:50051' },
+  KERNEL_TOKEN: {
+    pattern: '^[\\x21-\\x7e]{1,1024}$',
+    advice: "set it to the token of an operator's credential (scope sysadmin)",
+    isSecret: true,
+  },
+  KERNEL_CA_FILE: { pattern: '', fallback: ABSENT, advice: 'set it to the path of a PEM file' },
 } as const satisfies Record<string, Setting>;
 
 const KERNEL_SETTINGS = {
@@ -166,6 +185,30 @@ export function loadDatabaseConfig(environment: NodeJS.ProcessEnv = process.env)
   const values = readSettings(environment, DATABASE_SETTINGS, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return toDatabaseConfig(values);
+}
+
+/** Reads what a command needs to call a kernel. Throws ConfigError that lists everything that is wrong. */
+export function loadClientConfig(environment: NodeJS.ProcessEnv = process.env): ClientConfig {
+  const problems: string[] = [];
+  const values = readSettings(environment, CLIENT_SETTINGS, problems);
+  const authority = readAuthority(values.KERNEL_CA_FILE, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const { KERNEL_ADDRESS: kernelAddress, KERNEL_TOKEN: kernelToken } = values;
+  return { kernelAddress, kernelToken, ...(authority === undefined ? {} : { authority }) };
+}
+
+function readAuthority(path: string, problems: string[]): Buffer | undefined {
+  if (path === ABSENT) return undefined;
+  const authority = readFile('KERNEL_CA_FILE', path, problems);
+  if (authority === undefined) return undefined;
+  try {
+    createSecureContext({ ca: authority });
+    return authority;
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    problems.push(`KERNEL_CA_FILE ${path} is no certificate in PEM (${detail}): correct the file.`);
+    return undefined;
+  }
 }
 
 function toDatabaseConfig(values: Readonly<Record<keyof typeof DATABASE_SETTINGS, string>>): DatabaseConfig {

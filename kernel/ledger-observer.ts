@@ -1,12 +1,22 @@
-// Owns what becomes of the ledger's reports: a figure for each, and a line for those that an operator must look at.
+// Owns what becomes of the ledger's reports and those of watches: a figure for each, and a line for those that an operator must look at.
 
 import type { Logger } from 'pino';
-import type { LedgerObserver } from './app/ports.ts';
+import type { CommitListener, LedgerObserver, WatchObserver } from './app/ports.ts';
 
-/** Builds an observer that counts everything and logs what is out of order. */
-export function createLedgerObserver(figures: LedgerObserver, logger: Logger): LedgerObserver {
+/**
+ * Builds an observer that counts everything, logs what is out of order, and tells a listener of this kernel's own
+ * commits, so that it need not wait until the database tells.
+ */
+export function createLedgerObserver(
+  figures: LedgerObserver,
+  logger: Logger,
+  listener: Pick<CommitListener, 'committed'>,
+): LedgerObserver {
   return {
-    committed: figures.committed,
+    committed: (entries, tenantId, seq) => {
+      figures.committed(entries, tenantId, seq);
+      listener.committed(tenantId, seq);
+    },
     replayed: figures.replayed,
     queued: figures.queued,
     raceLost: (tenantId) => {
@@ -31,6 +41,21 @@ export function createLedgerObserver(figures: LedgerObserver, logger: Logger): L
     backgroundFailed: (work, err) => {
       figures.backgroundFailed(work, err);
       logger.warn({ work, err }, 'background work failed; the next round tries again');
+    },
+  };
+}
+
+/** Builds an observer of watches; that there is no feed is said once. */
+export function createWatchObserver(figures: WatchObserver, logger: Logger): WatchObserver {
+  return {
+    watching: figures.watching,
+    feedLost: (err) => {
+      figures.feedLost(err);
+      logger.warn({ err }, "the feed of commits broke: other kernels' commits are asked for until it is back");
+    },
+    feedUnsupported: (err) => {
+      figures.feedUnsupported(err);
+      logger.warn({ err }, 'this database has no change streams for this user: watches ask every second instead');
     },
   };
 }

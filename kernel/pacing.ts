@@ -8,4 +8,5 @@ export const PROCESS_PACING: Pacing = {
   monotonicMs: () => performance.now(),
   delay: (ms) => delay(ms),
   random: () => Math.random(),
+  afterReadyIo: (run) => void setImmediate(run),
 };

@@ -76,7 +76,7 @@ function toProtoRequest(query: UsageHistoryQuery, tenantId: string): ListEntries
   return {
     tenantId,
     filter: {
-      types: [EntryType.DEBITED],
+      types: [EntryType.DEBITED, EntryType.SETTLED],
       action: query.action ?? '',
       projectId: query.project_id ?? '',
       workflowId: '',

@@ -19,7 +19,7 @@ export type CommitHeader = Omit<SealedCommit, 'entries'>;
 /** A commit made ready for the database; sending it twice sends the very same document. */
 export interface PreparedCommit {
   readonly commit: SealedCommit;
-  /** The size of the document, in bytes. */
+  /** An upper bound of the document's size, in bytes. */
   readonly bytes: number;
   /** The document itself, which only the store reads. */
   readonly document: unknown;
@@ -51,6 +51,12 @@ export interface HeadHint {
   readonly contention?: Contention;
 }
 
+/** How far an account is known to reach. */
+export interface HeadPlace {
+  readonly tenantId: TenantId;
+  readonly seq: number;
+}
+
 /** What a kernel that keeps losing races for an account tells those that win them. */
 export interface Contention {
   readonly at: Instant;
@@ -80,9 +86,13 @@ export interface LedgerStore {
   loadCreatedAt(tenantId: TenantId, seq: number): Promise<Instant | undefined>;
   /** Finds the entries that bear any of the keys, in one query. */
   loadEntriesByKeys(tenantId: TenantId, keys: readonly IdempotencyKey[]): Promise<readonly PlacedEntry[]>;
+  /** Removes the personal text of one entry for good: the one change of a stored commit that is permitted. */
+  removePersonalText(tenantId: TenantId, seq: number, index: number): Promise<void>;
   loadHeadHint(tenantId: TenantId): Promise<HeadHint | undefined>;
   /** Moves the hint forward, says where asked that the account is contended, and answers what it said before. */
   saveHeadHint(tenantId: TenantId, seq: number, contention?: Contention): Promise<HeadHint | undefined>;
+  /** Moves the hints of many accounts forward; answers which of them were said to be contended at `since` or later. */
+  saveHeadHints(hints: readonly HeadPlace[], since: Instant): Promise<readonly TenantId[]>;
   /** Notes due times; noting one twice does nothing. */
   saveDueNotes(notes: readonly DueNote[]): Promise<void>;
   /** Reads the earliest notes with `after` < `dueAt` ≤ `until`, at most `limit`. */
@@ -108,17 +118,17 @@ export interface IdSource {
   salt(): string;
 }
 
-/** Gives the rules of a product. */
+/** Gives the rules that hold for a tenant: those of its product, with its own overrides. */
 export interface RulebookSource {
   /** The newest rules known here; at most seconds old. */
-  loadRulebook(productCode: ProductCode): Promise<Rulebook>;
+  loadRulebook(productCode: ProductCode, tenantId: TenantId): Promise<Rulebook>;
   /** Reads the rules from the database now; for the proof before a refusal that rests on them. */
-  refreshRulebook(productCode: ProductCode): Promise<Rulebook>;
+  refreshRulebook(productCode: ProductCode, tenantId: TenantId): Promise<Rulebook>;
 }
 
 /** Counts and reports what happens inside the ledger. */
 export interface LedgerObserver {
-  committed(entries: number): void;
+  committed(entries: number, tenantId: TenantId, seq: number): void;
   raceLost(tenantId: TenantId): void;
   outcomeUnknown(tenantId: TenantId, error: Error): void;
   replayed(): void;
@@ -131,6 +141,44 @@ export interface LedgerObserver {
   backgroundFailed(what: string, error: unknown): void;
 }
 
+/** The newest commit that is known of an account; 0 where none is. */
+export interface AccountPlace {
+  readonly tenantId: TenantId;
+  readonly seq: number;
+}
+
+/** Hears of commits. */
+export interface CommitListener {
+  committed(tenantId: TenantId, seq: number): void;
+  /** From now on every commit is told, by whichever kernel. `isContinued`: so are those since the feed was lost. */
+  feedBegan(isContinued: boolean): void;
+  /** Commits may go untold until the feed begins again, which it tries by itself. */
+  feedLost(error: unknown): void;
+  /** This database has no feed, or not for this user: it will not begin. */
+  feedUnsupported(error: unknown): void;
+}
+
+/** Tells of commits as they are made. */
+export interface CommitFeed {
+  open(listener: CommitListener): OpenFeed;
+  /** Finds the accounts that have a commit after the given one. Throws DomainError DATABASE_UNAVAILABLE. */
+  findFollowed(places: readonly AccountPlace[]): Promise<readonly TenantId[]>;
+}
+
+/** A feed that is listened to. */
+export interface OpenFeed {
+  /** Tells nothing any more, and resolves when nothing of it is left. */
+  close(): Promise<void>;
+}
+
+/** Counts and reports what happens to watches. */
+export interface WatchObserver {
+  /** How many watches there are. */
+  watching(count: number): void;
+  feedLost(error: unknown): void;
+  feedUnsupported(error: unknown): void;
+}
+
 /** Waits and draws lots, so that a test can make both repeatable. */
 export interface Pacing {
   /** Milliseconds of a clock that only moves forward. */
@@ -138,4 +186,6 @@ export interface Pacing {
   delay(ms: number): Promise<void>;
   /** A number from 0 up to, not including, 1. */
   random(): number;
+  /** Runs something soon, after the I/O that is ready now. */
+  afterReadyIo(run: () => void): void;
 }

@@ -3,7 +3,11 @@
 // Invariant: every method of every served service stands here; a method without a line does not compile.
 
 import { CatalogServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
+import { HoldServiceService } from '../../gen/wheelhouse/ledger/v1/hold_service.ts';
+import { LedgerAuditServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { LedgerStreamServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
+import { UsageServiceService } from '../../gen/wheelhouse/ledger/v1/usage_service.ts';
 import { TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 
 /** The services that this kernel serves, beside health and reflection. */
@@ -11,6 +15,10 @@ export const SERVED_SERVICES = {
   'wheelhouse.catalog.v1.CatalogService': CatalogServiceService,
   'wheelhouse.tenant.v1.TenantService': TenantServiceService,
   'wheelhouse.ledger.v1.LedgerService': LedgerServiceService,
+  'wheelhouse.ledger.v1.HoldService': HoldServiceService,
+  'wheelhouse.ledger.v1.LedgerStreamService': LedgerStreamServiceService,
+  'wheelhouse.ledger.v1.LedgerAuditService': LedgerAuditServiceService,
+  'wheelhouse.ledger.v1.UsageService': UsageServiceService,
 } as const;
 
 type ServedServices = typeof SERVED_SERVICES;
@@ -48,6 +56,7 @@ export interface MethodAccess {
 export const ACCESS: Readonly<Record<MethodPath, MethodAccess>> = {
   '/wheelhouse.catalog.v1.CatalogService/ListPlans': read('contributor_or_newcomer', { internal: false }),
   '/wheelhouse.catalog.v1.CatalogService/GetActionPricing': read('project_contributor'),
+  '/wheelhouse.catalog.v1.CatalogService/SetActionPrice': write({ sysadmin: true }),
   '/wheelhouse.tenant.v1.TenantService/CreateTenant': write({ person: 'signed_in', sysadmin: true }),
   '/wheelhouse.tenant.v1.TenantService/GetTenant': read('project_viewer'),
   '/wheelhouse.ledger.v1.LedgerService/GetBalance': read('project_contributor'),
@@ -57,6 +66,20 @@ export const ACCESS: Readonly<Record<MethodPath, MethodAccess>> = {
   '/wheelhouse.ledger.v1.LedgerService/Grant': write({ sysadmin: true }),
   '/wheelhouse.ledger.v1.LedgerService/Adjust': write({ sysadmin: true }),
   '/wheelhouse.ledger.v1.LedgerService/ListEntries': read('project_contributor'),
+  '/wheelhouse.ledger.v1.HoldService/Reserve': write({ internal: true }),
+  '/wheelhouse.ledger.v1.HoldService/Extend': write({ internal: true }),
+  '/wheelhouse.ledger.v1.HoldService/Settle': write({ internal: true }),
+  '/wheelhouse.ledger.v1.HoldService/Release': write({ internal: true }),
+  '/wheelhouse.ledger.v1.HoldService/ListHolds': read('project_contributor'),
+  '/wheelhouse.ledger.v1.LedgerStreamService/StreamDebits': write({ internal: true }),
+  '/wheelhouse.ledger.v1.LedgerStreamService/WatchBalance': read('project_contributor'),
+  '/wheelhouse.ledger.v1.LedgerAuditService/ReverseEntry': write({ sysadmin: true }),
+  '/wheelhouse.ledger.v1.LedgerAuditService/RedactEntry': write({ sysadmin: true }),
+  '/wheelhouse.ledger.v1.LedgerAuditService/VerifyLedger': read('nobody', { internal: false }),
+  '/wheelhouse.ledger.v1.LedgerAuditService/ExportAccount': read('nobody', { internal: false }),
+  '/wheelhouse.ledger.v1.LedgerAuditService/ExportHeads': read('nobody', { internal: false }),
+  '/wheelhouse.ledger.v1.UsageService/GetUsageSummary': read('project_contributor'),
+  '/wheelhouse.ledger.v1.UsageService/ExplainEntry': read('project_contributor'),
 };
 
 function read(person: PersonRequirement, { internal = true }: { readonly internal?: boolean } = {}): MethodAccess {

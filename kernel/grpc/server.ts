@@ -1,15 +1,21 @@
 // Owns the gRPC server: which services it has, where it listens, how it ends. Does not own what the services do.
 // Invariant: drain answers every call that began; only what outlasts the drain is cut off.
 
-import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { METHOD_PATHS, SERVED_SERVICES } from './access.ts';
+import { Server, ServerCredentials, type UntypedHandleCall, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { METHOD_PATHS, type MethodPath, SERVED_SERVICES } from './access.ts';
+import { Admission, type PipelineParts, readSafely } from './admission.ts';
 import { type CatalogHandlerParts, createCatalogHandlers } from './handler/catalog-handler.ts';
-import type { Handler, UnaryMethod } from './handler/handler-map.ts';
+import type { BidiHandler, Handler, ServerStreamHandler, ServiceMethod } from './handler/handler-map.ts';
+import { createHoldHandlers } from './handler/hold-handler.ts';
+import { createLedgerAuditHandlers, type LedgerAuditHandlerParts } from './handler/ledger-audit-handler.ts';
 import { createLedgerHandlers, type LedgerHandlerParts } from './handler/ledger-handler.ts';
+import { createLedgerStreamHandlers, type LedgerStreamHandlerParts } from './handler/ledger-stream-handler.ts';
 import { createTenantHandlers } from './handler/tenant-handler.ts';
+import { createUsageHandlers, type UsageHandlerParts } from './handler/usage-handler.ts';
 import { Health } from './health.ts';
 import { addReflection } from './reflection.ts';
-import { type PipelineParts, readSafely, UnaryPipeline } from './unary-pipeline.ts';
+import { StreamPipeline } from './stream-pipeline.ts';
+import { UnaryPipeline } from './unary-pipeline.ts';
 
 /** 1,000 debits with their dimensions come to about 4 MiB at most in practice. */
 const REQUEST_BYTES_MAX = 4 * 1_024 * 1_024;
@@ -21,8 +27,6 @@ const SERVER_OPTIONS = {
   // A peer that vanished without a word is noticed, so that its calls don't count for ever.
   'grpc.keepalive_time_ms': 60_000,
   'grpc.keepalive_timeout_ms': 20_000,
-  // A batch arrives in one go; with the default window of 64 KiB it would wait for a round trip every few debits.
-  'grpc-node.flow_control_window': 1_024 * 1_024,
   // Bookkeeping of each call for a debugging service that is not served.
   'grpc.enable_channelz': 0,
 };
@@ -34,7 +38,13 @@ export interface TlsPair {
 }
 
 /** What the gRPC server is made of. */
-export interface GrpcServerParts extends PipelineParts, CatalogHandlerParts, LedgerHandlerParts {
+export interface GrpcServerParts
+  extends PipelineParts,
+    CatalogHandlerParts,
+    LedgerHandlerParts,
+    LedgerStreamHandlerParts,
+    LedgerAuditHandlerParts,
+    UsageHandlerParts {
   readonly tenants: Parameters<typeof createTenantHandlers>[0];
   /** Absent: plain text, for networks that are trusted. */
   readonly tls?: TlsPair;
@@ -43,14 +53,18 @@ export interface GrpcServerParts extends PipelineParts, CatalogHandlerParts, Led
 /** Serves the kernel's contracts over gRPC. */
 export class GrpcServer {
   readonly #server: Server;
-  readonly #pipeline: UnaryPipeline;
+  readonly #admission: Admission;
+  readonly #unary: UnaryPipeline;
+  readonly #streams: StreamPipeline;
   readonly #health: Health;
   readonly #credentials: ServerCredentials;
 
   constructor(parts: GrpcServerParts) {
     const names = Object.keys(SERVED_SERVICES);
-    this.#pipeline = new UnaryPipeline(parts);
-    this.#server = new Server({ ...SERVER_OPTIONS, interceptors: [this.#pipeline.gate.interceptor] });
+    this.#admission = new Admission(parts);
+    this.#unary = new UnaryPipeline(this.#admission);
+    this.#streams = new StreamPipeline(this.#admission);
+    this.#server = new Server({ ...SERVER_OPTIONS, interceptors: [this.#admission.gate.interceptor] });
     this.#health = new Health(names);
     this.#credentials = toServerCredentials(parts.tls);
     this.#addServices(parts);
@@ -77,7 +91,8 @@ export class GrpcServer {
   async drain(): Promise<void> {
     this.#health.set('NOT_SERVING');
     const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
-    await this.#pipeline.drain();
+    this.#admission.close();
+    await Promise.all([this.#unary.drain(), this.#streams.drain()]);
     // What is still open now are streams of health and reflection, which end only when their clients want to.
     let timer: NodeJS.Timeout | undefined;
     const flushed = new Promise<void>((resolve) => {
@@ -98,6 +113,10 @@ export class GrpcServer {
       'wheelhouse.catalog.v1.CatalogService': createCatalogHandlers(parts),
       'wheelhouse.tenant.v1.TenantService': createTenantHandlers(parts.tenants),
       'wheelhouse.ledger.v1.LedgerService': createLedgerHandlers(parts),
+      'wheelhouse.ledger.v1.HoldService': createHoldHandlers(parts),
+      'wheelhouse.ledger.v1.LedgerStreamService': createLedgerStreamHandlers(parts),
+      'wheelhouse.ledger.v1.UsageService': createUsageHandlers(parts),
+      'wheelhouse.ledger.v1.LedgerAuditService': createLedgerAuditHandlers(parts),
     } satisfies Record<keyof typeof SERVED_SERVICES, object>;
     for (const [name, definition] of Object.entries(SERVED_SERVICES)) {
       this.#addService(definition, handlers[name as keyof typeof SERVED_SERVICES]);
@@ -106,16 +125,22 @@ export class GrpcServer {
 
   /** The types of a service's methods were checked where its handlers were built; here they only pass through. */
   #addService(definition: object, handlers: object): void {
-    const served: Record<string, UnaryMethod<unknown, unknown>> = {};
+    const served: Record<string, ServiceMethod<unknown, unknown>> = {};
     const implementation: UntypedServiceImplementation = {};
     const byName = new Map<string, unknown>(Object.entries(handlers));
-    for (const [name, method] of Object.entries(definition as Record<string, UnaryMethod<unknown, unknown>>)) {
+    for (const [name, method] of Object.entries(definition as Record<string, ServiceMethod<unknown, unknown>>)) {
       const path = METHOD_PATHS.find((candidate) => candidate === method.path);
       if (path === undefined) throw new Error(`the access table has no line for ${method.path}`);
       served[name] = { ...method, requestDeserialize: readSafely(method.requestDeserialize) };
-      implementation[name] = this.#pipeline.handle(path, byName.get(name) as Handler<unknown, unknown>);
+      implementation[name] = this.#handle(path, method, byName.get(name));
     }
     this.#server.addService(served as Parameters<Server['addService']>[0], implementation);
+  }
+
+  #handle(path: MethodPath, method: ServiceMethod<unknown, unknown>, handler: unknown): UntypedHandleCall {
+    if (method.requestStream) return this.#streams.converse(path, handler as BidiHandler<unknown, unknown>);
+    if (method.responseStream) return this.#streams.serve(path, handler as ServerStreamHandler<unknown, unknown>);
+    return this.#unary.handle(path, handler as Handler<unknown, unknown>);
   }
 }
 

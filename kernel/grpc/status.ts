@@ -43,7 +43,14 @@ export const CODE_BY_REASON: Readonly<Record<Reason, status>> = {
   SHUTTING_DOWN: status.UNAVAILABLE,
   DEADLINE_EXCEEDED: status.DEADLINE_EXCEEDED,
   LEDGER_CORRUPT: status.DATA_LOSS,
+  RESUME_TOKEN_EXPIRED: status.OUT_OF_RANGE,
   INTERNAL: status.INTERNAL,
+  HOLD_NOT_FOUND: status.NOT_FOUND,
+  HOLD_ENDED: status.FAILED_PRECONDITION,
+  HOLD_LIMIT_REACHED: status.RESOURCE_EXHAUSTED,
+  ENTRY_NOT_FOUND: status.NOT_FOUND,
+  ENTRY_NOT_REVERSIBLE: status.FAILED_PRECONDITION,
+  ENTRY_ALREADY_REVERSED: status.FAILED_PRECONDITION,
 };
 
 /** How long to wait before a retry can help, in milliseconds, where the error does not say. */

@@ -4,12 +4,20 @@
 
 import { status } from '@grpc/grpc-js';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { LedgerObserver } from '../app/ports.ts';
+import type { LedgerObserver, WatchObserver } from '../app/ports.ts';
 
 /** What is counted of calls; it fulfils the gRPC adapter's meter. */
 export interface CallFigures {
   begin(): void;
   end(path: string, code: number, durationMs: number): void;
+  beginStream(path: string): StreamFigures;
+}
+
+/** What is counted of one stream. */
+export interface StreamFigures {
+  received(): void;
+  sent(): void;
+  end(code: number): void;
 }
 
 /** What tells how well the time is known. */
@@ -26,12 +34,14 @@ export class Metrics {
   readonly registry: Registry = new Registry();
   readonly calls: CallFigures;
   readonly ledger: LedgerObserver;
+  readonly watches: WatchObserver;
   readonly #databaseCommands: Counter;
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
     this.calls = createCallFigures(this.registry);
     this.ledger = createLedgerFigures(this.registry);
+    this.watches = createWatchFigures(this.registry);
     this.#databaseCommands = new Counter({
       name: 'wheelhouse_db_commands_total',
       help: 'Commands sent to the database, by name.',
@@ -87,6 +97,69 @@ function createCallFigures(registry: Registry): CallFigures {
       inFlight.dec();
       latency.observe({ method: path, code: status[code] ?? code }, durationMs / 1_000);
     },
+    beginStream: createStreamFigures(registry),
+  };
+}
+
+function createStreamFigures(registry: Registry): CallFigures['beginStream'] {
+  const registers = [registry];
+  const open = new Gauge({
+    name: 'wheelhouse_grpc_streams_open',
+    help: 'Streams that began and have not ended, by method.',
+    labelNames: ['method'],
+    registers,
+  });
+  const begun = new Counter({
+    name: 'wheelhouse_grpc_streams_begun_total',
+    help: 'Streams that began, by method.',
+    labelNames: ['method'],
+    registers,
+  });
+  const ended = new Counter({
+    name: 'wheelhouse_grpc_streams_ended_total',
+    help: 'Streams that ended, by method and gRPC status code.',
+    labelNames: ['method', 'code'],
+    registers,
+  });
+  const messages = new Counter({
+    name: 'wheelhouse_grpc_stream_messages_total',
+    help: 'Messages of streams, by method and direction (received, sent).',
+    labelNames: ['method', 'direction'],
+    registers,
+  });
+  return (method) => {
+    open.inc({ method });
+    begun.inc({ method });
+    const received = messages.labels({ method, direction: 'received' });
+    const sent = messages.labels({ method, direction: 'sent' });
+    return {
+      received: () => received.inc(),
+      sent: () => sent.inc(),
+      end: (code) => {
+        open.dec({ method });
+        ended.inc({ method, code: status[code] ?? code });
+      },
+    };
+  };
+}
+
+function createWatchFigures(registry: Registry): WatchObserver {
+  const registers = [registry];
+  const watches = new Gauge({ name: 'wheelhouse_balance_watches', help: 'Balances that callers watch.', registers });
+  const polling = new Gauge({
+    name: 'wheelhouse_balance_watch_polling',
+    help: '1 where the database has no change streams, so that watches ask every second.',
+    registers,
+  });
+  const lost = new Counter({
+    name: 'wheelhouse_commit_feed_lost_total',
+    help: 'Times that the feed of commits broke, or could not be replaced by asking.',
+    registers,
+  });
+  return {
+    watching: (count) => watches.set(count),
+    feedLost: () => lost.inc(),
+    feedUnsupported: () => polling.set(1),
   };
 }
 

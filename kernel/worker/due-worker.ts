@@ -6,14 +6,19 @@ import type { Clock, DueNote, LedgerObserver, LedgerStore } from '../app/ports.t
 
 const TICK_MS = 1_000;
 const NOTES_PER_READ = 100;
+/** So many notes of one moment, such as the end of a month, are recorded at once; the others when they are removed. */
+const NOTES_PER_MOMENT_MAX = 10_000;
+/** How many reads of old notes one tick makes, so that what is new never waits long. */
+const REMOVALS_PER_TICK_MAX = 20;
 /** A note outlives its due time by this much, so that a commit which was under way then is seen before it goes. */
 const NOTE_RETENTION_MS = 60_000;
 
+/** What the worker works with. */
 export interface DueWorkerTools {
-  readonly ledger: Ledger;
-  readonly store: LedgerStore;
+  readonly ledger: Pick<Ledger, 'recordDue'>;
+  readonly store: Pick<LedgerStore, 'loadDueNotes' | 'removeDueNote'>;
   readonly clock: Clock;
-  readonly observer: LedgerObserver;
+  readonly observer: Pick<LedgerObserver, 'backgroundFailed'>;
 }
 
 /** Starts the worker; every kernel runs one, and two that meet at one account do no harm. */
@@ -46,26 +51,37 @@ export function startDueWorker(tools: DueWorkerTools): { stop(): Promise<void> }
 }
 
 async function recordFresh(tools: DueWorkerTools, after: DueNote['dueAt'], until: DueNote['dueAt']): Promise<void> {
-  for (let from = after; ; ) {
-    const notes = await tools.store.loadDueNotes(from, until, NOTES_PER_READ);
-    await recordAll(tools, notes);
+  let from = after;
+  let limit = NOTES_PER_READ;
+  for (;;) {
+    const notes = await tools.store.loadDueNotes(from, until, limit);
     const last = notes.at(-1);
-    if (last === undefined || notes.length < NOTES_PER_READ) return;
-    // Notes of one moment may not all fit into one read: the rest of them is left to `removeOld`.
-    from = last.dueAt;
+    if (last === undefined || notes.length < limit) return void (await recordAll(tools, notes));
+    // The last moment may go on beyond the read: it is read again, and with a larger limit where it fills a read alone.
+    const whole = notes.filter(({ dueAt }) => dueAt < last.dueAt);
+    const isMomentTooLarge = whole.length === 0 && limit >= NOTES_PER_MOMENT_MAX;
+    await recordAll(tools, isMomentTooLarge ? notes : whole);
+    from = (isMomentTooLarge ? last : whole.at(-1))?.dueAt ?? from;
+    limit = whole.length === 0 && !isMomentTooLarge ? NOTES_PER_MOMENT_MAX : NOTES_PER_READ;
   }
 }
 
 /** Removes notes well past due, where a majority read of the account shows that nothing is due at them any more. */
 async function removeOld(tools: DueWorkerTools, until: DueNote['dueAt']): Promise<void> {
-  const notes = await tools.store.loadDueNotes(0, until, NOTES_PER_READ);
-  const readings = await recordAll(tools, notes);
-  for (const note of notes) {
-    const reading = readings.get(note.tenantId);
-    // An account that could not be read keeps its notes.
-    if (reading !== undefined && (reading.nextDueAt ?? Number.POSITIVE_INFINITY) > note.dueAt) {
-      await tools.store.removeDueNote(note);
-    }
+  let from = 0;
+  for (let reads = 0; reads < REMOVALS_PER_TICK_MAX; reads += 1) {
+    const notes = await tools.store.loadDueNotes(from, until, NOTES_PER_READ);
+    const readings = await recordAll(tools, notes);
+    const done = notes.filter((note) => {
+      const reading = readings.get(note.tenantId);
+      // An account that could not be read keeps its notes.
+      return reading !== undefined && (reading.nextDueAt ?? Number.POSITIVE_INFINITY) > note.dueAt;
+    });
+    await Promise.all(done.map((note) => tools.store.removeDueNote(note)));
+    const last = notes.at(-1);
+    if (last === undefined || notes.length < NOTES_PER_READ) return;
+    // What is left of one moment, since it does not fit or can't be removed yet, waits for the next tick.
+    from = last.dueAt;
   }
 }
 

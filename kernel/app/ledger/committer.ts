@@ -3,11 +3,11 @@
 // Invariants: an answer of success follows an acknowledged commit or a stored entry; a refusal follows a read of the head
 // and then of the key, both later than the request; what the database did not tell is never taken for "did not happen".
 
-import { decideBatch } from '../../domain/batch.ts';
+import { decideBatch, type Outcome } from '../../domain/batch.ts';
 import { ENTRIES_PER_COMMIT_MAX } from '../../domain/bound.ts';
 import type { Command } from '../../domain/command.ts';
 import { DomainError } from '../../domain/error.ts';
-import type { IdempotencyKey, TenantId } from '../../domain/id.ts';
+import type { IdempotencyKey, Instant, TenantId } from '../../domain/id.ts';
 import type { Clock, IdSource, InsertOutcome, LedgerObserver, LedgerStore, Pacing, PlacedEntry } from '../ports.ts';
 import { type AccountHead, HEAD_AHEAD_MAX_MS } from './account-head.ts';
 import { HeadLoader, type Refresh } from './head-loader.ts';
@@ -17,7 +17,15 @@ import type { LaneRegistry } from './lane-registry.ts';
 import { isSameRequest } from './request-identity.ts';
 import { decideRound, type Round } from './round.ts';
 import { TurnTaking } from './turn-taking.ts';
-import { asDomainError, headFromFuture, keyReused, outcomeUnknown, queueFull, shuttingDown } from './write-error.ts';
+import {
+  asDomainError,
+  effectTaken,
+  headFromFuture,
+  keyReused,
+  outcomeUnknown,
+  queueFull,
+  shuttingDown,
+} from './write-error.ts';
 
 /** How many commands of one tenant may wait; beyond: QUEUE_FULL. */
 export const LANE_QUEUE_MAX = 4_096;
@@ -50,7 +58,7 @@ export class Committer {
   constructor(tools: CommitterTools) {
     this.#tools = tools;
     this.#loader = new HeadLoader(tools.store);
-    this.#inserts = new InsertQueue(tools.store);
+    this.#inserts = new InsertQueue(tools.store, tools.pacing);
     this.#turns = new TurnTaking(tools, this.#loader);
   }
 
@@ -80,13 +88,15 @@ export class Committer {
     });
   }
 
-  /** Refuses new commands and resolves when all that were taken are answered. */
+  /** Refuses new commands, and resolves when all that were taken are answered and the hints that wait are written. */
   async drain(): Promise<void> {
     this.#draining = true;
-    if (this.#queued === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#idle = resolve;
-    });
+    if (this.#queued > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    await this.#turns.flushHints();
   }
 
   #countQueued(change: number): void {
@@ -189,7 +199,7 @@ export class Committer {
   #settleAcknowledged(lane: Lane, round: Round): void {
     lane.offer(round.nextHead);
     this.#turns.won(lane, round.nextHead);
-    this.#tools.observer.committed(round.batch.entries.length);
+    this.#tools.observer.committed(round.batch.entries.length, lane.tenantId, round.nextHead.seq);
     this.#answerAccepted(round);
     // The acknowledged commit proves the state that refusals of this batch rest on; what is left is to look for their keys.
     const refused = refusedTasks(round);
@@ -213,6 +223,10 @@ export class Committer {
 
   #answerReplay(task: Task, placed: PlacedEntry): void {
     const { command } = task;
+    if (placed.entry.key !== command.key) {
+      task.reject(effectTaken(placed));
+      return;
+    }
     if (!isSameRequest(placed.entry, command.fingerprint, command.personal)) {
       task.reject(keyReused(command.key));
       return;
@@ -231,7 +245,7 @@ export class Committer {
       const { head } = await this.#loader.refresh(round.head);
       lane.offer(head);
       const now = Math.max(await this.#timeFor(head), head.createdAt);
-      return tasks.map((task) => ({ task, outcome: decideBatch(head.state, [task.command], now).outcomes[0] }));
+      return tasks.map((task) => ({ task, outcome: decideAgain(head, task, now) }));
     });
     if (proven === undefined) return;
     // What another kernel's commit has made possible is decided again, in its order, over the newer head.
@@ -249,16 +263,21 @@ export class Committer {
     const found = await this.#guard(tasks, () => this.#loadByKey(tenantId, tasks));
     if (found === undefined) return;
     for (const { task, error } of refused) {
-      const placed = found.get(task.command.key);
+      const placed = findEarlier(found, task.command);
       if (placed === undefined) task.reject(error);
       else this.#answerReplay(task, placed);
     }
   }
 
   async #loadByKey(tenantId: TenantId, tasks: readonly Task[]): Promise<ReadonlyMap<IdempotencyKey, PlacedEntry>> {
-    const keys = [...new Set(tasks.map(({ command }) => command.key))];
-    const entries = await this.#tools.store.loadEntriesByKeys(tenantId, keys);
-    return new Map(entries.map((placed) => [placed.entry.key, placed]));
+    const keys = new Set(tasks.flatMap(({ command: { key, effectKey } }) => [key, ...(effectKey ? [effectKey] : [])]));
+    const entries = await this.#tools.store.loadEntriesByKeys(tenantId, [...keys]);
+    return new Map(
+      entries.flatMap((placed) => {
+        const { key, effectKey } = placed.entry;
+        return effectKey === undefined ? [[key, placed]] : [[effectKey, placed] as const, [key, placed] as const];
+      }),
+    );
   }
 
   /** Runs reads that tasks wait for; where they fail the tasks are answered with that, and the result is undefined. */
@@ -312,7 +331,7 @@ export class Committer {
   #answerFound(lane: Lane, tasks: readonly Task[], found: ReadonlyMap<IdempotencyKey, PlacedEntry>): void {
     const again: Task[] = [];
     for (const task of tasks) {
-      const placed = found.get(task.command.key);
+      const placed = findEarlier(found, task.command);
       if (placed === undefined) again.push(task);
       else this.#answerReplay(task, placed);
     }
@@ -363,6 +382,19 @@ function refusedTasks(round: Round): Refused[] {
 /** The tasks of a round that were decided; deferred ones wait in the lane already. */
 function decidedTasks(round: Round): Task[] {
   return round.tasks.filter((_, index) => round.batch.outcomes[index]?.kind !== 'deferred');
+}
+
+/** Finds the entry that the request made before, or else the one that has had its effect. */
+function findEarlier(
+  found: ReadonlyMap<IdempotencyKey, PlacedEntry>,
+  { key, effectKey }: Command,
+): PlacedEntry | undefined {
+  return found.get(key) ?? (effectKey === undefined ? undefined : found.get(effectKey));
+}
+
+/** Decides one command over a proven head; nothing is written by it. */
+function decideAgain(head: AccountHead, task: Task, now: Instant): Outcome | undefined {
+  return decideBatch(head.state, [task.command], { seq: head.seq + 1, now }).outcomes[0];
 }
 
 function committedAt(round: Round, entryIndex: number | undefined): Committed {

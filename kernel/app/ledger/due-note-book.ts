@@ -8,6 +8,21 @@ import type { LedgerStore } from '../ports.ts';
 /** How many notes are remembered as written, so that grants of one expiry cost one write together. */
 const REMEMBERED_NOTES_MAX = 10_000;
 
+/** The grid that due notes of holds stand on, in milliseconds, and what a tenant's place on it is computed with. */
+const HOLD_NOTE_GRID_MS = 10_000;
+const HASH_FACTOR = 31;
+
+/**
+ * Finds when the expiry of a hold is noted: at the first time of the tenant's grid from then on, so that the holds of a busy
+ * account share notes. Each tenant's grid begins elsewhere, so that notes spread. Nothing waits for a note: a hold ends at
+ * its time for everyone who looks, the note only makes the kernel record it.
+ */
+export function holdNoteTime(tenantId: TenantId, expiresAt: Instant): Instant {
+  let phase = 0;
+  for (const character of tenantId) phase = (phase * HASH_FACTOR + character.charCodeAt(0)) % HOLD_NOTE_GRID_MS;
+  return Math.ceil((expiresAt - phase) / HOLD_NOTE_GRID_MS) * HOLD_NOTE_GRID_MS + phase;
+}
+
 /** Writes due notes, each once. */
 export class DueNoteBook {
   readonly #store: LedgerStore;

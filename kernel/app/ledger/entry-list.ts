@@ -2,8 +2,8 @@
 // is full, when the history ends, or when so much was read that the caller should get a sign of life.
 
 import { createHash } from 'node:crypto';
-import { estimateEntryBytes } from '../../domain/batch.ts';
-import type { Entry } from '../../domain/entry.ts';
+import { estimateEntryBytes } from '../../domain/byte-estimate.ts';
+import type { Entry, ReversedUsage } from '../../domain/entry.ts';
 import { formatEntryId } from '../../domain/entry-id.ts';
 import { invalidField } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
@@ -51,14 +51,19 @@ export async function listEntries(
     page.token === '' ? await findStart(tools.reader, tenantId, filter) : parseToken(page.token, signature);
   const draft = new PageDraft(page.size);
   let chunk = CHUNK_COMMITS_FIRST;
+  let commitCount = 0;
   for (let scanned = 0; position !== undefined && position.seq > 0 && scanned < SCAN_ENTRIES_MAX; ) {
     const commits = await tools.store.loadCommits(tenantId, Math.max(1, position.seq - chunk + 1), position.seq);
     const count = commits.reduce((sum, commit) => sum + commit.entries.length, 0);
     scanned += Math.max(count, commits.length);
     position = collect(commits, position, filter, draft);
     if (draft.isFull) break;
-    // Commits of a busy account hold many entries, those of a quiet one hold one: the next chunk goes by what was seen.
-    chunk = Math.min(CHUNK_COMMITS_MAX, Math.max(1, Math.floor((CHUNK_ENTRIES * commits.length) / Math.max(1, count))));
+    commitCount += commits.length;
+    // Commits of a busy account hold many entries, those of a quiet one hold one: the next chunk goes by what was seen, and
+    // is no larger than what the page still needs where matches go on as they have come so far.
+    const bearable = Math.floor((CHUNK_ENTRIES * commits.length) / Math.max(1, count));
+    const needed = Math.ceil((draft.room * commitCount) / Math.max(1, draft.entries.length));
+    chunk = Math.min(CHUNK_COMMITS_MAX, Math.max(1, Math.min(bearable, needed)));
   }
   const { entries } = draft;
   if (position === undefined || position.seq === 0) return { entries, nextPageToken: '' };
@@ -74,6 +79,11 @@ class PageDraft {
 
   constructor(sizeMax: number) {
     this.#sizeMax = sizeMax;
+  }
+
+  /** How many entries would fill the page and show that there are more. */
+  get room(): number {
+    return this.#sizeMax - this.entries.length + 1;
   }
 
   /** Adds an entry; answers false where the page has no room for it, which the first always has. */
@@ -125,12 +135,19 @@ async function findStart(reader: AccountReader, tenantId: TenantId, filter: Entr
 function matches(entry: Entry, filter: EntryFilter): boolean {
   if (filter.types !== undefined && !filter.types.includes(entry.type)) return false;
   if (filter.action === undefined && filter.projectId === undefined && filter.workflowId === undefined) return true;
-  if (entry.type !== 'debited') return false;
+  const work = workOf(entry);
   return (
-    (filter.action === undefined || filter.action === entry.action) &&
-    (filter.projectId === undefined || filter.projectId === entry.projectId) &&
-    (filter.workflowId === undefined || filter.workflowId === entry.workflowId)
+    work !== undefined &&
+    (filter.action === undefined || filter.action === work.action) &&
+    (filter.projectId === undefined || filter.projectId === work.projectId) &&
+    (filter.workflowId === undefined || filter.workflowId === work.workflowId)
   );
+}
+
+/** What work an entry is about: charged, held, or undone; undefined where it is about none. */
+function workOf(entry: Entry): Pick<ReversedUsage, 'action' | 'projectId' | 'workflowId'> | undefined {
+  if ('action' in entry) return entry;
+  return entry.type === 'reversed' ? entry.usage : undefined;
 }
 
 /** Ties a token to its list, so that it can't be used with other filters or another tenant. */

@@ -32,9 +32,12 @@ export class HeadLoader {
 
   /** Finds the newest commit of an account of which nothing is known here; as new as the moment of the call. */
   async load(tenantId: TenantId): Promise<AccountHead> {
-    const hint = await this.#store.loadHeadHint(tenantId);
-    const isUsable = hint !== undefined && Number.isSafeInteger(hint.seq) && hint.seq > 0;
-    return this.#loadFrom(tenantId, isUsable ? hint.seq : 0);
+    return this.#loadFrom(tenantId, await this.#loadHint(tenantId));
+  }
+
+  /** Finds the seq of the newest commit, 0 where there is none, without reading what it says; `knownSeq` exists. */
+  async findNewestSeq(tenantId: TenantId, knownSeq?: number): Promise<number> {
+    return this.#findHeadSeq(tenantId, knownSeq ?? (await this.#loadHint(tenantId)));
   }
 
   /** Reads on from a head; the result is at least as new as the moment of the call. */
@@ -73,6 +76,11 @@ export class HeadLoader {
     const snapshot = commits[start];
     if (snapshot?.state === undefined || commits.at(-1)?.seq !== seq) throw missingSnapshot(tenantId, seq);
     return commits.slice(start + 1).reduce(followHead, headOfSnapshot(snapshot, snapshot.state));
+  }
+
+  async #loadHint(tenantId: TenantId): Promise<number> {
+    const hint = await this.#store.loadHeadHint(tenantId);
+    return hint !== undefined && Number.isSafeInteger(hint.seq) && hint.seq > 0 ? hint.seq : 0;
   }
 
   async #loadFrom(tenantId: TenantId, hint: number): Promise<AccountHead> {

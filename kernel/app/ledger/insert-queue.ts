@@ -1,7 +1,7 @@
 // Owns how commits of many tenants travel together: in one unordered insert, a few inserts at a time, each tenant in its
 // turn. A commit is decided when its insert is put together, so that everything that waited until then is in it.
 
-import type { InsertOutcome, LedgerStore, PreparedCommit } from '../ports.ts';
+import type { InsertOutcome, LedgerStore, Pacing, PreparedCommit } from '../ports.ts';
 
 /** How many commits go in one insert. */
 const COMMITS_PER_INSERT_MAX = 128;
@@ -18,12 +18,14 @@ interface Waiting {
 /** Groups commits of different tenants into inserts. */
 export class InsertQueue {
   readonly #store: LedgerStore;
+  readonly #pacing: Pick<Pacing, 'afterReadyIo'>;
   #waiting: Waiting[] = [];
   #inFlight = 0;
   #scheduled = false;
 
-  constructor(store: LedgerStore) {
+  constructor(store: LedgerStore, pacing: Pick<Pacing, 'afterReadyIo'>) {
     this.#store = store;
+    this.#pacing = pacing;
   }
 
   /**
@@ -41,7 +43,7 @@ export class InsertQueue {
   #schedule(): void {
     if (this.#scheduled || this.#waiting.length === 0 || this.#inFlight >= INSERTS_IN_FLIGHT_MAX) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#pacing.afterReadyIo(() => {
       this.#scheduled = false;
       this.#assemble();
     });

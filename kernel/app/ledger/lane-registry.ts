@@ -1,20 +1,21 @@
 // Owns which lanes exist: those with work, all of them, and those at rest, as many as fit, for the heads that they know.
 
 import { LRUCache } from 'lru-cache';
-import { countGrants } from '../../domain/account.ts';
+import { type AccountState, countGrants } from '../../domain/account.ts';
 import type { TenantId } from '../../domain/id.ts';
 import { Lane } from './lane.ts';
 
-/** How many grants and accounts, together, are remembered at rest; about 250 bytes each. */
+/** How many grants, holds and accounts, together, are remembered at rest; one unit is about 250 bytes. */
 const RESTING_WEIGHT_MAX = 200_000;
 const LANE_WEIGHT = 8;
+const HOLD_WEIGHT = 3;
 
 /** Finds the lane of a tenant. */
 export class LaneRegistry {
   readonly #working = new Map<TenantId, Lane>();
   readonly #resting = new LRUCache<TenantId, Lane>({
     maxSize: RESTING_WEIGHT_MAX,
-    sizeCalculation: (lane) => LANE_WEIGHT + (lane.head === undefined ? 0 : countGrants(lane.head.state)),
+    sizeCalculation: (lane) => LANE_WEIGHT + (lane.head === undefined ? 0 : weigh(lane.head.state)),
   });
 
   /** The tenant's lane, as it works or rests; made where there is none. */
@@ -43,4 +44,8 @@ export class LaneRegistry {
   get workingCount(): number {
     return this.#working.size;
   }
+}
+
+function weigh(state: AccountState): number {
+  return countGrants(state) + HOLD_WEIGHT * state.holds.length;
 }

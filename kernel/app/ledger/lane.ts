@@ -37,6 +37,8 @@ export class Lane {
   noticeAt: Instant | undefined;
   racesLostInARow = 0;
   commitsSinceHint = 0;
+  /** When the hint was due for the last time, on the monotonic clock. */
+  hintDueAtMs: number | undefined;
   /** So many next tasks are committed one by one, because one of them made a commit that can't be stored. */
   soloTasks = 0;
   #tasks: Task[] = [];

@@ -5,18 +5,14 @@ import { computeAvailable, computeNextDueAt, computeOverdraftRemaining } from '.
 import { actionNotFound, resolveActionPrice } from '../../domain/action-price.ts';
 import { BUCKETS } from '../../domain/bucket.ts';
 import type { Adjust, Debit, GiveGrant, OpenAccount } from '../../domain/command.ts';
-import { DomainError } from '../../domain/error.ts';
 import type { IdempotencyKey, Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { computeCost, formatQuantity } from '../../domain/quantity.ts';
 import { overdraftLimitOf, type Rulebook } from '../../domain/rulebook.ts';
-import type { Clock, IdSource, LedgerObserver, LedgerStore, Pacing, RulebookSource } from '../ports.ts';
-import { AccountReader } from './account-reader.ts';
-import { Committer } from './committer.ts';
-import { DueNoteBook } from './due-note-book.ts';
-import { listEntries, postedEntryOf } from './entry-list.ts';
-import type { Committed } from './lane.ts';
-import { LaneRegistry } from './lane-registry.ts';
+import { AccountDesk, type LedgerTools } from './account-desk.ts';
+import { CorrectionDesk } from './correction-desk.ts';
+import { listEntries } from './entry-list.ts';
+import { HoldDesk } from './hold-desk.ts';
 import type {
   AdjustInput,
   BalanceReading,
@@ -32,92 +28,67 @@ import type {
   TenantRef,
   WriteContext,
 } from './ledger.ts';
-import {
-  computeFingerprint,
-  openingKey,
-  type PersonalInput,
-  requestKey,
-  sealPersonalText,
-} from './request-identity.ts';
-import { asDomainError } from './write-error.ts';
-
-/** What the ledger works with. */
-export interface LedgerTools {
-  readonly store: LedgerStore;
-  readonly clock: Clock;
-  readonly ids: IdSource;
-  readonly rulebooks: RulebookSource;
-  readonly observer: LedgerObserver;
-  readonly pacing: Pacing;
-}
+import { computeFingerprint, openingKey, requestKey } from './request-identity.ts';
 
 /** Builds the ledger of this kernel. */
 export function createLedger(tools: LedgerTools): Ledger {
-  return new LedgerService(tools);
+  return new LedgerService(new AccountDesk(tools));
 }
 
 /** The key of commands that only bring an account up to now; nothing is ever stored under it. */
 const EXPIRE_KEY = 'expire' as IdempotencyKey;
 
 class LedgerService implements Ledger {
-  readonly #tools: LedgerTools;
-  readonly #committer: Committer;
-  readonly #reader: AccountReader;
-  readonly #dueNotes: DueNoteBook;
+  readonly #desk: AccountDesk;
+  readonly #holds: HoldDesk;
+  readonly #corrections: CorrectionDesk;
 
-  constructor(tools: LedgerTools) {
-    const lanes = new LaneRegistry();
-    this.#tools = tools;
-    this.#committer = new Committer({ ...tools, lanes });
-    this.#reader = new AccountReader(tools.store, lanes, tools.clock);
-    this.#dueNotes = new DueNoteBook(tools.store);
+  constructor(desk: AccountDesk) {
+    this.#desk = desk;
+    this.#holds = new HoldDesk(desk);
+    this.#corrections = new CorrectionDesk(desk);
   }
 
-  async openAccount(tenant: TenantRef, input: OpenAccountInput): Promise<Posting> {
+  openAccount(tenant: TenantRef, input: OpenAccountInput): Promise<Posting> {
     const command: OpenAccount = {
       type: 'open_account',
       key: openingKey(tenant.tenantId),
-      ...this.#personalOf(present({ reason: input.reason })),
+      ...this.#desk.personalOf(present({ reason: input.reason })),
       productCode: tenant.productCode,
       planCode: input.planCode,
       ...present({ actor: input.actor }),
     };
-    return this.#post(
-      tenant.tenantId,
-      await this.#committer.submit(tenant.tenantId, command, Number.POSITIVE_INFINITY),
-    );
+    return this.#desk.submit(tenant, command, {});
   }
 
-  async debit(tenant: TenantRef, input: DebitInput, context: WriteContext): Promise<Posting> {
-    const rulebook = await this.#loadRulebook(tenant);
-    const command = this.#debitCommand(tenant, input, context, rulebook);
-    try {
-      return await this.#submit(tenant, command, context);
-    } catch (error) {
-      if (!(error instanceof DomainError) || error.reason !== 'ACTION_NOT_FOUND') throw error;
-      // The refusal rests on prices that may be seconds old: they are read again before it is answered.
-      const fresh = await this.#refreshRulebook(tenant);
-      if (fresh === rulebook) throw error;
-      return this.#submit(tenant, { ...command, rulebook: fresh }, context);
-    }
+  debit(tenant: TenantRef, input: DebitInput, context: WriteContext): Promise<Posting> {
+    return this.#desk.submitPriced(tenant, (rulebook) => this.#debitCommand(tenant, input, context, rulebook), context);
   }
+
+  reserve: Ledger['reserve'] = (tenant, input, context) => this.#holds.reserve(tenant, input, context);
+  extend: Ledger['extend'] = (tenant, input, context) => this.#holds.extend(tenant, input, context);
+  settle: Ledger['settle'] = (tenant, input, context) => this.#holds.settle(tenant, input, context);
+  release: Ledger['release'] = (tenant, holdId, context) => this.#holds.release(tenant, holdId, context);
+  listHolds: Ledger['listHolds'] = (tenant, size, token) => this.#holds.listHolds(tenant, size, token);
+  reverse: Ledger['reverse'] = (tenant, input, context) => this.#corrections.reverse(tenant, input, context);
+  redact: Ledger['redact'] = (tenant, input, context) => this.#corrections.redact(tenant, input, context);
 
   async grant(tenant: TenantRef, input: GrantInput, context: WriteContext): Promise<Posting> {
     const { bucket, amount, effectiveAt, expiresAt, actor, reason } = input;
-    await this.#noteDueTimes(tenant.tenantId, [effectiveAt, expiresAt]);
+    await this.#desk.noteDueTimes(tenant.tenantId, [effectiveAt, expiresAt]);
     const command: GiveGrant = {
       type: 'grant',
       key: requestKey(context.callerScope, 'grant', context.requestId),
       fingerprint: computeFingerprint(['grant', bucket, amount, effectiveAt, expiresAt, actor]),
-      ...this.#personalOf({ reason }),
-      grantId: this.#tools.ids.grantId(),
+      ...this.#desk.personalOf({ reason }),
+      grantId: this.#desk.tools.ids.grantId(),
       bucket,
       amount,
       ...present({ effectiveAt, expiresAt }),
       source: 'operator',
       actor,
     };
-    return this.#submit(tenant, command, context);
+    return this.#desk.submit(tenant, command, context);
   }
 
   adjust(tenant: TenantRef, input: AdjustInput, context: WriteContext): Promise<Posting> {
@@ -126,47 +97,50 @@ class LedgerService implements Ledger {
       type: 'adjust',
       key: requestKey(context.callerScope, 'adjust', context.requestId),
       fingerprint: computeFingerprint(['adjust', bucket, delta, actor]),
-      ...this.#personalOf({ reason }),
-      grantId: this.#tools.ids.grantId(),
+      ...this.#desk.personalOf({ reason }),
+      grantId: this.#desk.tools.ids.grantId(),
       bucket,
       delta,
       actor,
     };
-    return this.#submit(tenant, command, context);
+    return this.#desk.submit(tenant, command, context);
   }
 
   async recordDue(tenantId: TenantId): Promise<Instant | undefined> {
     const nextDueAt = async (): Promise<Instant | undefined> =>
-      computeNextDueAt((await this.#read(() => this.#reader.readHead(tenantId))).state);
+      computeNextDueAt((await this.#desk.read(() => this.#desk.reader.readHead(tenantId))).state);
     const due = await nextDueAt();
-    if (due === undefined || due > this.#tools.clock.now()) return due;
-    await this.#committer.submit(tenantId, { type: 'expire', key: EXPIRE_KEY }, Number.POSITIVE_INFINITY);
+    if (due === undefined || due > this.#desk.tools.clock.now()) return due;
+    await this.#desk.committer.submit(tenantId, { type: 'expire', key: EXPIRE_KEY }, Number.POSITIVE_INFINITY);
     return nextDueAt();
   }
 
   async readBalance(tenant: TenantRef, at?: Instant): Promise<BalanceReading> {
     const [reading, rulebook] = await Promise.all([
-      this.#read(() => (at === undefined ? this.#readNow(tenant.tenantId) : this.#reader.readAt(tenant.tenantId, at))),
-      this.#loadRulebook(tenant),
+      this.#desk.read(() =>
+        at === undefined ? this.#desk.readNow(tenant.tenantId) : this.#desk.reader.readAt(tenant.tenantId, at),
+      ),
+      this.#desk.loadRulebook(tenant),
     ]);
     const { state, seq } = reading.head;
     return {
       totals: state.totals,
       planCode: state.planCode,
       overdraftLimit: overdraftLimitOf(rulebook, state.planCode),
-      grants: [...BUCKETS.flatMap((bucket) => state.grants[bucket]), ...state.scheduled],
+      grants: [...BUCKETS.flatMap((bucket) => state.grants[bucket]), ...state.pinned, ...state.scheduled],
       seq,
       asOf: reading.at,
+      ...present({ nextDueAt: computeNextDueAt(state) }),
     };
   }
 
   async checkFunds(tenant: TenantRef, query: FundsQuery): Promise<FundsReading> {
-    const { head, at } = await this.#read(() => this.#readNow(tenant.tenantId));
+    const { head, at } = await this.#desk.read(() => this.#desk.readNow(tenant.tenantId));
     const { totals, planCode } = head.state;
-    const rulebook = await this.#loadRulebook(tenant);
+    const rulebook = await this.#desk.loadRulebook(tenant);
     const needed = await this.#neededFor(tenant, query, { tenantId: tenant.tenantId, planCode, at }, rulebook);
     const available = computeAvailable(totals);
-    const overdraftRemaining = computeOverdraftRemaining(totals, overdraftLimitOf(rulebook, planCode));
+    const overdraftRemaining = computeOverdraftRemaining(head.state, overdraftLimitOf(rulebook, planCode));
     const reach = available + overdraftRemaining;
     // Without an amount any credit at all will do, so one microcredit is what is missing.
     const threshold = query.kind === 'any' ? 1n : needed;
@@ -183,19 +157,12 @@ class LedgerService implements Ledger {
   }
 
   listEntries(tenant: TenantRef, filter: EntryFilter, pageSize: number, pageToken: string): Promise<EntryPage> {
-    const tools = { store: this.#tools.store, reader: this.#reader };
-    return this.#read(() => listEntries(tools, tenant.tenantId, filter, { size: pageSize, token: pageToken }));
+    const tools = { store: this.#desk.tools.store, reader: this.#desk.reader };
+    return this.#desk.read(() => listEntries(tools, tenant.tenantId, filter, { size: pageSize, token: pageToken }));
   }
 
   drain(): Promise<void> {
-    return this.#committer.drain();
-  }
-
-  async #readNow(tenantId: TenantId): ReturnType<AccountReader['readNow']> {
-    const reading = await this.#reader.readNow(tenantId);
-    const aheadMs = reading.head.createdAt - reading.at;
-    if (aheadMs > 0) this.#tools.observer.headFromFuture(tenantId, aheadMs);
-    return reading;
+    return this.#desk.committer.drain();
   }
 
   #debitCommand(tenant: TenantRef, input: DebitInput, context: WriteContext, rulebook: Rulebook): Debit {
@@ -214,7 +181,7 @@ class LedgerService implements Ledger {
       type: 'debit',
       key: requestKey(context.callerScope, 'debit', context.requestId),
       fingerprint: computeFingerprint(meaning),
-      ...this.#personalOf(present({ dimensions })),
+      ...this.#desk.personalOf(present({ dimensions })),
       tenantId: tenant.tenantId,
       action,
       quantity,
@@ -234,47 +201,8 @@ class LedgerService implements Ledger {
     if (query.kind === 'amount') return query.microcredits;
     const price =
       resolveActionPrice(rulebook.prices, query.action, at) ??
-      resolveActionPrice((await this.#refreshRulebook(tenant)).prices, query.action, at);
+      resolveActionPrice((await this.#desk.refreshRulebook(tenant)).prices, query.action, at);
     if (price === undefined) throw actionNotFound(query.action);
     return computeCost(query.quantity, price.microcreditsPerUnit);
-  }
-
-  async #submit(tenant: TenantRef, command: Debit | GiveGrant | Adjust, context: WriteContext): Promise<Posting> {
-    const deadlineAtMs = context.deadlineAtMs ?? Number.POSITIVE_INFINITY;
-    return this.#post(tenant.tenantId, await this.#committer.submit(tenant.tenantId, command, deadlineAtMs));
-  }
-
-  #post(tenantId: TenantId, committed: Committed): Posting {
-    const { placed, replayed } = committed;
-    if (placed === undefined) throw new DomainError('INTERNAL', 'a command that records an entry recorded none');
-    return { posted: postedEntryOf(tenantId, placed), replayed };
-  }
-
-  #personalOf(input: PersonalInput): Pick<Debit, 'personal'> {
-    return present({ personal: sealPersonalText(input, () => this.#tools.ids.salt()) });
-  }
-
-  /** Notes when an account will change by itself, before the commit that makes it so. */
-  async #noteDueTimes(tenantId: TenantId, times: readonly (Instant | undefined)[]): Promise<void> {
-    const now = this.#tools.clock.estimate();
-    const ahead = times.flatMap((dueAt) => (dueAt !== undefined && dueAt > now ? [dueAt] : []));
-    await this.#read(() => Promise.all(ahead.map((dueAt) => this.#dueNotes.note(tenantId, dueAt))));
-  }
-
-  #loadRulebook(tenant: TenantRef): Promise<Rulebook> {
-    return this.#read(() => this.#tools.rulebooks.loadRulebook(tenant.productCode));
-  }
-
-  #refreshRulebook(tenant: TenantRef): Promise<Rulebook> {
-    return this.#read(() => this.#tools.rulebooks.refreshRulebook(tenant.productCode));
-  }
-
-  /** Turns whatever is thrown into an error that callers know. */
-  async #read<T>(read: () => Promise<T>): Promise<T> {
-    try {
-      return await read();
-    } catch (error) {
-      throw asDomainError(error);
-    }
   }
 }

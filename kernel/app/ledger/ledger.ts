@@ -3,11 +3,13 @@
 
 import type { Totals } from '../../domain/account.ts';
 import type { Bucket } from '../../domain/bucket.ts';
-import type { Entry, EntryType, UsageContext } from '../../domain/entry.ts';
+import type { Entry, EntryType } from '../../domain/entry.ts';
 import type { Reason } from '../../domain/error.ts';
 import type { Grant } from '../../domain/grant.ts';
-import type { EntryId, Instant, PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
+import type { Hold } from '../../domain/hold.ts';
+import type { EntryId, HoldId, Instant, PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
 import type { Quantity } from '../../domain/quantity.ts';
+import type { RunStatus, UsageContext } from '../../domain/usage-context.ts';
 
 /** A tenant whose existence and product were looked up. */
 export interface TenantRef {
@@ -71,15 +73,52 @@ export interface AdjustInput {
   readonly reason: string;
 }
 
+export interface ReserveInput extends Omit<UsageContext, 'runStatus'> {
+  readonly action: string;
+  readonly quantity: Quantity;
+  readonly expiresAt: Instant;
+}
+
+export interface ExtendInput {
+  readonly holdId: HoldId;
+  readonly expiresAt?: Instant;
+  readonly additionalQuantity?: Quantity;
+}
+
+/** A part of the work behind a hold; (`holdId`, `partId`) is its idempotency key. */
+export interface SettleInput {
+  readonly holdId: HoldId;
+  readonly partId: string;
+  readonly quantity: Quantity;
+  readonly final: boolean;
+  readonly runStatus?: RunStatus;
+  readonly dimensions?: Readonly<Record<string, string>>;
+}
+
+/** What an operator does about an earlier entry. */
+export interface CorrectionInput {
+  readonly entryId: string;
+  readonly actor: string;
+  readonly reason: string;
+}
+
+export interface HoldPage {
+  readonly holds: readonly Hold[];
+  /** Empty at the end of the list, and only there. */
+  readonly nextPageToken: string;
+}
+
 /** What an account holds at a time. */
 export interface BalanceReading {
   readonly totals: Totals;
   readonly planCode: PlanCode;
   readonly overdraftLimit: bigint;
-  /** Active grants in burn order, then scheduled ones. */
+  /** Active grants in burn order, then those of which all that is left is held, then scheduled ones. */
   readonly grants: readonly Grant[];
   readonly seq: number;
   readonly asOf: Instant;
+  /** When the account next changes by time alone; absent where it never does. */
+  readonly nextDueAt?: Instant;
 }
 
 /** What to check funds for: nothing in particular, an amount in microcredits, or a quantity of an action. */
@@ -121,7 +160,21 @@ export interface Ledger {
   debit(tenant: TenantRef, input: DebitInput, context: WriteContext): Promise<Posting>;
   grant(tenant: TenantRef, input: GrantInput, context: WriteContext): Promise<Posting>;
   adjust(tenant: TenantRef, input: AdjustInput, context: WriteContext): Promise<Posting>;
-  /** Records what fell due by itself (expired and started grants), and answers when the account next changes by itself. */
+  /** Holds the cost of a quantity; the entry's type is `reserved`. */
+  reserve(tenant: TenantRef, input: ReserveInput, context: WriteContext): Promise<Posting>;
+  /** Throws DomainError HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS. */
+  extend(tenant: TenantRef, input: ExtendInput, context: WriteContext): Promise<Posting>;
+  /** Charges a part, whatever the funds and also after the hold's end. Throws DomainError HOLD_NOT_FOUND. */
+  settle(tenant: TenantRef, input: SettleInput, context: Omit<WriteContext, 'requestId'>): Promise<Posting>;
+  /** Throws DomainError HOLD_NOT_FOUND, HOLD_ENDED. */
+  release(tenant: TenantRef, holdId: HoldId, context: WriteContext): Promise<Posting>;
+  /** Lists open holds, soonest expiry first. */
+  listHolds(tenant: TenantRef, pageSize: number, pageToken: string): Promise<HoldPage>;
+  /** Undoes a charge, grant or adjustment. Throws DomainError ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE, ENTRY_ALREADY_REVERSED. */
+  reverse(tenant: TenantRef, input: CorrectionInput, context: WriteContext): Promise<Posting>;
+  /** Records that the personal text of an entry is removed, then removes it. Throws DomainError ENTRY_NOT_FOUND. */
+  redact(tenant: TenantRef, input: CorrectionInput, context: WriteContext): Promise<Posting>;
+  /** Records what fell due by itself (expired and started grants, ended holds), and answers when the account next changes by itself. */
   recordDue(tenantId: TenantId): Promise<Instant | undefined>;
   /** Reads a balance, now or at a past time. Never answers from a cache alone. */
   readBalance(tenant: TenantRef, at?: Instant): Promise<BalanceReading>;

@@ -1,18 +1,29 @@
 // Owns what makes a request this one request: its namespaced key, the fingerprint of what it means, and the salted digest
 // of its personal text. Callers can't produce keys of the kernel's own, since theirs all begin with `req:`.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Entry, PersonalText } from '../../domain/entry.ts';
-import type { Fingerprint, IdempotencyKey, TenantId } from '../../domain/id.ts';
+import type { EntryId, Fingerprint, HoldId, IdempotencyKey, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 
 /** The form of fingerprints that this release makes. */
 const FINGERPRINT_VERSION = 1;
-const FINGERPRINT_BYTES = 16;
+/** So many base64url characters are 132 bits. */
+const FINGERPRINT_LENGTH = 22;
 const REQUEST_PREFIX = 'req:';
 
 /** The operations whose request ids are kept apart. */
-export type Operation = 'debit' | 'grant' | 'adjust' | 'create_tenant';
+export type Operation =
+  | 'debit'
+  | 'grant'
+  | 'adjust'
+  | 'reserve'
+  | 'extend'
+  | 'release'
+  | 'reverse'
+  | 'redact'
+  | 'create_tenant'
+  | 'set_action_price';
 
 /** Text of a request that may be about a person. */
 export interface PersonalInput {
@@ -30,6 +41,16 @@ export function openingKey(tenantId: TenantId): IdempotencyKey {
   return `open:${tenantId}` as IdempotencyKey;
 }
 
+/** Builds the key of one part of the work behind a hold. A hold id has one form, so no two parts meet in one key. */
+export function settlementKey(holdId: HoldId, partId: string): IdempotencyKey {
+  return `settle:${holdId}:${partId}` as IdempotencyKey;
+}
+
+/** Builds the key of the one reversal that an entry can have. */
+export function reversalKey(entryId: EntryId): IdempotencyKey {
+  return `reverse:${entryId}:1` as IdempotencyKey;
+}
+
 /** Reads the caller's request id out of a key; undefined for a key of the kernel's own. */
 export function requestIdOf(key: IdempotencyKey): string | undefined {
   if (!key.startsWith(REQUEST_PREFIX)) return undefined;
@@ -40,8 +61,7 @@ export function requestIdOf(key: IdempotencyKey): string | undefined {
 /** Computes the digest of the fields that give a request its meaning, in a fixed order; personal text is not among them. */
 export function computeFingerprint(fields: readonly (string | number | boolean | bigint | undefined)[]): Fingerprint {
   const text = JSON.stringify(fields.map((field) => (typeof field === 'bigint' ? `${field}` : (field ?? null))));
-  const digest = createHash('sha256').update(text).digest().subarray(0, FINGERPRINT_BYTES);
-  return `${FINGERPRINT_VERSION}:${digest.toString('base64url')}` as Fingerprint;
+  return `${FINGERPRINT_VERSION}:${hash('sha256', text, 'base64url').slice(0, FINGERPRINT_LENGTH)}` as Fingerprint;
 }
 
 /** Seals personal text with a salt; undefined where there is none. */
@@ -67,11 +87,14 @@ export function isSameRequest(
   return stored.salt === undefined || computePersonalDigest(stored.salt, normalise(text)) === stored.digest;
 }
 
+/** Says whether stored text and salt give the digest that stands beside them. */
+export function isPersonalTextGenuine(stored: PersonalText): boolean {
+  return stored.salt !== undefined && computePersonalDigest(stored.salt, stored) === stored.digest;
+}
+
 function computePersonalDigest(salt: string, text: PersonalInput): string {
   const dimensions = Object.entries(text.dimensions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256')
-    .update(JSON.stringify([salt, text.reason ?? null, dimensions]))
-    .digest('base64url');
+  return hash('sha256', JSON.stringify([salt, text.reason ?? null, dimensions]), 'base64url');
 }
 
 /** "No dimensions" has one form only. */

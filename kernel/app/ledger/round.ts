@@ -1,14 +1,10 @@
 // Owns one round of one lane up to its insert: which commands it takes, what they come to over the head, and the commit
 // that records them. Synchronous: it runs at the moment when its insert is put together.
 
-import { type AccountState, countGrants } from '../../domain/account.ts';
-import { type Batch, decideBatch, estimateTextBytes } from '../../domain/batch.ts';
-import {
-  COMMIT_BYTES_MAX,
-  ENTRIES_PER_COMMIT_MAX,
-  SNAPSHOT_INTERVAL_COMMITS,
-  STATE_INLINE_BYTES_MAX,
-} from '../../domain/bound.ts';
+import type { AccountState } from '../../domain/account.ts';
+import { type Batch, decideBatch } from '../../domain/batch.ts';
+import { SNAPSHOT_INTERVAL_COMMITS, STATE_INLINE_BYTES_MAX } from '../../domain/bound.ts';
+import { estimateStateBytes } from '../../domain/byte-estimate.ts';
 import type { Commit } from '../../domain/commit.ts';
 import type { Instant } from '../../domain/id.ts';
 import type { IdSource, LedgerStore, PreparedCommit } from '../ports.ts';
@@ -32,9 +28,6 @@ export interface RoundTools {
   readonly ids: IdSource;
 }
 
-const STATE_BYTES_BASE = 256;
-const GRANT_BYTES = 256;
-
 /**
  * Decides tasks over a head and prepares the commit.
  * Throws DomainError COMMIT_TOO_LARGE or INTERNAL where the commit can't be stored.
@@ -43,12 +36,9 @@ export function decideRound(head: AccountHead, tasks: readonly Task[], now: Inst
   // A commit's time is never before the one it follows.
   const createdAt = Math.max(now, head.createdAt);
   const commands = tasks.map(({ command }) => command);
-  const batch = decideBatch(head.state, commands, createdAt, {
-    entriesMax: ENTRIES_PER_COMMIT_MAX,
-    bytesMax: COMMIT_BYTES_MAX - estimateStateBytes(head.state) - GRANT_BYTES * tasks.length,
-  });
-  if (batch.entries.length === 0) return { head, tasks, batch, nextHead: head };
   const seq = head.seq + 1;
+  const batch = decideBatch(head.state, commands, { seq, now: createdAt });
+  if (batch.entries.length === 0) return { head, tasks, batch, nextHead: head };
   const withState = carriesState(batch.state, seq, head.snapshotSeq);
   const commit: Commit = {
     tenantId: head.tenantId,
@@ -75,10 +65,4 @@ export function decideRound(head: AccountHead, tasks: readonly Task[], now: Inst
 function carriesState(state: AccountState, seq: number, snapshotSeq: number): boolean {
   if (estimateStateBytes(state) <= STATE_INLINE_BYTES_MAX) return true;
   return snapshotSeq === 0 || seq - snapshotSeq >= SNAPSHOT_INTERVAL_COMMITS;
-}
-
-/** Computes an upper bound of a state's document, in bytes; a test holds it against the real one. */
-export function estimateStateBytes(state: AccountState): number {
-  const codes = estimateTextBytes(state.productCode) + estimateTextBytes(state.planCode);
-  return STATE_BYTES_BASE + codes + countGrants(state) * GRANT_BYTES;
 }

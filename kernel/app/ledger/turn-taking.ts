@@ -5,6 +5,7 @@
 
 import type { Clock, Contention, LedgerObserver, LedgerStore, Pacing } from '../ports.ts';
 import type { AccountHead } from './account-head.ts';
+import { HeadHintBook } from './head-hint-book.ts';
 import type { HeadLoader } from './head-loader.ts';
 import type { Lane } from './lane.ts';
 
@@ -12,6 +13,8 @@ import type { Lane } from './lane.ts';
 const CONTENTION_WINDOW_MS = 1_000;
 /** The hint is written, and so contention is heard of, every so many commits of one kernel. */
 const HINT_INTERVAL_COMMITS = 32;
+/** An account whose hint is due again within so many milliseconds is busy: what it says of contention can't wait. */
+const BUSY_HINT_MS = 1_000;
 /** After so many races lost in a row the winners are told. */
 const RACES_LOST_BEFORE_NOTICE = 3;
 /** How many turns' time the winner leaves to the others: at least, and at most so much more by lot. */
@@ -32,21 +35,34 @@ export interface TurnTools {
 export class TurnTaking {
   readonly #tools: TurnTools;
   readonly #loader: HeadLoader;
+  readonly #hints: HeadHintBook;
   /** Moving average of how long a turn takes here: from a lost race to the outcome of the next insert. */
   #turnMs = 20;
 
   constructor(tools: TurnTools, loader: HeadLoader) {
     this.#tools = tools;
     this.#loader = loader;
+    this.#hints = new HeadHintBook(tools, CONTENTION_WINDOW_MS, (lane) => this.#markContended(lane));
+  }
+
+  /** Writes the hints that wait to be written together. */
+  flushHints(): Promise<void> {
+    return this.#hints.flush();
   }
 
   /** Notes that this kernel's commit won. */
   won(lane: Lane, head: AccountHead): void {
     this.#measure(lane);
     lane.racesLostInARow = 0;
-    lane.owesTurn = this.#tools.pacing.monotonicMs() < lane.contendedUntilMs;
+    const nowMs = this.#tools.pacing.monotonicMs();
+    lane.owesTurn = nowMs < lane.contendedUntilMs;
     lane.commitsSinceHint += 1;
-    if (lane.commitsSinceHint >= HINT_INTERVAL_COMMITS) this.#saveHint(lane, head.seq);
+    if (lane.commitsSinceHint < HINT_INTERVAL_COMMITS) return;
+    const isBusy = lane.owesTurn || nowMs - (lane.hintDueAtMs ?? Number.NEGATIVE_INFINITY) < BUSY_HINT_MS;
+    lane.hintDueAtMs = nowMs;
+    lane.commitsSinceHint = 0;
+    if (isBusy) this.#saveHint(lane, head.seq);
+    else this.#hints.add(lane, head.seq);
   }
 
   /** Notes that another kernel's commit won. */
@@ -55,7 +71,7 @@ export class TurnTaking {
     this.#measure(lane);
     observer.raceLost(lane.tenantId);
     lane.lostRaceAtMs = pacing.monotonicMs();
-    lane.contendedUntilMs = lane.lostRaceAtMs + CONTENTION_WINDOW_MS;
+    this.#markContended(lane);
     lane.racesLostInARow += 1;
     // Who always wins never notices the others, so the loser tells it.
     if (lane.racesLostInARow % RACES_LOST_BEFORE_NOTICE !== 0) return;
@@ -86,9 +102,13 @@ export class TurnTaking {
       const { head: seen } = await this.#loader.refresh(head);
       lane.offer(seen);
       if (seen.seq === head.seq) continue;
-      lane.contendedUntilMs = pacing.monotonicMs() + CONTENTION_WINDOW_MS;
+      this.#markContended(lane);
       return;
     }
+  }
+
+  #markContended(lane: Lane): void {
+    lane.contendedUntilMs = this.#tools.pacing.monotonicMs() + CONTENTION_WINDOW_MS;
   }
 
   #measure(lane: Lane): void {
@@ -98,12 +118,12 @@ export class TurnTaking {
   }
 
   #saveHint(lane: Lane, seq: number, told?: Contention): void {
-    const { store, observer, pacing } = this.#tools;
+    const { store, observer } = this.#tools;
     lane.commitsSinceHint = 0;
     if (told !== undefined) lane.noticeAt = told.at;
     store.saveHeadHint(lane.tenantId, seq, told).then(
       (before) => {
-        if (this.#fresh(before?.contention)) lane.contendedUntilMs = pacing.monotonicMs() + CONTENTION_WINDOW_MS;
+        if (this.#fresh(before?.contention)) this.#markContended(lane);
       },
       (error: unknown) => observer.backgroundFailed('saving a head hint', error),
     );

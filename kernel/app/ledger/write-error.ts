@@ -1,7 +1,9 @@
 // Owns what callers are told when the write path can't do, or can't prove, what they asked.
 
+import { formatEntryId } from '../../domain/entry-id.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { IdempotencyKey } from '../../domain/id.ts';
+import type { PlacedEntry } from '../ports.ts';
 
 const QUEUE_RETRY_DELAY_MS = 200;
 
@@ -46,4 +48,23 @@ export function outcomeUnknown(): DomainError {
 export function headFromFuture(aheadMs: number): DomainError {
   const message = `the newest commit of this account lies ${aheadMs} ms in the future of the database's clock: an operator must look`;
   return new DomainError('HEAD_FROM_FUTURE', message, { metadata: { ahead_ms: String(aheadMs) } });
+}
+
+/** What a request wants to do once was done by another request. */
+export function effectTaken(placed: PlacedEntry): DomainError {
+  const entryId = formatEntryId(placed, placed.createdAt);
+  const message = `the entry was reversed before, by ${entryId}: an entry is reversed once`;
+  return new DomainError('ENTRY_ALREADY_REVERSED', message, { metadata: { reversed_by_entry_id: entryId } });
+}
+
+/** An account has no such entry. */
+export function entryNotFound(entryId: string): DomainError {
+  const message = `the account has no entry ${JSON.stringify(entryId.slice(0, 64))}: take entry_id as ListEntries gives it`;
+  return new DomainError('ENTRY_NOT_FOUND', message);
+}
+
+/** An account never had such a hold. */
+export function holdNotFound(holdId: string): DomainError {
+  const message = `the account has no hold ${JSON.stringify(holdId.slice(0, 64))}: take hold_id as Reserve answered it`;
+  return new DomainError('HOLD_NOT_FOUND', message);
 }

@@ -4,6 +4,7 @@
 
 import { DomainError } from '../../domain/error.ts';
 import type { IdempotencyKey, PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
+import { productNotFound } from '../catalog/catalog-error.ts';
 import type { CatalogStore, Plan, Product } from '../catalog/ports.ts';
 import type { Ledger, TenantRef } from '../ledger/ledger.ts';
 import { computeFingerprint, requestKey } from '../ledger/request-identity.ts';
@@ -128,11 +129,6 @@ function decideStartPlan(product: Product, plans: readonly Plan[], input: Create
 
 function operatorOf({ actor, reason }: CreateTenantInput): { readonly actor?: string; readonly reason?: string } {
   return { ...(actor === undefined ? {} : { actor }), ...(reason === undefined ? {} : { reason }) };
-}
-
-function productNotFound(productCode: ProductCode): DomainError {
-  const message = `product_code: no product ${productCode} is registered: check the spelling, or seed the catalog first`;
-  return new DomainError('PRODUCT_NOT_FOUND', message, { metadata: { product_code: productCode } });
 }
 
 function keyReused(requestId: string): DomainError {

@@ -10,10 +10,11 @@ import type {
   DebitResponse,
 } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import type { DebitInput, FundsQuery, FundsReading, Posting } from '../../app/ledger/ledger.ts';
-import type { RunStatus } from '../../domain/entry.ts';
 import { type DomainError, invalidField } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
+import type { RunStatus } from '../../domain/usage-context.ts';
 import { CODE_BY_REASON } from '../status.ts';
+import { fromProtoRunStatus } from './charge.ts';
 import { toProtoEntry } from './entry.ts';
 import { FieldCheck, ID_LENGTH_MAX, quote } from './field-check.ts';
 import type { TenantWrite } from './operator.ts';
@@ -23,13 +24,6 @@ const BATCH_DEBITS_MAX = 1_000;
 const DIMENSIONS_MAX = 16;
 const DIMENSION_NAME = /^[a-z][a-z0-9_.]{0,63}$/;
 const DIMENSION_VALUE_LENGTH_MAX = 256;
-
-const RUN_STATUSES: ReadonlyMap<number, RunStatus> = new Map([
-  [RunStatusMessage.RUNNING, 'running'],
-  [RunStatusMessage.SUCCEEDED, 'succeeded'],
-  [RunStatusMessage.FAILED, 'failed'],
-  [RunStatusMessage.CANCELED, 'canceled'],
-]);
 
 /**
  * Checks one debit. Throws DomainError INVALID_FIELD.
@@ -49,7 +43,8 @@ export function fromProtoDebit(request: DebitRequest, prefix = ''): TenantWrite<
   if (request.workflowId !== '') input.workflowId = check.id('workflow_id', request.workflowId, false);
   if (request.runId !== '') input.runId = check.id('run_id', request.runId, false);
   if (request.runStatus !== RunStatusMessage.UNSPECIFIED) {
-    const runStatus = checkRunStatus(check, request);
+    const runStatus = checkRunStatus(check, request.runStatus);
+    if (request.runId === '') check.refuse('run_status', 'needs run_id');
     if (runStatus !== undefined) input.runStatus = runStatus;
   }
   if (request.dimensions.size > 0) input.dimensions = checkDimensions(check, request.dimensions);
@@ -57,14 +52,18 @@ export function fromProtoDebit(request: DebitRequest, prefix = ''): TenantWrite<
   return { requestId, tenantId, input };
 }
 
-function checkRunStatus(check: FieldCheck, { runStatus, runId }: DebitRequest): RunStatus | undefined {
-  const known = RUN_STATUSES.get(runStatus);
+/** Checks how a run ended. */
+export function checkRunStatus(check: FieldCheck, runStatus: number): RunStatus | undefined {
+  const known = fromProtoRunStatus(runStatus);
   if (known === undefined) check.refuse('run_status', `is not a known status, got ${runStatus}`);
-  if (runId === '') check.refuse('run_status', 'needs run_id');
   return known;
 }
 
-function checkDimensions(check: FieldCheck, dimensions: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
+/** Checks what else a caller wants to be recorded. */
+export function checkDimensions(
+  check: FieldCheck,
+  dimensions: ReadonlyMap<string, string>,
+): Readonly<Record<string, string>> {
   if (dimensions.size > DIMENSIONS_MAX) {
     check.refuse('dimensions', `must be at most ${DIMENSIONS_MAX}, got ${dimensions.size}`);
     return {};

@@ -1,30 +1,13 @@
 // Owns the translation of entries, grants and balances into their contract, and of filters out of it.
 
-import { Bucket as BucketMessage } from '../../../gen/wheelhouse/common/v1/bucket.ts';
-import type {
-  Balance as BalanceMessage,
-  GrantDraw as GrantDrawMessage,
-  Grant as GrantMessage,
-} from '../../../gen/wheelhouse/ledger/v1/balance.ts';
-import {
-  type Entry as EntryMessage,
-  EntryType as EntryTypeMessage,
-  RunStatus as RunStatusMessage,
-} from '../../../gen/wheelhouse/ledger/v1/entry.ts';
-import type { PostedEntry } from '../../app/ledger/ledger.ts';
-import { computeAvailable, type Totals } from '../../domain/account.ts';
-import type { Bucket } from '../../domain/bucket.ts';
-import type { Adjusted, Debited, Entry, EntryType, RunStatus } from '../../domain/entry.ts';
-import type { Grant, GrantDraw } from '../../domain/grant.ts';
-import { toProtoActionPrice } from './plan.ts';
+import { type Entry as EntryMessage, EntryType as EntryTypeMessage } from '../../../gen/wheelhouse/ledger/v1/entry.ts';
+import type { PostedEntry, Posting } from '../../app/ledger/ledger.ts';
+import type { Adjusted, EntryType, Reversed } from '../../domain/entry.ts';
+import { toProtoBalance, toProtoBucket, toProtoDraw, toProtoGrant } from './balance.ts';
+import { toProtoDebit } from './charge.ts';
+import { toProtoHoldDetail } from './hold-entry.ts';
 
 type Detail = NonNullable<EntryMessage['detail']>;
-
-const BUCKETS: Readonly<Record<Bucket, BucketMessage>> = {
-  trial: BucketMessage.TRIAL,
-  included: BucketMessage.INCLUDED,
-  payg: BucketMessage.PAYG,
-};
 
 const ENTRY_TYPES: Readonly<Record<EntryType, EntryTypeMessage>> = {
   account_opened: EntryTypeMessage.ACCOUNT_OPENED,
@@ -33,13 +16,13 @@ const ENTRY_TYPES: Readonly<Record<EntryType, EntryTypeMessage>> = {
   grant_expired: EntryTypeMessage.GRANT_EXPIRED,
   debited: EntryTypeMessage.DEBITED,
   adjusted: EntryTypeMessage.ADJUSTED,
-};
-
-const RUN_STATUSES: Readonly<Record<RunStatus, RunStatusMessage>> = {
-  running: RunStatusMessage.RUNNING,
-  succeeded: RunStatusMessage.SUCCEEDED,
-  failed: RunStatusMessage.FAILED,
-  canceled: RunStatusMessage.CANCELED,
+  reserved: EntryTypeMessage.RESERVED,
+  hold_extended: EntryTypeMessage.HOLD_EXTENDED,
+  settled: EntryTypeMessage.SETTLED,
+  hold_released: EntryTypeMessage.HOLD_RELEASED,
+  hold_expired: EntryTypeMessage.HOLD_EXPIRED,
+  reversed: EntryTypeMessage.REVERSED,
+  redacted: EntryTypeMessage.REDACTED,
 };
 
 const TYPE_BY_NUMBER: ReadonlyMap<number, EntryType> = new Map(
@@ -51,6 +34,14 @@ export function fromProtoEntryType(value: number): EntryType | undefined {
   return TYPE_BY_NUMBER.get(value);
 }
 
+/** Translates what a write came to. */
+export function toProtoPosting({ posted, replayed }: Posting): {
+  readonly entry: EntryMessage;
+  readonly replayed: boolean;
+} {
+  return { entry: toProtoEntry(posted), replayed };
+}
+
 export function toProtoEntry(posted: PostedEntry): EntryMessage {
   const { entry } = posted;
   return {
@@ -60,12 +51,12 @@ export function toProtoEntry(posted: PostedEntry): EntryMessage {
     createTime: new Date(posted.createdAt),
     commitSeq: BigInt(posted.seq),
     requestId: posted.requestId ?? '',
-    detail: toProtoDetail(entry),
+    detail: toProtoDetail(posted),
     balanceAfter: toProtoBalance(entry.after),
   };
 }
 
-function toProtoDetail(entry: Entry): Detail {
+function toProtoDetail({ tenantId, entry }: PostedEntry): Detail {
   const reason = entry.personal?.reason ?? '';
   switch (entry.type) {
     case 'account_opened': {
@@ -85,29 +76,22 @@ function toProtoDetail(entry: Entry): Detail {
       return { $case: 'debit', value: toProtoDebit(entry) };
     case 'adjusted':
       return { $case: 'adjustment', value: toProtoAdjustment(entry, reason) };
+    case 'reversed':
+      return { $case: 'reversal', value: toProtoReversal(entry, reason) };
+    case 'redacted':
+      return { $case: 'redaction', value: { redactedEntryId: entry.entryId, actor: entry.actor, reason } };
+    case 'reserved':
+    case 'hold_extended':
+    case 'settled':
+    case 'hold_released':
+    case 'hold_expired':
+      return toProtoHoldDetail(tenantId, entry);
   }
-}
-
-function toProtoDebit(entry: Debited): Extract<Detail, { $case: 'debit' }>['value'] {
-  return {
-    action: entry.action,
-    quantity: entry.quantity,
-    price: toProtoActionPrice(entry.action, entry.price),
-    costMicrocredits: entry.cost,
-    draws: entry.draws.map(toProtoDraw),
-    deficitMicrocredits: entry.deficit,
-    projectId: entry.projectId ?? '',
-    workflowId: entry.workflowId ?? '',
-    runId: entry.runId ?? '',
-    runStatus: entry.runStatus === undefined ? RunStatusMessage.UNSPECIFIED : RUN_STATUSES[entry.runStatus],
-    dimensions: new Map(Object.entries(entry.personal?.dimensions ?? {})),
-    alreadyPerformed: entry.alreadyPerformed,
-  };
 }
 
 function toProtoAdjustment(entry: Adjusted, reason: string): Extract<Detail, { $case: 'adjustment' }>['value'] {
   return {
-    bucket: BUCKETS[entry.bucket],
+    bucket: toProtoBucket(entry.bucket),
     deltaMicrocredits: entry.delta,
     draws: entry.draws.map(toProtoDraw),
     grant: entry.grant === undefined ? undefined : toProtoGrant(entry.grant),
@@ -117,29 +101,16 @@ function toProtoAdjustment(entry: Adjusted, reason: string): Extract<Detail, { $
   };
 }
 
-export function toProtoBalance(totals: Totals): BalanceMessage {
+function toProtoReversal(entry: Reversed, reason: string): Extract<Detail, { $case: 'reversal' }>['value'] {
   return {
-    trialRemainingMicrocredits: totals.trial,
-    includedRemainingMicrocredits: totals.included,
-    paygRemainingMicrocredits: totals.payg,
-    heldMicrocredits: totals.held,
-    availableMicrocredits: computeAvailable(totals),
-    deficitMicrocredits: totals.deficit,
+    reversedEntryId: entry.entryId,
+    reversedType: ENTRY_TYPES[entry.reversedType],
+    returned: entry.returned.map((grant) => toProtoDraw({ ...grant, microcredits: grant.remaining })),
+    expired: entry.expired.map(toProtoDraw),
+    taken: entry.taken.map(toProtoDraw),
+    deficitCancelledMicrocredits: entry.deficitCancelled,
+    deficitPaidMicrocredits: entry.deficitPaid,
+    actor: entry.actor,
+    reason,
   };
-}
-
-export function toProtoGrant(grant: Grant): GrantMessage {
-  return {
-    grantId: grant.grantId,
-    bucket: BUCKETS[grant.bucket],
-    grantedMicrocredits: grant.granted,
-    remainingMicrocredits: grant.remaining,
-    effectiveTime: new Date(grant.effectiveAt),
-    expireTime: grant.expiresAt === undefined ? undefined : new Date(grant.expiresAt),
-    source: grant.source,
-  };
-}
-
-function toProtoDraw({ grantId, bucket, microcredits }: GrantDraw): GrantDrawMessage {
-  return { grantId, bucket: BUCKETS[bucket], microcredits };
 }

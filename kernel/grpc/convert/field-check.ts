@@ -8,7 +8,8 @@ import { parseQuantity, type Quantity } from '../../domain/quantity.ts';
 
 export const ID_LENGTH_MAX = 128;
 const PAGE_SIZE_MAX = 1_000;
-const PAGE_TOKEN_LENGTH_MAX = 1_024;
+/** A token can name three ids of the longest, in any script. */
+const PAGE_TOKEN_LENGTH_MAX = 4_096;
 /** How much of a refused value is shown. */
 const SHOWN_LENGTH_MAX = 64;
 /** 9999-12-31T23:59:59.999Z, the end of what a protobuf Timestamp can hold. */
@@ -47,11 +48,10 @@ export class FieldCheck {
   }
 
   /** Checks an idempotency key. */
-  requestId(value: string): string {
-    if (value === '')
-      this.refuse('request_id', 'is required: give an id that is the same for every retry, such as a UUIDv7');
+  requestId(value: string, field = 'request_id'): string {
+    if (value === '') this.refuse(field, 'is required: give an id that is the same for every retry, such as a UUIDv7');
     else if (!REQUEST_ID.test(value)) {
-      this.refuse('request_id', `must be 1 to 128 characters of A-Z a-z 0-9 . _ : -, got ${describeText(value)}`);
+      this.refuse(field, `must be 1 to 128 characters of A-Z a-z 0-9 . _ : -, got ${describeText(value)}`);
     }
     return value;
   }
@@ -84,10 +84,10 @@ export class FieldCheck {
     if (value !== '') this.refuse(field, `must be left out: ${why}`);
   }
 
-  quantity(value: string): Quantity {
-    const quantity = parseQuantity(value);
+  quantity(value: string, field = 'quantity', zero: 'refused' | 'allowed' = 'refused'): Quantity {
+    const quantity = parseQuantity(value, zero);
     if (!('problem' in quantity)) return quantity;
-    this.refuse('quantity', quantity.problem);
+    this.refuse(field, quantity.problem);
     return { millionths: 0n };
   }
 

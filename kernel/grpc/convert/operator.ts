@@ -2,7 +2,7 @@
 
 import { Bucket as BucketMessage } from '../../../gen/wheelhouse/common/v1/bucket.ts';
 import type { AdjustRequest, GrantRequest } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
-import type { AdjustInput, GrantInput } from '../../app/ledger/ledger.ts';
+import type { AdjustInput, CorrectionInput, GrantInput } from '../../app/ledger/ledger.ts';
 import type { Bucket } from '../../domain/bucket.ts';
 import type { TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
@@ -65,6 +65,24 @@ export function fromProtoAdjust(request: AdjustRequest): TenantWrite<AdjustInput
   return write;
 }
 
+/** Checks a request of an operator about an earlier entry. Throws DomainError INVALID_FIELD. */
+export function fromProtoCorrection(request: {
+  readonly requestId: string;
+  readonly tenantId: string;
+  readonly entryId: string;
+  readonly actor: string;
+  readonly reason: string;
+}): TenantWrite<CorrectionInput> {
+  const check = new FieldCheck();
+  const write = {
+    requestId: check.requestId(request.requestId),
+    tenantId: check.tenantId(request.tenantId),
+    input: { entryId: check.id('entry_id', request.entryId, true), ...checkOperator(check, request) },
+  };
+  check.assertValid();
+  return write;
+}
+
 function checkBucket(check: FieldCheck, value: BucketMessage): Bucket {
   const bucket = BUCKETS.get(value);
   if (bucket !== undefined) return bucket;
@@ -72,7 +90,8 @@ function checkBucket(check: FieldCheck, value: BucketMessage): Bucket {
   return 'payg';
 }
 
-function checkOperator(
+/** Checks who does something by hand, and why. */
+export function checkOperator(
   check: FieldCheck,
   request: { readonly actor: string; readonly reason: string },
 ): { readonly actor: string; readonly reason: string } {

@@ -6,13 +6,13 @@ import type {
   DebitRequest,
   LedgerServiceService,
 } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
-import type { DebitInput, Ledger, Posting, TenantRef, WriteContext } from '../../app/ledger/ledger.ts';
+import type { Ledger, Posting, TenantRef } from '../../app/ledger/ledger.ts';
 import type { Clock } from '../../app/ports.ts';
 import { type TenantDirectory, tenantNotFound } from '../../app/tenant/tenant-directory.ts';
-import { estimateEntryBytes } from '../../domain/batch.ts';
-import type { DomainError } from '../../domain/error.ts';
+import { estimateEntryBytes } from '../../domain/byte-estimate.ts';
 import type { TenantId } from '../../domain/id.ts';
 import type { CallContext } from '../caller.ts';
+import { toProtoBalance, toProtoGrant } from '../convert/balance.ts';
 import {
   assertBatchSize,
   fromProtoCheckFunds,
@@ -21,10 +21,10 @@ import {
   toProtoDebitError,
   toProtoDebitResponse,
 } from '../convert/debit.ts';
-import { toProtoBalance, toProtoEntry, toProtoGrant } from '../convert/entry.ts';
+import { toProtoEntry, toProtoPosting } from '../convert/entry.ts';
 import { fromProtoGetBalance, fromProtoListEntries } from '../convert/entry-list.ts';
-import { fromProtoAdjust, fromProtoGrant, type TenantWrite } from '../convert/operator.ts';
-import { toDomainError } from '../status.ts';
+import { fromProtoAdjust, fromProtoGrant } from '../convert/operator.ts';
+import { postDebitItem, type Refused, readDebitItem, toWriteContext } from './debit-item.ts';
 import type { HandlerMap } from './handler-map.ts';
 
 /** What LedgerService answers with. */
@@ -98,56 +98,22 @@ function createReadHandlers(
   };
 }
 
-function toWriteContext(call: CallContext, requestId: string): WriteContext {
-  return { callerScope: call.caller.callerScope, requestId, deadlineAtMs: call.deadlineAtMs };
-}
-
-function toProtoPosting({ posted, replayed }: Posting): { entry: ReturnType<typeof toProtoEntry>; replayed: boolean } {
-  return { entry: toProtoEntry(posted), replayed };
-}
-
 /** Debits every item by itself; what one of them meets never touches the others. */
 async function debitAll(
   { ledger, directory }: LedgerHandlerParts,
   requests: readonly DebitRequest[],
   call: CallContext,
 ): Promise<BatchDebitResult[]> {
-  const items = requests.map(readItem);
+  const items = requests.map((request, index) => readDebitItem(request, `debits[${index}].`));
   const tenantIds = new Set(items.flatMap((item) => ('write' in item ? [item.write.tenantId] : [])));
   const tenants = await directory.findTenants(tenantIds);
-  const debits = items.map((item) => ('write' in item ? beginDebit(ledger, tenants, item.write, call) : item));
-  return toProtoResults(await Promise.all(debits));
-
-  function readItem(request: DebitRequest, index: number): Item {
-    try {
-      return { write: fromProtoDebit(request, `debits[${index}].`) };
-    } catch (error) {
-      return { refusal: toDomainError(error) };
-    }
-  }
-}
-
-/** One debit of a batch: ready to be asked for, or refused as it stands. */
-type Item = { readonly write: TenantWrite<DebitInput> } | Refused;
-
-interface Refused {
-  readonly refusal: DomainError;
-}
-
-async function beginDebit(
-  ledger: Ledger,
-  tenants: ReadonlyMap<TenantId, TenantRef>,
-  { requestId, tenantId, input }: TenantWrite<DebitInput>,
-  call: CallContext,
-): Promise<Posting | Refused> {
-  try {
+  const tenantOf = (tenantId: TenantId): TenantRef => {
     const tenant = tenants.get(tenantId);
     if (tenant === undefined) throw tenantNotFound(tenantId);
-    return await ledger.debit(tenant, input, toWriteContext(call, requestId));
-  } catch (error) {
-    call.reportFailure(error);
-    return { refusal: toDomainError(error) };
-  }
+    return tenant;
+  };
+  const debits = items.map((item) => ('write' in item ? postDebitItem(ledger, tenantOf, item.write, call) : item));
+  return toProtoResults(await Promise.all(debits));
 }
 
 /** Translates results; past the bound on an answer's size further entries are told in short. */

@@ -33,6 +33,10 @@ export interface CallRecord {
   /** The scope and name of the credential; absent where there was none. */
   readonly caller?: string;
   readonly tenantId?: string;
+  /** How many messages of a stream were read. */
+  readonly received?: number;
+  /** How many messages of a stream were sent. */
+  readonly sent?: number;
   readonly durationMs: number;
 }
 
@@ -61,6 +65,11 @@ export class CallLog {
   /** An operator changed something: always worth a line. */
   operatorWrote(record: CallRecord): void {
     this.#logger.info(record, 'operator call');
+  }
+
+  /** The caller of a stream went away before its end, which is nothing out of order. */
+  left(describe: () => CallRecord): void {
+    if (this.logsSuccess) this.#logger.debug(describe(), 'caller went away');
   }
 
   /** @param describe Is asked for the record only where a line is written. */

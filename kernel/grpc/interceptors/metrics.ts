@@ -1,4 +1,4 @@
-// Owns what is counted of each call; whoever keeps the figures implements it.
+// Owns what is counted of each call and stream; whoever keeps the figures implements it.
 
 import type { MethodPath } from '../access.ts';
 
@@ -8,4 +8,14 @@ export interface CallMeter {
   begin(): void;
   /** A call ended with a gRPC status code. */
   end(path: MethodPath, code: number, durationMs: number): void;
+  /** A stream began; what it answers counts the rest of it. */
+  beginStream(path: MethodPath): StreamMeter;
+}
+
+/** Counts one stream. */
+export interface StreamMeter {
+  received(): void;
+  sent(): void;
+  /** The stream ended with a gRPC status code. */
+  end(code: number): void;
 }

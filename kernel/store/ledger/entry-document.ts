@@ -3,11 +3,13 @@
 import type { Totals } from '../../domain/account.ts';
 import type { PriceRule } from '../../domain/action-price.ts';
 import type { Bucket } from '../../domain/bucket.ts';
-import type { Debited, Entry, EntryType, PersonalText, RunStatus } from '../../domain/entry.ts';
+import type { Charge, Debited, Entry, EntryType, HoldRecord, PersonalText, ReversedUsage } from '../../domain/entry.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { Grant, GrantDraw } from '../../domain/grant.ts';
-import type { Fingerprint, GrantId, IdempotencyKey, PlanCode, ProductCode } from '../../domain/id.ts';
+import type { HoldEnd, HoldFigures } from '../../domain/hold.ts';
+import type { EntryId, Fingerprint, GrantId, HoldId, IdempotencyKey, PlanCode, ProductCode } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
+import type { AppliedPrice, RunStatus, UsageContext } from '../../domain/usage-context.ts';
 import { toInt64 } from './int64.ts';
 
 /** The sums after an entry or commit, in microcredits. */
@@ -24,22 +26,48 @@ export interface GrantDocument {
   readonly bucket: Bucket;
   readonly granted: bigint;
   readonly remaining: bigint;
+  /** Absent where nothing is held. */
+  readonly held?: bigint | undefined;
   readonly effective_at: Date;
   readonly expires_at?: Date | undefined;
   readonly source: string;
 }
 
-interface DrawDocument {
+export interface DrawDocument {
   readonly grant_id: GrantId;
   readonly bucket: Bucket;
   readonly microcredits: bigint;
 }
 
-interface PriceDocument {
+export interface PriceDocument {
   readonly microcredits_per_unit: bigint;
   readonly unit: string;
   readonly rule: PriceRule;
   readonly effective_at: Date;
+}
+
+/** The figures of a hold. */
+export interface HoldFiguresDocument {
+  readonly draws: readonly DrawDocument[];
+  readonly overdraft: bigint;
+  readonly settled: bigint;
+  readonly expires_at: Date;
+}
+
+interface HoldEndDocument {
+  readonly freed: readonly DrawDocument[];
+  readonly expired: readonly DrawDocument[];
+  readonly deficit_paid: bigint;
+}
+
+interface ReversedUsageDocument {
+  readonly action: string;
+  readonly quantity: string;
+  readonly cost: bigint;
+  readonly project_id?: string | undefined;
+  readonly workflow_id?: string | undefined;
+  readonly run_id?: string | undefined;
+  readonly at: Date;
 }
 
 /** Names and values stand in a list: a name that a caller chose must never become a field name. */
@@ -59,6 +87,7 @@ interface PersonalDocument {
 export interface EntryDocument {
   readonly type: EntryType;
   readonly key: IdempotencyKey;
+  readonly effect_key?: IdempotencyKey | undefined;
   readonly fingerprint?: Fingerprint | undefined;
   readonly personal?: PersonalDocument | undefined;
   readonly after: TotalsDocument;
@@ -84,42 +113,58 @@ export interface EntryDocument {
   readonly already_performed?: boolean | undefined;
   readonly bucket?: Bucket | undefined;
   readonly delta?: bigint | undefined;
+  readonly hold_id?: HoldId | undefined;
+  readonly hold?: HoldFiguresDocument | undefined;
+  readonly overdraft?: bigint | undefined;
+  readonly part_id?: string | undefined;
+  readonly draws_from_hold?: number | undefined;
+  readonly final?: boolean | undefined;
+  readonly late?: boolean | undefined;
+  readonly end?: HoldEndDocument | undefined;
+  readonly entry_id?: EntryId | undefined;
+  readonly reversed_type?: EntryType | undefined;
+  readonly returned?: readonly GrantDocument[] | undefined;
+  readonly expired_draws?: readonly DrawDocument[] | undefined;
+  readonly taken?: readonly DrawDocument[] | undefined;
+  readonly unscheduled?: GrantId | undefined;
+  readonly deficit_cancelled?: bigint | undefined;
+  readonly usage?: ReversedUsageDocument | undefined;
 }
 
 /** Translates an entry into its document; throws RangeError where an amount is not an int64. */
 export function toDocumentEntry(entry: Entry): EntryDocument {
-  const common = {
+  return {
     type: entry.type,
     key: entry.key,
+    effect_key: entry.effectKey,
     fingerprint: entry.fingerprint,
     personal: entry.personal === undefined ? undefined : toDocumentPersonal(entry.personal),
     after: toDocumentTotals(entry.after),
+    ...toDocumentDetail(entry),
   };
+}
+
+type DetailDocument = Partial<EntryDocument>;
+
+function toDocumentDetail(entry: Entry): DetailDocument {
   switch (entry.type) {
     case 'account_opened':
-      return { ...common, product_code: entry.productCode, plan_code: entry.planCode, actor: entry.actor };
+      return { product_code: entry.productCode, plan_code: entry.planCode, actor: entry.actor };
     case 'granted':
       return {
-        ...common,
         grant: toDocumentGrant(entry.grant),
         deficit_paid: toInt64(entry.deficitPaid),
         scheduled: entry.scheduled,
         actor: entry.actor,
       };
     case 'grant_started':
-      return {
-        ...common,
-        grant_id: entry.grantId,
-        deficit_paid: toInt64(entry.deficitPaid),
-        due_at: new Date(entry.dueAt),
-      };
+      return { grant_id: entry.grantId, deficit_paid: toInt64(entry.deficitPaid), due_at: new Date(entry.dueAt) };
     case 'grant_expired':
-      return { ...common, expired: toDocumentDraw(entry.expired), due_at: new Date(entry.dueAt) };
+      return { expired: toDocumentDraw(entry.expired), due_at: new Date(entry.dueAt) };
     case 'debited':
-      return { ...common, ...toDocumentDebit(entry) };
+      return { ...toDocumentCharge(entry), already_performed: entry.alreadyPerformed };
     case 'adjusted':
       return {
-        ...common,
         bucket: entry.bucket,
         delta: toInt64(entry.delta),
         draws: entry.draws.map(toDocumentDraw),
@@ -127,28 +172,94 @@ export function toDocumentEntry(entry: Entry): EntryDocument {
         deficit_paid: toInt64(entry.deficitPaid),
         actor: entry.actor,
       };
+    case 'reversed':
+      return toDocumentReversal(entry);
+    case 'redacted':
+      return { entry_id: entry.entryId, actor: entry.actor };
+    default:
+      return toDocumentHoldDetail(entry);
   }
 }
 
-function toDocumentDebit(entry: Debited): Partial<EntryDocument> {
-  const { price } = entry;
+function toDocumentHoldDetail(entry: HoldRecord): DetailDocument {
+  const common = {
+    hold_id: entry.holdId,
+    action: entry.action,
+    ...toDocumentContext(entry),
+    hold: toDocumentHoldFigures(entry.hold),
+  };
+  switch (entry.type) {
+    case 'reserved':
+      return { ...common, quantity: entry.quantity, price: toDocumentPrice(entry.price) };
+    case 'hold_extended': {
+      const draws = entry.draws.map(toDocumentDraw);
+      return { ...common, quantity: entry.quantity, draws, overdraft: toInt64(entry.overdraft) };
+    }
+    case 'settled':
+      return {
+        ...common,
+        ...toDocumentCharge(entry),
+        part_id: entry.partId,
+        draws_from_hold: entry.drawsFromHold,
+        final: entry.final,
+        late: entry.late,
+        end: entry.end === undefined ? undefined : toDocumentHoldEnd(entry.end),
+      };
+    case 'hold_released':
+      return { ...common, end: toDocumentHoldEnd(entry.end) };
+    case 'hold_expired':
+      return { ...common, end: toDocumentHoldEnd(entry.end), due_at: new Date(entry.dueAt) };
+  }
+}
+
+function toDocumentReversal(entry: Extract<Entry, { readonly type: 'reversed' }>): DetailDocument {
+  const { usage } = entry;
+  return {
+    entry_id: entry.entryId,
+    reversed_type: entry.reversedType,
+    returned: entry.returned.map(toDocumentGrant),
+    expired_draws: entry.expired.map(toDocumentDraw),
+    taken: entry.taken.map(toDocumentDraw),
+    unscheduled: entry.unscheduled,
+    deficit_cancelled: toInt64(entry.deficitCancelled),
+    deficit_paid: toInt64(entry.deficitPaid),
+    usage: usage === undefined ? undefined : toDocumentUsage(usage),
+    actor: entry.actor,
+  };
+}
+
+function toDocumentUsage(usage: ReversedUsage): ReversedUsageDocument {
+  const { action, quantity, cost, projectId, workflowId, runId, at } = usage;
+  return {
+    ...{ action, quantity, cost: toInt64(cost) },
+    ...{ project_id: projectId, workflow_id: workflowId, run_id: runId },
+    at: new Date(at),
+  };
+}
+
+function toDocumentCharge(entry: Charge & UsageContext): DetailDocument {
   return {
     action: entry.action,
     quantity: entry.quantity,
-    price: {
-      microcredits_per_unit: toInt64(price.microcreditsPerUnit),
-      unit: price.unit,
-      rule: price.rule,
-      effective_at: new Date(price.effectiveAt),
-    },
+    price: toDocumentPrice(entry.price),
     cost: toInt64(entry.cost),
     draws: entry.draws.map(toDocumentDraw),
     deficit: toInt64(entry.deficit),
-    project_id: entry.projectId,
-    workflow_id: entry.workflowId,
-    run_id: entry.runId,
+    ...toDocumentContext(entry),
     run_status: entry.runStatus,
-    already_performed: entry.alreadyPerformed,
+  };
+}
+
+function toDocumentContext({ projectId, workflowId, runId }: UsageContext): DetailDocument {
+  return { project_id: projectId, workflow_id: workflowId, run_id: runId };
+}
+
+export function toDocumentPrice(price: AppliedPrice): PriceDocument {
+  return {
+    microcredits_per_unit: toInt64(price.microcreditsPerUnit),
+    unit: price.unit,
+    rule: price.rule,
+    effective_at: new Date(price.effectiveAt),
   };
 }
 
@@ -157,7 +268,7 @@ export function fromDocumentEntry(document: EntryDocument): Entry {
   const { type } = document;
   const common = {
     key: document.key,
-    ...present({ fingerprint: document.fingerprint }),
+    ...present({ effectKey: document.effect_key, fingerprint: document.fingerprint }),
     ...present({ personal: document.personal === undefined ? undefined : fromDocumentPersonal(document.personal) }),
     after: fromDocumentTotals(document.after),
   };
@@ -177,7 +288,7 @@ export function fromDocumentEntry(document: EntryDocument): Entry {
     case 'grant_expired':
       return { ...common, type, expired: fromDocumentDraw(field('expired')), dueAt: field('due_at').getTime() };
     case 'debited':
-      return { ...common, type, ...fromDocumentDebit(document) };
+      return { ...common, type, ...fromDocumentCharge(document), alreadyPerformed: field('already_performed') };
     case 'adjusted':
       return {
         ...common,
@@ -189,34 +300,107 @@ export function fromDocumentEntry(document: EntryDocument): Entry {
         deficitPaid: field('deficit_paid'),
         actor: field('actor'),
       };
+    case 'reversed':
+      return { ...common, type, ...fromDocumentReversal(document) };
+    case 'redacted':
+      return { ...common, type, entryId: field('entry_id'), actor: field('actor') };
+    case 'reserved':
+    case 'hold_extended':
+    case 'settled':
+    case 'hold_released':
+    case 'hold_expired':
+      return fromDocumentHoldEntry(document, type, common);
     default:
       throw corrupt(document, `has the unknown type ${JSON.stringify(type satisfies never)}`);
   }
 }
 
-function fromDocumentDebit(
+/** What every entry has. */
+type Common = Pick<Debited, 'key' | 'effectKey' | 'fingerprint' | 'personal' | 'after'>;
+
+function fromDocumentHoldEntry(document: EntryDocument, type: HoldRecord['type'], common: Common): Entry {
+  const field = <Name extends keyof EntryDocument>(name: Name) => required(document, name);
+  const base = {
+    ...common,
+    holdId: field('hold_id'),
+    action: field('action'),
+    ...fromDocumentContext(document),
+    hold: fromDocumentHoldFigures(field('hold')),
+  };
+  switch (type) {
+    case 'reserved':
+      return { ...base, type, quantity: field('quantity'), price: fromDocumentPrice(field('price')) };
+    case 'hold_extended': {
+      const draws = field('draws').map(fromDocumentDraw);
+      return { ...base, type, ...present({ quantity: document.quantity }), draws, overdraft: field('overdraft') };
+    }
+    case 'settled':
+      return {
+        ...base,
+        type,
+        ...fromDocumentCharge(document),
+        partId: field('part_id'),
+        drawsFromHold: Number(field('draws_from_hold')),
+        final: field('final'),
+        late: field('late'),
+        ...present({ end: document.end === undefined ? undefined : fromDocumentHoldEnd(document.end) }),
+      };
+    case 'hold_released':
+      return { ...base, type, end: fromDocumentHoldEnd(field('end')) };
+    case 'hold_expired':
+      return { ...base, type, end: fromDocumentHoldEnd(field('end')), dueAt: field('due_at').getTime() };
+  }
+}
+
+function fromDocumentReversal(
   document: EntryDocument,
-): Omit<Debited, 'type' | 'key' | 'fingerprint' | 'personal' | 'after'> {
-  const price = required(document, 'price');
+): Omit<Extract<Entry, { readonly type: 'reversed' }>, 'type' | keyof Common> {
+  const field = <Name extends keyof EntryDocument>(name: Name) => required(document, name);
+  const { usage } = document;
+  return {
+    entryId: field('entry_id'),
+    reversedType: field('reversed_type'),
+    returned: field('returned').map(fromDocumentGrant),
+    expired: field('expired_draws').map(fromDocumentDraw),
+    taken: field('taken').map(fromDocumentDraw),
+    ...present({ unscheduled: document.unscheduled }),
+    deficitCancelled: field('deficit_cancelled'),
+    deficitPaid: field('deficit_paid'),
+    ...present({ usage: usage === undefined ? undefined : fromDocumentUsage(usage) }),
+    actor: field('actor'),
+  };
+}
+
+function fromDocumentUsage(document: ReversedUsageDocument): ReversedUsage {
+  const { action, quantity, cost, at } = document;
+  return { action, quantity, cost, ...fromDocumentContext(document), at: at.getTime() };
+}
+
+function fromDocumentCharge(document: EntryDocument): Charge & UsageContext {
   return {
     action: required(document, 'action'),
     quantity: required(document, 'quantity'),
-    price: {
-      microcreditsPerUnit: price.microcredits_per_unit,
-      unit: price.unit,
-      rule: price.rule,
-      effectiveAt: price.effective_at.getTime(),
-    },
+    price: fromDocumentPrice(required(document, 'price')),
     cost: required(document, 'cost'),
     draws: required(document, 'draws').map(fromDocumentDraw),
     deficit: required(document, 'deficit'),
-    ...present({
-      projectId: document.project_id,
-      workflowId: document.workflow_id,
-      runId: document.run_id,
-      runStatus: document.run_status,
-    }),
-    alreadyPerformed: required(document, 'already_performed'),
+    ...fromDocumentContext(document),
+    ...present({ runStatus: document.run_status }),
+  };
+}
+
+function fromDocumentContext(
+  document: Pick<EntryDocument, 'project_id' | 'workflow_id' | 'run_id'>,
+): Omit<UsageContext, 'runStatus'> {
+  return present({ projectId: document.project_id, workflowId: document.workflow_id, runId: document.run_id });
+}
+
+export function fromDocumentPrice(price: PriceDocument): AppliedPrice {
+  return {
+    microcreditsPerUnit: price.microcredits_per_unit,
+    unit: price.unit,
+    rule: price.rule,
+    effectiveAt: price.effective_at.getTime(),
   };
 }
 
@@ -256,6 +440,7 @@ export function toDocumentGrant(grant: Grant): GrantDocument {
     bucket: grant.bucket,
     granted: toInt64(grant.granted),
     remaining: toInt64(grant.remaining),
+    held: grant.held === 0n ? undefined : toInt64(grant.held),
     effective_at: new Date(grant.effectiveAt),
     expires_at: grant.expiresAt === undefined ? undefined : new Date(grant.expiresAt),
     source: grant.source,
@@ -268,6 +453,7 @@ export function fromDocumentGrant(document: GrantDocument): Grant {
     bucket: document.bucket,
     granted: document.granted,
     remaining: document.remaining,
+    held: document.held ?? 0n,
     effectiveAt: document.effective_at.getTime(),
     ...present({ expiresAt: document.expires_at?.getTime() }),
     source: document.source,
@@ -280,6 +466,32 @@ function toDocumentDraw(draw: GrantDraw): DrawDocument {
 
 function fromDocumentDraw(document: DrawDocument): GrantDraw {
   return { grantId: document.grant_id, bucket: document.bucket, microcredits: document.microcredits };
+}
+
+export function toDocumentHoldFigures(figures: HoldFigures): HoldFiguresDocument {
+  return {
+    draws: figures.draws.map(toDocumentDraw),
+    overdraft: toInt64(figures.overdraft),
+    settled: toInt64(figures.settled),
+    expires_at: new Date(figures.expiresAt),
+  };
+}
+
+export function fromDocumentHoldFigures(document: HoldFiguresDocument): HoldFigures {
+  const { draws, overdraft, settled, expires_at: expiresAt } = document;
+  return { draws: draws.map(fromDocumentDraw), overdraft, settled, expiresAt: expiresAt.getTime() };
+}
+
+function toDocumentHoldEnd({ freed, expired, deficitPaid }: HoldEnd): HoldEndDocument {
+  return {
+    freed: freed.map(toDocumentDraw),
+    expired: expired.map(toDocumentDraw),
+    deficit_paid: toInt64(deficitPaid),
+  };
+}
+
+function fromDocumentHoldEnd({ freed, expired, deficit_paid: deficitPaid }: HoldEndDocument): HoldEnd {
+  return { freed: freed.map(fromDocumentDraw), expired: expired.map(fromDocumentDraw), deficitPaid };
 }
 
 function toDocumentPersonal(personal: PersonalText): PersonalDocument {

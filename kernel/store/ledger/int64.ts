@@ -6,6 +6,8 @@ const INT64_MAX = 2n ** 63n - 1n;
  * Throws RangeError where it can't.
  */
 export function toInt64(value: bigint): bigint {
+  // What was read back may be anything, whatever the type says.
+  if (typeof value !== 'bigint') throw new RangeError(`${JSON.stringify(value)} is no int64`);
   if (value < INT64_MIN || value > INT64_MAX) throw new RangeError(`${value} does not fit into 64 bits`);
   return value;
 }

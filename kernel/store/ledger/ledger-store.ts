@@ -5,22 +5,23 @@
 
 import { type Connection, mongo } from 'mongoose';
 import type { HeadHint, InsertOutcome, LedgerStore, PlacedEntry, PreparedCommit } from '../../app/ports.ts';
-import { COMMIT_BYTES_MAX } from '../../domain/bound.ts';
+import { COMMIT_DOCUMENT_BYTES_MAX } from '../../domain/bound.ts';
+import { estimateCommitBytes } from '../../domain/byte-estimate.ts';
+import type { Commit } from '../../domain/commit.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { guardDatabase } from '../database-failure.ts';
+import { LEDGER_COLLECTION_OPTIONS } from './collection-option.ts';
 import { type CommitDocument, fromDocumentCommit, fromDocumentHeader, toDocumentCommit } from './commit-document.ts';
 import { computeCommitHash } from './commit-hash.ts';
 import { fromDocumentEntry } from './entry-document.ts';
-import { outcomesOfInsertError } from './insert-outcome.ts';
+import { asError, findUnsendable, outcomesOfInsertError } from './insert-outcome.ts';
 import { ensureCommitIndexes } from './ledger-index.ts';
 import { assertKnownVersion } from './state-version.ts';
 
 /** How long the database may take for one read before it gives up, in milliseconds. */
 const READ_TIMEOUT_MS = 5_000;
-/** How long a write may wait for its majority before its outcome counts as unknown, in milliseconds. */
-const MAJORITY_TIMEOUT_MS = 10_000;
 
 interface HeadDocument {
   readonly _id: TenantId;
@@ -50,13 +51,7 @@ interface Collections {
 export async function openLedgerStore(connection: Connection): Promise<LedgerStore> {
   const database = connection.db;
   if (database === undefined) throw new Error('the ledger store needs an open database connection');
-  const options: mongo.CollectionOptions & mongo.BSONSerializeOptions = {
-    readConcern: { level: 'majority' },
-    readPreference: 'primary',
-    writeConcern: { w: 'majority', journal: true, wtimeoutMS: MAJORITY_TIMEOUT_MS },
-    useBigInt64: true,
-    ignoreUndefined: true,
-  };
+  const options = LEDGER_COLLECTION_OPTIONS;
   const collections: Collections = {
     commits: database.collection<CommitDocument>('ledger_commits', options),
     heads: database.collection<HeadDocument>('ledger_heads', options),
@@ -83,10 +78,7 @@ class MongoLedgerStore implements LedgerStore {
       const unsealed = toDocumentCommit(commit);
       const hash = computeCommitHash(unsealed, previousHash);
       const document: CommitDocument = { ...unsealed, hash: new mongo.Binary(hash) };
-      // Serialised here as well, so that a document that can't be sent fails alone and not with the whole insert.
-      const bytes = mongo.BSON.serialize(document, { ignoreUndefined: true }).length;
-      if (bytes > COMMIT_BYTES_MAX) throw tooLarge(bytes);
-      return { commit: { ...commit, hash }, bytes, document };
+      return { commit: { ...commit, hash }, bytes: boundBytes(commit, document), document };
     } catch (cause) {
       if (cause instanceof DomainError) throw cause;
       const message = `commit ${commit.seq} of ${commit.tenantId} can't be stored: ${cause instanceof Error ? cause.message : cause}`;
@@ -94,17 +86,7 @@ class MongoLedgerStore implements LedgerStore {
     }
   };
 
-  insertCommits: LedgerStore['insertCommits'] = async (commits) => {
-    try {
-      const documents = commits.map(documentOf);
-      const result = await this.#commits.insertMany(documents, { ordered: false });
-      const proven = result.acknowledged && result.insertedCount === commits.length;
-      const error = new Error('the database did not acknowledge every commit');
-      return commits.map((): InsertOutcome => (proven ? { kind: 'acknowledged' } : { kind: 'unknown', error }));
-    } catch (error) {
-      return outcomesOfInsertError(error, commits.length);
-    }
-  };
+  insertCommits: LedgerStore['insertCommits'] = (commits) => this.#insert(commits.map(documentOf));
 
   loadCommits: LedgerStore['loadCommits'] = (tenantId, fromSeq, toSeq) =>
     guardLedger(async () => {
@@ -152,7 +134,13 @@ class MongoLedgerStore implements LedgerStore {
                 created_at: 1,
                 state_version: 1,
                 keys: 1,
-                entries: { $filter: { input: '$entries', as: 'entry', cond: { $in: ['$$entry.key', wanted] } } },
+                entries: {
+                  $filter: {
+                    input: '$entries',
+                    as: 'entry',
+                    cond: { $or: [{ $in: ['$$entry.key', wanted] }, { $in: ['$$entry.effect_key', wanted] }] },
+                  },
+                },
               },
             },
           ],
@@ -160,6 +148,15 @@ class MongoLedgerStore implements LedgerStore {
         )
         .toArray();
       return documents.flatMap(fromKeyedDocument);
+    });
+
+  removePersonalText: LedgerStore['removePersonalText'] = (tenantId, seq, index) =>
+    guardLedger(async () => {
+      const personal = `entries.${index}.personal`;
+      await this.#commits.updateOne(
+        { tenant_id: tenantId, seq: BigInt(seq), [personal]: { $exists: true } },
+        { $unset: { [`${personal}.salt`]: '', [`${personal}.reason`]: '', [`${personal}.dimensions`]: '' } },
+      );
     });
 
   loadHeadHint: LedgerStore['loadHeadHint'] = (tenantId) =>
@@ -178,6 +175,22 @@ class MongoLedgerStore implements LedgerStore {
         { upsert: true, returnDocument: 'before', writeConcern: { w: 1 } },
       );
       return before === null ? undefined : fromDocumentHint(before);
+    });
+
+  saveHeadHints: LedgerStore['saveHeadHints'] = (hints, since) =>
+    guardLedger(async () => {
+      const operations = hints.map(({ tenantId, seq }) => ({
+        updateOne: { filter: { _id: tenantId }, update: { $max: { seq: BigInt(seq) } }, upsert: true },
+      }));
+      if (operations.length === 0) return [];
+      await this.#heads.bulkWrite(operations, { ordered: false, writeConcern: { w: 1 } });
+      const told = await this.#heads
+        .find(
+          { _id: { $in: hints.map(({ tenantId }) => tenantId) }, 'contention.at': { $gte: new Date(since) } },
+          { projection: { _id: 1 }, maxTimeMS: READ_TIMEOUT_MS },
+        )
+        .toArray();
+      return told.map(({ _id: tenantId }) => tenantId);
     });
 
   saveDueNotes: LedgerStore['saveDueNotes'] = (notes) =>
@@ -207,6 +220,23 @@ class MongoLedgerStore implements LedgerStore {
       await this.#due.deleteOne({ _id: dueId(tenantId, dueAt) });
     });
 
+  async #insert(documents: readonly CommitDocument[]): Promise<readonly InsertOutcome[]> {
+    try {
+      const result = await this.#commits.insertMany(documents, { ordered: false });
+      const proven = result.acknowledged && result.insertedCount === documents.length;
+      const error = new Error('the database did not acknowledge every commit');
+      return documents.map((): InsertOutcome => (proven ? { kind: 'acknowledged' } : { kind: 'unknown', error }));
+    } catch (error) {
+      // The driver encodes every document before it sends one: where one can't be encoded nothing was sent, and the others
+      // must not suffer for it.
+      const refused = error instanceof mongo.MongoBulkWriteError ? [] : findUnsendable(documents);
+      if (!refused.some((refusal) => refusal !== undefined)) return outcomesOfInsertError(error, documents.length);
+      const rest = documents.filter((_, index) => refused[index] === undefined);
+      const outcomes = (rest.length === 0 ? [] : await this.#insert(rest)).values();
+      return refused.map((refusal) => refusal ?? outcomes.next().value ?? { kind: 'unknown', error: asError(error) });
+    }
+  }
+
   #findRange(tenantId: TenantId, fromSeq: number, toSeq: number): mongo.FindCursor<mongo.WithId<CommitDocument>> {
     const range = { $gte: BigInt(fromSeq), $lte: BigInt(toSeq) };
     return this.#commits
@@ -231,6 +261,15 @@ function documentOf(prepared: PreparedCommit): CommitDocument {
   return prepared.document as CommitDocument;
 }
 
+/** Answers an upper bound of a document's size; serialising tells the size itself, and is left to the driver but for giants. */
+function boundBytes(commit: Commit, document: CommitDocument): number {
+  const bytes = estimateCommitBytes(commit);
+  if (bytes <= COMMIT_DOCUMENT_BYTES_MAX) return bytes;
+  const exact = mongo.BSON.calculateObjectSize(document, { ignoreUndefined: true });
+  if (exact > COMMIT_DOCUMENT_BYTES_MAX) throw tooLarge(exact);
+  return exact;
+}
+
 function fromKeyedDocument(document: KeyedDocument): PlacedEntry[] {
   assertKnownVersion(document.state_version, document);
   return document.entries.map((entry) => ({
@@ -253,6 +292,6 @@ function dueId(tenantId: TenantId, dueAt: Instant): string {
 }
 
 function tooLarge(bytes: number): DomainError {
-  const message = `the commit would have ${bytes} bytes, the most is ${COMMIT_BYTES_MAX}: send less text or fewer items`;
-  return new DomainError('COMMIT_TOO_LARGE', message, { metadata: { limit_bytes: String(COMMIT_BYTES_MAX) } });
+  const message = `the commit would have ${bytes} bytes, the most is ${COMMIT_DOCUMENT_BYTES_MAX}: send less text or fewer items`;
+  return new DomainError('COMMIT_TOO_LARGE', message, { metadata: { limit_bytes: String(COMMIT_DOCUMENT_BYTES_MAX) } });
 }

@@ -2,17 +2,36 @@
 
 import type { AccountState } from '../../domain/account.ts';
 import { BUCKETS, type Bucket } from '../../domain/bucket.ts';
+import { estimateHoldBytes } from '../../domain/byte-estimate.ts';
 import { STATE_VERSION } from '../../domain/commit.ts';
 import type { Grant } from '../../domain/grant.ts';
-import type { PlanCode, ProductCode } from '../../domain/id.ts';
+import type { Hold } from '../../domain/hold.ts';
+import type { HoldId, PlanCode, ProductCode } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
 import {
   fromDocumentGrant,
+  fromDocumentHoldFigures,
+  fromDocumentPrice,
   fromDocumentTotals,
   type GrantDocument,
+  type HoldFiguresDocument,
+  type PriceDocument,
   type TotalsDocument,
   toDocumentGrant,
+  toDocumentHoldFigures,
+  toDocumentPrice,
   toDocumentTotals,
 } from './entry-document.ts';
+
+/** An open hold as MongoDB has it. */
+interface HoldDocument extends HoldFiguresDocument {
+  readonly hold_id: HoldId;
+  readonly action: string;
+  readonly price: PriceDocument;
+  readonly project_id?: string | undefined;
+  readonly workflow_id?: string | undefined;
+  readonly run_id?: string | undefined;
+}
 
 /** A state as MongoDB has it, in the form of the version that this release writes. */
 export interface StateDocument {
@@ -20,6 +39,8 @@ export interface StateDocument {
   readonly plan_code: PlanCode;
   readonly grants: readonly GrantDocument[];
   readonly scheduled: readonly GrantDocument[];
+  /** Absent where no hold is open; with it, `grants` has those that are only held too. */
+  readonly holds?: readonly HoldDocument[] | undefined;
   readonly totals: TotalsDocument;
 }
 
@@ -32,8 +53,9 @@ export function toDocumentState(state: AccountState): StateDocument {
   return {
     product_code: state.productCode,
     plan_code: state.planCode,
-    grants: BUCKETS.flatMap((bucket) => state.grants[bucket].map(toDocumentGrant)),
+    grants: [...BUCKETS.flatMap((bucket) => state.grants[bucket]), ...state.pinned].map(toDocumentGrant),
     scheduled: state.scheduled.map(toDocumentGrant),
+    holds: state.holds.length === 0 ? undefined : state.holds.map(toDocumentHold),
     totals: toDocumentTotals(state.totals),
   };
 }
@@ -43,14 +65,44 @@ export function fromDocumentState(document: unknown, version: number): AccountSt
   // A form of the current version was written by `toDocumentState`, or made by the upgrade from the one before.
   const current = upgrade(document, version) as StateDocument;
   const grants: Record<Bucket, Grant[]> = { trial: [], included: [], payg: [] };
-  for (const grant of current.grants.map(fromDocumentGrant)) grants[grant.bucket].push(grant);
+  const pinned: Grant[] = [];
+  for (const grant of current.grants.map(fromDocumentGrant)) {
+    (grant.remaining === 0n ? pinned : grants[grant.bucket]).push(grant);
+  }
+  const holds = (current.holds ?? []).map(fromDocumentHold);
   return {
     status: 'open',
     productCode: current.product_code,
     planCode: current.plan_code,
     grants,
+    pinned,
     scheduled: current.scheduled.map(fromDocumentGrant),
+    holds,
+    overdraftHeld: holds.reduce((sum, hold) => sum + hold.overdraft, 0n),
+    holdBytes: holds.reduce((sum, hold) => sum + estimateHoldBytes(hold), 0),
     totals: fromDocumentTotals(current.totals),
+  };
+}
+
+function toDocumentHold(hold: Hold): HoldDocument {
+  return {
+    hold_id: hold.holdId,
+    action: hold.action,
+    price: toDocumentPrice(hold.price),
+    project_id: hold.projectId,
+    workflow_id: hold.workflowId,
+    run_id: hold.runId,
+    ...toDocumentHoldFigures(hold),
+  };
+}
+
+function fromDocumentHold(document: HoldDocument): Hold {
+  return {
+    holdId: document.hold_id,
+    action: document.action,
+    price: fromDocumentPrice(document.price),
+    ...present({ projectId: document.project_id, workflowId: document.workflow_id, runId: document.run_id }),
+    ...fromDocumentHoldFigures(document),
   };
 }
 

@@ -692,8 +692,8 @@ export const CatalogServiceService = {
    * Sets the price of an action from a time on: a product's default, or the override of one plan or of one tenant
    * (sysadmin). A price that was set is never changed: debits of the past keep the one that they were charged by.
    * Idempotent by `request_id`. Kernels charge by it within 5 seconds.
-   * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, TENANT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED,
-   * DATABASE_UNAVAILABLE.
+   * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, TENANT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, CLOCK_UNCERTAIN,
+   * OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
    */
   setActionPrice: {
     path: "/wheelhouse.catalog.v1.CatalogService/SetActionPrice" as const,
@@ -725,8 +725,8 @@ export interface CatalogServiceServer extends UntypedServiceImplementation {
    * Sets the price of an action from a time on: a product's default, or the override of one plan or of one tenant
    * (sysadmin). A price that was set is never changed: debits of the past keep the one that they were charged by.
    * Idempotent by `request_id`. Kernels charge by it within 5 seconds.
-   * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, TENANT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED,
-   * DATABASE_UNAVAILABLE.
+   * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, TENANT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, CLOCK_UNCERTAIN,
+   * OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
    */
   setActionPrice: handleUnaryCall<SetActionPriceRequest, SetActionPriceResponse>;
 }
@@ -776,8 +776,8 @@ export interface CatalogServiceClient extends Client {
    * Sets the price of an action from a time on: a product's default, or the override of one plan or of one tenant
    * (sysadmin). A price that was set is never changed: debits of the past keep the one that they were charged by.
    * Idempotent by `request_id`. Kernels charge by it within 5 seconds.
-   * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, TENANT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED,
-   * DATABASE_UNAVAILABLE.
+   * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, TENANT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, CLOCK_UNCERTAIN,
+   * OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
    */
   setActionPrice(
     request: SetActionPriceRequest,

@@ -110,15 +110,21 @@ export const ErrorReason = {
   /** HOLD_NOT_FOUND - Says that the account has no such hold. NOT_FOUND. */
   HOLD_NOT_FOUND: 40,
   /**
-   * HOLD_ENDED - Says that the hold has ended (released, settled in full or expired) and can't be extended or released.
-   * FAILED_PRECONDITION.
+   * HOLD_ENDED - Says that the hold has ended (released, settled in full or expired) and can't be extended or released; metadata
+   * `hold_id`. FAILED_PRECONDITION.
    */
   HOLD_ENDED: 41,
-  /** HOLD_LIMIT_REACHED - Says that the account has as many open holds as it may have; metadata `limit`. RESOURCE_EXHAUSTED. */
+  /**
+   * HOLD_LIMIT_REACHED - Says that the account has as many open holds as it may have; metadata `limit`, or `limit_bytes` where they take as
+   * much room as they may. RESOURCE_EXHAUSTED.
+   */
   HOLD_LIMIT_REACHED: 42,
   /** ENTRY_NOT_FOUND - Says that the account has no such entry. NOT_FOUND. */
   ENTRY_NOT_FOUND: 43,
-  /** ENTRY_NOT_REVERSIBLE - Says that entries of this type can't be reversed. FAILED_PRECONDITION. */
+  /**
+   * ENTRY_NOT_REVERSIBLE - Says that the entry can't be reversed: its type is not one that moves credits, or its grant has expired; metadata
+   * `entry_id`, `entry_type`. FAILED_PRECONDITION.
+   */
   ENTRY_NOT_REVERSIBLE: 44,
   /** ENTRY_ALREADY_REVERSED - Says that the entry was reversed before; metadata `reversed_by_entry_id`. FAILED_PRECONDITION. */
   ENTRY_ALREADY_REVERSED: 45,

@@ -60,7 +60,7 @@ export interface Hold {
   runId: string;
   /** Says where the hold is in its life. */
   status: HoldStatus;
-  /** Is when the hold ends by itself. */
+  /** Is when the hold ends by itself; in the answer to a part that came after the end, as the reservation had it. */
   expireTime:
     | Date
     | undefined;

@@ -42,7 +42,10 @@ export interface ReserveRequest {
   workflowId: string;
   /** Is the run; optional. */
   runId: string;
-  /** Is when the hold ends by itself; required, at most 24 hours ahead. */
+  /**
+   * Is when the hold ends by itself; required, at most 24 hours ahead. A retry may give another one: the hold keeps the
+   * first.
+   */
   expireTime: Date | undefined;
 }
 
@@ -68,7 +71,7 @@ export interface ExtendRequest {
   tenantId: string;
   /** Is the hold; required. */
   holdId: string;
-  /** Is the new expiry, at most 24 hours ahead; default unchanged. */
+  /** Is the new expiry, at most 24 hours ahead; default unchanged. A retry gives the same one. */
   expireTime:
     | Date
     | undefined;
@@ -1178,7 +1181,8 @@ export const HoldServiceService = {
   /**
    * Holds the cost of a quantity of an action, all or nothing within funds plus overdraft. Held credits survive the
    * expiry of their grants until the hold ends. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, IDEMPOTENCY_KEY_REUSED.
+   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
+   * IDEMPOTENCY_KEY_REUSED.
    */
   reserve: {
     path: "/wheelhouse.ledger.v1.HoldService/Reserve" as const,
@@ -1191,7 +1195,8 @@ export const HoldServiceService = {
   },
   /**
    * Moves the expiry of an open hold, holds more, or both. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS, IDEMPOTENCY_KEY_REUSED.
+   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
+   * IDEMPOTENCY_KEY_REUSED.
    */
   extend: {
     path: "/wheelhouse.ledger.v1.HoldService/Extend" as const,
@@ -1250,12 +1255,14 @@ export interface HoldServiceServer extends UntypedServiceImplementation {
   /**
    * Holds the cost of a quantity of an action, all or nothing within funds plus overdraft. Held credits survive the
    * expiry of their grants until the hold ends. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, IDEMPOTENCY_KEY_REUSED.
+   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
+   * IDEMPOTENCY_KEY_REUSED.
    */
   reserve: handleUnaryCall<ReserveRequest, ReserveResponse>;
   /**
    * Moves the expiry of an open hold, holds more, or both. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS, IDEMPOTENCY_KEY_REUSED.
+   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
+   * IDEMPOTENCY_KEY_REUSED.
    */
   extend: handleUnaryCall<ExtendRequest, ExtendResponse>;
   /**
@@ -1282,7 +1289,8 @@ export interface HoldServiceClient extends Client {
   /**
    * Holds the cost of a quantity of an action, all or nothing within funds plus overdraft. Held credits survive the
    * expiry of their grants until the hold ends. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, IDEMPOTENCY_KEY_REUSED.
+   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
+   * IDEMPOTENCY_KEY_REUSED.
    */
   reserve(
     request: ReserveRequest,
@@ -1301,7 +1309,8 @@ export interface HoldServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Moves the expiry of an open hold, holds more, or both. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS, IDEMPOTENCY_KEY_REUSED.
+   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
+   * IDEMPOTENCY_KEY_REUSED.
    */
   extend(
     request: ExtendRequest,

@@ -113,9 +113,9 @@ export interface VerifyLedgerResponse {
 
 /** Is one thing that does not hold in a stored ledger. */
 export interface LedgerFinding {
-  /** Is the tenant. */
+  /** Is the tenant; empty where it concerns all ledgers. */
   tenantId: string;
-  /** Is the commit. */
+  /** Is the commit; 0 where it concerns none by itself. */
   commitSeq: bigint;
   /** Says for people what does not hold. */
   message: string;
@@ -1048,7 +1048,7 @@ export const LedgerAuditServiceService = {
   /**
    * Undoes one debit, grant or adjustment by a new entry, once. Idempotent by `request_id`.
    * Errors: INVALID_FIELD, ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE, ENTRY_ALREADY_REVERSED, INSUFFICIENT_CREDITS,
-   * IDEMPOTENCY_KEY_REUSED.
+   * GRANT_LIMIT_REACHED, BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
    */
   reverseEntry: {
     path: "/wheelhouse.ledger.v1.LedgerAuditService/ReverseEntry" as const,
@@ -1077,7 +1077,7 @@ export const LedgerAuditServiceService = {
   /**
    * Recomputes hashes, sequence, sums and states of one account, or of all, and streams progress and findings. No side
    * effect.
-   * Errors: INVALID_FIELD.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, DATABASE_UNAVAILABLE.
    */
   verifyLedger: {
     path: "/wheelhouse.ledger.v1.LedgerAuditService/VerifyLedger" as const,
@@ -1091,7 +1091,7 @@ export const LedgerAuditServiceService = {
   },
   /**
    * Streams the whole history of one account as NDJSON lines. No side effect.
-   * Errors: INVALID_FIELD.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, LEDGER_CORRUPT, DATABASE_UNAVAILABLE.
    */
   exportAccount: {
     path: "/wheelhouse.ledger.v1.LedgerAuditService/ExportAccount" as const,
@@ -1122,7 +1122,7 @@ export interface LedgerAuditServiceServer extends UntypedServiceImplementation {
   /**
    * Undoes one debit, grant or adjustment by a new entry, once. Idempotent by `request_id`.
    * Errors: INVALID_FIELD, ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE, ENTRY_ALREADY_REVERSED, INSUFFICIENT_CREDITS,
-   * IDEMPOTENCY_KEY_REUSED.
+   * GRANT_LIMIT_REACHED, BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
    */
   reverseEntry: handleUnaryCall<ReverseEntryRequest, ReverseEntryResponse>;
   /**
@@ -1134,12 +1134,12 @@ export interface LedgerAuditServiceServer extends UntypedServiceImplementation {
   /**
    * Recomputes hashes, sequence, sums and states of one account, or of all, and streams progress and findings. No side
    * effect.
-   * Errors: INVALID_FIELD.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, DATABASE_UNAVAILABLE.
    */
   verifyLedger: handleServerStreamingCall<VerifyLedgerRequest, VerifyLedgerResponse>;
   /**
    * Streams the whole history of one account as NDJSON lines. No side effect.
-   * Errors: INVALID_FIELD.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, LEDGER_CORRUPT, DATABASE_UNAVAILABLE.
    */
   exportAccount: handleServerStreamingCall<ExportAccountRequest, ExportAccountResponse>;
   /**
@@ -1153,7 +1153,7 @@ export interface LedgerAuditServiceClient extends Client {
   /**
    * Undoes one debit, grant or adjustment by a new entry, once. Idempotent by `request_id`.
    * Errors: INVALID_FIELD, ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE, ENTRY_ALREADY_REVERSED, INSUFFICIENT_CREDITS,
-   * IDEMPOTENCY_KEY_REUSED.
+   * GRANT_LIMIT_REACHED, BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
    */
   reverseEntry(
     request: ReverseEntryRequest,
@@ -1193,7 +1193,7 @@ export interface LedgerAuditServiceClient extends Client {
   /**
    * Recomputes hashes, sequence, sums and states of one account, or of all, and streams progress and findings. No side
    * effect.
-   * Errors: INVALID_FIELD.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, DATABASE_UNAVAILABLE.
    */
   verifyLedger(
     request: VerifyLedgerRequest,
@@ -1206,7 +1206,7 @@ export interface LedgerAuditServiceClient extends Client {
   ): ClientReadableStream<VerifyLedgerResponse>;
   /**
    * Streams the whole history of one account as NDJSON lines. No side effect.
-   * Errors: INVALID_FIELD.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, LEDGER_CORRUPT, DATABASE_UNAVAILABLE.
    */
   exportAccount(
     request: ExportAccountRequest,

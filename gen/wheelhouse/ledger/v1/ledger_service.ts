@@ -48,7 +48,10 @@ export interface GetBalanceResponse {
   planCode: string;
   /** Is how far below zero the plan lets usage go, in microcredits. */
   overdraftLimitMicrocredits: bigint;
-  /** Are the active grants in burn order, then those that begin later; only where asked for. */
+  /**
+   * Are the active grants in burn order, then those of which all that is left is held, then those that begin later; only
+   * where asked for.
+   */
   grants: Grant[];
   /** Is the newest commit that the balance includes. */
   commitSeq: bigint;
@@ -239,9 +242,9 @@ export interface AdjustResponse {
 export interface EntryFilter {
   /** Are the types to list; default all. */
   types: EntryType[];
-  /** Is the action of the debits to list. */
+  /** Is the action of the entries to list: debits, holds and what became of them, reversals of charges. */
   action: string;
-  /** Is the project of the debits to list. */
+  /** Is the project of the entries to list, as with `action`. */
   projectId: string;
   /** Is the earliest time of the entries to list, inclusive. */
   startTime:
@@ -251,7 +254,7 @@ export interface EntryFilter {
   endTime:
     | Date
     | undefined;
-  /** Is the workflow of the debits to list. */
+  /** Is the workflow of the entries to list, as with `action`. */
   workflowId: string;
 }
 
