@@ -1,0 +1,270 @@
+// Owns what is broken on purpose, one thing at a time, to see that something notices: an anchor that stands once in a
+// source, what takes its place, and what should notice. mutation.test.ts holds that every anchor is still there.
+
+/** What may notice a mutation: some runs of the simulator, or tests that need no database. */
+export type Detector = { readonly simulate: number } | { readonly tests: readonly string[] };
+
+/** One thing to break. */
+export interface Mutation {
+  /** What no longer holds. */
+  readonly name: string;
+  readonly file: string;
+  /** Stands exactly once in the file. */
+  readonly anchor: string;
+  readonly replacement: string;
+  /** Asked in order until one notices. */
+  readonly detectors: readonly Detector[];
+}
+
+const SIMULATION: readonly Detector[] = [{ simulate: 600 }];
+const MODEL: readonly Detector[] = [{ tests: ['test/domain/account-model.test.ts'] }, ...SIMULATION];
+
+/** Everything that is broken. */
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'credit that expires sooner is used first',
+    file: 'kernel/domain/grant.ts',
+    anchor: 'compare(a.expiresAt ?? Number.POSITIVE_INFINITY, b.expiresAt ?? Number.POSITIVE_INFINITY)',
+    replacement: 'compare(b.expiresAt ?? Number.POSITIVE_INFINITY, a.expiresAt ?? Number.POSITIVE_INFINITY)',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'trial credit is used before included credit',
+    file: 'kernel/domain/bucket.ts',
+    anchor: "['trial', 'included', 'payg']",
+    replacement: "['included', 'trial', 'payg']",
+    detectors: SIMULATION,
+  },
+  {
+    name: 'one commit has each seq: the optimistic lock',
+    file: 'kernel/store/ledger/ledger-index.ts',
+    anchor: "  { name: 'tenant_seq', key: { tenant_id: 1, seq: 1 }, unique: true },\n",
+    replacement: '',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'one entry has each key: exactly once',
+    file: 'kernel/store/ledger/ledger-index.ts',
+    anchor: "  { name: 'tenant_keys', key: { tenant_id: 1, keys: 1 }, unique: true },\n",
+    replacement: '',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'reads that decide show what a majority has',
+    file: 'kernel/store/ledger/collection-option.ts',
+    anchor: "readConcern: { level: 'majority' }",
+    replacement: "readConcern: { level: 'local' as 'majority' }",
+    detectors: SIMULATION,
+  },
+  {
+    name: 'a commit is acknowledged when a majority has it',
+    file: 'kernel/store/ledger/collection-option.ts',
+    anchor: "w: 'majority'",
+    replacement: "w: 1 as unknown as 'majority'",
+    detectors: SIMULATION,
+  },
+  {
+    name: 'credit expires at its time, not after it',
+    file: 'kernel/domain/advance.ts',
+    anchor: 'due !== undefined && due <= now;',
+    replacement: 'due !== undefined && due < now;',
+    detectors: MODEL,
+  },
+  {
+    name: 'credit expires',
+    file: 'kernel/domain/account.ts',
+    anchor: 'included[0]?.expiresAt ?? Number.POSITIVE_INFINITY,',
+    replacement: 'Number.POSITIVE_INFINITY,',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'holds end by themselves',
+    file: 'kernel/domain/account.ts',
+    anchor: 'state.holds[0]?.expiresAt ?? Number.POSITIVE_INFINITY,',
+    replacement: 'Number.POSITIVE_INFINITY,',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'what comes again after a lost race is answered with what it did',
+    file: 'kernel/app/ledger/committer.ts',
+    anchor: '      if (placed === undefined) again.push(task);\n',
+    replacement: '      if (placed === undefined || placed !== undefined) again.push(task);\n',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'before a refusal its key is looked up',
+    file: 'kernel/app/ledger/committer.ts',
+    anchor: '      if (placed === undefined) task.reject(error);\n',
+    replacement: '      if (placed === undefined || placed !== undefined) task.reject(error);\n',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'before a refusal the head is read',
+    file: 'kernel/app/ledger/committer.ts',
+    anchor: 'const { head } = await this.#loader.refresh(round.head);',
+    replacement: 'const { head } = round;',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'a refusal that rests on a commit waits until it is acknowledged',
+    file: 'kernel/app/ledger/committer.ts',
+    anchor: '    const tasks = decidedTasks(round);\n    try {\n',
+    replacement:
+      '    const tasks = decidedTasks(round);\n    for (const { task, error } of refusedTasks(round)) task.reject(error);\n    try {\n',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'an unknown outcome is no success',
+    file: 'kernel/app/ledger/committer.ts',
+    anchor: 'return this.#settleUnknown(lane, round);',
+    replacement: 'return this.#settleAcknowledged(lane, round);',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'an unknown outcome is no failure',
+    file: 'kernel/app/ledger/committer.ts',
+    anchor: '    for (const task of decidedTasks(round)) task.reject(outcomeUnknown());',
+    replacement: '    for (const task of decidedTasks(round)) task.reject(shuttingDown());',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'another request under a used id is refused',
+    file: 'kernel/app/ledger/request-identity.ts',
+    anchor: '  if (entry.fingerprint !== fingerprint) return false;\n',
+    replacement: '',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'a deficit is paid first',
+    file: 'kernel/domain/advance.ts',
+    anchor: 'const deficitPaid = totals.deficit < grant.remaining ? totals.deficit : grant.remaining;',
+    replacement: 'const deficitPaid = totals.deficit < 0n ? totals.deficit : 0n;',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'freed credit pays a deficit first',
+    file: 'kernel/domain/hold-end.ts',
+    anchor: 'deficitPaid: deficit < amount ? deficit : amount',
+    replacement: 'deficitPaid: deficit < 0n ? deficit : 0n',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'a debit goes no further than funds and overdraft',
+    file: 'kernel/domain/decide.ts',
+    anchor: 'if (uncovered > overdraftRemaining && !alreadyPerformed) {',
+    replacement: 'if (uncovered > overdraftRemaining + 1n && !alreadyPerformed) {',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'open holds keep their overdraft',
+    file: 'kernel/domain/account.ts',
+    anchor: 'const used = totals.deficit + overdraftHeld;',
+    replacement: 'const used = totals.deficit + overdraftHeld - overdraftHeld;',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'a part of a hold is charged whatever the funds',
+    file: 'kernel/domain/decide-hold.ts',
+    anchor: '  if (state.totals.deficit + free.uncovered > MICROCREDITS_MAX) {\n',
+    replacement: '  if (free.uncovered > 0n) {\n',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'a part is charged after the end of its hold',
+    file: 'kernel/app/ledger/hold-desk.ts',
+    anchor: '      if (!isHoldEnded(error)) throw error;\n',
+    replacement: '      if (!isHoldEnded(error) || isHoldEnded(error)) throw error;\n',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'held credit is drawn before other credit',
+    file: 'kernel/domain/decide-hold.ts',
+    anchor: 'const held = takeFirst(hold?.draws ?? [], cost);',
+    replacement: 'const held = takeFirst(hold?.draws ?? [], cost / 2n);',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'held credit survives the expiry of its grant',
+    file: 'kernel/domain/advance.ts',
+    anchor: 'microcredits: grant.remaining };',
+    replacement: 'microcredits: grant.remaining + grant.held };',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'held credit whose grant has expired does not come back',
+    file: 'kernel/domain/hold-end.ts',
+    anchor: '(expiresAt !== undefined && expiresAt <= at ? expired : freed).push(draw);',
+    replacement: '(expiresAt !== undefined && expiresAt <= at - 60_000 ? expired : freed).push(draw);',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'an entry is reversed once',
+    file: 'kernel/app/ledger/correction-desk.ts',
+    anchor: 'effectKey: reversalKey(target.entryId),',
+    replacement: 'effectKey: reversalKey(context.requestId as typeof target.entryId),',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'an entry is reversed once, also within one batch',
+    file: 'kernel/domain/batch.ts',
+    anchor: 'const isTaken = entry.effectKey !== undefined && this.#effectKeys.has(entry.effectKey);',
+    replacement: 'const isTaken = entry.effectKey === null && this.#effectKeys.has(entry.effectKey);',
+    detectors: [{ simulate: 600 }, { simulate: 4_000 }],
+  },
+  {
+    name: 'credit that expired does not come back by a reversal',
+    file: 'kernel/domain/decide-reversal.ts',
+    anchor: 'if (grant.expiresAt !== undefined && grant.expiresAt <= now) expired.push(draw);',
+    replacement: 'if (grant.expiresAt !== undefined && grant.expiresAt <= now - 60_000) expired.push(draw);',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'redacted text is gone',
+    file: 'kernel/app/ledger/correction-desk.ts',
+    anchor: 'store.removePersonalText(tenant.tenantId, found.commit.seq, found.index)',
+    replacement: 'Promise.resolve(found.commit.seq + found.index + store.prepareCommit.length)',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'each commit is sealed to the one before it',
+    file: 'kernel/store/ledger/commit-hash.ts',
+    anchor: '.update(previous)',
+    replacement: '.update(previous.subarray(0, 0))',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'a commit is never dated before the one that it follows',
+    file: 'kernel/app/ledger/round.ts',
+    anchor: 'const createdAt = Math.max(now, head.createdAt);',
+    replacement: 'const createdAt = now;',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'a balance is never read from a cache alone',
+    file: 'kernel/app/ledger/account-reader.ts',
+    anchor: '(await this.#loader.refresh(known)).head',
+    replacement: 'known',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'a balance is not read by a read that began before it was asked for',
+    file: 'kernel/app/ledger/account-reader.ts',
+    anchor: 'if (flight === undefined) return this.#begin(tenantId);',
+    replacement: 'return flight === undefined ? this.#begin(tenantId) : flight.running;',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'what follows a gap in a range is read again',
+    file: 'kernel/app/ledger/head-loader.ts',
+    anchor: 'const run = gap === -1 ? headers : headers.slice(0, gap);',
+    replacement: 'const run = headers;',
+    detectors: [{ tests: ['test/domain/head-loader.test.ts'] }, { simulate: 4_000 }],
+  },
+  {
+    name: 'what will fall due is noted before',
+    file: 'kernel/app/ledger/account-desk.ts',
+    anchor: 'dueAt !== undefined && dueAt > now ? [dueAt] : []',
+    replacement: 'dueAt !== undefined && dueAt > now + 60_000 ? [dueAt] : []',
+    detectors: SIMULATION,
+  },
+];
