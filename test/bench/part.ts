@@ -2,71 +2,31 @@
 // figures that they are to reach. Nothing asserts them: the table says ok or below.
 
 import { rankByRendezvous } from '../../bff/rendezvous.ts';
-import type { Lifetime } from '../../dev/lifetime.ts';
 import { toMessage } from '../../dev/stack-error.ts';
-import { findBestInFlight, type Measurement, type MeasureOptions, measureInterleaved } from './measurement.ts';
+import { measureFootprint } from './footprint-part.ts';
+import { measureHistory } from './history-part.ts';
+import { measureHolds, measureStream } from './hold-part.ts';
+import { findBestInFlight, measureInterleaved } from './measurement.ts';
+import {
+  BATCH_ITEMS,
+  BATCHES_IN_FLIGHT,
+  bestIncrement,
+  CALIBRATION_SHARE,
+  firstKernel,
+  IN_FLIGHT_MANY,
+  MANY_TENANTS,
+  type PartContext,
+  toList,
+} from './part-context.ts';
+import type { PartResult, Row } from './row.ts';
 import type { Stage } from './stage.ts';
 import { createBatchDebits, createUnaryDebits, type DebitTarget } from './workload/debit.ts';
-import { type IncrementTarget, openIncrementTarget } from './workload/increment.ts';
 import { openMediciTarget } from './workload/medici.ts';
 import type { Workload } from './workload.ts';
 
-const MANY_TENANTS = 1_000;
-const IN_FLIGHT_MANY = 512;
-const BATCH_ITEMS = 1_000;
-/** While one batch is committed, the next arrives and the one before leaves. */
-const BATCHES_IN_FLIGHT = 3;
 const KERNEL_COUNT = 3;
 const REQUEST_TIME_MAX_MS = 5_000;
-const INCREMENT_CANDIDATES = [2, 8, 32, 100];
 const MEDICI_CANDIDATES = [1, 4, 16];
-const CALIBRATION_SHARE = 0.4;
-
-/** Is a row that compares a workload with a baseline that ran in alternation with it. */
-export interface ComparisonRow {
-  readonly kind: 'comparison';
-  readonly subject: Measurement;
-  readonly baseline: Measurement;
-  readonly ratioAtLeast: number;
-  /** Is how long the slowest request of the subject may take, where the row says something of it. */
-  readonly slowestAtMostMs?: number;
-}
-
-/** Is a row about how often the database is asked. */
-export interface CommandRow {
-  readonly kind: 'commands';
-  readonly subject: Measurement;
-  readonly commandsAtMost: number;
-}
-
-/** Is a row that could not be measured, and why. */
-export interface MissingRow {
-  readonly kind: 'missing';
-  readonly name: string;
-  readonly why: string;
-}
-
-export type Row = ComparisonRow | CommandRow | MissingRow;
-
-/** Is what a part came to. */
-export interface PartResult {
-  readonly rows: readonly Row[];
-  readonly measurements: readonly Measurement[];
-}
-
-/** Is what all parts work with. */
-export interface PartContext {
-  readonly stage: Stage;
-  readonly lifetime: Lifetime;
-  readonly measure: MeasureOptions;
-  readonly increments: IncrementTarget;
-  /** Are tenants that only the first kernel works for. */
-  readonly hotTenantId: string;
-  readonly manyTenantIds: readonly string[];
-  /** Are tenants of their own for several kernels: what others wrote must not disturb the rounds of one kernel. */
-  readonly sharedHotTenantId: string;
-  readonly routedTenantIds: readonly string[];
-}
 
 /** Are all parts in the order in which they run; `--only` chooses some. */
 export const PARTS = {
@@ -74,28 +34,13 @@ export const PARTS = {
   single: measureSingle,
   tenants: measureTenants,
   kernels: measureKernels,
+  stream: measureStream,
+  holds: measureHolds,
+  history: measureHistory,
+  footprint: measureFootprint,
 } as const;
 
 export type PartName = keyof typeof PARTS;
-
-/** Prepares what the parts share. */
-export async function createPartContext(
-  stage: Stage,
-  lifetime: Lifetime,
-  measure: MeasureOptions,
-): Promise<PartContext> {
-  // All at the start: on a filled database some engines answer the first query of a shape by reading everything.
-  measure.note(`Creating ${2 * MANY_TENANTS} tenants`);
-  const [hotTenantId = '', sharedHotTenantId = '', ...others] = await stage.createTenants(2 + 2 * MANY_TENANTS);
-  const increments = await openIncrementTarget(stage.databaseUri('increment'), MANY_TENANTS);
-  lifetime.add(() => increments.close());
-  const tenants = {
-    ...{ hotTenantId, sharedHotTenantId },
-    manyTenantIds: others.slice(0, MANY_TENANTS),
-    routedTenantIds: others.slice(MANY_TENANTS),
-  };
-  return { stage, lifetime, measure, increments, ...tenants };
-}
 
 /** One hot tenant: unary and batch, against `$inc`, an empty call and medici. */
 async function measureHot(context: PartContext): Promise<PartResult> {
@@ -223,12 +168,6 @@ function routeByTenant(stage: Stage, tenantIds: readonly string[]): readonly Deb
   });
 }
 
-async function bestIncrement({ increments, measure }: PartContext, documents: number): Promise<Workload> {
-  measure.note(`Finding how many \`$inc\` in flight do most over ${documents} documents`);
-  const toWorkload = (inFlight: number): Workload => increments.workload(documents, inFlight);
-  return toWorkload(await findBestInFlight(INCREMENT_CANDIDATES, toWorkload, measure.roundMs * CALIBRATION_SHARE));
-}
-
 /** Medici needs sessions over several documents, which not every engine has; then `why` says what went wrong. */
 async function openMedici(
   context: PartContext,
@@ -244,13 +183,4 @@ async function openMedici(
   } catch (error) {
     return { workload: undefined, why: toMessage(error) };
   }
-}
-
-function toList(measured: Readonly<Record<string, Measurement | undefined>>): readonly Measurement[] {
-  return Object.values(measured).filter((measurement) => measurement !== undefined);
-}
-
-function firstKernel({ kernels: [first] }: Stage): DebitTarget['client'] {
-  if (first === undefined) throw new Error('The stage has no kernel.');
-  return first.client;
 }

@@ -3,7 +3,7 @@
 
 import { cpus, release, type } from 'node:os';
 import type { Measurement } from './measurement.ts';
-import type { Row } from './part.ts';
+import type { Row } from './row.ts';
 
 /** Is what a whole run came to. */
 export interface BenchResult {
@@ -65,6 +65,8 @@ function isReached(row: Row): boolean {
     }
     case 'commands':
       return (row.subject.commandsSent ?? Number.POSITIVE_INFINITY) <= row.commandsAtMost;
+    case 'size':
+      return row.value <= row.atMost;
     case 'missing':
       return false;
   }
@@ -101,6 +103,10 @@ function formatRow(row: Row): readonly string[] {
         `≤ ${row.commandsAtMost}`,
         verdict(row),
       ];
+    }
+    case 'size': {
+      const [value, atMost] = [row.value, row.atMost].map((size) => `${size.toLocaleString('en-US')} ${row.unit}`);
+      return [row.name, value ?? '', row.note, '', '', '', `≤ ${atMost}`, verdict(row)];
     }
     case 'missing':
       return [row.name, 'not measured', row.why.replaceAll(/\s+/g, ' '), '', '', '', '', verdict(row)];

@@ -36,6 +36,7 @@ const EMPTY_SERVER = fileURLToPath(new URL('empty-server.ts', import.meta.url));
 /** Is a kernel of the bench. */
 export interface BenchKernel {
   readonly grpc: string;
+  readonly pid: number;
   /** Calls it as an internal service that charges usage. */
   readonly client: KernelClient;
 }
@@ -46,6 +47,12 @@ export interface Stage {
   /** Says for people what the engine is, with its version where it tells. */
   readonly engineDescription: string;
   readonly kernels: readonly BenchKernel[];
+  /** Is the credential of an internal service, for what a client of ours can't do. */
+  readonly internalToken: string;
+  /** Is where an engine of our own keeps its data; undefined where it is somebody else's. */
+  readonly dataFolder: string | undefined;
+  /** Gives credit as an operator does. */
+  readonly operator: KernelClient;
   /** Returns the connection string of a database that nobody else uses. */
   databaseUri(name: string): string;
   addKernel(): Promise<BenchKernel>;
@@ -97,7 +104,7 @@ export async function startStage(lifetime: Lifetime, note: (text: string) => voi
       settings: { MOVABLE_CLOCK: 'false' },
     });
     lifetime.addProcess(child);
-    const kernel = { grpc, client: connect(grpc, credentials.internal, lifetime) };
+    const kernel = { grpc, pid: child.pid, client: connect(grpc, credentials.internal, lifetime) };
     kernels.push(kernel);
     kernelUrls.push(http);
     serverPids.push(child.pid);
@@ -109,6 +116,9 @@ export async function startStage(lifetime: Lifetime, note: (text: string) => voi
     engine,
     engineDescription: await describeEngine(engine),
     kernels,
+    internalToken: credentials.internal,
+    dataFolder: engine.own === undefined ? undefined : folder,
+    operator,
     databaseUri,
     addKernel,
     createTenants: (count) => createTenants(operator, count),

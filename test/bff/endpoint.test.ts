@@ -357,6 +357,7 @@ describe('GET /v1/billing/usage-history', () => {
             draws: { trial: 3000000, included: 0, payg: 9000000 },
             deficit_microcredits: 500000,
             already_performed: true,
+            hold_id: null,
             project_id: 'prj_1',
             workflow_id: 'wf_1',
             run_id: 'run_1',
@@ -394,6 +395,17 @@ describe('GET /v1/billing/usage-history', () => {
     });
   });
 
+  test('shows work that was charged through a hold', async () => {
+    const hold = { holdId: 'hld_1', tenantId: TENANT_ID };
+    const detail = { $case: 'settlement' as const, value: { hold, partId: 'a', charge: DEBIT, final: true } };
+    const entry = Entry.fromPartial({ ...entryOf(DEBIT), type: EntryType.SETTLED, detail });
+    stage.kernel.answers.listEntries = () => ListEntriesResponse.fromPartial({ entries: [entry] });
+
+    expect((await stage.get('/v1/billing/usage-history')).json()).toMatchObject({
+      events: [{ hold_id: 'hld_1', cost_microcredits: 12500000, run_status: 'succeeded' }],
+    });
+  });
+
   test.each([
     [RunStatus.RUNNING, 'running'],
     [RunStatus.FAILED, 'failed'],
@@ -405,7 +417,7 @@ describe('GET /v1/billing/usage-history', () => {
     expect((await stage.get('/v1/billing/usage-history')).json()).toMatchObject({ events: [{ run_status: shown }] });
   });
 
-  test('asks for debits only, with the default page size', async () => {
+  test('asks for charges only, with the default page size', async () => {
     stage.kernel.answers.listEntries = () => ListEntriesResponse.fromPartial({});
 
     const answer = await stage.get('/v1/billing/usage-history');
@@ -414,7 +426,7 @@ describe('GET /v1/billing/usage-history', () => {
     expect(stage.kernel.calls[0]?.request).toEqual({
       tenantId: TENANT_ID,
       filter: {
-        types: [EntryType.DEBITED],
+        types: [EntryType.DEBITED, EntryType.SETTLED],
         action: '',
         projectId: '',
         workflowId: '',

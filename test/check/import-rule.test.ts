@@ -12,14 +12,11 @@ const LAYERS: Readonly<Record<string, string>> = {
     name: 'sample',
     type: 'module',
     dependencies: Object.fromEntries(
-      ['mongoose', 'mongodb', 'stripe', 'canonicalize', 'lru-cache', 'pino', '@grpc/grpc-js'].map((name) => [
-        name,
-        '1.0.0',
-      ]),
+      ['mongoose', 'mongodb', 'stripe', 'lru-cache', 'pino', '@grpc/grpc-js'].map((name) => [name, '1.0.0']),
     ),
     devDependencies: { vitest: '1.0.0' },
   }),
-  ...installed('mongoose', 'mongodb', 'stripe', 'canonicalize', 'lru-cache', 'pino', '@grpc/grpc-js', 'vitest'),
+  ...installed('mongoose', 'mongodb', 'stripe', 'lru-cache', 'pino', '@grpc/grpc-js', 'vitest'),
   ...sources(
     'kernel/main.ts',
     'kernel/config.ts',

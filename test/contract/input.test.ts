@@ -4,6 +4,19 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Bucket } from '../../gen/wheelhouse/common/v1/bucket.ts';
 import { RunStatus, type RunStatus as RunStatusValue } from '../../gen/wheelhouse/ledger/v1/entry.ts';
+import type { Hold } from '../../gen/wheelhouse/ledger/v1/hold.ts';
+import type {
+  ExtendRequest,
+  ListHoldsRequest,
+  ReleaseRequest,
+  ReserveRequest,
+  SettleRequest,
+} from '../../gen/wheelhouse/ledger/v1/hold_service.ts';
+import {
+  LedgerAuditServiceService,
+  RedactEntryRequest,
+  ReverseEntryRequest,
+} from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import {
   AdjustRequest,
   type BatchDebitRequest,
@@ -13,6 +26,7 @@ import {
 } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { type Callers, CREDIT, callersOf, debitRequest, OPERATOR } from './support/account.ts';
 import { type Failure, failureOf } from './support/failure.ts';
+import { type HoldCalls, holdCallsOf, MINUTE_MS } from './support/hold.ts';
 import { type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
 
 const BEYOND = 2n ** 53n;
@@ -231,5 +245,200 @@ describe('BatchDebit', () => {
       [status.NOT_FOUND, expect.stringContaining('nosuch')],
       ['debit'],
     ]);
+  });
+});
+
+const LONG = 'x'.repeat(129);
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+describe('HoldService', () => {
+  let holds: HoldCalls;
+  let hold: Hold;
+
+  beforeAll(async () => {
+    holds = holdCallsOf(callers);
+    hold = await holds.hold(tenantId, '1');
+  });
+
+  async function expectRefused(call: () => Promise<unknown>, field: string): Promise<void> {
+    const failure = await refused(call);
+    expect(failure).toMatchObject({ reason: 'INVALID_FIELD', code: status.INVALID_ARGUMENT, domain: 'wheelhouse' });
+    expect(Object.keys(failure.violations)).toEqual([field]);
+    expect((await holds.list(tenantId)).holds).toEqual([hold]);
+  }
+
+  const BAD_RESERVES: readonly (readonly [what: string, fields: () => Partial<ReserveRequest>, field: string])[] = [
+    ['no quantity', () => ({ quantity: '' }), 'quantity'],
+    ['zero', () => ({ quantity: '0' }), 'quantity'],
+    ['a negative quantity', () => ({ quantity: '-1' }), 'quantity'],
+    ['7 fractional digits', () => ({ quantity: '1.0000001' }), 'quantity'],
+    ['no request id', () => ({ requestId: '' }), 'request_id'],
+    ['a request id of 129 characters', () => ({ requestId: LONG }), 'request_id'],
+    ['a request id of other characters', () => ({ requestId: 'a b' }), 'request_id'],
+    ['a tenant of 129 characters', () => ({ tenantId: LONG }), 'tenant_id'],
+    ['no action', () => ({ action: '' }), 'action'],
+    ['a long action', () => ({ action: LONG }), 'action'],
+    ['a project with control characters', () => ({ projectId: 'a\u0000b' }), 'project_id'],
+    ['a workflow of blanks', () => ({ workflowId: '  ' }), 'workflow_id'],
+    ['a long run', () => ({ runId: LONG }), 'run_id'],
+    ['no expiry', () => ({ expireTime: undefined }), 'expire_time'],
+    ['an expiry that is now', () => ({ expireTime: new Date() }), 'expire_time'],
+    ['an expiry in the past', () => ({ expireTime: new Date(Date.now() - MINUTE_MS) }), 'expire_time'],
+    ['an expiry before 1970', () => ({ expireTime: new Date(-1) }), 'expire_time'],
+    ['an expiry beyond 24 hours', () => ({ expireTime: new Date(Date.now() + DAY_MS + MINUTE_MS) }), 'expire_time'],
+    ['an expiry in years', () => ({ expireTime: new Date('9999-12-31T23:59:59Z') }), 'expire_time'],
+  ];
+
+  test.each(BAD_RESERVES)('Reserve: %s', async (_, fields, field) => {
+    await expectRefused(() => holds.reserve(tenantId, fields()), field);
+  });
+
+  test('Reserve: all fields at once', async () => {
+    const nothing = { requestId: '', action: '', quantity: '', expireTime: undefined };
+    const failure = await refused(() => holds.reserve('', nothing));
+    expect(Object.keys(failure.violations).sort()).toEqual([
+      'action',
+      'expire_time',
+      'quantity',
+      'request_id',
+      'tenant_id',
+    ]);
+  });
+
+  test('Reserve: an expiry that can’t be leaves nothing behind that waits for it', async () => {
+    const year = 365 * DAY_MS;
+    await expectRefused(() => holds.reserve(tenantId, { expireTime: new Date(Date.now() + 5 * year) }), 'expire_time');
+    await expectRefused(() => holds.extend(hold, { expireTime: new Date(Date.now() + 5 * year) }), 'expire_time');
+    const due = { tenant_id: tenantId, due_at: { $gt: new Date(Date.now() + year) } };
+    expect(await kernel.connection.collection('ledger_due').countDocuments(due)).toBe(0);
+  });
+
+  test('Reserve: an amount beyond 2^53 - 1 is out of range', async () => {
+    const failure = await refused(() => holds.reserve(tenantId, { quantity: '999999999999' }));
+    expect(failure).toMatchObject({ reason: 'BALANCE_OUT_OF_RANGE', code: status.OUT_OF_RANGE });
+  });
+
+  const BAD_EXTENSIONS: readonly (readonly [what: string, fields: () => Partial<ExtendRequest>, field: string])[] = [
+    ['nothing to extend', () => ({}), 'expire_time'],
+    ['a zero quantity', () => ({ additionalQuantity: '0' }), 'additional_quantity'],
+    ['a negative quantity', () => ({ additionalQuantity: '-1' }), 'additional_quantity'],
+    ['7 fractional digits', () => ({ additionalQuantity: '0.0000001' }), 'additional_quantity'],
+    ['no request id', () => ({ requestId: '', additionalQuantity: '1' }), 'request_id'],
+    ['no hold', () => ({ holdId: '', additionalQuantity: '1' }), 'hold_id'],
+    ['a long hold', () => ({ holdId: LONG, additionalQuantity: '1' }), 'hold_id'],
+    ['an expiry in the past', () => ({ expireTime: new Date(Date.now() - MINUTE_MS) }), 'expire_time'],
+    ['an expiry before 1970', () => ({ expireTime: new Date(-1) }), 'expire_time'],
+    ['an expiry beyond 24 hours', () => ({ expireTime: new Date(Date.now() + DAY_MS + MINUTE_MS) }), 'expire_time'],
+  ];
+
+  test.each(BAD_EXTENSIONS)('Extend: %s', async (_, fields, field) => {
+    await expectRefused(() => holds.extend(hold, fields()), field);
+  });
+
+  const BAD_PARTS: readonly (readonly [what: string, fields: Partial<SettleRequest>, field: string])[] = [
+    ['no part', { partId: '' }, 'part_id'],
+    ['a part of 129 characters', { partId: LONG }, 'part_id'],
+    ['a part of other characters', { partId: 'a/b' }, 'part_id'],
+    ['no quantity', { quantity: '' }, 'quantity'],
+    ['a negative quantity', { quantity: '-1' }, 'quantity'],
+    ['a negative zero', { quantity: '-0' }, 'quantity'],
+    ['7 fractional digits', { quantity: '0.0000001' }, 'quantity'],
+    ['no hold', { holdId: '' }, 'hold_id'],
+    ['a hold with control characters', { holdId: 'hld_\n' }, 'hold_id'],
+    ['no tenant', { tenantId: '' }, 'tenant_id'],
+    ['a status that nobody knows', { runStatus: 77 as RunStatusValue }, 'run_status'],
+    ['17 dimensions', { dimensions: longDimensions }, 'dimensions'],
+    ['a dimension name in capitals', { dimensions: new Map([['Region', 'eu']]) }, 'dimensions["Region"]'],
+    ['a dimension without a value', { dimensions: new Map([['region', '']]) }, 'dimensions["region"]'],
+    ['a long dimension value', { dimensions: new Map([['region', 'x'.repeat(257)]]) }, 'dimensions["region"]'],
+  ];
+
+  test.each(BAD_PARTS)('Settle: %s', async (_, fields, field) => {
+    await expectRefused(() => holds.settle(hold, fields), field);
+  });
+
+  test('Settle: a cost beyond 2^53 - 1 is out of range', async () => {
+    const failure = await refused(() => holds.settle(hold, { quantity: '999999999999' }));
+    expect(failure).toMatchObject({ reason: 'BALANCE_OUT_OF_RANGE', code: status.OUT_OF_RANGE });
+  });
+
+  test('Settle: a deficit beyond 2^53 - 1 is out of range', async () => {
+    const poor = await callers.openTenant(CREDIT);
+    const other = await holds.hold(poor, '1');
+    await holds.settle(other, { quantity: '9007199254', partId: 'a' });
+    const failure = await failureOf(holds.settle(other, { quantity: '2', partId: 'b' }));
+    expect(failure).toMatchObject({ reason: 'BALANCE_OUT_OF_RANGE', code: status.OUT_OF_RANGE });
+    expect(await holds.balanceOf(poor)).toMatchObject({ deficitMicrocredits: 9_007_199_253_000_000n });
+  });
+
+  const BAD_RELEASES: readonly (readonly [what: string, fields: Partial<ReleaseRequest>, field: string])[] = [
+    ['no request id', { requestId: '' }, 'request_id'],
+    ['no tenant', { tenantId: '' }, 'tenant_id'],
+    ['no hold', { holdId: '' }, 'hold_id'],
+    ['a long hold', { holdId: LONG }, 'hold_id'],
+  ];
+
+  test.each(BAD_RELEASES)('Release: %s', async (_, fields, field) => {
+    await expectRefused(() => holds.release(hold, fields), field);
+  });
+
+  const BAD_LISTS: readonly (readonly [what: string, fields: Partial<ListHoldsRequest>, field: string])[] = [
+    ['no tenant', { tenantId: '' }, 'tenant_id'],
+    ['a negative page', { pageSize: -1 }, 'page_size'],
+    ['a token that is none', { pageToken: 'nonsense' }, 'page_token'],
+    ['a token of other bytes', { pageToken: '\u{1f3a1}\u0000' }, 'page_token'],
+    [
+      'a token in the form of another list',
+      { pageToken: Buffer.from('1.0.hld_x').toString('base64url') },
+      'page_token',
+    ],
+    ['an endless token', { pageToken: 'x'.repeat(2_000) }, 'page_token'],
+  ];
+
+  test.each(BAD_LISTS)('ListHolds: %s', async (_, fields, field) => {
+    await expectRefused(() => holds.list(tenantId, fields), field);
+  });
+
+  test('an unknown tenant is named by every method', async () => {
+    const nobodys = { tenantId: UNKNOWN_TENANT, holdId: hold.holdId };
+    for (const call of [
+      () => holds.reserve(UNKNOWN_TENANT),
+      () => holds.extend(nobodys, { additionalQuantity: '1' }),
+      () => holds.settle(nobodys),
+      () => holds.release(nobodys),
+      () => holds.list(UNKNOWN_TENANT),
+    ]) {
+      const failure = await refused(call);
+      expect(failure).toMatchObject({ reason: 'TENANT_NOT_FOUND', metadata: { tenant_id: UNKNOWN_TENANT } });
+    }
+  });
+});
+
+describe('ReverseEntry and RedactEntry', () => {
+  const { reverseEntry, redactEntry } = LedgerAuditServiceService;
+
+  test.each([
+    ['no request id', { requestId: '' }, 'request_id'],
+    ['a request id of other characters', { requestId: 'a b' }, 'request_id'],
+    ['no tenant', { tenantId: '' }, 'tenant_id'],
+    ['no entry', { entryId: '' }, 'entry_id'],
+    ['a long entry', { entryId: LONG }, 'entry_id'],
+    ['an entry with control characters', { entryId: 'ent_\u0007' }, 'entry_id'],
+    ['no actor', { actor: '' }, 'actor'],
+    ['a long actor', { actor: LONG }, 'actor'],
+    ['no reason', { reason: '' }, 'reason'],
+    ['a long reason', { reason: 'x'.repeat(501) }, 'reason'],
+    ['a reason of blanks', { reason: ' ' }, 'reason'],
+    ['a reason with a line end', { reason: 'a\nb' }, 'reason'],
+  ] as const)('%s', async (_, fields, field) => {
+    const request = { requestId: newRequestId(), tenantId, entryId: 'ent_x', ...OPERATOR, ...fields };
+    for (const call of [
+      () => callers.sysadmin.call(reverseEntry, ReverseEntryRequest.fromPartial(request)),
+      () => callers.sysadmin.call(redactEntry, RedactEntryRequest.fromPartial(request)),
+    ]) {
+      const failure = await refused(call);
+      expect(failure).toMatchObject({ reason: 'INVALID_FIELD', code: status.INVALID_ARGUMENT });
+      expect(Object.keys(failure.violations)).toEqual([field]);
+    }
   });
 });

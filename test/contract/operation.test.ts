@@ -4,11 +4,22 @@ import { Client, credentials, status } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createKernelClient } from '../../dev/kernel-client.ts';
-import { GetBalanceRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { HoldServiceService, SettleRequest } from '../../gen/wheelhouse/ledger/v1/hold_service.ts';
+import {
+  LedgerAuditServiceService,
+  RedactEntryRequest,
+  ReverseEntryRequest,
+} from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
+import {
+  GetBalanceRequest,
+  LedgerServiceService,
+  ListEntriesRequest,
+} from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { openLog } from '../../kernel/log.ts';
-import { type Callers, CREDIT, callersOf, debitRequest } from './support/account.ts';
+import { type Callers, CREDIT, callersOf, debitRequest, OPERATOR } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
-import { composeKernel, type KernelFixture, openKernel } from './support/kernel-fixture.ts';
+import { holdCallsOf } from './support/hold.ts';
+import { composeKernel, type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
 import { override } from './support/override.ts';
 
 let kernel: KernelFixture;
@@ -44,17 +55,19 @@ describe('deadlines', () => {
     const gate = createGate();
     const slow = await composeKernel({
       mongodbUri: kernel.mongodbUri,
-      catalogStore: (real) =>
+      priceStore: (real) =>
         override(real, {
-          loadRulebook: async (productCode) => {
+          loadProductRules: async (productCode, since, afterRevision) => {
             gate.arrive();
             await gate.passed;
-            return real.loadRulebook(productCode);
+            return real.loadProductRules(productCode, since, afterRevision);
           },
         }),
     });
     const client = slow.connect(slow.tokens.internal);
-    const call = client.call(LedgerServiceService.debit, debitRequest(tenantId), { deadlineMs: 150 });
+    // Connecting is no part of what the deadline is for, and this read asks for no prices.
+    await client.call(LedgerServiceService.listEntries, ListEntriesRequest.fromPartial({ tenantId }));
+    const call = client.call(LedgerServiceService.debit, debitRequest(tenantId), { deadlineMs: 500 });
     await gate.arrived;
     expect((await failureOf(call)).code).toBe(status.DEADLINE_EXCEEDED);
     // The command reaches the ledger only now, when nobody waits for it any more: it is not begun.
@@ -76,6 +89,33 @@ describe('deadlines', () => {
     const settings = { deadlineMs: Number.POSITIVE_INFINITY };
     const failure = await failureOf(client.call(LedgerServiceService.debit, debitRequest(tenantId), settings));
     expect(failure).toMatchObject({ reason: 'OUTCOME_UNKNOWN', code: status.UNAVAILABLE });
+    await slow.close();
+  });
+
+  test('so has a part of a hold, and the retry of both answers it once', async () => {
+    const tenantId = await callers.openTenant(5n * CREDIT);
+    const hold = await holdCallsOf(callers).hold(tenantId, '2');
+    let isSlow = true;
+    const slow = await composeKernel({
+      mongodbUri: kernel.mongodbUri,
+      deadlineDefaultMs: 1_500,
+      ledger: (real) =>
+        override(real, {
+          settle: async (...request) => {
+            const posting = await real.settle(...request);
+            // The part is charged, and nobody hears of it in time.
+            if (isSlow) await new Promise(() => undefined);
+            return posting;
+          },
+        }),
+    });
+    const request = SettleRequest.fromPartial({ tenantId, holdId: hold.holdId, partId: 'p', quantity: '1' });
+    const client = slow.connect(slow.tokens.internal);
+    const ask = () => client.call(HoldServiceService.settle, request, { deadlineMs: Number.POSITIVE_INFINITY });
+    expect(await failureOf(ask())).toMatchObject({ reason: 'OUTCOME_UNKNOWN', code: status.UNAVAILABLE });
+    isSlow = false;
+    expect(await ask()).toMatchObject({ replayed: true, hold: { settledMicrocredits: CREDIT } });
+    expect(await callers.availableOf(tenantId)).toBe(3n * CREDIT);
     await slow.close();
   });
 });
@@ -226,6 +266,18 @@ describe('the log', () => {
       caller: 'sysadmin/operator',
       tenantId,
     });
+    // What they write about people is theirs, and no part of it.
+    const { entry } = await there.debit(tenantId);
+    const correction = { requestId: newRequestId(), tenantId, entryId: entry?.entryId ?? '', ...OPERATOR };
+    const { redactEntry, reverseEntry } = LedgerAuditServiceService;
+    const about = { ...correction, reason: 'Jane Doe 4711' };
+    await there.sysadmin.call(reverseEntry, ReverseEntryRequest.fromPartial(about));
+    await there.sysadmin.call(redactEntry, RedactEntryRequest.fromPartial(about));
+    expect(quiet.logLines.map((line): unknown => JSON.parse(line)).slice(1)).toMatchObject([
+      { msg: 'operator call', path: reverseEntry.path, tenantId },
+      { msg: 'operator call', path: redactEntry.path, tenantId },
+    ]);
+    expect(quiet.logLines.join('')).not.toContain('Jane Doe');
     await quiet.close();
   });
 

@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
-import { type Callers, CREDIT, callersOf } from './support/account.ts';
+import { ACTION, type Callers, CREDIT, callersOf } from './support/account.ts';
 import { type KernelFixture, openKernel } from './support/kernel-fixture.ts';
 
 const run = promisify(execFile);
@@ -41,7 +41,11 @@ describe('grpcurl', () => {
     expect((await grpcurl('list')).trim().split('\n')).toEqual([
       'grpc.health.v1.Health',
       'wheelhouse.catalog.v1.CatalogService',
+      'wheelhouse.ledger.v1.HoldService',
+      'wheelhouse.ledger.v1.LedgerAuditService',
       'wheelhouse.ledger.v1.LedgerService',
+      'wheelhouse.ledger.v1.LedgerStreamService',
+      'wheelhouse.ledger.v1.UsageService',
       'wheelhouse.tenant.v1.TenantService',
     ]);
   });
@@ -49,6 +53,10 @@ describe('grpcurl', () => {
   test('describes methods, and messages with their optional fields', async (context) => {
     needGrpcurl(context);
     expect(await grpcurl('describe wheelhouse.ledger.v1.LedgerService')).toContain('rpc BatchDebit');
+    expect(await grpcurl('describe wheelhouse.ledger.v1.HoldService')).toContain('rpc Settle');
+    expect(await grpcurl('describe wheelhouse.ledger.v1.LedgerStreamService')).toMatch(
+      /StreamDebits \( stream .*returns \( stream/,
+    );
     expect(await grpcurl('describe wheelhouse.catalog.v1.Plan')).toContain('optional int32 member_limit');
   });
 
@@ -59,6 +67,35 @@ describe('grpcurl', () => {
     const data = ['-d', JSON.stringify({ tenant_id: tenantId })];
     const text = await grpcurl(...authorization, ...data, 'wheelhouse.ledger.v1.LedgerService/GetBalance');
     expect(JSON.parse(text)).toMatchObject({ planCode: 'pro', balance: { availableMicrocredits: '7000000' } });
+  });
+
+  test('holds, settles and lists by reflection alone', async (context) => {
+    needGrpcurl(context);
+    const tenantId = await callers.openTenant(7n * CREDIT);
+    const call = async (method: string, request: Readonly<Record<string, unknown>>): Promise<unknown> => {
+      const authorization = ['-H', `authorization: Bearer ${kernel.tokens.internal}`];
+      const data = ['-d', JSON.stringify({ tenant_id: tenantId, ...request })];
+      return JSON.parse(await grpcurl(...authorization, ...data, `wheelhouse.ledger.v1.HoldService/${method}`));
+    };
+    const expireTime = new Date(Date.now() + 3_600_000).toISOString();
+    const wanted = { request_id: 'grpcurl-1', action: ACTION, quantity: '4', run_id: 'run-1', expire_time: expireTime };
+    const reserved = await call('Reserve', wanted);
+    const hold = { tenantId, runId: 'run-1', status: 'HOLD_STATUS_OPEN', expireTime, heldMicrocredits: '4000000' };
+    expect(reserved).toMatchObject({ hold, entry: { type: 'ENTRY_TYPE_RESERVED', requestId: 'grpcurl-1' } });
+    const { holds } = (await call('ListHolds', {})) as { readonly holds: readonly { readonly holdId: string }[] };
+    expect(holds).toEqual([expect.objectContaining(hold)]);
+    const part = {
+      hold_id: holds[0]?.holdId,
+      part_id: 'all',
+      quantity: '1',
+      final: true,
+      dimensions: { region: 'eu' },
+    };
+    expect(await call('Settle', part)).toMatchObject({
+      hold: { status: 'HOLD_STATUS_SETTLED', settledMicrocredits: '1000000' },
+      entry: { settlement: { partId: 'all', final: true, charge: { dimensions: { region: 'eu' } } } },
+    });
+    expect(await callers.availableOf(tenantId)).toBe(6n * CREDIT);
   });
 
   test('refuses an unknown field before it calls, and shows the details of a refusal', async (context) => {

@@ -209,6 +209,30 @@ describe('an insert of many tenants', () => {
     await expect(debit(kernel.ledger, bad, '1')).resolves.toMatchObject({ replayed: false });
   });
 
+  it.each([
+    ['can not be encoded', { 'a\u0000b': 1 }],
+    ['is larger than any document may be', { blob: 'x'.repeat(17 * 1_048_576) }],
+  ])('fails only for the one whose document %s, and sends the others', async (_, poison) => {
+    const tenants = await Promise.all([1, 2, 3].map(() => fixture.openTenant()));
+    const store = await openLedgerStore(fixture.connection);
+    const prepared = await Promise.all(
+      tenants.map(async ({ tenantId }, index) => {
+        const [first] = await store.loadCommits(tenantId, 1, 1);
+        if (first === undefined) throw new Error('the tenant has no first commit');
+        const entries = first.entries.map((entry) => ({ ...entry, key: `${entry.key}/again` as typeof entry.key }));
+        const commit = store.prepareCommit({ ...first, entries, seq: 2, commitId: newCommitId(index) }, first.hash);
+        return index === 1
+          ? { ...commit, document: Object.assign({ ...(commit.document as object) }, poison) }
+          : commit;
+      }),
+    );
+    const outcomes = await store.insertCommits(prepared);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['acknowledged', 'invalid', 'acknowledged']);
+    const seqs = await Promise.all(tenants.map(({ tenantId }) => store.loadExistingSeqs(tenantId, [2])));
+    expect(seqs).toEqual([[2], [], [2]]);
+    expect((await store.insertCommits(prepared.slice(1, 2))).map(({ kind }) => kind)).toEqual(['invalid']);
+  });
+
   it('fails only for the one command whose commit is too large', async () => {
     const big = await fixture.openTenant(5n * CREDIT);
     const good = await fixture.openTenant(5n * CREDIT);

@@ -59,9 +59,11 @@ export function createFaultyStore(real: LedgerStore): FaultyStore {
     loadEntriesByKeys: counted('loadEntriesByKeys', real.loadEntriesByKeys),
     loadHeadHint: counted('loadHeadHint', real.loadHeadHint),
     saveHeadHint: counted('saveHeadHint', real.saveHeadHint),
+    saveHeadHints: counted('saveHeadHints', real.saveHeadHints),
     saveDueNotes: counted('saveDueNotes', real.saveDueNotes),
     loadDueNotes: counted('loadDueNotes', real.loadDueNotes),
     removeDueNote: counted('removeDueNote', real.removeDueNote),
+    removePersonalText: counted('removePersonalText', real.removePersonalText),
   };
   return { store, calls, failNextInsert: (fault) => faults.push(fault) };
 }

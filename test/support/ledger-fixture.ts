@@ -7,6 +7,7 @@ import { v7 as newUuid } from 'uuid';
 import type { Ledger, Posting, TenantRef, WriteContext } from '../../kernel/app/ledger/ledger.ts';
 import { createLedger } from '../../kernel/app/ledger/ledger-service.ts';
 import type { LedgerObserver, LedgerStore, Pacing, RulebookSource } from '../../kernel/app/ports.ts';
+import { createPriceBook } from '../../kernel/domain/action-price.ts';
 import { DomainError, type Reason } from '../../kernel/domain/error.ts';
 import type { PlanCode, ProductCode, TenantId } from '../../kernel/domain/id.ts';
 import { parseQuantity, type Quantity } from '../../kernel/domain/quantity.ts';
@@ -26,6 +27,7 @@ const REAL_PACING: Pacing = {
   monotonicMs: () => performance.now(),
   delay: (ms) => delay(ms),
   random: Math.random,
+  afterReadyIo: (run) => void setImmediate(run),
 };
 
 /**
@@ -54,8 +56,8 @@ export interface FixtureKernel extends FaultyStore {
 
 export interface LedgerFixture {
   readonly connection: Connection;
-  /** Adds a kernel that knows nothing yet. */
-  addKernel(options?: { readonly machine?: MachineClocks }): Promise<FixtureKernel>;
+  /** Adds a kernel that knows nothing yet; its ledger may have a connection of its own. */
+  addKernel(options?: { readonly machine?: MachineClocks; readonly connection?: Connection }): Promise<FixtureKernel>;
   /** Opens the account of a new tenant, with PAYG credits of so many microcredits. */
   openTenant(microcredits?: bigint): Promise<TenantRef>;
   readonly rulebook: Rulebook;
@@ -69,8 +71,8 @@ export async function openLedgerFixture(
   const connection = await mongoose.createConnection(options.uri ?? freshDatabaseUri(), CONNECTION).asPromise();
   const rulebook = rulebookOf(options.overdraftLimit ?? 0n);
   const kernels: FixtureKernel[] = [];
-  const addKernel: LedgerFixture['addKernel'] = async ({ machine } = {}) => {
-    const kernel = await createKernel(connection, await openLedgerStore(connection), rulebook, machine);
+  const addKernel: LedgerFixture['addKernel'] = async ({ machine, connection: own } = {}) => {
+    const kernel = await createKernel(connection, await openLedgerStore(own ?? connection), rulebook, machine);
     kernels.push(kernel);
     return kernel;
   };
@@ -151,7 +153,7 @@ function rulebookOf(overdraftLimit: bigint): Rulebook {
   return {
     productCode: PRODUCT,
     policies: new Map([[PLAN, { overdraftLimit }]]),
-    prices: new Map([[ACTION, [price]]]),
+    prices: createPriceBook([price]),
   };
 }
 

@@ -48,14 +48,20 @@ export function createUnaryDebits(name: string, targets: readonly DebitTarget[],
 }
 
 /** Returns the workload of batches of so many debits, all of one tenant. */
-export function createBatchDebits(name: string, target: DebitTarget, items: number, inFlight: number): Workload {
+export function createBatchDebits(
+  name: string,
+  target: DebitTarget,
+  items: number,
+  inFlight: number,
+  toRequest: (tenantId: string) => DebitRequest = createDebitRequest,
+): Workload {
   const { client, tenantId } = target;
   return {
     name,
     inFlight,
     operationsPerCall: items,
     call: async () => {
-      const debits = Array.from({ length: items }, () => createDebitRequest(tenantId));
+      const debits = Array.from({ length: items }, () => toRequest(tenantId));
       const { results } = await client.call(LedgerServiceService.batchDebit, { debits });
       const refused = results.find(({ outcome }) => outcome?.$case !== 'debit')?.outcome;
       if (refused?.$case === 'error') throw new Error(`a debit of a batch was refused: ${refused.value.message}`);

@@ -3,15 +3,24 @@
 import { randomBytes } from 'node:crypto';
 import type { DestinationStream, Logger } from 'pino';
 import { createKernelClient, type KernelClient } from '../../../dev/kernel-client.ts';
+import { LedgerAudit } from '../../../kernel/app/audit/ledger-audit.ts';
 import { Catalog } from '../../../kernel/app/catalog/catalog.ts';
-import type { CatalogStore } from '../../../kernel/app/catalog/ports.ts';
+import type { CatalogStore, PriceStore } from '../../../kernel/app/catalog/ports.ts';
+import { PriceSetter } from '../../../kernel/app/catalog/price-setter.ts';
 import { RulebookCache } from '../../../kernel/app/catalog/rulebook-cache.ts';
+import { AccountReader } from '../../../kernel/app/ledger/account-reader.ts';
+import { BalanceWatch } from '../../../kernel/app/ledger/balance-watch.ts';
+import { CommitNotice } from '../../../kernel/app/ledger/commit-notice.ts';
+import { HeadLoader } from '../../../kernel/app/ledger/head-loader.ts';
+import { LaneRegistry } from '../../../kernel/app/ledger/lane-registry.ts';
 import type { Ledger } from '../../../kernel/app/ledger/ledger.ts';
 import { createLedger } from '../../../kernel/app/ledger/ledger-service.ts';
-import type { Clock, LedgerStore } from '../../../kernel/app/ports.ts';
+import type { Clock, CommitFeed, LedgerStore } from '../../../kernel/app/ports.ts';
 import type { TenantStore } from '../../../kernel/app/tenant/ports.ts';
 import { TenantDirectory } from '../../../kernel/app/tenant/tenant-directory.ts';
 import { TenantService } from '../../../kernel/app/tenant/tenant-service.ts';
+import { RollupProjector } from '../../../kernel/app/usage/rollup-projector.ts';
+import { createUsage } from '../../../kernel/app/usage/usage-service.ts';
 import { DEMO_CATALOG } from '../../../kernel/cli/demo-catalog.ts';
 import { type RunningKernel, startKernel } from '../../../kernel/composition.ts';
 import type { KernelConfig } from '../../../kernel/config.ts';
@@ -19,14 +28,19 @@ import { CallLog } from '../../../kernel/grpc/interceptors/logging.ts';
 import { GrpcServer } from '../../../kernel/grpc/server.ts';
 import { Metrics } from '../../../kernel/http/metric.ts';
 import { RANDOM_ID_SOURCE } from '../../../kernel/id-source.ts';
+import { createLedgerObserver, createWatchObserver } from '../../../kernel/ledger-observer.ts';
 import { openLog } from '../../../kernel/log.ts';
 import { PROCESS_PACING } from '../../../kernel/pacing.ts';
 import { seedCatalog } from '../../../kernel/store/catalog/catalog-seed.ts';
 import { openCatalogStore } from '../../../kernel/store/catalog/catalog-store.ts';
+import { openPriceStore } from '../../../kernel/store/catalog/price-store.ts';
 import { openConnection } from '../../../kernel/store/connection.ts';
 import { type MachineClocks, startDatabaseClock } from '../../../kernel/store/database-clock.ts';
+import { createCommitFeed } from '../../../kernel/store/ledger/commit-feed.ts';
+import { openAuditStore } from '../../../kernel/store/ledger/ledger-audit-store.ts';
 import { openLedgerStore } from '../../../kernel/store/ledger/ledger-store.ts';
 import { openTenantStore } from '../../../kernel/store/tenant/tenant-store.ts';
+import { openUsageStore } from '../../../kernel/store/usage/usage-store.ts';
 import { freshDatabaseUri } from '../../support/engine.ts';
 import { createTestCredentials, type TestCredentials } from './credential.ts';
 
@@ -89,8 +103,12 @@ export interface Adaptation {
   readonly ledgerStore?: (real: LedgerStore) => LedgerStore;
   readonly tenantStore?: (real: TenantStore) => TenantStore;
   readonly catalogStore?: (real: CatalogStore) => CatalogStore;
+  readonly priceStore?: (real: PriceStore) => PriceStore;
   readonly clock?: (real: Clock) => Clock;
   readonly ledger?: (real: Ledger) => Ledger;
+  readonly feed?: (real: CommitFeed) => CommitFeed;
+  /** How many watches the kernel carries. */
+  readonly watchesMax?: number;
   /** The clocks of the machine that the kernel believes to run on. */
   readonly machine?: MachineClocks;
   readonly deadlineDefaultMs?: number;
@@ -112,17 +130,37 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
   const stores = {
     ledger: wrap(await openLedgerStore(connection), adapt.ledgerStore),
     catalog: wrap(await openCatalogStore(connection), adapt.catalogStore),
+    prices: wrap(await openPriceStore(connection), adapt.priceStore),
     tenants: wrap(await openTenantStore(connection), adapt.tenantStore),
+    usage: await openUsageStore(connection),
   };
   const metrics = new Metrics();
-  const rulebooks = new RulebookCache(stores.catalog, PROCESS_PACING);
+  const rulebooks = new RulebookCache({ store: stores.prices, clock, pacing: PROCESS_PACING });
   const tools = { store: stores.ledger, clock, ids: RANDOM_ID_SOURCE, rulebooks, pacing: PROCESS_PACING };
-  const ledger = wrap(createLedger({ ...tools, observer: metrics.ledger }), adapt.ledger);
+  const lanes = new LaneRegistry();
+  const notice = new CommitNotice();
+  const observer = createLedgerObserver(metrics.ledger, logger, notice);
+  const ledger = wrap(createLedger({ ...tools, observer, lanes }), adapt.ledger);
+  const watch = new BalanceWatch({
+    ...{ ledger, clock, pacing: PROCESS_PACING, observer: createWatchObserver(metrics.watches, logger) },
+    feed: wrap(createCommitFeed(connection, PROCESS_PACING), adapt.feed),
+    ...(adapt.watchesMax === undefined ? {} : { watchesMax: adapt.watchesMax }),
+  });
+  notice.listen(watch);
   const directory = new TenantDirectory(stores.tenants);
   const tenantParts = { store: stores.tenants, catalog: stores.catalog, directory, ledger, clock };
+  const priceParts = { store: stores.prices, catalog: stores.catalog, directory, rulebooks, clock };
+  const usageParts = { store: stores.ledger, usage: stores.usage };
+  const projector = new RollupProjector(usageParts);
+  const reader = new AccountReader(stores.ledger, lanes, clock);
+  const auditParts = { store: openAuditStore(connection), heads: new HeadLoader(stores.ledger) };
   const server = new GrpcServer({
-    ...{ ledger, directory, clock, credentials: credentials.known, meter: metrics.calls, log: new CallLog(logger) },
-    catalog: new Catalog({ store: stores.catalog, ledger, rulebooks }),
+    ...{ ledger, directory, clock, watch, credentials: credentials.known, meter: metrics.calls },
+    log: new CallLog(logger),
+    usage: createUsage({ ...usageParts, projector, reader }),
+    audit: new LedgerAudit({ ...auditParts, pacing: PROCESS_PACING }),
+    catalog: new Catalog({ store: stores.catalog, prices: stores.prices, ledger, rulebooks }),
+    prices: new PriceSetter({ ...priceParts, pacing: PROCESS_PACING }),
     tenants: new TenantService({ ...tenantParts, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING }),
     deadlineDefaultMs: adapt.deadlineDefaultMs ?? 30_000,
   });
@@ -130,7 +168,7 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
   const end = (): Promise<void> => {
     databaseClock.stop();
     server.forceStop();
-    return Promise.resolve();
+    return watch.stop();
   };
   const ownsDatabase = adapt.mongodbUri === undefined;
   const fixture = {

@@ -1,0 +1,102 @@
+// Owns the parts about streams and holds of one hot tenant.
+
+import { v7 as newUuid } from 'uuid';
+import { Bucket } from '../../gen/wheelhouse/common/v1/bucket.ts';
+import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { measureInterleaved } from './measurement.ts';
+import { bestIncrement, firstKernel, IN_FLIGHT_MANY, type PartContext, toList } from './part-context.ts';
+import type { PartResult } from './row.ts';
+import type { Stage } from './stage.ts';
+import { createUnaryDebits, type DebitTarget } from './workload/debit.ts';
+import { createHoldPairs, reserve } from './workload/hold.ts';
+import { openDebitStream } from './workload/stream.ts';
+
+const STREAM_IN_FLIGHT = 1_000;
+const OPEN_HOLDS = 500;
+const OPEN_GRANTS = 200;
+const SETUP_IN_FLIGHT = 32;
+const DAY_MS = 86_400_000;
+
+/** One stream of debits against `$inc`. */
+export async function measureStream(context: PartContext): Promise<PartResult> {
+  const { stage, lifetime, hotTenantId } = context;
+  const [kernel] = stage.kernels;
+  if (kernel === undefined) throw new Error('The stage has no kernel.');
+  const stream = openDebitStream(kernel.grpc, stage.internalToken);
+  lifetime.add(() => Promise.resolve(stream.close()));
+  const measured = await measureInterleaved(
+    {
+      increment: await bestIncrement(context, 1),
+      stream: stream.workload('stream of debits, one hot tenant', hotTenantId, STREAM_IN_FLIGHT),
+    },
+    context.measure,
+  );
+  const { stream: subject, increment: baseline } = measured;
+  return {
+    rows: [{ kind: 'comparison', subject, baseline, ratioAtLeast: 15 }],
+    measurements: toList(measured),
+  };
+}
+
+/** Pairs of reserve and settle against debits; and what many open holds and grants cost a debit by itself. */
+export async function measureHolds(context: PartContext): Promise<PartResult> {
+  const { stage, measure } = context;
+  const client = firstKernel(stage);
+  const [pairTenantId = '', plainTenantId = '', crowdedTenantId = ''] = await stage.createTenants(3);
+  const crowded = { client, tenantId: crowdedTenantId };
+  measure.note(`Opening ${OPEN_GRANTS} grants and ${OPEN_HOLDS} holds`);
+  await openGrants(stage, crowdedTenantId);
+  await inParallel(OPEN_HOLDS, () => reserve(crowded));
+  const measured = await measureInterleaved(
+    {
+      unary: createUnaryDebits('unary debits, one hot tenant', [{ client, tenantId: pairTenantId }], IN_FLIGHT_MANY),
+      pairs: createHoldPairs(
+        'Reserve + Settle pairs, one hot tenant',
+        { client, tenantId: pairTenantId },
+        IN_FLIGHT_MANY,
+      ),
+      plain: createUnaryDebits('unary debits, one grant, one at a time', [{ client, tenantId: plainTenantId }], 1),
+      crowded: createUnaryDebits(
+        `unary debits, ${OPEN_GRANTS} grants and ${OPEN_HOLDS} holds open, one at a time`,
+        [crowded] satisfies DebitTarget[],
+        1,
+      ),
+    },
+    measure,
+  );
+  return {
+    rows: [
+      // A pair is two writes: 0.9 of half the rate of debits.
+      { kind: 'comparison', subject: measured.pairs, baseline: measured.unary, ratioAtLeast: 0.45 },
+      { kind: 'comparison', subject: measured.crowded, baseline: measured.plain, ratioAtLeast: 0.8 },
+    ],
+    measurements: toList(measured),
+  };
+}
+
+/** Gives grants that all expire at times of their own, so that none can be taken for another. */
+async function openGrants(stage: Stage, tenantId: string): Promise<void> {
+  await inParallel(OPEN_GRANTS, (index) =>
+    stage.operator.call(LedgerServiceService.grant, {
+      requestId: newUuid(),
+      tenantId,
+      bucket: Bucket.INCLUDED,
+      microcredits: 1_000_000_000_000n,
+      effectiveTime: undefined,
+      expireTime: new Date(Date.now() + DAY_MS + index * 1_000),
+      actor: 'bench',
+      reason: 'bench',
+    }),
+  );
+}
+
+async function inParallel(count: number, run: (index: number) => Promise<unknown>): Promise<void> {
+  let begun = 0;
+  const work = async (): Promise<void> => {
+    while (begun < count) {
+      begun += 1;
+      await run(begun);
+    }
+  };
+  await Promise.all(Array.from({ length: SETUP_IN_FLIGHT }, work));
+}
