@@ -93,13 +93,7 @@ async function begin(
   endings.push(() => clock.stop());
   metrics.watchClock(clock);
 
-  const stores = {
-    ledger: await openLedgerStore(connection),
-    catalog: await openCatalogStore(connection),
-    prices: await openPriceStore(connection),
-    tenants: await openTenantStore(connection),
-    usage: await openUsageStore(connection),
-  };
+  const stores = await openStores(connection);
   for (const err of await warmUp(stores)) {
     logger.warn({ err }, 'a first read of the database failed; callers may find it slow');
   }
@@ -126,9 +120,9 @@ async function begin(
     observer: createWatchObserver(metrics.watches, logger),
   });
   notice.listen(watch);
-  const usageTools = { store: stores.ledger, usage: stores.usage };
-  const projector = new RollupProjector(usageTools);
-  const usage = createUsage({ ...usageTools, projector, reader: new AccountReader(stores.ledger, lanes, clock) });
+  const projector = new RollupProjector(stores.usage);
+  const reader = new AccountReader(stores.ledger, lanes, clock);
+  const usage = createUsage({ store: stores.ledger, usage: stores.usage, reader, projector });
   const rollups = startRollupWorker({ projector, observer });
   notice.listen(rollups);
   endings.push(() => rollups.stop());
@@ -160,6 +154,17 @@ async function begin(
     return grpc.drain();
   });
   return { grpcAddress, httpAddress };
+}
+
+/** Opens what is kept; each store proves its indexes before it answers. */
+async function openStores(connection: Connection) {
+  return {
+    ledger: await openLedgerStore(connection),
+    catalog: await openCatalogStore(connection),
+    prices: await openPriceStore(connection),
+    tenants: await openTenantStore(connection),
+    usage: await openUsageStore(connection),
+  };
 }
 
 function connect(config: KernelConfig, metrics: Metrics): Promise<Connection> {

@@ -29,8 +29,8 @@ export async function runRebuildUsage(
   });
   try {
     print(`Rebuilding usage in ${maskUri(mongodbUri)}`);
-    const store = await openLedgerStore(connection);
-    const tools = { store, usage: await openUsageStore(connection), heads: new HeadLoader(store) };
+    const heads = new HeadLoader(await openLedgerStore(connection));
+    const tools = { usage: await openUsageStore(connection), heads };
     const accounts =
       options.tenant === undefined ? listAccountIds(connection) : [await existing(tools, options.tenant as TenantId)];
     await rebuildAll(tools, accounts, print);

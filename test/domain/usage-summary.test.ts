@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { unopenedHead } from '../../kernel/app/ledger/account-head.ts';
 import type { AccountReader } from '../../kernel/app/ledger/account-reader.ts';
 import type { SealedCommit } from '../../kernel/app/ports.ts';
-import type { UsageFilter } from '../../kernel/app/usage/ports.ts';
+import type { UsageFilter, UsageStore } from '../../kernel/app/usage/ports.ts';
 import { planRanges, startOf } from '../../kernel/app/usage/rollup-key.ts';
 import { CHUNK_COMMITS, RollupProjector } from '../../kernel/app/usage/rollup-projector.ts';
 import type { UsageGroup, UsageQuery, UsageRow } from '../../kernel/app/usage/usage.ts';
@@ -20,8 +20,8 @@ import {
   commitOf,
   debitedOf,
   HOUR_MS,
+  readUsageOf,
   reversedOf,
-  storeOf,
   sumNaively,
   usageHistories,
 } from './support/usage-history.ts';
@@ -61,16 +61,15 @@ const queries: fc.Arbitrary<UsageQuery> = fc
 
 /** A kernel over commits and kept rollups: what it projects and what it sums. */
 function kernelOver(commits: readonly SealedCommit[], kept: MemoryUsage, circumstances?: Circumstances) {
-  const store = storeOf(commits);
-  const usage = kept.connect(circumstances);
-  const projector = new RollupProjector({ store, usage });
+  const usage = kept.connect(readUsageOf(commits), circumstances);
+  const projector = new RollupProjector(usage);
   const head = { ...unopenedHead(TENANT), seq: commits.length };
   const reader: Pick<AccountReader, 'readHead'> = { readHead: async () => head };
-  const tools = { store, usage, projector, reader };
+  const tools = { usage, projector, reader };
   return {
     ...tools,
     project: (seq: number) => projector.catchUp(TENANT, seq),
-    rebuild: () => rebuildUsage({ store, usage, heads: { load: async () => head } }, TENANT, () => undefined),
+    rebuild: () => rebuildUsage({ usage, heads: { load: async () => head } }, TENANT, () => undefined),
     summarize: (query: UsageQuery) => readPages(query, (page) => summarizeUsage(tools, TENANT, page)),
   };
 }
@@ -190,13 +189,14 @@ describe('a summary', () => {
     const kept = new MemoryUsage();
     const reads: number[] = [];
     const kernel = kernelOver(commits, kept);
-    const store = {
-      loadCommits: (_: unknown, from: number, to: number) => {
+    const usage: UsageStore = {
+      ...kernel.usage,
+      loadUsage: (tenantId, from, to) => {
         reads.push(to - from + 1);
-        return Promise.resolve(commits.slice(from - 1, to));
+        return kernel.usage.loadUsage(tenantId, from, to);
       },
     };
-    const tools = { ...kernel, store };
+    const tools = { ...kernel, usage };
     await kernel.project(commits.length);
     expect(kept.mark?.seq).toBe(960);
     const page = await summarizeUsage(tools, TENANT, ALL);
@@ -330,10 +330,7 @@ describe('projecting', () => {
     const kept = new MemoryUsage();
     const commits = debits(70);
     const holed = commits.filter(({ seq }) => seq !== 40);
-    const projector = new RollupProjector({
-      store: { loadCommits: async (_, from, to) => holed.filter(({ seq }) => seq >= from && seq <= to) },
-      usage: kept.connect(),
-    });
+    const projector = new RollupProjector(kept.connect(readUsageOf(holed)));
     await expect(projector.catchUp(TENANT, 70)).rejects.toMatchObject({ reason: 'LEDGER_CORRUPT' });
     expect(kept.mark).toBeUndefined();
     expect(kept.generations.size).toBe(0);
@@ -341,15 +338,12 @@ describe('projecting', () => {
 
   test('goes on in the generation of a rebuild that took over meanwhile, and leaves nothing of the one before', async () => {
     const kept = new MemoryUsage();
-    const real = kept.connect();
+    const real = kept.connect(readUsageOf(debits(5_000)));
     const projector = new RollupProjector({
-      store: storeOf(debits(5_000)),
-      usage: {
-        ...real,
-        advanceWatermark: (tenantId, mark) => {
-          if (mark.generation === 1) kept.mark = { generation: 2, seq: 0 };
-          return real.advanceWatermark(tenantId, mark);
-        },
+      ...real,
+      advanceWatermark: (tenantId, mark) => {
+        if (mark.generation === 1) kept.mark = { generation: 2, seq: 0 };
+        return real.advanceWatermark(tenantId, mark);
       },
     });
     await projector.catchUp(TENANT, 5_000);

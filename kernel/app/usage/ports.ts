@@ -1,6 +1,7 @@
 // Owns what summaries of usage need of the database: sums that were made before (rollups), and how far they go. Does not
 // own how they come to be (rollup-projector.ts).
 
+import type { Debited, Reversed, Settled } from '../../domain/entry.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 
 /** How long the time is that one rollup sums. */
@@ -28,6 +29,23 @@ export interface RollupKey extends UsageSubject {
   readonly level: RollupLevel;
   /** The start of the hour or day. */
   readonly start: Instant;
+}
+
+type ChargeFields = 'type' | 'action' | 'quantity' | 'cost' | 'projectId' | 'workflowId';
+
+/** What is read of an entry that is usage, or takes usage back. */
+export type UsageEntry =
+  | Pick<Debited, ChargeFields>
+  | Pick<Settled, ChargeFields>
+  | Required<Pick<Reversed, 'type' | 'usage'>>;
+
+/** The usage in one commit. */
+export interface UsageCommit {
+  readonly seq: number;
+  readonly createdAt: Instant;
+  /** How many entries the commit has, usage or not. */
+  readonly entryCount: number;
+  readonly entries: readonly UsageEntry[];
 }
 
 /** A sum, with the seq up to which every entry of its key is in it. */
@@ -66,6 +84,8 @@ export type UsageFilter = Partial<UsageSubject>;
  * DATABASE_UNAVAILABLE.
  */
 export interface UsageStore {
+  /** Reads the usage in the commits of one tenant with `fromSeq` ≤ seq ≤ `toSeq`, in order. Throws also LEDGER_CORRUPT. */
+  loadUsage(tenantId: TenantId, fromSeq: number, toSeq: number): Promise<readonly UsageCommit[]>;
   /** Reads how far a tenant's rollups go: generation 1 up to seq 0 where there are none. */
   loadWatermark(tenantId: TenantId): Promise<Watermark>;
   /** Moves a watermark forward, never back; answers false where another generation has taken over. */

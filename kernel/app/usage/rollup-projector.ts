@@ -4,7 +4,6 @@
 // many kernels project at once and wherever one of them dies; the watermark moves only when every rollup has what it says.
 
 import type { TenantId } from '../../domain/id.ts';
-import type { LedgerStore } from '../ports.ts';
 import type { Rollup, RollupKey, RollupWrite, UsageStore, UsageSum, Watermark } from './ports.ts';
 import { keyText, LEVELS, startOf } from './rollup-key.ts';
 import { type CommitUsage, readUsage, sumAfter } from './usage-reading.ts';
@@ -18,12 +17,6 @@ const STEP_ENTRIES = 4_096;
 /** A rollup that was overtaken so often has an enemy: a store that does not say the truth. */
 const RACES_LOST_MAX = 50;
 
-/** What projecting works with. */
-export interface ProjectorTools {
-  readonly store: Pick<LedgerStore, 'loadCommits'>;
-  readonly usage: UsageStore;
-}
-
 /** Finds the end of the last whole chunk of a history. */
 export function lastChunkEnd(headSeq: number): number {
   return Math.floor(headSeq / CHUNK_COMMITS) * CHUNK_COMMITS;
@@ -31,18 +24,18 @@ export function lastChunkEnd(headSeq: number): number {
 
 /** Adds the commits of tenants to their rollups. */
 export class RollupProjector {
-  readonly #tools: ProjectorTools;
+  readonly #usage: UsageStore;
   readonly #flights = new Map<TenantId, Promise<void>>();
   #isStopping = false;
 
-  constructor(tools: ProjectorTools) {
-    this.#tools = tools;
+  constructor(usage: UsageStore) {
+    this.#usage = usage;
   }
 
   /**
    * Brings a tenant's rollups up to the last whole chunk of the history that ends with `headSeq`, unless the projector is
    * stopped before. One runs for each tenant here at a time; whoever comes meanwhile waits for that one and goes on.
-   * Throws what the stores throw.
+   * Throws what the store throws.
    */
   async catchUp(tenantId: TenantId, headSeq: number): Promise<void> {
     for (let flight = this.#flights.get(tenantId); flight !== undefined; flight = this.#flights.get(tenantId)) {
@@ -64,10 +57,10 @@ export class RollupProjector {
   }
 
   async #run(tenantId: TenantId, toSeq: number): Promise<void> {
-    const { usage } = this.#tools;
+    const usage = this.#usage;
     let mark = await usage.loadWatermark(tenantId);
     while (mark.seq < toSeq && !this.#isStopping) {
-      const next = { generation: mark.generation, seq: await projectStep(this.#tools, tenantId, mark, toSeq) };
+      const next = { generation: mark.generation, seq: await projectStep(usage, tenantId, mark, toSeq) };
       if (await usage.advanceWatermark(tenantId, next)) {
         mark = next;
       } else {
@@ -81,10 +74,10 @@ export class RollupProjector {
 
 /**
  * Adds the next commits after a watermark, whole chunks up to `toSeq`, to the rollups of its generation; answers the seq
- * of the last one. The watermark itself is moved by the caller. Throws what the stores throw.
+ * of the last one. The watermark itself is moved by the caller. Throws what the store throws.
  */
 export async function projectStep(
-  { store, usage }: ProjectorTools,
+  usage: UsageStore,
   tenantId: TenantId,
   mark: Watermark,
   toSeq: number,
@@ -92,7 +85,7 @@ export async function projectStep(
   const read: CommitUsage[] = [];
   let seq = mark.seq;
   for (let entries = 0; seq < toSeq && seq - mark.seq < STEP_COMMITS_MAX && entries < STEP_ENTRIES; ) {
-    const chunk = await readUsage(store, tenantId, seq + 1, lastChunkEnd(seq) + CHUNK_COMMITS);
+    const chunk = await readUsage(usage, tenantId, seq + 1, lastChunkEnd(seq) + CHUNK_COMMITS);
     read.push(...chunk.usage);
     entries += chunk.entryCount;
     seq = lastChunkEnd(seq) + CHUNK_COMMITS;

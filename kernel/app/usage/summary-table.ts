@@ -95,7 +95,7 @@ export interface PlacedRow {
 }
 
 /** Orders rows by their groups: time, action, project, workflow; texts by their characters' codes. */
-export function comparePlaces(a: RowPlace, b: RowPlace): number {
+function comparePlaces(a: RowPlace, b: RowPlace): number {
   return (
     a.start - b.start ||
     compareTexts(a.action, b.action) ||

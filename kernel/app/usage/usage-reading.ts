@@ -3,8 +3,7 @@
 
 import { DomainError } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
-import type { LedgerStore, SealedCommit } from '../ports.ts';
-import type { UsageSum } from './ports.ts';
+import type { UsageCommit, UsageStore, UsageSum } from './ports.ts';
 import { startOf, subjectText } from './rollup-key.ts';
 import { addUsage, NO_USAGE, type UsageItem, usageOf } from './usage-sum.ts';
 
@@ -28,25 +27,25 @@ export interface UsageRange {
  * Throws DomainError LEDGER_CORRUPT where one is missing or can't be summed, and what the store throws.
  */
 export async function readUsage(
-  store: Pick<LedgerStore, 'loadCommits'>,
+  store: Pick<UsageStore, 'loadUsage'>,
   tenantId: TenantId,
   fromSeq: number,
   toSeq: number,
 ): Promise<UsageRange> {
   const commits = await loadWhole(store, tenantId, fromSeq, toSeq);
-  const entryCount = commits.reduce((sum, { entries }) => sum + entries.length, 0);
-  return { usage: commits.flatMap(usageOfCommit), entryCount };
+  const entryCount = commits.reduce((sum, commit) => sum + commit.entryCount, 0);
+  return { usage: commits.flatMap((commit) => usageOfCommit(tenantId, commit)), entryCount };
 }
 
 async function loadWhole(
-  store: Pick<LedgerStore, 'loadCommits'>,
+  store: Pick<UsageStore, 'loadUsage'>,
   tenantId: TenantId,
   fromSeq: number,
   toSeq: number,
-): Promise<readonly SealedCommit[]> {
+): Promise<readonly UsageCommit[]> {
   // A commit that landed while the index was scanned can be missing before a later one; it is there when read again.
   for (let gapsSeen = 0; gapsSeen < GAPS_SEEN_MAX; gapsSeen += 1) {
-    const commits = await store.loadCommits(tenantId, fromSeq, toSeq);
+    const commits = await store.loadUsage(tenantId, fromSeq, toSeq);
     if (commits.length === toSeq - fromSeq + 1) return commits;
   }
   const message = `the account ${tenantId} lacks a commit between ${fromSeq} and ${toSeq}: an operator must look`;
@@ -54,9 +53,9 @@ async function loadWhole(
 }
 
 /** Sums what the entries of one commit have in common: hour and subject. */
-function usageOfCommit(commit: SealedCommit): readonly CommitUsage[] {
+function usageOfCommit(tenantId: TenantId, commit: UsageCommit): readonly CommitUsage[] {
   const bySubject = new Map<string, { readonly item: UsageItem; sum: UsageSum }>();
-  for (const item of itemsOf(commit)) {
+  for (const item of itemsOf(tenantId, commit)) {
     const text = `${startOf('hour', item.at)}\0${subjectText(item.subject)}`;
     const known = bySubject.get(text);
     if (known === undefined) bySubject.set(text, { item, sum: item.sum });
@@ -65,9 +64,9 @@ function usageOfCommit(commit: SealedCommit): readonly CommitUsage[] {
   return [...bySubject.values()].map(({ item, sum }) => ({ ...item, sum, seq: commit.seq }));
 }
 
-function itemsOf({ tenantId, seq, createdAt, entries }: SealedCommit): readonly UsageItem[] {
+function itemsOf(tenantId: TenantId, { seq, createdAt, entries }: UsageCommit): readonly UsageItem[] {
   try {
-    return entries.flatMap((entry) => usageOf(entry, createdAt) ?? []);
+    return entries.map((entry) => usageOf(entry, createdAt));
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
     const message = `commit ${seq} of ${tenantId} can't be summed: ${detail}; an operator must look`;

@@ -4,11 +4,12 @@
 
 import type { TenantId } from '../../domain/id.ts';
 import type { HeadLoader } from '../ledger/head-loader.ts';
-import type { Watermark } from './ports.ts';
-import { CHUNK_COMMITS, lastChunkEnd, type ProjectorTools, projectStep } from './rollup-projector.ts';
+import type { UsageStore, Watermark } from './ports.ts';
+import { CHUNK_COMMITS, lastChunkEnd, projectStep } from './rollup-projector.ts';
 
 /** What a rebuild works with. */
-export interface RebuildTools extends ProjectorTools {
+export interface RebuildTools {
+  readonly usage: UsageStore;
   readonly heads: Pick<HeadLoader, 'load'>;
 }
 
@@ -55,7 +56,7 @@ async function projectAll(
     onProgress({ done: seq, total });
     if (total - seq < CHUNK_COMMITS) return { generation, seq };
     while (seq < total) {
-      seq = await projectStep(tools, tenantId, { generation, seq }, total);
+      seq = await projectStep(tools.usage, tenantId, { generation, seq }, total);
       onProgress({ done: seq, total });
     }
   }

@@ -1,8 +1,7 @@
-// Owns which entries are usage, and how usage is summed: exactly, in integers, whatever their size.
+// Owns what an entry adds to usage, and how usage is summed: exactly, in integers, whatever their size.
 
-import type { Entry } from '../../domain/entry.ts';
 import type { Instant } from '../../domain/id.ts';
-import type { UsageFilter, UsageSubject, UsageSum } from './ports.ts';
+import type { UsageEntry, UsageFilter, UsageSubject, UsageSum } from './ports.ts';
 
 const QUANTITY = /^(\d+)(?:\.(\d{1,6}))?$/;
 const FRACTION_DIGITS = 6;
@@ -17,21 +16,13 @@ export interface UsageItem {
 }
 
 /**
- * Reads the usage of an entry; undefined where it is none. A reversal takes away what was charged, at the time of the
- * charge. Throws RangeError where a quantity is no exact decimal.
+ * Reads what an entry adds. A reversal takes away what was charged, at the time of the charge.
+ * Throws RangeError where a quantity is no exact decimal.
  */
-export function usageOf(entry: Entry, createdAt: Instant): UsageItem | undefined {
-  switch (entry.type) {
-    case 'debited':
-    case 'settled':
-      return { at: createdAt, subject: subjectOf(entry), sum: sumOf(entry, 1n) };
-    case 'reversed': {
-      const { usage } = entry;
-      return usage === undefined ? undefined : { at: usage.at, subject: subjectOf(usage), sum: sumOf(usage, -1n) };
-    }
-    default:
-      return undefined;
-  }
+export function usageOf(entry: UsageEntry, createdAt: Instant): UsageItem {
+  if (entry.type !== 'reversed') return { at: createdAt, subject: subjectOf(entry), sum: sumOf(entry, 1n) };
+  const { usage } = entry;
+  return { at: usage.at, subject: subjectOf(usage), sum: sumOf(usage, -1n) };
 }
 
 /** Adds two sums. */

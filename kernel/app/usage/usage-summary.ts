@@ -6,7 +6,6 @@
 import { invalidField } from '../../domain/error.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 import type { AccountReader } from '../ledger/account-reader.ts';
-import type { LedgerStore } from '../ports.ts';
 import type { RollupLevel, RollupRange, UsageStore, Watermark } from './ports.ts';
 import { endOf, keyIn, keyText, planRanges, startOf } from './rollup-key.ts';
 import type { RollupProjector } from './rollup-projector.ts';
@@ -29,7 +28,6 @@ const WINDOW_SLOTS_FIRST: Readonly<Record<RollupLevel, number>> = { hour: 48, da
 
 /** What summaries work with. */
 export interface SummaryTools {
-  readonly store: Pick<LedgerStore, 'loadCommits'>;
   readonly usage: UsageStore;
   readonly reader: Pick<AccountReader, 'readHead'>;
   readonly projector: Pick<RollupProjector, 'catchUp'>;
@@ -67,7 +65,7 @@ async function loadBase(tools: SummaryTools, tenantId: TenantId): Promise<Base> 
 }
 
 async function loadRecent(
-  { store }: SummaryTools,
+  { usage: store }: SummaryTools,
   tenantId: TenantId,
   afterSeq: number,
   toSeq: number,

@@ -8,6 +8,7 @@ import {
   UsageGroup as UsageGroupMessage,
   type UsageSummaryRow,
 } from '../../../gen/wheelhouse/ledger/v1/usage_service.ts';
+import { HOUR_MS } from '../../app/usage/rollup-key.ts';
 import type { Explanation, UsageGroup, UsageQuery, UsageRow } from '../../app/usage/usage.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
@@ -17,7 +18,6 @@ import { FieldCheck } from './field-check.ts';
 import { toProtoHoldAfter, toProtoOpenHold } from './hold-entry.ts';
 
 const PAGE_SIZE_DEFAULT = 100;
-const HOUR_MS = 3_600_000;
 
 const GROUPS: ReadonlyMap<number, UsageGroup> = new Map([
   [UsageGroupMessage.HOUR, 'hour'],

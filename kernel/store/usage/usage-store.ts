@@ -14,6 +14,7 @@ import {
   toDocumentFigures,
   toDocumentRollup,
 } from './rollup-document.ts';
+import { fromDocumentUsageCommit, USAGE_PROJECTION, type UsageCommitDocument } from './usage-entry-document.ts';
 import { ensureRollupIndex } from './usage-index.ts';
 
 /** How long the database may take for one read before it gives up, in milliseconds. */
@@ -30,6 +31,7 @@ interface WatermarkDocument {
 }
 
 interface Collections {
+  readonly commits: mongo.Collection<UsageCommitDocument>;
   readonly rollups: mongo.Collection<RollupDocument>;
   readonly watermarks: mongo.Collection<WatermarkDocument>;
 }
@@ -42,6 +44,7 @@ export async function openUsageStore(connection: Connection): Promise<UsageStore
   const database = connection.db;
   if (database === undefined) throw new Error('the usage store needs an open database connection');
   const collections: Collections = {
+    commits: database.collection<UsageCommitDocument>('ledger_commits', LEDGER_COLLECTION_OPTIONS),
     rollups: database.collection<RollupDocument>('usage_rollups', LEDGER_COLLECTION_OPTIONS),
     watermarks: database.collection<WatermarkDocument>('usage_watermarks', LEDGER_COLLECTION_OPTIONS),
   };
@@ -50,13 +53,25 @@ export async function openUsageStore(connection: Connection): Promise<UsageStore
 }
 
 class MongoUsageStore implements UsageStore {
+  readonly #commits: Collections['commits'];
   readonly #rollups: Collections['rollups'];
   readonly #watermarks: Collections['watermarks'];
 
-  constructor({ rollups, watermarks }: Collections) {
+  constructor({ commits, rollups, watermarks }: Collections) {
+    this.#commits = commits;
     this.#rollups = rollups;
     this.#watermarks = watermarks;
   }
+
+  loadUsage: UsageStore['loadUsage'] = (tenantId, fromSeq, toSeq) =>
+    guardDatabase(async () => {
+      const range = { $gte: BigInt(fromSeq), $lte: BigInt(toSeq) };
+      const documents = await this.#commits
+        .find({ tenant_id: tenantId, seq: range }, { projection: USAGE_PROJECTION, maxTimeMS: READ_TIMEOUT_MS })
+        .sort({ tenant_id: 1, seq: 1 })
+        .toArray();
+      return documents.map(fromDocumentUsageCommit);
+    });
 
   loadWatermark: UsageStore['loadWatermark'] = (tenantId) =>
     guardDatabase(async () => {

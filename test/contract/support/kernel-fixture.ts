@@ -151,7 +151,7 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
   const tenantParts = { store: stores.tenants, catalog: stores.catalog, directory, ledger, clock };
   const priceParts = { store: stores.prices, catalog: stores.catalog, directory, rulebooks, clock };
   const usageParts = { store: stores.ledger, usage: stores.usage };
-  const projector = new RollupProjector(usageParts);
+  const projector = new RollupProjector(stores.usage);
   const reader = new AccountReader(stores.ledger, lanes, clock);
   const auditParts = { store: openAuditStore(connection), heads: new HeadLoader(stores.ledger) };
   const server = new GrpcServer({

@@ -31,8 +31,8 @@ export class MemoryUsage {
     return known;
   }
 
-  /** The store as one caller sees it. */
-  connect({ turn, nextFault }: Circumstances = CALM): UsageStore {
+  /** The store as one caller sees it, over the commits that there are for it. */
+  connect(loadUsage: UsageStore['loadUsage'], { turn, nextFault }: Circumstances = CALM): UsageStore {
     const call = async <T>(run: (writesMax: number) => T): Promise<T> => {
       const fault = nextFault();
       if (fault === 'before') throw new Error('injected: the call never arrived');
@@ -41,6 +41,7 @@ export class MemoryUsage {
       return result;
     };
     return {
+      loadUsage,
       loadWatermark: () => call(() => this.mark ?? { generation: 1, seq: 0 }),
       advanceWatermark: (_, { generation, seq }) =>
         call(() => {

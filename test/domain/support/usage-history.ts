@@ -2,13 +2,16 @@
 // the same sums made the naive way, over all entries at once.
 
 import fc from 'fast-check';
-import type { LedgerStore, SealedCommit } from '../../../kernel/app/ports.ts';
+import type { SealedCommit } from '../../../kernel/app/ports.ts';
+import type { UsageStore } from '../../../kernel/app/usage/ports.ts';
 import type { UsageGroup, UsageQuery, UsageRow } from '../../../kernel/app/usage/usage.ts';
 import { ZERO_TOTALS } from '../../../kernel/domain/account.ts';
 import type { Debited, Entry, Reversed, Settled } from '../../../kernel/domain/entry.ts';
 import { formatEntryId, formatHoldId } from '../../../kernel/domain/entry-id.ts';
 import type { Instant } from '../../../kernel/domain/id.ts';
 import { formatQuantity } from '../../../kernel/domain/quantity.ts';
+import { toDocumentEntry } from '../../../kernel/store/ledger/entry-document.ts';
+import { fromDocumentUsageCommit } from '../../../kernel/store/usage/usage-entry-document.ts';
 import { keyOf, START, TENANT } from './command.ts';
 import { commitIdOf } from './commit.ts';
 
@@ -138,9 +141,15 @@ export function reversedOf(charge: Debited | Settled, at: Instant): Reversed {
   };
 }
 
-/** Gives commits to read, as a ledger store does. */
-export function storeOf(commits: readonly SealedCommit[]): Pick<LedgerStore, 'loadCommits'> {
-  return { loadCommits: async (_, fromSeq, toSeq) => commits.slice(fromSeq - 1, toSeq) };
+/** Reads commits as the usage store does, out of their documents. */
+export function readUsageOf(commits: readonly SealedCommit[]): UsageStore['loadUsage'] {
+  const read = commits.map(({ tenantId, seq, createdAt, entries }) =>
+    fromDocumentUsageCommit({
+      ...{ tenant_id: tenantId, seq: BigInt(seq), created_at: new Date(createdAt), state_version: 1 },
+      entries: entries.map(toDocumentEntry),
+    }),
+  );
+  return async (_, fromSeq, toSeq) => read.filter(({ seq }) => seq >= fromSeq && seq <= toSeq);
 }
 
 /** Sums all entries at once: what a summary must come to. */

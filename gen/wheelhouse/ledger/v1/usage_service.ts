@@ -128,7 +128,10 @@ export interface ExplainEntryResponse {
     | undefined;
   /** Are the grants that the entry drew from or made, as they were right before it. */
   grants: Grant[];
-  /** Is the hold behind the entry, where there is one. */
+  /**
+   * Is the hold behind the entry, where there is one, as it was right before it; for the entry that made the hold, and
+   * for a part that came after its end, as the entry has it.
+   */
   hold:
     | Hold
     | undefined;
