@@ -74,11 +74,31 @@ export async function startKernel(config: KernelConfig, logger: Logger): Promise
   }
 }
 
+/** What a kernel is made of while it comes to be. */
+interface Base {
+  readonly config: KernelConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly connection: Connection;
+  readonly clock: DatabaseClock;
+}
+
 async function begin(
   config: KernelConfig,
   logger: Logger,
   endings: Ending[],
 ): Promise<Pick<RunningKernel, 'grpcAddress' | 'httpAddress'>> {
+  const base = await reachDatabase(config, logger, endings);
+  const stores = await openStores(base.connection);
+  for (const err of await warmUp(stores)) {
+    logger.warn({ err }, 'a first read of the database failed; callers may find it slow');
+  }
+  const services = createServices(base, stores);
+  endings.push(() => services.rollups.stop());
+  return serve(base, services, endings);
+}
+
+async function reachDatabase(config: KernelConfig, logger: Logger, endings: Ending[]): Promise<Base> {
   const metrics = new Metrics();
   const connection = await connect(config, metrics);
   const unwatch = watchConnection(connection, logger);
@@ -92,31 +112,29 @@ async function begin(
   });
   endings.push(() => clock.stop());
   metrics.watchClock(clock);
+  return { config, logger, metrics, connection, clock };
+}
 
-  const stores = await openStores(connection);
-  for (const err of await warmUp(stores)) {
-    logger.warn({ err }, 'a first read of the database failed; callers may find it slow');
-  }
+/** Builds the use cases; only the rollup worker begins to work at once. */
+function createServices({ logger, metrics, connection, clock }: Base, stores: Stores) {
+  const pacing = PROCESS_PACING;
+  const ids = RANDOM_ID_SOURCE;
   const notice = new CommitNotice();
   const observer = createLedgerObserver(metrics.ledger, logger, notice);
-  const rulebooks = new RulebookCache({ store: stores.prices, clock, pacing: PROCESS_PACING });
-  const tools = { store: stores.ledger, clock, ids: RANDOM_ID_SOURCE, observer, pacing: PROCESS_PACING };
+  const rulebooks = new RulebookCache({ store: stores.prices, clock, pacing });
+  const tools = { store: stores.ledger, clock, ids, observer, pacing };
   const lanes = new LaneRegistry();
   const ledger = createLedger({ ...tools, rulebooks, lanes });
   const directory = new TenantDirectory(stores.tenants);
   const catalog = new Catalog({ store: stores.catalog, prices: stores.prices, ledger, rulebooks });
   const priceParts = { store: stores.prices, catalog: stores.catalog, directory, rulebooks, clock };
-  const prices = new PriceSetter({ ...priceParts, pacing: PROCESS_PACING });
+  const prices = new PriceSetter({ ...priceParts, pacing });
   const tenantParts = { store: stores.tenants, catalog: stores.catalog, directory, ledger, clock };
-  const tenants = new TenantService({ ...tenantParts, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING });
-  const audit = new LedgerAudit({
-    store: openAuditStore(connection),
-    heads: new HeadLoader(stores.ledger),
-    pacing: PROCESS_PACING,
-  });
+  const tenants = new TenantService({ ...tenantParts, ids, pacing });
+  const audit = new LedgerAudit({ store: openAuditStore(connection), heads: new HeadLoader(stores.ledger), pacing });
+  const feed = createCommitFeed(connection, pacing);
   const watch = new BalanceWatch({
-    ...{ ledger, clock, pacing: PROCESS_PACING },
-    feed: createCommitFeed(connection, PROCESS_PACING),
+    ...{ ledger, clock, pacing, feed },
     observer: createWatchObserver(metrics.watches, logger),
   });
   notice.listen(watch);
@@ -125,8 +143,16 @@ async function begin(
   const usage = createUsage({ store: stores.ledger, usage: stores.usage, reader, projector });
   const rollups = startRollupWorker({ projector, observer });
   notice.listen(rollups);
-  endings.push(() => rollups.stop());
+  return { tools, ledger, directory, catalog, prices, tenants, audit, watch, usage, rollups };
+}
 
+/** Takes calls, and begins what works by itself. */
+async function serve(
+  { config, logger, metrics, connection, clock }: Base,
+  { tools, rollups: _, ...services }: ReturnType<typeof createServices>,
+  endings: Ending[],
+): Promise<Pick<RunningKernel, 'grpcAddress' | 'httpAddress'>> {
+  const { ledger, watch } = services;
   let isAccepting = false;
   const http = new HttpServer({
     registry: metrics.registry,
@@ -140,7 +166,7 @@ async function begin(
   endings.push(() => worker.stop());
   endings.push(() => watch.stop());
   const grpc = new GrpcServer({
-    ...{ ledger, directory, catalog, prices, tenants, clock, watch, audit, usage },
+    ...{ ...services, clock },
     credentials: config.credentials,
     meter: metrics.calls,
     log: new CallLog(logger),
@@ -155,6 +181,8 @@ async function begin(
   });
   return { grpcAddress, httpAddress };
 }
+
+type Stores = Awaited<ReturnType<typeof openStores>>;
 
 /** Opens what is kept; each store proves its indexes before it answers. */
 async function openStores(connection: Connection) {
