@@ -22,14 +22,24 @@ export interface Advance {
 /** Computes what fell due up to and including `now`, oldest first, at most `entriesMax` entries of it. */
 export function computeAdvance(state: AccountState, now: Instant, entriesMax = Number.POSITIVE_INFINITY): Advance {
   const entries: Entry[] = [];
-  let current = state;
+  // Holds end in their order, so only the next one is needed at a time: thousands may end at once, and a list that is copied
+  // for each of them would hold up everything else.
+  const { holds } = state;
+  let ended = 0;
+  let current: AccountState = { ...state, holds: holds.slice(0, 1) };
+  const restored = (): AccountState =>
+    ended === 0 ? { ...current, holds } : { ...current, holds: holds.slice(ended) };
   for (let due = computeNextDueAt(current); due !== undefined && due <= now; due = computeNextDueAt(current)) {
-    if (entries.length >= entriesMax) return { state: current, entries, incomplete: true };
+    if (entries.length >= entriesMax) return { state: restored(), entries, incomplete: true };
     const entry = computeDueEntry(current, due);
     current = evolve(current, entry);
     entries.push(entry);
+    if (entry.type === 'hold_expired') {
+      ended += 1;
+      current = { ...current, holds: holds.slice(ended, ended + 1) };
+    }
   }
-  return { state: current, entries, incomplete: false };
+  return { state: entries.length === 0 ? state : restored(), entries, incomplete: false };
 }
 
 /** At one due time grants expire in bucket order, then holds, then grants begin, so that the order is the same everywhere. */

@@ -1,22 +1,13 @@
-// Owns the rules of undoing: a charge gives its credit back to the grants that paid, a grant is taken back in full, both by
-// a further entry. What expired meanwhile stays expired, as if the undone entry had never been.
+// Owns the rules of undoing: a charge gives its credit back to the grants that paid, a grant that nothing was drawn from is
+// taken back in full, both by a further entry. What expired meanwhile stays expired, as if the undone entry had never been.
 
-import { type AccountState, computeAvailable } from './account.ts';
-import { computeBurnDown } from './burn-down.ts';
+import type { AccountState } from './account.ts';
 import type { Redact, Reverse } from './command.ts';
-import {
-  accept,
-  acceptOver,
-  type Decision,
-  findAdditionProblem,
-  identityOf,
-  insufficientCredits,
-  reject,
-} from './decision.ts';
+import { accept, acceptOver, type Decision, findAdditionProblem, identityOf, reject } from './decision.ts';
 import type { Debited, Entry, Reversed, ReversedUsage, Settled } from './entry.ts';
 import { DomainError } from './error.ts';
 import type { Grant, GrantDraw } from './grant.ts';
-import { findGrant, spendFree } from './grant-book.ts';
+import { findGrant } from './grant-book.ts';
 import type { GrantId, Instant } from './id.ts';
 import { present } from './optional.ts';
 
@@ -57,10 +48,8 @@ function undoCharge(
   const paidMeanwhile = charge.deficit - deficitCancelled;
   if (paidMeanwhile > 0n) returned.push(newGrant(command.grantId, paidMeanwhile, now));
   const amount = returned.reduce((sum, grant) => sum + grant.remaining, 0n);
-  const gone = returned.filter((grant) => findGrant(state, grant.bucket, grant.grantId) === undefined);
-  // A settlement may have drawn a grant twice: what the hold had of it, and what was free.
-  const revived = new Set(gone.map(({ grantId }) => grantId)).size;
-  const problem = findAdditionProblem(state, amount, revived);
+  const revived = returned.filter((grant) => findGrant(state, grant.bucket, grant.grantId) === undefined);
+  const problem = findAdditionProblem(state, amount, revived.length);
   if (problem !== undefined) return reject(problem);
   const owed = deficit - deficitCancelled;
   return acceptOver(state, {
@@ -73,7 +62,10 @@ function undoCharge(
   });
 }
 
-/** Takes a whole grant back: what is left of it first, then other free credit in burn order. */
+/**
+ * Takes a whole grant back. Only one that nothing was drawn from: what a charge gives back later must not come back to a
+ * grant that is gone, so charges are undone before the grant that paid them.
+ */
 function undoGrant(
   state: AccountState,
   command: Reverse,
@@ -88,10 +80,14 @@ function undoGrant(
     return reject(notReversible(command, `its grant expired at ${when}: use Adjust to correct the balance`));
   }
   const left = findGrant(state, bucket, grantId)?.remaining ?? 0n;
-  const own: GrantDraw[] = left > 0n ? [{ grantId, bucket, microcredits: left }] : [];
-  const others = computeBurnDown(spendFree(state, own).grants, granted - (own[0]?.microcredits ?? 0n));
-  if (others.uncovered > 0n) return reject(insufficientCredits(granted, computeAvailable(state.totals), 0n));
-  return acceptOver(state, { ...reversalOf(state, command), taken: [...own, ...others.draws] });
+  if (left < granted) {
+    const why = `${granted - left} of its ${granted} microcredits were used or are held: reverse those charges first, or use Adjust`;
+    return reject(notReversible(command, why));
+  }
+  return acceptOver(state, {
+    ...reversalOf(state, command),
+    taken: [{ grantId, bucket, microcredits: granted }],
+  });
 }
 
 function reversalOf(state: AccountState, command: Reverse): Reversed {
@@ -119,13 +115,23 @@ function splitDraws(
 ): { readonly returned: Grant[]; readonly expired: GrantDraw[] } {
   const returned: Grant[] = [];
   const expired: GrantDraw[] = [];
-  for (const draw of draws) {
+  for (const draw of joinDraws(draws)) {
     const grant = command.target.grants.find((other) => other.grantId === draw.grantId);
     if (grant === undefined) throw new RangeError(`the grant ${draw.grantId} that paid is not among the target's`);
     if (grant.expiresAt !== undefined && grant.expiresAt <= now) expired.push(draw);
     else returned.push({ ...grant, remaining: draw.microcredits, held: 0n });
   }
   return { returned, expired };
+}
+
+/** Joins what one grant paid: a settlement may have drawn on it twice, out of its hold and beside it. */
+function joinDraws(draws: readonly GrantDraw[]): readonly GrantDraw[] {
+  const joined = new Map<GrantId, GrantDraw>();
+  for (const draw of draws) {
+    const microcredits = draw.microcredits + (joined.get(draw.grantId)?.microcredits ?? 0n);
+    joined.set(draw.grantId, { ...draw, microcredits });
+  }
+  return [...joined.values()];
 }
 
 function newGrant(grantId: GrantId, amount: bigint, now: Instant): Grant {

@@ -11,7 +11,7 @@ import type { Command, Reverse } from '../../kernel/domain/command.ts';
 import type { Entry, HoldRecord, Reversed, Settled } from '../../kernel/domain/entry.ts';
 import { compareBurnOrder, type Grant, type GrantDraw } from '../../kernel/domain/grant.ts';
 import { compareHoldOrder, type Hold, type HoldEnd, sumDraws } from '../../kernel/domain/hold.ts';
-import type { HoldId, IdempotencyKey } from '../../kernel/domain/id.ts';
+import type { GrantId, HoldId, IdempotencyKey } from '../../kernel/domain/id.ts';
 import { overdraftLimitOf } from '../../kernel/domain/rulebook.ts';
 import { roundCount } from '../support/round-count.ts';
 import { type History, histories } from './support/history.ts';
@@ -327,21 +327,36 @@ describe('a reversal', () => {
     });
   });
 
-  it('takes credit in burn order, that of the undone grant first, and never what is held', () => {
+  it('takes the whole of the one undone grant, of which nothing was drawn, and never what is held', () => {
     checkReversals(({ entry, before, after }, { entry: target }) => {
       expect(after.totals.held).toBe(before.totals.held);
-      const own = 'grant' in target ? target.grant?.grantId : undefined;
-      const free = BUCKETS.flatMap((bucket) => before.grants[bucket]);
-      const order = [
-        ...free.filter(({ grantId }) => grantId === own),
-        ...free.filter(({ grantId }) => grantId !== own),
-      ];
-      assertFirst(
-        entry.taken,
-        false,
-        order.map(({ grantId, bucket, remaining }) => ({ grantId, bucket, microcredits: remaining })),
-      );
+      const own = 'grant' in target ? target.grant : undefined;
+      if (own === undefined || entry.unscheduled !== undefined) {
+        expect(entry.taken).toEqual([]);
+        return;
+      }
+      const { grantId, bucket, granted } = own;
+      expect(entry.taken).toEqual([{ grantId, bucket, microcredits: granted }]);
+      expect(before.grants[bucket].find((grant) => grant.grantId === grantId)).toMatchObject({
+        remaining: granted,
+        held: 0n,
+      });
+      expect(grantsOf(after).some((grant) => grant.grantId === grantId)).toBe(false);
     });
+  });
+
+  it('gives credit back to no grant that was undone', () => {
+    fc.assert(
+      fc.property(histories, (history) => {
+        const undone = new Set<GrantId>();
+        for (const { entry } of statesOf(playHistory(history))) {
+          if (entry.type !== 'reversed') continue;
+          expect(entry.returned.filter(({ grantId }) => undone.has(grantId))).toEqual([]);
+          for (const { grantId } of entry.taken) undone.add(grantId);
+        }
+      }),
+      { numRuns },
+    );
   });
 });
 

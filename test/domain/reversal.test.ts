@@ -7,7 +7,7 @@ import type { Command, ReversalTarget } from '../../kernel/domain/command.ts';
 import { keysOf } from '../../kernel/domain/commit.ts';
 import type { Entry } from '../../kernel/domain/entry.ts';
 import type { Grant, GrantDraw } from '../../kernel/domain/grant.ts';
-import type { EntryId, Fingerprint, IdempotencyKey } from '../../kernel/domain/id.ts';
+import type { EntryId, Fingerprint, HoldId, IdempotencyKey } from '../../kernel/domain/id.ts';
 import {
   ACTION,
   accountAfter,
@@ -310,20 +310,25 @@ describe('an adjustment that is undone', () => {
     expect(undo(state, DUE, target).entry).toMatchObject({ expired: [draw('a', 4n)], after: { payg: 5n } });
   });
 
-  it('upwards takes its grant back, and what it paid of a debt out of other credit', () => {
+  it('upwards takes its grant back', () => {
     const { state, target } = undoable(accountAfter(), START, adjust(5n, { grantId: grantIdOf('x') }));
     expect(undo(state, START, target)).toMatchObject({
       entry: { taken: [draw('x', 5n)], returned: [] },
       state: { totals: NOTHING },
     });
+  });
+
+  it('upwards is refused where it paid a debt, however much else there is', () => {
     const owing = accountAfter(debit('2', { alreadyPerformed: true }));
-    const { state: paid, target: other } = undoable(owing, START, adjust(5n, { grantId: grantIdOf('x') }));
-    expect(refusalOf(paid, START, reverse(other)).metadata).toMatchObject({
-      needed_microcredits: '5',
-      available_microcredits: '3',
-    });
-    const topped = play(paid, START, giveGrant('y', 2n)).state;
-    expect(undo(topped, START, other).entry.taken).toEqual([draw('x', 3n), draw('y', 2n)]);
+    const { state: paid, target } = undoable(owing, START, adjust(5n, { grantId: grantIdOf('x') }));
+    const topped = play(paid, START, giveGrant('y', 9n)).state;
+    for (const state of [paid, topped]) {
+      expect(refusalOf(state, START, reverse(target))).toMatchObject({
+        reason: 'ENTRY_NOT_REVERSIBLE',
+        metadata: { entry_type: 'adjusted' },
+        message: expect.stringContaining('2 of its 5 microcredits were used or are held'),
+      });
+    }
   });
 });
 
@@ -349,39 +354,50 @@ describe('a grant that is undone', () => {
     expect(undo(state, START, target).entry.taken).toEqual([draw('x', 5n)]);
   });
 
-  it.each<[used: string, taken: readonly GrantDraw[]]>([
-    ['1', [draw('x', 4n), draw('t', 1n, 'trial')]],
-    ['5', [draw('t', 3n, 'trial'), draw('a', 2n)]],
-    ['6', [draw('t', 3n, 'trial'), draw('a', 2n)]],
-  ])('of which %s was used is made whole out of other credit, in burn order', (used, taken) => {
-    const { state, target } = undoable(accountAfter(), START, give);
-    const spent = play(state, START, debit(String(Math.min(5, Number(used)))), giveGrant('a', 4n)).state;
-    const more = used === '6' ? play(spent, START, debit('1')).state : spent;
-    const topped = play(more, START, giveGrant('t', 3n, { bucket: 'trial' })).state;
-    const { entry } = undo(topped, START, target);
-    expect(entry.taken).toEqual(taken);
-    expect(entry.after.deficit).toBe(0n);
-  });
+  describe('is refused while anything of it is used or held', () => {
+    const { state: given, target } = undoable(accountAfter(), START, give);
+    const { state: owing, target: owed } = undoable(accountAfter(), START, debit('2', { alreadyPerformed: true }));
+    const { state: partly, target: charge } = undoable(given, START, debit('2'));
+    const { state: gone, target: wholeCharge } = undoable(given, START, debit('5'));
+    const { state: held, holdId } = hold(given, START, reserve('2'));
+    const { state: heldWhole, holdId: wholeHoldId } = hold(given, START, reserve('5'));
+    const { state: settled, target: part } = undoable(held, START, settle(holdId, '1', { final: true }));
 
-  it('is refused where the account has not that much free: it never makes a debt, and never takes what is held', () => {
-    const { state, target } = undoable(accountAfter(giveGrant('a', 3n)), START, give);
-    const held = hold(state, START, reserve('4')).state;
-    const error = refusalOf(held, START, reverse(target));
-    expect(error).toMatchObject({ reason: 'INSUFFICIENT_CREDITS' });
-    expect(error.metadata).toMatchObject({ needed_microcredits: '5', available_microcredits: '4' });
-    expect(undo(play(held, START, giveGrant('b', 1n)).state, START, target).entry.taken).toEqual([
-      draw('x', 1n),
-      draw('a', 3n),
-      draw('b', 1n),
-    ]);
-  });
+    const rows: readonly (readonly [string, AccountState, missing: number, Command])[] = [
+      ['used partly', partly, 2, reverse(charge)],
+      ['used up and gone', gone, 5, reverse(wholeCharge)],
+      ['held partly', held, 2, release(holdId)],
+      ['held to the last', heldWhole, 5, release(wholeHoldId)],
+      ['charged out of a hold', settled, 1, reverse(part)],
+    ];
 
-  it('that a hold keeps whole is made whole out of other credit, and stays held', () => {
-    const { state, target } = undoable(accountAfter(), START, give);
-    const held = play(hold(state, START, reserve('5')).state, START, giveGrant('b', 9n)).state;
-    const { entry, state: after } = undo(held, START, target);
-    expect(entry.taken).toEqual([draw('b', 5n)]);
-    expect(left(after)).toEqual({ x: [0n, 5n], b: [4n, 0n] });
+    it.each(rows)('%s, whatever other credit there is', (_, state, missing) => {
+      for (const before of [state, play(state, START, giveGrant('other', 99n)).state]) {
+        expect(refusalOf(before, START, reverse(target))).toMatchObject({
+          reason: 'ENTRY_NOT_REVERSIBLE',
+          metadata: { entry_id: target.entryId, entry_type: 'granted' },
+          message: expect.stringMatching(`: ${missing} of its 5 microcredits were used or are held: .*Adjust`),
+        });
+      }
+    });
+
+    it.each(rows)('%s, and no longer when that is undone', (_, state, __, undoing) => {
+      const restored = play(state, START, undoing).state;
+      expect(undo(restored, START, target)).toMatchObject({
+        entry: { taken: [draw('x', 5n)], after: NOTHING },
+        state: { totals: NOTHING },
+      });
+    });
+
+    it.each([1, 2])('paid a debt (of a grant of 1 + %s microcredits), also after that charge is undone', (more) => {
+      const { state: paid, target: payer } = undoable(owing, START, giveGrant('x', BigInt(1 + more)));
+      const rest = play(paid, START, reverse(owed)).state;
+      for (const state of [paid, rest]) {
+        expect(refusalOf(state, START, reverse(payer)).reason).toBe('ENTRY_NOT_REVERSIBLE');
+      }
+      // What it paid came back as credit of its own, so nothing is lost by the refusal.
+      expect(rest.totals).toEqual({ ...NOTHING, payg: BigInt(1 + more) });
+    });
   });
 
   it('that has not begun will never begin', () => {
@@ -419,15 +435,76 @@ describe('a grant that is undone', () => {
       state: { totals: NOTHING },
     });
   });
+});
 
-  it('comes back in part where a charge that it paid is undone after it', () => {
-    const { state, target } = undoable(accountAfter(giveGrant('a', 9n)), START, give);
-    const { state: spent, target: charge } = undoable(state, START, debit('2'));
-    const undone = undo(spent, START, target).state;
-    expect(left(undone)).toEqual({ a: [7n, 0n] });
-    expect(left(undo(undone, START, charge).state)).toEqual({ x: [2n, 0n], a: [7n, 0n] });
+/** What becomes of an account with PAYG 10, then a grant or a charge or both in some order, and their reversals. */
+describe('credit that was paid for', () => {
+  type Move = 'D' | 'G' | 'H' | 'undo D' | 'undo G' | 'release' | 'settle';
+  interface Row {
+    readonly moves: readonly Move[];
+    /** The moves that are refused. */
+    readonly refused: readonly Move[];
+    /** What of the grant of 4 is left at the end. */
+    readonly given: bigint;
+  }
+  // D debits 6, G grants 4 of TRIAL (which is drawn first), H holds 6.
+  const rows: readonly Row[] = [
+    { moves: ['D', 'G', 'undo D', 'undo G'], refused: [], given: 0n },
+    { moves: ['D', 'G', 'undo G', 'undo D'], refused: [], given: 0n },
+    { moves: ['G', 'D', 'undo D', 'undo G'], refused: [], given: 0n },
+    { moves: ['G', 'D', 'undo G', 'undo D'], refused: ['undo G'], given: 4n },
+    { moves: ['G', 'D', 'undo G', 'undo D', 'undo G'], refused: ['undo G'], given: 0n },
+    { moves: ['H', 'G', 'undo G', 'release'], refused: [], given: 0n },
+    { moves: ['G', 'H', 'undo G', 'release'], refused: ['undo G'], given: 4n },
+    { moves: ['G', 'H', 'release', 'undo G'], refused: [], given: 0n },
+    { moves: ['G', 'H', 'undo G', 'settle', 'undo G', 'undo D'], refused: ['undo G', 'undo G'], given: 4n },
+    { moves: ['G', 'H', 'settle', 'undo D', 'undo G'], refused: [], given: 0n },
+  ];
+
+  it.each(rows)('is never lost: $moves', ({ moves, refused, given }) => {
+    let state = accountAfter(giveGrant('paid', 10n));
+    let holdId: HoldId | undefined;
+    const targets = new Map<Move, ReversalTarget>();
+    const refusals: Move[] = [];
+    const record = (move: Move, command: Command): void => {
+      const done = undoable(state, START, command);
+      targets.set(move, done.target);
+      state = done.state;
+    };
+    const undoTarget = (move: Move): void => {
+      state = play(state, START, reverse(present(targets.get(move)))).state;
+    };
+    const steps: Readonly<Record<Move, () => void>> = {
+      D: () => record('undo D', debit('6')),
+      G: () => record('undo G', giveGrant('given', 4n, { bucket: 'trial' })),
+      H: () => {
+        ({ state, holdId } = hold(state, START, reserve('6')));
+      },
+      release: () => {
+        state = play(state, START, release(present(holdId))).state;
+      },
+      settle: () => record('undo D', settle(present(holdId), '6', { final: true })),
+      'undo D': () => undoTarget('undo D'),
+      'undo G': () => undoTarget('undo G'),
+    };
+    for (const move of moves) {
+      try {
+        steps[move]();
+      } catch (error) {
+        expect(error).toMatchObject({ reason: 'ENTRY_NOT_REVERSIBLE' });
+        refusals.push(move);
+      }
+    }
+    expect(refusals).toEqual(refused);
+    expect(state.totals).toEqual({ ...NOTHING, trial: given, payg: 10n });
   });
 });
+
+/** What must be there by then. */
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('it is not there yet');
+  return value;
+}
 
 describe('a reversal', () => {
   const { state: opened, holdId, entries } = hold(accountAfter(giveGrant('a', 9n)), START, reserve('4'));
@@ -523,9 +600,9 @@ describe('two reversals of one entry in a batch', () => {
   });
 
   it('leave the effect to the second where the first is refused', () => {
-    const { state: spent, target: granted } = undoable(accountAfter(), START, giveGrant('x', 5n));
-    const used = play(spent, START, debit('1')).state;
-    const { outcomes } = decideBatch(used, [reverse(granted), giveGrant('b', 1n), reverse(granted)], at(START));
+    const { state: given, target: granted } = undoable(accountAfter(), START, giveGrant('x', 5n));
+    const { state: held, holdId } = hold(given, START, reserve('1'));
+    const { outcomes } = decideBatch(held, [reverse(granted), release(holdId), reverse(granted)], at(START));
     expect(outcomes.map(({ kind }) => kind)).toEqual(['rejected', 'accepted', 'accepted']);
   });
 

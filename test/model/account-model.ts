@@ -640,7 +640,7 @@ export class AccountModel {
     return this.#remember(ask.key, {}, deed);
   }
 
-  /** Takes a given credit back in full: what is left of it, then whatever else is free. */
+  /** Takes a given credit back in full, as long as all of it is still there and free. */
   #takeBack(ask: Ask & { readonly to: 'undo' }, memory: Memory): Answer {
     const source = this.#sourceOf(memory.gave ?? '');
     const deed = { did: 'undid' as const, back: [], lapsed: [], cancelled: 0n, paid: 0n };
@@ -650,13 +650,12 @@ export class AccountModel {
       return this.#remember(ask.key, {}, { ...deed, taken: [], dropped: source.id });
     }
     if (source.until <= this.#time) return refuse('ENTRY_NOT_REVERSIBLE');
-    const available = this.available();
-    if (available < source.given) {
-      return { ...refuse('INSUFFICIENT_CREDITS'), needed: source.given, available, overdraft: 0n };
-    }
-    const own = this.#spend(source.given, (lump) => isFree(lump) && lump.source.id === source.id);
-    const others = this.#spend(source.given - sumOf(own), isFree);
-    return this.#remember(ask.key, {}, { ...deed, taken: [...own, ...others], dropped: undefined });
+    const own = this.#lumps.filter((lump) => isFree(lump) && lump.source.id === source.id);
+    let there = 0n;
+    for (const { amount } of own) there += amount;
+    if (there !== source.given) return refuse('ENTRY_NOT_REVERSIBLE');
+    for (const lump of own) lump.amount = 0n;
+    return this.#remember(ask.key, {}, { ...deed, taken: [[source.id, there]], dropped: undefined });
   }
 
   #sourceOf(id: string): Source {

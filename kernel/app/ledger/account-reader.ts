@@ -1,6 +1,7 @@
 // Owns reading an account as it is now or was at a time. Never answers from a cache alone: a read that begins after a
 // write was acknowledged sees it, by whichever kernel it was written.
 
+import type { AccountState } from '../../domain/account.ts';
 import { computeAdvance } from '../../domain/advance.ts';
 import { DomainError, invalidField } from '../../domain/error.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
@@ -98,7 +99,7 @@ export class AccountReader {
     const lane = this.#lanes.laneOf(tenantId);
     const known = lane.head;
     const head = known === undefined ? await this.#loader.load(tenantId) : (await this.#loader.refresh(known)).head;
-    lane.offer(head);
+    this.#lanes.offer(lane, head);
     return head;
   }
 }
@@ -110,5 +111,15 @@ function advanceTo(head: AccountHead, at: Instant): { readonly head: AccountHead
       'the ledger account of this tenant is not open: repeat CreateTenant with its request id',
     );
   }
-  return { head: { ...head, state: computeAdvance(head.state, at).state }, at };
+  return { head: { ...head, state: advance(head, at) }, at };
+}
+
+/** What fell due after a head until some time: many readers of one account share the work, which can be large. */
+const ADVANCED = new WeakMap<AccountHead, { readonly at: Instant; readonly state: AccountState }>();
+
+function advance(head: AccountHead, at: Instant): AccountState {
+  const known = ADVANCED.get(head);
+  const { state } = computeAdvance(known !== undefined && known.at <= at ? known.state : head.state, at);
+  ADVANCED.set(head, { at, state });
+  return state;
 }
