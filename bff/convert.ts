@@ -71,6 +71,8 @@ export interface UsageEventJson {
   already_performed: boolean;
   /** Is the hold that the work was charged through. */
   hold_id: string | null;
+  /** Is the entry by which the charge was undone. */
+  reversed_by_entry_id: string | null;
   project_id: string | null;
   workflow_id: string | null;
   run_id: string | null;
@@ -160,6 +162,7 @@ export function fromProtoUsageEvent(entry: Entry, tenantId: string): UsageEventJ
     ...fromProtoCharge(debit),
     already_performed: debit.alreadyPerformed,
     hold_id: holdId,
+    reversed_by_entry_id: entry.reversedByEntryId || null,
     project_id: debit.projectId || null,
     workflow_id: debit.workflowId || null,
     run_id: debit.runId || null,

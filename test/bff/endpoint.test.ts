@@ -358,6 +358,7 @@ describe('GET /v1/billing/usage-history', () => {
             deficit_microcredits: 500000,
             already_performed: true,
             hold_id: null,
+            reversed_by_entry_id: null,
             project_id: 'prj_1',
             workflow_id: 'wf_1',
             run_id: 'run_1',
@@ -392,6 +393,15 @@ describe('GET /v1/billing/usage-history', () => {
     expect((await stage.get('/v1/billing/usage-history')).json()).toMatchObject({
       events: [{ project_id: null, workflow_id: null, run_id: null, run_status: null, dimensions: {} }],
       next_page_token: null,
+    });
+  });
+
+  test('shows a charge that was undone, with what undid it', async () => {
+    const entry = Entry.fromPartial({ ...entryOf(DEBIT), reversedByEntryId: 'ent_2' });
+    stage.kernel.answers.listEntries = () => ListEntriesResponse.fromPartial({ entries: [entry] });
+
+    expect((await stage.get('/v1/billing/usage-history')).json()).toMatchObject({
+      events: [{ entry_id: 'ent_1', reversed_by_entry_id: 'ent_2' }],
     });
   });
 

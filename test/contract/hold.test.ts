@@ -794,10 +794,14 @@ describe('bounds', () => {
 
   test('and up to the space that they take', async () => {
     const tenantId = await callers.openTenant(5n * CREDIT);
-    const long = 'x'.repeat(128);
-    const context = { projectId: long, workflowId: long, runId: long };
-    const shape = { action: 'x', ...context };
-    await crowdAccount(kernel, tenantId, Math.floor(HOLD_BYTES_MAX / crowdHoldBytes(shape)), shape);
+    // Texts of the longest, of which each character takes three bytes: so the space is used up before the number is. One
+    // more such hold takes no less than each of the crowd, and what is left is less than that.
+    const wide = '語'.repeat(128);
+    const context = { projectId: wide, workflowId: wide, runId: wide };
+    const shape = { action: ACTION, ...context };
+    const count = Math.floor(HOLD_BYTES_MAX / crowdHoldBytes(shape));
+    expect(count).toBeLessThan(OPEN_HOLDS_MAX);
+    await crowdAccount(kernel, tenantId, count, shape);
     const seq = await callers.seqOf(tenantId);
     expect(await failureOf(holds.reserve(tenantId, context))).toMatchObject({
       reason: 'HOLD_LIMIT_REACHED',

@@ -135,6 +135,15 @@ describe('GetUsageSummary', () => {
     expect((await summarize(tenantId, { action: ACTION })).rows).toMatchObject([{ debitCount: 3n, quantity: '3.75' }]);
   });
 
+  test('rests on sums that the kernel makes by itself, a moment after each 64 commits', async () => {
+    const tenantId = await callers.openTenant(100n * CREDIT);
+    for (let count = 0; count < 65; count += 1) await callers.debit(tenantId);
+    const watermarks = kernel.connection.collection<{ _id: string; seq: bigint }>('usage_watermarks');
+    const seqOf = async (): Promise<number> => Number((await watermarks.findOne({ _id: tenantId }))?.seq ?? 0);
+    await expect.poll(seqOf, { timeout: 10_000 }).toBe(64);
+    expect((await summarize(tenantId)).rows).toMatchObject([{ debitCount: 65n, quantity: '65' }]);
+  });
+
   test('refuses what is not a range of full hours, not a group, not a page', async () => {
     const tenantId = await callers.openTenant();
     const [start, end] = [new Date(hourNow()), new Date(hourNow() + HOUR_MS)];

@@ -12,6 +12,7 @@ import type { LedgerStore, PlacedEntry, SealedCommit } from '../ports.ts';
 import type { AccountReader } from './account-reader.ts';
 import type { EntryFilter, EntryPage, PostedEntry } from './ledger.ts';
 import { requestIdOf } from './request-identity.ts';
+import { markReversed } from './reversal-mark.ts';
 
 const CHUNK_COMMITS_FIRST = 8;
 const CHUNK_COMMITS_MAX = 512;
@@ -65,7 +66,7 @@ export async function listEntries(
     const needed = Math.ceil((draft.room * commitCount) / Math.max(1, draft.entries.length));
     chunk = Math.min(CHUNK_COMMITS_MAX, Math.max(1, Math.min(bearable, needed)));
   }
-  const { entries } = draft;
+  const entries = await markReversed(tools.store, tenantId, draft.entries);
   if (position === undefined || position.seq === 0) return { entries, nextPageToken: '' };
   return { entries, nextPageToken: formatToken(position, signature) };
 }

@@ -34,6 +34,8 @@ export interface PostedEntry {
   readonly createdAt: Instant;
   /** The caller's request id, where a request caused the entry. */
   readonly requestId?: string;
+  /** The entry that undid this one, where that was looked up and there is one. */
+  readonly reversedBy?: EntryId;
   readonly entry: Entry;
 }
 

@@ -11,6 +11,7 @@ import { present } from '../../domain/optional.ts';
 import { postedEntryOf } from '../ledger/entry-list.ts';
 import { findEntry, loadStateBefore } from '../ledger/entry-lookup.ts';
 import type { HeadLoader } from '../ledger/head-loader.ts';
+import { markReversed } from '../ledger/reversal-mark.ts';
 import type { LedgerStore } from '../ports.ts';
 import { describeEntry } from './entry-sentence.ts';
 import type { Explanation } from './usage.ts';
@@ -24,14 +25,16 @@ export async function explainEntry(
   const found = await findEntry(store, tenantId, entryId);
   const { commit, index, entry } = found;
   const state = await loadStateBefore(loader, found);
+  const placed = postedEntryOf(tenantId, { seq: commit.seq, index, createdAt: commit.createdAt, entry });
+  const [posted = placed] = await markReversed(store, tenantId, [placed]);
   return {
-    posted: postedEntryOf(tenantId, { seq: commit.seq, index, createdAt: commit.createdAt, entry }),
+    posted,
     commitId: commit.commitId,
     commitHash: commit.hash,
     before: state.totals,
     grants: grantsBehind(state, entry),
     ...present({ holdBefore: 'holdId' in entry ? findHold(state, entry.holdId) : undefined }),
-    sentence: describeEntry(entry),
+    sentence: describeEntry(entry, posted.reversedBy),
   };
 }
 

@@ -13,6 +13,7 @@ import type {
 } from '../../domain/entry.ts';
 import type { GrantDraw } from '../../domain/grant.ts';
 import { type HoldEnd, sumDraws } from '../../domain/hold.ts';
+import type { EntryId } from '../../domain/id.ts';
 import {
   BUCKET_NAMES,
   describeCredits,
@@ -27,8 +28,8 @@ import {
 const RULE_NAMES = { default: 'default price', plan: 'plan price', tenant: 'price of this workspace' } as const;
 
 /** Says in one sentence what an entry records and how its figures came about. */
-export function describeEntry(entry: Entry): string {
-  return `${describe(entry)}.`;
+export function describeEntry(entry: Entry, reversedBy?: EntryId): string {
+  return reversedBy === undefined ? `${describe(entry)}.` : `${describe(entry)}; entry ${reversedBy} has undone it.`;
 }
 
 function describe(entry: Entry): string {

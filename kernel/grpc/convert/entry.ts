@@ -53,6 +53,7 @@ export function toProtoEntry(posted: PostedEntry): EntryMessage {
     requestId: posted.requestId ?? '',
     detail: toProtoDetail(posted),
     balanceAfter: toProtoBalance(entry.after),
+    reversedByEntryId: posted.reversedBy ?? '',
   };
 }
 

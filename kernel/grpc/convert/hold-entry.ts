@@ -29,7 +29,8 @@ function statusAfter(entry: HoldRecord): HoldStatus {
     case 'hold_extended':
       return HoldStatus.OPEN;
     case 'settled':
-      return entry.final || entry.late ? HoldStatus.SETTLED : HoldStatus.OPEN;
+      if (entry.late) return HoldStatus.ENDED;
+      return entry.final ? HoldStatus.SETTLED : HoldStatus.OPEN;
     case 'hold_released':
       return HoldStatus.RELEASED;
     case 'hold_expired':

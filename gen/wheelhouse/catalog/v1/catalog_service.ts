@@ -80,7 +80,7 @@ export interface SetActionPriceRequest {
     | undefined;
   /** Names the unit, such as `step`; 1 to 32 characters; required unless `ends_override` is set. */
   unit: string;
-  /** Is when it takes effect; default now; not in the past. */
+  /** Is when it takes effect; default now; not more than 5 seconds in the past. */
   effectiveTime:
     | Date
     | undefined;

@@ -122,7 +122,8 @@ export const ErrorReason = {
   /** ENTRY_NOT_FOUND - Says that the account has no such entry. NOT_FOUND. */
   ENTRY_NOT_FOUND: 43,
   /**
-   * ENTRY_NOT_REVERSIBLE - Says that the entry can't be reversed: its type is not one that moves credits, or its grant has expired; metadata
+   * ENTRY_NOT_REVERSIBLE - Says that the entry can't be reversed: its type is not one that moves credits, its grant has expired, or part
+   * of its grant was used or is held; metadata
    * `entry_id`, `entry_type`. FAILED_PRECONDITION.
    */
   ENTRY_NOT_REVERSIBLE: 44,

@@ -150,7 +150,11 @@ export interface Entry {
     { $case: "redaction"; value: Redaction }
     | undefined;
   /** Is what the account held right after this entry. */
-  balanceAfter: Balance | undefined;
+  balanceAfter:
+    | Balance
+    | undefined;
+  /** Is the entry that undid this one; empty where none did. ListEntries and ExplainEntry set it. */
+  reversedByEntryId: string;
 }
 
 /** Tells how an account began. */
@@ -378,6 +382,7 @@ function createBaseEntry(): Entry {
     requestId: "",
     detail: undefined,
     balanceAfter: undefined,
+    reversedByEntryId: "",
   };
 }
 
@@ -447,6 +452,9 @@ export const Entry: MessageFns<Entry> = {
     }
     if (message.balanceAfter !== undefined) {
       Balance.encode(message.balanceAfter, writer.uint32(242).fork()).join();
+    }
+    if (message.reversedByEntryId !== "") {
+      writer.uint32(250).string(message.reversedByEntryId);
     }
     return writer;
   },
@@ -624,6 +632,14 @@ export const Entry: MessageFns<Entry> = {
             message.balanceAfter = Balance.decode(reader, reader.uint32());
             continue;
           }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.reversedByEntryId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -730,6 +746,7 @@ export const Entry: MessageFns<Entry> = {
     message.balanceAfter = (object.balanceAfter !== undefined && object.balanceAfter !== null)
       ? Balance.fromPartial(object.balanceAfter)
       : undefined;
+    message.reversedByEntryId = object.reversedByEntryId ?? "";
     return message;
   },
 };

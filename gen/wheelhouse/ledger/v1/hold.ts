@@ -25,6 +25,8 @@ export const HoldStatus = {
   RELEASED: 3,
   /** EXPIRED - Means that the hold ended by itself at its expiry. */
   EXPIRED: 4,
+  /** ENDED - Means that the hold had ended before, in one of these ways; set in the answer to a part that came after the end. */
+  ENDED: 5,
 } as const;
 
 export type HoldStatus = typeof HoldStatus[keyof typeof HoldStatus];
@@ -35,6 +37,7 @@ export namespace HoldStatus {
   export type SETTLED = typeof HoldStatus.SETTLED;
   export type RELEASED = typeof HoldStatus.RELEASED;
   export type EXPIRED = typeof HoldStatus.EXPIRED;
+  export type ENDED = typeof HoldStatus.ENDED;
 }
 
 /** Is credit kept back for work in flight. */

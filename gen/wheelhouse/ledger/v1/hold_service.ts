@@ -59,7 +59,10 @@ export interface ReserveResponse {
   entry:
     | Entry
     | undefined;
-  /** Says that an earlier call with the same request id made it. */
+  /**
+   * Says that an earlier call with the same request id made it; hold and entry are then as they were answered first, also
+   * where the hold has ended since.
+   */
   replayed: boolean;
 }
 
@@ -1173,8 +1176,8 @@ export const ListHoldsResponse: MessageFns<ListHoldsResponse> = {
 
 /**
  * Holds credits for work in flight: reserve, extend, then settle what was really used, or release. This is the
- * documented way to meter a workflow: a step that was executed is never lost for want of funds. Errors of every writing
- * call of LedgerService apply here too, and so does its idempotency by `request_id`.
+ * documented way to meter a workflow: a step that was executed is never lost for want of funds. What every call, and every
+ * writing call, of LedgerService can fail with applies here too, and so does its idempotency by `request_id`.
  */
 export type HoldServiceService = typeof HoldServiceService;
 export const HoldServiceService = {

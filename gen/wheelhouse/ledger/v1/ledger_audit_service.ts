@@ -1042,13 +1042,17 @@ export const ExportHeadsResponse: MessageFns<ExportHeadsResponse> = {
   },
 };
 
-/** Corrects, verifies and exports ledgers (sysadmin). */
+/**
+ * Corrects, verifies and exports ledgers (sysadmin). Beside what is listed with it a call can fail with what every call, and
+ * every writing call, of LedgerService can.
+ */
 export type LedgerAuditServiceService = typeof LedgerAuditServiceService;
 export const LedgerAuditServiceService = {
   /**
    * Undoes one debit, grant or adjustment by a new entry, once. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE, ENTRY_ALREADY_REVERSED, INSUFFICIENT_CREDITS,
-   * GRANT_LIMIT_REACHED, BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
+   * A grant, or an adjustment that added credit, is undone only while nothing was drawn from it: undo the charges first.
+   * Errors: INVALID_FIELD, ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE, ENTRY_ALREADY_REVERSED, GRANT_LIMIT_REACHED,
+   * BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
    */
   reverseEntry: {
     path: "/wheelhouse.ledger.v1.LedgerAuditService/ReverseEntry" as const,
@@ -1121,8 +1125,9 @@ export const LedgerAuditServiceService = {
 export interface LedgerAuditServiceServer extends UntypedServiceImplementation {
   /**
    * Undoes one debit, grant or adjustment by a new entry, once. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE, ENTRY_ALREADY_REVERSED, INSUFFICIENT_CREDITS,
-   * GRANT_LIMIT_REACHED, BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
+   * A grant, or an adjustment that added credit, is undone only while nothing was drawn from it: undo the charges first.
+   * Errors: INVALID_FIELD, ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE, ENTRY_ALREADY_REVERSED, GRANT_LIMIT_REACHED,
+   * BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
    */
   reverseEntry: handleUnaryCall<ReverseEntryRequest, ReverseEntryResponse>;
   /**
@@ -1152,8 +1157,9 @@ export interface LedgerAuditServiceServer extends UntypedServiceImplementation {
 export interface LedgerAuditServiceClient extends Client {
   /**
    * Undoes one debit, grant or adjustment by a new entry, once. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE, ENTRY_ALREADY_REVERSED, INSUFFICIENT_CREDITS,
-   * GRANT_LIMIT_REACHED, BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
+   * A grant, or an adjustment that added credit, is undone only while nothing was drawn from it: undo the charges first.
+   * Errors: INVALID_FIELD, ENTRY_NOT_FOUND, ENTRY_NOT_REVERSIBLE, ENTRY_ALREADY_REVERSED, GRANT_LIMIT_REACHED,
+   * BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
    */
   reverseEntry(
     request: ReverseEntryRequest,

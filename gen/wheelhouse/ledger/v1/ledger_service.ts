@@ -46,7 +46,7 @@ export interface GetBalanceResponse {
     | undefined;
   /** Is the plan of the account. */
   planCode: string;
-  /** Is how far below zero the plan lets usage go, in microcredits. */
+  /** Is how far below zero the plan lets usage go now, in microcredits, also for a balance at a past time. */
   overdraftLimitMicrocredits: bigint;
   /**
    * Are the active grants in burn order, then those of which all that is left is held, then those that begin later; only
@@ -2121,7 +2121,8 @@ export const ListEntriesResponse: MessageFns<ListEntriesResponse> = {
  *
  * Every call can fail with CREDENTIAL_INVALID, SCOPE_DENIED, PRODUCT_SCOPE_MISMATCH, ROLE_REQUIRED, TENANT_NOT_FOUND,
  * ACCOUNT_NOT_OPEN, DATABASE_UNAVAILABLE, STATE_VERSION_UNSUPPORTED, LEDGER_CORRUPT, DEADLINE_EXCEEDED, SHUTTING_DOWN
- * and INTERNAL; every writing call also with QUEUE_FULL, CLOCK_UNCERTAIN, HEAD_FROM_FUTURE and OUTCOME_UNKNOWN.
+ * and INTERNAL; every writing call also with QUEUE_FULL, CLOCK_UNCERTAIN, HEAD_FROM_FUTURE,
+ * COMMIT_TOO_LARGE and OUTCOME_UNKNOWN. The other services of the ledger share these.
  */
 export type LedgerServiceService = typeof LedgerServiceService;
 export const LedgerServiceService = {

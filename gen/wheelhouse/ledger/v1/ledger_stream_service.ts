@@ -351,7 +351,7 @@ export const WatchBalanceResponse: MessageFns<WatchBalanceResponse> = {
   },
 };
 
-/** Carries debits and balances over long-lived streams. */
+/** Carries debits and balances over long-lived streams. What every call of LedgerService can fail with ends a stream too. */
 export type LedgerStreamServiceService = typeof LedgerStreamServiceService;
 export const LedgerStreamServiceService = {
   /**
@@ -373,7 +373,8 @@ export const LedgerStreamServiceService = {
   /**
    * Pushes the balance of an account now and after each change, by whichever kernel. Changes that follow each other
    * faster than the reader are merged: the newest balance is always sent. No side effect.
-   * Errors: INVALID_FIELD, RESUME_TOKEN_EXPIRED.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, RESUME_TOKEN_EXPIRED; QUEUE_FULL where the kernel or the
+   * account has as many watches as it may have; SHUTTING_DOWN ends the stream: go on at another kernel with the token.
    */
   watchBalance: {
     path: "/wheelhouse.ledger.v1.LedgerStreamService/WatchBalance" as const,
@@ -398,7 +399,8 @@ export interface LedgerStreamServiceServer extends UntypedServiceImplementation 
   /**
    * Pushes the balance of an account now and after each change, by whichever kernel. Changes that follow each other
    * faster than the reader are merged: the newest balance is always sent. No side effect.
-   * Errors: INVALID_FIELD, RESUME_TOKEN_EXPIRED.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, RESUME_TOKEN_EXPIRED; QUEUE_FULL where the kernel or the
+   * account has as many watches as it may have; SHUTTING_DOWN ends the stream: go on at another kernel with the token.
    */
   watchBalance: handleServerStreamingCall<WatchBalanceRequest, WatchBalanceResponse>;
 }
@@ -419,7 +421,8 @@ export interface LedgerStreamServiceClient extends Client {
   /**
    * Pushes the balance of an account now and after each change, by whichever kernel. Changes that follow each other
    * faster than the reader are merged: the newest balance is always sent. No side effect.
-   * Errors: INVALID_FIELD, RESUME_TOKEN_EXPIRED.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, RESUME_TOKEN_EXPIRED; QUEUE_FULL where the kernel or the
+   * account has as many watches as it may have; SHUTTING_DOWN ends the stream: go on at another kernel with the token.
    */
   watchBalance(
     request: WatchBalanceRequest,

@@ -100,7 +100,7 @@ export interface UsageSummaryRow {
   projectId: string;
   /** Is the workflow; empty where not grouped by it, and for usage without one. */
   workflowId: string;
-  /** Is how many debits the row sums. */
+  /** Is how many debits and parts of holds the row sums, those of quantity 0 included. */
   debitCount: bigint;
   /** Is the sum of quantities, an exact decimal; empty where the row sums several actions. */
   quantity: string;
@@ -734,7 +734,10 @@ export const ExplainEntryResponse: MessageFns<ExplainEntryResponse> = {
   },
 };
 
-/** Sums usage and explains single figures. No call has a side effect. */
+/**
+ * Sums usage and explains single figures. No call has a side effect. Beside what is listed with it a call can fail with
+ * what every call of LedgerService can.
+ */
 export type UsageServiceService = typeof UsageServiceService;
 export const UsageServiceService = {
   /**
