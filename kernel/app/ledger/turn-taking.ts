@@ -57,7 +57,10 @@ export class TurnTaking {
     const nowMs = this.#tools.pacing.monotonicMs();
     lane.owesTurn = nowMs < lane.contendedUntilMs;
     lane.commitsSinceHint += 1;
-    if (lane.commitsSinceHint < HINT_INTERVAL_COMMITS) return;
+    if (lane.commitsSinceHint < HINT_INTERVAL_COMMITS) {
+      this.#hints.addQuiet(lane, head.seq);
+      return;
+    }
     const isBusy = lane.owesTurn || nowMs - (lane.hintDueAtMs ?? Number.NEGATIVE_INFINITY) < BUSY_HINT_MS;
     lane.hintDueAtMs = nowMs;
     lane.commitsSinceHint = 0;
@@ -120,6 +123,7 @@ export class TurnTaking {
   #saveHint(lane: Lane, seq: number, told?: Contention): void {
     const { store, observer } = this.#tools;
     lane.commitsSinceHint = 0;
+    this.#hints.forget(lane);
     if (told !== undefined) lane.noticeAt = told.at;
     store.saveHeadHint(lane.tenantId, seq, told).then(
       (before) => {
