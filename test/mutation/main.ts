@@ -87,10 +87,15 @@ async function tryMutation(
 
 /** Whatever notices something in the sources as they are can't tell a mutation. */
 async function findFalseAlarm(mutations: readonly Mutation[], copy: string): Promise<string | undefined> {
-  const detectors = new Map(
-    mutations.flatMap(({ detectors: [first] }) => (first ? [[JSON.stringify(first), first]] : [])),
-  );
-  for (const detector of detectors.values()) {
+  const all = mutations.flatMap(({ detectors }) => detectors);
+  const runs = all.flatMap((detector) => ('simulate' in detector ? [detector.simulate] : []));
+  const files = new Set(all.flatMap((detector) => ('tests' in detector ? detector.tests : [])));
+  // More runs begin with the runs of fewer.
+  const whole: readonly Detector[] = [
+    ...(runs.length > 0 ? [{ simulate: Math.max(...runs) }] : []),
+    ...(files.size > 0 ? [{ tests: [...files] }] : []),
+  ];
+  for (const detector of whole) {
     const noticed = await ask(detector, copy);
     if (noticed !== undefined) return noticed;
   }

@@ -38,14 +38,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'one commit has each seq: the optimistic lock',
     file: 'kernel/store/ledger/ledger-index.ts',
-    anchor: "  { name: 'tenant_seq', key: { tenant_id: 1, seq: 1 }, unique: true },\n",
+    anchor: "  { name: 'seq', key: { tenant_id: 1, seq: 1 }, unique: true },\n",
     replacement: '',
     detectors: SIMULATION,
   },
   {
     name: 'one entry has each key: exactly once',
     file: 'kernel/store/ledger/ledger-index.ts',
-    anchor: "  { name: 'tenant_keys', key: { tenant_id: 1, keys: 1 }, unique: true },\n",
+    anchor: "  { name: 'keys', key: { tenant_id: 1, keys: 1 }, unique: true },\n",
     replacement: '',
     detectors: SIMULATION,
   },
@@ -216,6 +216,13 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'kernel/domain/decide-reversal.ts',
     anchor: 'if (grant.expiresAt !== undefined && grant.expiresAt <= now) expired.push(draw);',
     replacement: 'if (grant.expiresAt !== undefined && grant.expiresAt <= now - 60_000) expired.push(draw);',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'a grant is undone only while nothing was drawn from it',
+    file: 'kernel/domain/decide-reversal.ts',
+    anchor: 'if (left < granted) {',
+    replacement: 'if (left < 1n) {',
     detectors: SIMULATION,
   },
   {

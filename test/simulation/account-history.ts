@@ -129,10 +129,11 @@ export class AccountHistory {
     if (!isSame(told, expected)) this.#fail(where, `carries ${show(told)} where the model has ${show(expected)}`);
   }
 
-  #readKeys(where: string, entries: readonly Entry[], keys: readonly string[]): void {
+  #readKeys(where: string, entries: readonly Entry[], keys: CommitDocument['keys']): void {
     const expected = [...entries.map(({ key }) => key), ...entries.flatMap(({ effectKey }) => effectKey ?? [])];
-    if (!isSame(keys, expected)) this.#fail(where, `has the keys ${show(keys)} for ${show(expected)}`);
-    for (const key of keys) {
+    const [stored, compact] = [keys.map(plain), expected.map(compactKey)];
+    if (!isSame(stored, compact)) this.#fail(where, `has the keys ${show(stored)} for ${show(compact)}`);
+    for (const key of expected) {
       if (this.#keys.has(key)) this.#fail(where, `has the key ${key} once more`);
       this.#keys.add(key);
     }
@@ -187,6 +188,14 @@ function placeOf(entryId: string): readonly [seq: number, index: number] {
   const digits = entryId.slice(4).replaceAll('-', '');
   const seq = Number.parseInt(`${digits.slice(13, 16)}${digits.slice(17, 20)}${digits.slice(20, 26)}`, 16);
   return [seq, Number.parseInt(digits.slice(26, 29), 16)];
+}
+
+/** The form of a key in the list of keys, as ADR 0008 describes it. */
+function compactKey(key: string): string {
+  const parts = /^(req:[^:]*:[^:]*:)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(key);
+  if (parts === null) return key;
+  const [, prefix = '', uuid = ''] = parts;
+  return createHash('sha256').update(prefix).digest('hex').slice(0, 12) + uuid.replaceAll('-', '');
 }
 
 /** The hash that a commit must have, as docs/architecture.md describes it. */

@@ -92,6 +92,9 @@ function findRefusalProblem(
   { window, rules }: { readonly window: Window; readonly rules: readonly Rules[] },
 ): string | undefined {
   if (error.reason === 'IDEMPOTENCY_KEY_REUSED') return findReuseProblem(history, request, window);
+  const { target } = { target: '', ...history.askOf(request) };
+  // What names no entry at all is refused for that, whatever else is to be said of it.
+  if (error.reason === 'ENTRY_NOT_FOUND' && target === undefined) return undefined;
   const told = refusalOf(error.reason, error.metadata);
   const said: unknown[] = [];
   for (const moment of history.between(window.commitsStart, window.commitsEnd)) {

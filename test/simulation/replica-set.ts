@@ -8,6 +8,7 @@ import type { Contention, DueNote, HeadHint, PreparedCommit, SealedCommit } from
 import { DomainError } from '../../kernel/domain/error.ts';
 import { LEDGER_COLLECTION_OPTIONS } from '../../kernel/store/ledger/collection-option.ts';
 import { type CommitDocument, fromDocumentCommit } from '../../kernel/store/ledger/commit-document.ts';
+import { describeCompactKey } from '../../kernel/store/ledger/compact-key.ts';
 import { COMMIT_INDEXES } from '../../kernel/store/ledger/ledger-index.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
@@ -249,7 +250,7 @@ function uniqueValuesOf(document: CommitDocument): readonly string[] {
     for (const field of Object.keys(key)) {
       const value = fields[field];
       const parts = Array.isArray(value) ? value : [value];
-      combinations = combinations.flatMap((start) => parts.map((part) => `${start} ${part}`));
+      combinations = combinations.flatMap((start) => parts.map((part) => `${start} ${describeCompactKey(part)}`));
     }
     values.push(...combinations);
   }

@@ -43,6 +43,7 @@ export interface WriteRequest {
   isRecordedBy(entry: Entry, withText: boolean): boolean;
 }
 
+const LONG_ID = /^0198c0de.*-0*(?=\d+$)/;
 const SCOPE = 'internal/simulation';
 /** What ids stand for that no request has made. */
 const NOBODY = 'nobody';
@@ -200,7 +201,12 @@ function writeOf(
   key: string,
   what: string,
 ): Pick<WriteRequest, 'isRead' | 'tenant' | 'key' | 'text'> {
-  return { isRead: false, tenant, key, text: `${tenant.tenantId.slice(-1)} ${what} (${key.split(':').at(-1)})` };
+  return {
+    isRead: false,
+    tenant,
+    key,
+    text: `${tenant.tenantId.slice(-1)} ${what} (${key.split(':').at(-1)?.replace(LONG_ID, '…')})`,
+  };
 }
 
 function keyOf(operation: string, requestId: string): string {

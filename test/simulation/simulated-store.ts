@@ -3,9 +3,10 @@
 
 import { mongo } from 'mongoose';
 import type { CommitHeader, LedgerStore, PlacedEntry } from '../../kernel/app/ports.ts';
-import type { TenantId } from '../../kernel/domain/id.ts';
+import type { IdempotencyKey, TenantId } from '../../kernel/domain/id.ts';
 import { type CommitDocument, toDocumentCommit } from '../../kernel/store/ledger/commit-document.ts';
 import { computeCommitHash } from '../../kernel/store/ledger/commit-hash.ts';
+import { describeCompactKey, toCompactKey } from '../../kernel/store/ledger/compact-key.ts';
 import type { DatabaseLink } from './database-link.ts';
 import type { ReplicaSet, StoredCommit } from './replica-set.ts';
 
@@ -83,8 +84,9 @@ export function createSimulatedStore(link: DatabaseLink, replicaSet: ReplicaSet)
 }
 
 /** The entries of a commit that bear one of the keys, as their own or as their effect's. */
-function entriesWith({ commit, document }: StoredCommit, keys: ReadonlySet<string>): PlacedEntry[] {
-  if (!document.keys.some((key) => keys.has(key))) return [];
+function entriesWith({ commit, document }: StoredCommit, keys: ReadonlySet<IdempotencyKey>): PlacedEntry[] {
+  const compact = new Set([...keys].map((key) => describeCompactKey(toCompactKey(key))));
+  if (!document.keys.some((key) => compact.has(describeCompactKey(key)))) return [];
   const { seq, createdAt, entries } = commit;
   return entries.flatMap((entry, index) => {
     const isWanted = keys.has(entry.key) || (entry.effectKey !== undefined && keys.has(entry.effectKey));

@@ -7,6 +7,8 @@ import { describeFailure } from './failure.ts';
 import { playRun } from './simulation.ts';
 import { Tally } from './tally.ts';
 
+const TIMEOUT_MS = roundCount(5, 120) * 60_000;
+
 /** What a thousand runs must have met, or they prove less than they say. */
 const MET: readonly string[] = [
   'writes rolled back',
@@ -51,7 +53,7 @@ const MET: readonly string[] = [
 ];
 
 describe('kernels over a failing database', () => {
-  it('give every client an answer that the history and the model bear out', async () => {
+  it('give every client an answer that the history and the model bear out', { timeout: TIMEOUT_MS }, async () => {
     const tally = new Tally();
     const runs = roundCount(1_000, 50_000);
     for (let seed = 1; seed <= runs; seed += 1) {

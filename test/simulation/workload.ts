@@ -41,11 +41,14 @@ export class Workload {
   readonly #random: Random;
   readonly tenants: readonly TenantRef[];
   readonly #known = new Map<TenantId, Knowledge>();
+  /** Request ids are UUIDs, which the index has in a form of its own. */
+  readonly #hasUuids: boolean;
   #count = 0;
   readonly #draws: readonly (readonly [weight: number, draw: Draw])[];
 
   constructor(random: Random, tenants: number) {
     this.#random = random;
+    this.#hasUuids = random.chance(0.5);
     this.tenants = Array.from({ length: tenants }, (_, index): TenantRef => {
       const tenantId = `ten_0198c0de-0000-7000-8000-00000000000${index + 1}` as TenantId;
       return { tenantId, productCode: PRODUCT };
@@ -94,7 +97,7 @@ export class Workload {
 
   #nextId(): string {
     this.#count += 1;
-    return `r${this.#count}`;
+    return this.#hasUuids ? `0198c0de-0000-7000-8000-${String(this.#count).padStart(12, '0')}` : `r${this.#count}`;
   }
 
   #knowledgeOf({ tenantId }: TenantRef): Knowledge {
