@@ -10,6 +10,8 @@ import type { UsageContext } from './usage-context.ts';
 
 const COMMIT_BYTES_BASE = 512;
 const ENTRY_BYTES_BASE = 900;
+/** What an entry takes that no request made and that is about one grant. */
+const DUE_ENTRY_BYTES_BASE = 320;
 /** What a settlement has beside a charge: its hold, and what became of it. */
 const SETTLEMENT_BYTES = 128;
 const DRAW_BYTES = 128;
@@ -22,7 +24,7 @@ const HELD_BYTES = 14;
 /** With so many grants no state is small, so that they are only counted. */
 const GRANTS_MEASURED_MAX = 64;
 const HOLD_BYTES_BASE = 320;
-const STATE_BYTES_BASE = 180;
+const STATE_BYTES_BASE = 90;
 const PERSONAL_BYTES_BASE = 128;
 const DIMENSION_BYTES_BASE = 16;
 const UTF8_BYTES_MAX = 3;
@@ -30,7 +32,9 @@ const UTF8_BYTES_MAX = 3;
 /** Computes an upper bound of what an entry takes in a commit. */
 export function estimateEntryBytes(entry: Entry): number {
   // A key stands in its entry and in the commit's list of keys.
-  let bytes = ENTRY_BYTES_BASE + 2 * (estimateTextBytes(entry.key) + estimateTextBytes(entry.effectKey));
+  const isDue = entry.type === 'grant_started' || entry.type === 'grant_expired';
+  let bytes = isDue ? DUE_ENTRY_BYTES_BASE : ENTRY_BYTES_BASE;
+  bytes += 2 * (estimateTextBytes(entry.key) + estimateTextBytes(entry.effectKey));
   if (entry.personal !== undefined) bytes += estimatePersonalBytes(entry.personal);
   if ('actor' in entry) bytes += estimateTextBytes(entry.actor);
   if ('action' in entry) bytes += estimateTextBytes(entry.action) + estimateContextBytes(entry);

@@ -3,7 +3,13 @@ import type { Entry } from './entry.ts';
 import type { CommitId, IdempotencyKey, Instant, TenantId } from './id.ts';
 
 /** The version of entries and state that this release writes. */
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
+
+/**
+ * The oldest version that this release can read. Version 1 was written before holds, by builds that were never released; its
+ * keys had another form, so that a retry of a request of then would not be known again.
+ */
+export const STATE_VERSION_OLDEST = 2;
 
 /** One atomic change of an account, before it is sealed into the hash chain (docs/architecture.md). */
 export interface Commit {

@@ -1,5 +1,5 @@
-// Owns the shape of a hold: credits kept back for work in flight (docs/architecture.md, "Holds"). Does not own how holds
-// change: see decide-hold.ts and evolve.ts.
+// Owns the shape of a hold: credits kept back for work in flight (docs/ledger.md, "Holds"). Does not own how holds
+// change: see decide-hold.ts and evolve-hold.ts.
 
 import type { GrantDraw } from './grant.ts';
 import type { HoldId, Instant } from './id.ts';

@@ -28,7 +28,9 @@ export interface QuantityProblem {
 export function parseQuantity(text: string, zero: 'refused' | 'allowed' = 'refused'): Quantity | QuantityProblem {
   if (text === '') return { problem: 'is required: give an exact decimal above zero such as "1" or "2.5"' };
   if (text.length > 64) return { problem: 'is too long: at most 12 integer and 6 fractional digits' };
-  if (text.startsWith('-')) return { problem: `must be above zero, got ${text}` };
+  if (text.startsWith('-')) {
+    return { problem: `must ${zero === 'allowed' ? 'not be below' : 'be above'} zero, got ${text}` };
+  }
   const match = DECIMAL.exec(text);
   const [, integer, fraction = ''] = match ?? [];
   if (integer === undefined)

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { computeNextDueAt } from '../../kernel/domain/account.ts';
+import { type AccountState, computeNextDueAt } from '../../kernel/domain/account.ts';
 import { computeAdvance } from '../../kernel/domain/advance.ts';
 import { BUCKETS, type Bucket } from '../../kernel/domain/bucket.ts';
+import type { Entry } from '../../kernel/domain/entry.ts';
+import { formatHoldId } from '../../kernel/domain/entry-id.ts';
+import type { Hold } from '../../kernel/domain/hold.ts';
 import {
   ACTION,
   accountAfter,
@@ -9,9 +12,11 @@ import {
   entryOf,
   giveGrant,
   grantIdOf,
+  hold,
   play,
   priceOf,
   refusalOf,
+  reserve,
   rulebookOf,
   START,
 } from './support/command.ts';
@@ -212,6 +217,72 @@ describe('what falls due', () => {
     expect(computeNextDueAt(computeAdvance(state, DUE + 4).state)).toBe(DUE + 5);
     expect(computeNextDueAt(computeAdvance(state, DUE + 5).state)).toBe(DUE + 6);
     expect(computeNextDueAt(computeAdvance(state, DUE + 6).state)).toBeUndefined();
+  });
+});
+
+describe('ten thousand holds that end at one moment', () => {
+  const COUNT = 10_000;
+
+  /** An account whose grant of so many microcredits is held, one by one; counts how often anything of a hold is read. */
+  function crowd() {
+    const { state, hold: first } = hold(accountAfter(giveGrant('a', BigInt(COUNT))), START, reserve('1'));
+    const reads = { count: 0 };
+    const counting: ProxyHandler<Hold> = {
+      get: (target, name, receiver) => {
+        reads.count += 1;
+        return Reflect.get(target, name, receiver);
+      },
+    };
+    const holds = Array.from({ length: COUNT }, (_, index) => {
+      const place = { seq: 2 + Math.floor(index / 255), index: index % 255 };
+      return new Proxy({ ...first, holdId: formatHoldId(place, START), expiresAt: DUE }, counting);
+    });
+    const [grant] = state.grants.payg;
+    if (grant === undefined) throw new Error('the grant is gone');
+    const crowded: AccountState = {
+      ...state,
+      grants: { ...state.grants, payg: [] },
+      pinned: [{ ...grant, remaining: 0n, held: BigInt(COUNT) }],
+      totals: { ...state.totals, held: BigInt(COUNT) },
+      holds,
+      holdBytes: state.holdBytes * COUNT,
+    };
+    return { state: crowded, reads, holdIds: holds.map(({ holdId }) => holdId) };
+  }
+
+  const expiriesOf = (entries: readonly Entry[]) =>
+    entries.map((entry) => (entry.type === 'hold_expired' ? entry.holdId : entry.type));
+
+  it('end all, each once, in their order, by work that grows with their number and not with its square', () => {
+    const { state, reads, holdIds } = crowd();
+    reads.count = 0;
+    const { state: after, entries, incomplete } = computeAdvance(state, DUE);
+    expect(reads.count).toBeLessThan(50 * COUNT);
+    expect(incomplete).toBe(false);
+    expect(expiriesOf(entries)).toEqual(holdIds);
+    expect(after).toMatchObject({ holds: [], holdBytes: 0, pinned: [], totals: { payg: BigInt(COUNT), held: 0n } });
+    expect(after.grants.payg).toMatchObject([{ grantId: grantIdOf('a'), remaining: BigInt(COUNT), held: 0n }]);
+  });
+
+  it('end a step at a time, and leave the rest as it is, by work that grows with the step', () => {
+    const { state, reads, holdIds } = crowd();
+    reads.count = 0;
+    const { state: after, entries, incomplete } = computeAdvance(state, DUE, 255);
+    expect(reads.count).toBeLessThan(50 * 255);
+    expect(incomplete).toBe(true);
+    expect(expiriesOf(entries)).toEqual(holdIds.slice(0, 255));
+    expect(after.holds.map(({ holdId }) => holdId)).toEqual(holdIds.slice(255));
+    expect(after).toMatchObject({ totals: { payg: BigInt(COUNT), held: BigInt(COUNT - 255) } });
+    expect(after.holdBytes).toBe((state.holdBytes / COUNT) * (COUNT - 255));
+    const rest = computeAdvance(after, DUE);
+    expect(rest.entries).toHaveLength(COUNT - 255);
+    expect(rest.state).toEqual(computeAdvance(state, DUE).state);
+  });
+
+  it('wait while nothing of them is due, and the account is the very same', () => {
+    const { state } = crowd();
+    expect(computeAdvance(state, DUE - 1).state).toBe(state);
+    expect(computeAdvance(state, DUE, 0)).toEqual({ state, entries: [], incomplete: true });
   });
 });
 

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DueRebuildProgress, rebuildDueNotes } from '../../kernel/app/ledger/due-rebuild.ts';
 import type { TenantRef } from '../../kernel/app/ledger/ledger.ts';
+import { STATE_VERSION } from '../../kernel/domain/commit.ts';
 import type { TenantId } from '../../kernel/domain/id.ts';
 import { listAccountIds } from '../../kernel/store/account-list.ts';
 import { openLedgerStore } from '../../kernel/store/ledger/ledger-store.ts';
@@ -98,7 +99,7 @@ describe('the notes of due times', () => {
       { tenantId: broken.tenant.tenantId, error: expect.objectContaining({ reason: 'STATE_VERSION_UNSUPPORTED' }) },
     ]);
     expect(await listNotes()).toEqual(expect.arrayContaining([...whole.ids]));
-    await commits.updateMany({ tenant_id: broken.tenant.tenantId }, { $set: { state_version: 1 } });
+    await commits.updateMany({ tenant_id: broken.tenant.tenantId }, { $set: { state_version: STATE_VERSION } });
   });
 
   it('are rebuilt by the command, which says what it did', async () => {

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { type Connection, createConnection, mongo } from 'mongoose';
+import { v7 as newUuid } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { GENESIS_HASH } from '../../kernel/app/ledger/account-head.ts';
 import type { TenantRef } from '../../kernel/app/ledger/ledger.ts';
@@ -55,7 +57,7 @@ describe('the indexes', () => {
   it('are made where they are missing', () =>
     withDatabase(async (connection) => {
       await openLedgerStore(connection);
-      await connection.collection('ledger_commits').dropIndex('tenant_keys');
+      await connection.collection('ledger_commits').dropIndex('keys');
       await openLedgerStore(connection);
       const indexes = await connection.collection('ledger_commits').indexes();
       const unique = indexes.flatMap((index) => (index.unique === true ? [Object.keys(index.key).join()] : []));
@@ -69,7 +71,7 @@ describe('the indexes', () => {
     withDatabase(async (connection) => {
       await connection
         .collection('ledger_commits')
-        .createIndex({ tenant_id: 1, keys: 1 }, { name: 'tenant_keys', ...options });
+        .createIndex({ tenant_id: 1, keys: 1 }, { name: 'keys', ...options });
       await expect(openLedgerStore(connection)).rejects.toThrow(/unique index .*"keys".* of collection ledger_commits/);
     }),
   );
@@ -107,6 +109,26 @@ describe('a commit document', () => {
     const tenant = await fixture.openTenant(5n * CREDIT);
     await debit(kernel.ledger, tenant, '1');
     expect((await commitsOf(tenant)).every(({ keys }) => keys.length > 0)).toBe(true);
+  });
+
+  it('has keys in their compact form, by which requests are found and done once', async () => {
+    const tenant = await fixture.openTenant(5n * CREDIT);
+    const ids = [newUuid(), 'a-name', newUuid()];
+    const input = { action: ACTION, quantity: quantity('1'), alreadyPerformed: false };
+    const ask = (ledger: FixtureKernel['ledger'], requestId: string) =>
+      ledger.debit(tenant, input, { callerScope: 'internal/test', requestId });
+    const done = await Promise.all(ids.map((id) => ask(kernel.ledger, id)));
+    const stored = (await commitsOf(tenant)).slice(2);
+    const keys = ids.map((id) => `req:internal/test:debit:${id}`);
+    expect(stored.flatMap(({ entries }) => entries.map(({ key }) => key)).toSorted()).toEqual(keys.toSorted());
+    const prefix = createHash('sha256').update('req:internal/test:debit:').digest('hex').slice(0, 12);
+    const compact = stored.flatMap((document) => document.keys.map((key) => key.toString('hex')));
+    const expected = ids.map((id) => (id === 'a-name' ? keys[1] : prefix + id.replaceAll('-', '')));
+    expect(compact.toSorted()).toEqual(expected.toSorted());
+    const fresh = await fixture.addKernel();
+    const again = await Promise.all(ids.map((id) => ask(fresh.ledger, id)));
+    expect(again.map(({ posted }) => posted)).toEqual(done.map(({ posted }) => posted));
+    expect(again.every(({ replayed }) => replayed)).toBe(true);
   });
 
   it('refuses an amount that does not fit into 64 bits, before it reaches the driver', async () => {
@@ -185,7 +207,7 @@ describe('the state', () => {
 
   it('of a newer version is refused as unavailable, and nothing is written', async () => {
     const tenant = await fixture.openTenant(CREDIT);
-    await commits().updateOne({ tenant_id: tenant.tenantId, seq: 2n }, { $set: { state_version: 2 } });
+    await commits().updateOne({ tenant_id: tenant.tenantId, seq: 2n }, { $set: { state_version: 3 } });
     await expect(debit(kernel.ledger, tenant, '1').catch(reasonOf)).resolves.toBe('STATE_VERSION_UNSUPPORTED');
     await expect(kernel.ledger.readBalance(tenant).catch(reasonOf)).resolves.toBe('STATE_VERSION_UNSUPPORTED');
     expect(await commits().countDocuments({ tenant_id: tenant.tenantId })).toBe(2);
@@ -212,12 +234,10 @@ describe('damage in the database', () => {
   };
 
   it.each([
-    [
-      'more credit in state and totals of the state',
-      { 'state.grants.0.remaining': 9n * CREDIT, 'state.totals.payg': 9n * CREDIT },
-    ],
-    ['a total that is not the sum of its grants', { 'state.totals.payg': 1n * CREDIT }],
-    ['an amount below zero', { 'state.grants.0.remaining': -5n, 'state.totals.payg': -5n, 'totals.payg': -5n }],
+    ['more credit in the state than in the totals', { 'state.grants.0.remaining': 9n * CREDIT }],
+    ['a total that is not the sum of its grants', { 'totals.payg': 1n * CREDIT }],
+    ['a total that was zero', { 'totals.trial': 1n * CREDIT }],
+    ['an amount below zero', { 'state.grants.0.remaining': -5n, 'totals.payg': -5n }],
     ['an amount that is no integer', { 'state.grants.0.remaining': 1.5 }],
   ])('is refused and not spent: %s', async (_, edit) => {
     const tenant = await fixture.openTenant(5n * CREDIT);
@@ -226,6 +246,17 @@ describe('damage in the database', () => {
     await expect(fresh.ledger.readBalance(tenant).catch(reasonOf)).resolves.toBe('LEDGER_CORRUPT');
     await expect(debit(fresh.ledger, tenant, '1').catch(reasonOf)).resolves.toBe('LEDGER_CORRUPT');
     expect(await commits().countDocuments({ tenant_id: tenant.tenantId })).toBe(2);
+  });
+
+  it('never answers a request with the entry of another one, whose key has the same compact form', async () => {
+    const tenant = await fixture.openTenant(5n * CREDIT);
+    const context = { callerScope: 'internal/test', requestId: newUuid() };
+    const input = { action: ACTION, quantity: quantity('1'), alreadyPerformed: false };
+    await kernel.ledger.debit(tenant, input, context);
+    await damage(tenant, 3n, { $set: { 'entries.0.key': `req:internal/other:debit:${context.requestId}` } as never });
+    const fresh = await fixture.addKernel();
+    await expect(fresh.ledger.debit(tenant, input, context).catch(reasonOf)).resolves.toBe('OUTCOME_UNKNOWN');
+    expect(await commits().countDocuments({ tenant_id: tenant.tenantId })).toBe(3);
   });
 
   it('is not written over: a commit that is gone keeps its place empty', async () => {
@@ -269,6 +300,14 @@ describe('the hint of the newest commit', () => {
     expect(writes).toBeLessThanOrEqual(2);
   });
 
+  it('of an account that hardly moved is written when the kernel ends', async () => {
+    const tenant = await fixture.openTenant(10n * CREDIT);
+    const other = await fixture.addKernel();
+    await debit(other.ledger, tenant, '1');
+    await other.ledger.drain();
+    expect((await heads().findOne({ _id: tenant.tenantId }))?.seq).toBe(3n);
+  });
+
   it('of many accounts is written for all of them together', async () => {
     const tenants = await Promise.all(Array.from({ length: 20 }, () => fixture.openTenant(100n * CREDIT)));
     kernel.calls.clear();
@@ -276,7 +315,7 @@ describe('the hint of the newest commit', () => {
       await Promise.all(tenants.map((tenant) => debit(kernel.ledger, tenant, '1')));
     }
     await kernel.ledger.drain();
-    expect(await heads().countDocuments({ _id: { $in: tenants.map(({ tenantId }) => tenantId) }, seq: 34n })).toBe(20);
+    expect(await heads().countDocuments({ _id: { $in: tenants.map(({ tenantId }) => tenantId) }, seq: 35n })).toBe(20);
     const writes = (kernel.calls.get('saveHeadHint') ?? 0) + (kernel.calls.get('saveHeadHints') ?? 0);
     expect(writes).toBeLessThanOrEqual(3);
   });

@@ -4,9 +4,11 @@
 
 import { mongo } from 'mongoose';
 import type { CommitHash, CommitHeader, SealedCommit } from '../../app/ports.ts';
+import { type AccountState, sameTotals } from '../../domain/account.ts';
 import { type Commit, keysOf, STATE_VERSION } from '../../domain/commit.ts';
-import type { CommitId, IdempotencyKey, TenantId } from '../../domain/id.ts';
+import type { CommitId, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
+import { type CompactKey, toCompactKey } from './compact-key.ts';
 import {
   type EntryDocument,
   fromDocumentEntry,
@@ -25,7 +27,8 @@ export interface CommitDocument {
   readonly _id: mongo.Binary;
   readonly tenant_id: TenantId;
   readonly seq: bigint;
-  readonly keys: readonly IdempotencyKey[];
+  /** For the unique index and look-ups; the texts stand in the entries. */
+  readonly keys: readonly CompactKey[];
   readonly created_at: Date;
   readonly entries: readonly EntryDocument[];
   readonly totals: TotalsDocument;
@@ -37,17 +40,20 @@ export interface CommitDocument {
 /** A commit document before its hash is known. */
 export type UnsealedCommitDocument = Omit<CommitDocument, 'hash'>;
 
-/** Translates a commit into its document; throws RangeError where a number is not an int64. */
+/**
+ * Translates a commit into its document. Throws RangeError where a number is not an int64, or where the state has other
+ * totals than the commit, which alone are stored.
+ */
 export function toDocumentCommit(commit: Commit): UnsealedCommitDocument {
   return {
     _id: new mongo.UUID(commit.commitId),
     tenant_id: commit.tenantId,
     seq: toInt64(BigInt(commit.seq)),
-    keys: keysOf(commit),
+    keys: keysOf(commit).map(toCompactKey),
     created_at: new Date(commit.createdAt),
     entries: commit.entries.map(toDocumentEntry),
     totals: toDocumentTotals(commit.totals),
-    state: commit.state === undefined ? undefined : toDocumentState(commit.state),
+    state: commit.state === undefined ? undefined : toDocumentState(withTotalsOf(commit, commit.state)),
     state_version: STATE_VERSION,
   };
 }
@@ -64,15 +70,21 @@ export function fromDocumentCommit(document: CommitDocument): SealedCommit {
 export function fromDocumentHeader(document: Omit<CommitDocument, 'entries' | 'keys'>): CommitHeader {
   const { state, state_version: version } = document;
   assertKnownVersion(version, document);
+  const totals = fromDocumentTotals(document.totals);
   return {
     tenantId: document.tenant_id,
     seq: Number(document.seq),
     commitId: new mongo.UUID(document._id.buffer).toString() as CommitId,
     createdAt: document.created_at.getTime(),
-    totals: fromDocumentTotals(document.totals),
-    ...present({ state: state === undefined ? undefined : fromDocumentState(state, version) }),
+    totals,
+    ...present({ state: state === undefined ? undefined : fromDocumentState(state, version, totals) }),
     hash: fromDocumentHash(document.hash),
   };
+}
+
+function withTotalsOf({ totals }: Commit, state: AccountState): AccountState {
+  if (!sameTotals(state.totals, totals)) throw new RangeError('the state has other totals than its commit');
+  return state;
 }
 
 /** Copies the bytes of a stored hash. */

@@ -1,4 +1,5 @@
-// Owns the form of an entry inside a commit document.
+// Owns the form of an entry inside a commit document. Nothing that says nothing is stored: a sum that is zero, a flag that
+// is not set and a list without elements are absent, and have no other form.
 
 import type { Totals } from '../../domain/account.ts';
 import type { PriceRule } from '../../domain/action-price.ts';
@@ -10,15 +11,15 @@ import type { HoldEnd, HoldFigures } from '../../domain/hold.ts';
 import type { EntryId, Fingerprint, GrantId, HoldId, IdempotencyKey, PlanCode, ProductCode } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import type { AppliedPrice, RunStatus, UsageContext } from '../../domain/usage-context.ts';
-import { toInt64 } from './int64.ts';
+import { toInt64, toNonZeroInt64 } from './int64.ts';
 
-/** The sums after an entry or commit, in microcredits. */
+/** The sums after an entry or commit, in microcredits; each is absent where it is zero. */
 export interface TotalsDocument {
-  readonly trial: bigint;
-  readonly included: bigint;
-  readonly payg: bigint;
-  readonly held: bigint;
-  readonly deficit: bigint;
+  readonly trial?: bigint | undefined;
+  readonly included?: bigint | undefined;
+  readonly payg?: bigint | undefined;
+  readonly held?: bigint | undefined;
+  readonly deficit?: bigint | undefined;
 }
 
 export interface GrantDocument {
@@ -48,16 +49,16 @@ export interface PriceDocument {
 
 /** The figures of a hold. */
 export interface HoldFiguresDocument {
-  readonly draws: readonly DrawDocument[];
-  readonly overdraft: bigint;
-  readonly settled: bigint;
+  readonly draws?: readonly DrawDocument[] | undefined;
+  readonly overdraft?: bigint | undefined;
+  readonly settled?: bigint | undefined;
   readonly expires_at: Date;
 }
 
 interface HoldEndDocument {
-  readonly freed: readonly DrawDocument[];
-  readonly expired: readonly DrawDocument[];
-  readonly deficit_paid: bigint;
+  readonly freed?: readonly DrawDocument[] | undefined;
+  readonly expired?: readonly DrawDocument[] | undefined;
+  readonly deficit_paid?: bigint | undefined;
 }
 
 interface ReversedUsageDocument {
@@ -153,23 +154,27 @@ function toDocumentDetail(entry: Entry): DetailDocument {
     case 'granted':
       return {
         grant: toDocumentGrant(entry.grant),
-        deficit_paid: toInt64(entry.deficitPaid),
-        scheduled: entry.scheduled,
+        deficit_paid: toNonZeroInt64(entry.deficitPaid),
+        scheduled: toFlag(entry.scheduled),
         actor: entry.actor,
       };
     case 'grant_started':
-      return { grant_id: entry.grantId, deficit_paid: toInt64(entry.deficitPaid), due_at: new Date(entry.dueAt) };
+      return {
+        grant_id: entry.grantId,
+        deficit_paid: toNonZeroInt64(entry.deficitPaid),
+        due_at: new Date(entry.dueAt),
+      };
     case 'grant_expired':
       return { expired: toDocumentDraw(entry.expired), due_at: new Date(entry.dueAt) };
     case 'debited':
-      return { ...toDocumentCharge(entry), already_performed: entry.alreadyPerformed };
+      return { ...toDocumentCharge(entry), already_performed: toFlag(entry.alreadyPerformed) };
     case 'adjusted':
       return {
         bucket: entry.bucket,
         delta: toInt64(entry.delta),
-        draws: entry.draws.map(toDocumentDraw),
+        draws: toDocumentDraws(entry.draws),
         grant: entry.grant === undefined ? undefined : toDocumentGrant(entry.grant),
-        deficit_paid: toInt64(entry.deficitPaid),
+        deficit_paid: toNonZeroInt64(entry.deficitPaid),
         actor: entry.actor,
       };
     case 'reversed':
@@ -192,8 +197,8 @@ function toDocumentHoldDetail(entry: HoldRecord): DetailDocument {
     case 'reserved':
       return { ...common, quantity: entry.quantity, price: toDocumentPrice(entry.price) };
     case 'hold_extended': {
-      const draws = entry.draws.map(toDocumentDraw);
-      return { ...common, quantity: entry.quantity, draws, overdraft: toInt64(entry.overdraft) };
+      const draws = toDocumentDraws(entry.draws);
+      return { ...common, quantity: entry.quantity, draws, overdraft: toNonZeroInt64(entry.overdraft) };
     }
     case 'settled':
       return {
@@ -201,8 +206,8 @@ function toDocumentHoldDetail(entry: HoldRecord): DetailDocument {
         ...toDocumentCharge(entry),
         part_id: entry.partId,
         draws_from_hold: entry.drawsFromHold,
-        final: entry.final,
-        late: entry.late,
+        final: toFlag(entry.final),
+        late: toFlag(entry.late),
         end: entry.end === undefined ? undefined : toDocumentHoldEnd(entry.end),
       };
     case 'hold_released':
@@ -217,12 +222,12 @@ function toDocumentReversal(entry: Extract<Entry, { readonly type: 'reversed' }>
   return {
     entry_id: entry.entryId,
     reversed_type: entry.reversedType,
-    returned: entry.returned.map(toDocumentGrant),
-    expired_draws: entry.expired.map(toDocumentDraw),
-    taken: entry.taken.map(toDocumentDraw),
+    returned: toList(entry.returned.map(toDocumentGrant)),
+    expired_draws: toDocumentDraws(entry.expired),
+    taken: toDocumentDraws(entry.taken),
     unscheduled: entry.unscheduled,
-    deficit_cancelled: toInt64(entry.deficitCancelled),
-    deficit_paid: toInt64(entry.deficitPaid),
+    deficit_cancelled: toNonZeroInt64(entry.deficitCancelled),
+    deficit_paid: toNonZeroInt64(entry.deficitPaid),
     usage: usage === undefined ? undefined : toDocumentUsage(usage),
     actor: entry.actor,
   };
@@ -243,8 +248,8 @@ function toDocumentCharge(entry: Charge & UsageContext): DetailDocument {
     quantity: entry.quantity,
     price: toDocumentPrice(entry.price),
     cost: toInt64(entry.cost),
-    draws: entry.draws.map(toDocumentDraw),
-    deficit: toInt64(entry.deficit),
+    draws: toDocumentDraws(entry.draws),
+    deficit: toNonZeroInt64(entry.deficit),
     ...toDocumentContext(entry),
     run_status: entry.runStatus,
   };
@@ -273,31 +278,37 @@ export function fromDocumentEntry(document: EntryDocument): Entry {
     after: fromDocumentTotals(document.after),
   };
   const actor = present({ actor: document.actor });
+  const deficitPaid = document.deficit_paid ?? 0n;
   const field = <Name extends keyof EntryDocument>(name: Name) => required(document, name);
   switch (type) {
     case 'account_opened':
       return { ...common, type, productCode: field('product_code'), planCode: field('plan_code'), ...actor };
     case 'granted': {
       const grant = fromDocumentGrant(field('grant'));
-      return { ...common, type, grant, deficitPaid: field('deficit_paid'), scheduled: field('scheduled'), ...actor };
+      return { ...common, type, grant, deficitPaid, scheduled: document.scheduled ?? false, ...actor };
     }
     case 'grant_started': {
       const dueAt = field('due_at').getTime();
-      return { ...common, type, grantId: field('grant_id'), deficitPaid: field('deficit_paid'), dueAt };
+      return { ...common, type, grantId: field('grant_id'), deficitPaid, dueAt };
     }
     case 'grant_expired':
       return { ...common, type, expired: fromDocumentDraw(field('expired')), dueAt: field('due_at').getTime() };
     case 'debited':
-      return { ...common, type, ...fromDocumentCharge(document), alreadyPerformed: field('already_performed') };
+      return {
+        ...common,
+        type,
+        ...fromDocumentCharge(document),
+        alreadyPerformed: document.already_performed ?? false,
+      };
     case 'adjusted':
       return {
         ...common,
         type,
         bucket: field('bucket'),
         delta: field('delta'),
-        draws: field('draws').map(fromDocumentDraw),
+        draws: fromDocumentDraws(document.draws),
         ...present({ grant: document.grant === undefined ? undefined : fromDocumentGrant(document.grant) }),
-        deficitPaid: field('deficit_paid'),
+        deficitPaid,
         actor: field('actor'),
       };
     case 'reversed':
@@ -331,8 +342,8 @@ function fromDocumentHoldEntry(document: EntryDocument, type: HoldRecord['type']
     case 'reserved':
       return { ...base, type, quantity: field('quantity'), price: fromDocumentPrice(field('price')) };
     case 'hold_extended': {
-      const draws = field('draws').map(fromDocumentDraw);
-      return { ...base, type, ...present({ quantity: document.quantity }), draws, overdraft: field('overdraft') };
+      const draws = fromDocumentDraws(document.draws);
+      return { ...base, type, ...present({ quantity: document.quantity }), draws, overdraft: document.overdraft ?? 0n };
     }
     case 'settled':
       return {
@@ -341,8 +352,8 @@ function fromDocumentHoldEntry(document: EntryDocument, type: HoldRecord['type']
         ...fromDocumentCharge(document),
         partId: field('part_id'),
         drawsFromHold: Number(field('draws_from_hold')),
-        final: field('final'),
-        late: field('late'),
+        final: document.final ?? false,
+        late: document.late ?? false,
         ...present({ end: document.end === undefined ? undefined : fromDocumentHoldEnd(document.end) }),
       };
     case 'hold_released':
@@ -360,12 +371,12 @@ function fromDocumentReversal(
   return {
     entryId: field('entry_id'),
     reversedType: field('reversed_type'),
-    returned: field('returned').map(fromDocumentGrant),
-    expired: field('expired_draws').map(fromDocumentDraw),
-    taken: field('taken').map(fromDocumentDraw),
+    returned: (document.returned ?? []).map(fromDocumentGrant),
+    expired: fromDocumentDraws(document.expired_draws),
+    taken: fromDocumentDraws(document.taken),
     ...present({ unscheduled: document.unscheduled }),
-    deficitCancelled: field('deficit_cancelled'),
-    deficitPaid: field('deficit_paid'),
+    deficitCancelled: document.deficit_cancelled ?? 0n,
+    deficitPaid: document.deficit_paid ?? 0n,
     ...present({ usage: usage === undefined ? undefined : fromDocumentUsage(usage) }),
     actor: field('actor'),
   };
@@ -382,8 +393,8 @@ function fromDocumentCharge(document: EntryDocument): Charge & UsageContext {
     quantity: required(document, 'quantity'),
     price: fromDocumentPrice(required(document, 'price')),
     cost: required(document, 'cost'),
-    draws: required(document, 'draws').map(fromDocumentDraw),
-    deficit: required(document, 'deficit'),
+    draws: fromDocumentDraws(document.draws),
+    deficit: document.deficit ?? 0n,
     ...fromDocumentContext(document),
     ...present({ runStatus: document.run_status }),
   };
@@ -421,16 +432,16 @@ function corrupt(document: EntryDocument, problem: string): DomainError {
 /** Translates sums, checking that each fits into 64 bits. */
 export function toDocumentTotals(totals: Totals): TotalsDocument {
   return {
-    trial: toInt64(totals.trial),
-    included: toInt64(totals.included),
-    payg: toInt64(totals.payg),
-    held: toInt64(totals.held),
-    deficit: toInt64(totals.deficit),
+    trial: toNonZeroInt64(totals.trial),
+    included: toNonZeroInt64(totals.included),
+    payg: toNonZeroInt64(totals.payg),
+    held: toNonZeroInt64(totals.held),
+    deficit: toNonZeroInt64(totals.deficit),
   };
 }
 
 export function fromDocumentTotals(document: TotalsDocument): Totals {
-  const { trial, included, payg, held, deficit } = document;
+  const { trial = 0n, included = 0n, payg = 0n, held = 0n, deficit = 0n } = document;
   return { trial, included, payg, held, deficit };
 }
 
@@ -440,7 +451,7 @@ export function toDocumentGrant(grant: Grant): GrantDocument {
     bucket: grant.bucket,
     granted: toInt64(grant.granted),
     remaining: toInt64(grant.remaining),
-    held: grant.held === 0n ? undefined : toInt64(grant.held),
+    held: toNonZeroInt64(grant.held),
     effective_at: new Date(grant.effectiveAt),
     expires_at: grant.expiresAt === undefined ? undefined : new Date(grant.expiresAt),
     source: grant.source,
@@ -460,6 +471,24 @@ export function fromDocumentGrant(document: GrantDocument): Grant {
   };
 }
 
+/** Leaves out a list without elements. */
+export function toList<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length === 0 ? undefined : list;
+}
+
+/** Leaves out a flag that is not set. */
+function toFlag(value: boolean): true | undefined {
+  return value ? true : undefined;
+}
+
+function toDocumentDraws(draws: readonly GrantDraw[]): readonly DrawDocument[] | undefined {
+  return toList(draws.map(toDocumentDraw));
+}
+
+function fromDocumentDraws(documents: readonly DrawDocument[] | undefined): readonly GrantDraw[] {
+  return (documents ?? []).map(fromDocumentDraw);
+}
+
 function toDocumentDraw(draw: GrantDraw): DrawDocument {
   return { grant_id: draw.grantId, bucket: draw.bucket, microcredits: toInt64(draw.microcredits) };
 }
@@ -470,28 +499,28 @@ function fromDocumentDraw(document: DrawDocument): GrantDraw {
 
 export function toDocumentHoldFigures(figures: HoldFigures): HoldFiguresDocument {
   return {
-    draws: figures.draws.map(toDocumentDraw),
-    overdraft: toInt64(figures.overdraft),
-    settled: toInt64(figures.settled),
+    draws: toDocumentDraws(figures.draws),
+    overdraft: toNonZeroInt64(figures.overdraft),
+    settled: toNonZeroInt64(figures.settled),
     expires_at: new Date(figures.expiresAt),
   };
 }
 
 export function fromDocumentHoldFigures(document: HoldFiguresDocument): HoldFigures {
-  const { draws, overdraft, settled, expires_at: expiresAt } = document;
-  return { draws: draws.map(fromDocumentDraw), overdraft, settled, expiresAt: expiresAt.getTime() };
+  const { draws, overdraft = 0n, settled = 0n, expires_at: expiresAt } = document;
+  return { draws: fromDocumentDraws(draws), overdraft, settled, expiresAt: expiresAt.getTime() };
 }
 
 function toDocumentHoldEnd({ freed, expired, deficitPaid }: HoldEnd): HoldEndDocument {
   return {
-    freed: freed.map(toDocumentDraw),
-    expired: expired.map(toDocumentDraw),
-    deficit_paid: toInt64(deficitPaid),
+    freed: toDocumentDraws(freed),
+    expired: toDocumentDraws(expired),
+    deficit_paid: toNonZeroInt64(deficitPaid),
   };
 }
 
-function fromDocumentHoldEnd({ freed, expired, deficit_paid: deficitPaid }: HoldEndDocument): HoldEnd {
-  return { freed: freed.map(fromDocumentDraw), expired: expired.map(fromDocumentDraw), deficitPaid };
+function fromDocumentHoldEnd({ freed, expired, deficit_paid: deficitPaid = 0n }: HoldEndDocument): HoldEnd {
+  return { freed: fromDocumentDraws(freed), expired: fromDocumentDraws(expired), deficitPaid };
 }
 
 function toDocumentPersonal(personal: PersonalText): PersonalDocument {

@@ -11,3 +11,8 @@ export function toInt64(value: bigint): bigint {
   if (value < INT64_MIN || value > INT64_MAX) throw new RangeError(`${value} does not fit into 64 bits`);
   return value;
 }
+
+/** Answers the value as {@link toInt64} does, and undefined for zero, which documents leave out. Throws as it does. */
+export function toNonZeroInt64(value: bigint): bigint | undefined {
+  return toInt64(value) === 0n ? undefined : value;
+}

@@ -6,9 +6,13 @@ import type { StoredCommit } from '../../app/audit/ports.ts';
 import type { CommitHash, SealedCommit } from '../../app/ports.ts';
 import { STATE_VERSION } from '../../domain/commit.ts';
 import { describeDifference, findDifference } from '../../domain/difference.ts';
+import { findBsonDifference } from './bson-difference.ts';
 import { formatCanonicalJson } from './canonical-json.ts';
+import { LEDGER_COLLECTION_OPTIONS } from './collection-option.ts';
 import { type CommitDocument, fromDocumentCommit, toDocumentCommit } from './commit-document.ts';
 import { computeCommitHash, formatCoveredJson } from './commit-hash.ts';
+import { describeCompactKey } from './compact-key.ts';
+import type { EntryDocument } from './entry-document.ts';
 
 const HASH_BYTES = 32;
 
@@ -16,8 +20,10 @@ const HASH_BYTES = 32;
 export class StoredDocument implements StoredCommit {
   /** What the bytes say; the type is what it should be, and proven by nothing. */
   readonly #document: CommitDocument;
+  readonly #bytes: Uint8Array;
 
   constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
     // Text that is no UTF-8 is read with replacement characters; the hash then tells that it is not what was written.
     const options = { useBigInt64: true, validation: { utf8: false as const } };
     this.#document = mongo.BSON.deserialize(bytes, options) as CommitDocument;
@@ -47,14 +53,30 @@ export class StoredDocument implements StoredCommit {
   }
 
   findFormProblem(commit: SealedCommit): string | undefined {
-    const { hash: _, ...unsealed } = this.#document;
-    if (unsealed.state_version !== STATE_VERSION) return undefined;
+    if (this.#document.state_version !== STATE_VERSION) return undefined;
     try {
-      const difference = findDifference(unsealed, toDocumentCommit(commit), isSameValue);
-      return difference && `it is not in the form that was written: ${describeDifference(difference)}`;
+      return this.#findByteProblem(commit) ?? findPersonalProblem(this.#document.entries);
     } catch (error) {
       return `it is not in the form that was written: ${error instanceof Error ? error.message : String(error)}`;
     }
+  }
+
+  /** Writes the commit again and compares: what reading folds, such as the type of a number, is in the bytes alone. */
+  #findByteProblem(commit: SealedCommit): string | undefined {
+    const { hash, ...unsealed } = this.#document;
+    const expected = toDocumentCommit(commit);
+    // What is no hash was told by itself, and must not hide the rest.
+    const sealed = { ...expected, hash: this.hash === undefined ? hash : new mongo.Binary(this.hash) };
+    // By the options of the insert.
+    const written = mongo.BSON.serialize(sealed, { ignoreUndefined: LEDGER_COLLECTION_OPTIONS.ignoreUndefined });
+    if (Buffer.compare(this.#bytes, written) === 0) return undefined;
+    const difference = findDifference(unsealed, expected, isSameValue);
+    if (difference !== undefined) {
+      const [actual, wanted] = [difference.actual, difference.expected].map(toShown);
+      return `it is not in the form that was written: ${describeDifference({ ...difference, actual, expected: wanted })}`;
+    }
+    const problem = findBsonDifference(this.#bytes, written);
+    return `the stored bytes of commit ${commit.seq} are not those that a kernel writes: ${problem}`;
   }
 
   toLine(): string {
@@ -66,6 +88,18 @@ export class StoredDocument implements StoredCommit {
     const beside = personal.length === 0 ? '' : `,"personal":[${personal.map(formatCanonicalJson).join(',')}]`;
     return `{"commit":${formatCoveredJson(unsealed)},"hash":${JSON.stringify(describeHash(hash))}${beside}}`;
   }
+}
+
+/** Finds personal text that says nothing in a form that no kernel writes: neither the hash nor the digest sees it. */
+function findPersonalProblem(entries: readonly EntryDocument[]): string | undefined {
+  for (const [index, { personal }] of entries.entries()) {
+    const { salt, reason, dimensions } = personal ?? {};
+    const isNoText = [salt, reason].some((text) => text !== undefined && typeof text !== 'string');
+    if (isNoText || dimensions?.length === 0 || dimensions === null) {
+      return `it is not in the form that was written: entries[${index}].personal has a field that says nothing and should be absent`;
+    }
+  }
+  return undefined;
 }
 
 /** Reads a stored seq; undefined where it is no int64 from 1 on that a commit can have. */
@@ -91,6 +125,11 @@ export function toHash(stored: unknown): CommitHash | undefined {
 function describeHash(stored: unknown): string {
   const hash = toHash(stored);
   return hash === undefined ? '' : Buffer.from(hash).toString('hex');
+}
+
+/** Bytes are shown in hexadecimal. */
+function toShown(value: unknown): unknown {
+  return value instanceof mongo.Binary ? describeCompactKey(value) : value;
 }
 
 /** Compares values that are neither lists nor plain objects, types included. */

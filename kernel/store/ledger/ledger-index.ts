@@ -11,10 +11,10 @@ export interface UniqueIndex {
   readonly unique: true;
 }
 
-/** One commit for each seq, and one for each idempotency key, of a tenant. */
+/** One commit for each seq, and one for each idempotency key, of a tenant. Some engines repeat a name in every entry. */
 export const COMMIT_INDEXES: readonly UniqueIndex[] = [
-  { name: 'tenant_seq', key: { tenant_id: 1, seq: 1 }, unique: true },
-  { name: 'tenant_keys', key: { tenant_id: 1, keys: 1 }, unique: true },
+  { name: 'seq', key: { tenant_id: 1, seq: 1 }, unique: true },
+  { name: 'keys', key: { tenant_id: 1, keys: 1 }, unique: true },
 ];
 
 /**

@@ -9,12 +9,13 @@ import { COMMIT_DOCUMENT_BYTES_MAX } from '../../domain/bound.ts';
 import { estimateCommitBytes } from '../../domain/byte-estimate.ts';
 import type { Commit } from '../../domain/commit.ts';
 import { DomainError } from '../../domain/error.ts';
-import type { Instant, TenantId } from '../../domain/id.ts';
+import type { IdempotencyKey, Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { guardDatabase } from '../database-failure.ts';
 import { LEDGER_COLLECTION_OPTIONS } from './collection-option.ts';
 import { type CommitDocument, fromDocumentCommit, fromDocumentHeader, toDocumentCommit } from './commit-document.ts';
 import { computeCommitHash } from './commit-hash.ts';
+import { toCompactKey } from './compact-key.ts';
 import { fromDocumentEntry } from './entry-document.ts';
 import { asError, findUnsendable, outcomesOfInsertError } from './insert-outcome.ts';
 import { ensureCommitIndexes } from './ledger-index.ts';
@@ -36,7 +37,10 @@ interface DueDocument {
 }
 
 /** What the look-up by keys reads of a commit: its place, and only the entries that were asked for. */
-type KeyedDocument = Pick<CommitDocument, 'tenant_id' | 'seq' | 'created_at' | 'state_version' | 'keys' | 'entries'>;
+interface KeyedDocument extends Pick<CommitDocument, 'tenant_id' | 'seq' | 'created_at' | 'state_version' | 'entries'> {
+  /** The keys of all entries, which say where the ones asked for stand. */
+  readonly entry_keys: readonly IdempotencyKey[];
+}
 
 interface Collections {
   readonly commits: mongo.Collection<CommitDocument>;
@@ -126,14 +130,15 @@ class MongoLedgerStore implements LedgerStore {
       const documents = await this.#commits
         .aggregate<KeyedDocument>(
           [
-            { $match: { tenant_id: tenantId, keys: { $in: wanted } } },
+            { $match: { tenant_id: tenantId, keys: { $in: wanted.map(toCompactKey) } } },
             {
               $project: {
                 tenant_id: 1,
                 seq: 1,
                 created_at: 1,
                 state_version: 1,
-                keys: 1,
+                entry_keys: { $map: { input: '$entries', as: 'entry', in: '$$entry.key' } },
+                // By their texts: two keys with one compact form must not be taken for each other.
                 entries: {
                   $filter: {
                     input: '$entries',
@@ -274,8 +279,7 @@ function fromKeyedDocument(document: KeyedDocument): PlacedEntry[] {
   assertKnownVersion(document.state_version, document);
   return document.entries.map((entry) => ({
     seq: Number(document.seq),
-    // keys[i] is the key of entries[i].
-    index: document.keys.indexOf(entry.key),
+    index: document.entry_keys.indexOf(entry.key),
     createdAt: document.created_at.getTime(),
     entry: fromDocumentEntry(entry),
   }));

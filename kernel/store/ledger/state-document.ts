@@ -1,6 +1,7 @@
-// Owns the form of an account's state inside a commit document, and the upgrade of older forms.
+// Owns the form of an account's state inside a commit document, and the upgrade of older forms. As in entries, lists without
+// elements are absent. Its totals are those of the commit, which has them.
 
-import type { AccountState } from '../../domain/account.ts';
+import type { AccountState, Totals } from '../../domain/account.ts';
 import { BUCKETS, type Bucket } from '../../domain/bucket.ts';
 import { estimateHoldBytes } from '../../domain/byte-estimate.ts';
 import { STATE_VERSION } from '../../domain/commit.ts';
@@ -12,15 +13,13 @@ import {
   fromDocumentGrant,
   fromDocumentHoldFigures,
   fromDocumentPrice,
-  fromDocumentTotals,
   type GrantDocument,
   type HoldFiguresDocument,
   type PriceDocument,
-  type TotalsDocument,
   toDocumentGrant,
   toDocumentHoldFigures,
   toDocumentPrice,
-  toDocumentTotals,
+  toList,
 } from './entry-document.ts';
 
 /** An open hold as MongoDB has it. */
@@ -37,11 +36,10 @@ interface HoldDocument extends HoldFiguresDocument {
 export interface StateDocument {
   readonly product_code: ProductCode;
   readonly plan_code: PlanCode;
-  readonly grants: readonly GrantDocument[];
-  readonly scheduled: readonly GrantDocument[];
-  /** Absent where no hold is open; with it, `grants` has those that are only held too. */
+  /** With those that are only held. */
+  readonly grants?: readonly GrantDocument[] | undefined;
+  readonly scheduled?: readonly GrantDocument[] | undefined;
   readonly holds?: readonly HoldDocument[] | undefined;
-  readonly totals: TotalsDocument;
 }
 
 /** Turns the form of one version into the form of the next; the key is the version that it reads. */
@@ -53,20 +51,19 @@ export function toDocumentState(state: AccountState): StateDocument {
   return {
     product_code: state.productCode,
     plan_code: state.planCode,
-    grants: [...BUCKETS.flatMap((bucket) => state.grants[bucket]), ...state.pinned].map(toDocumentGrant),
-    scheduled: state.scheduled.map(toDocumentGrant),
-    holds: state.holds.length === 0 ? undefined : state.holds.map(toDocumentHold),
-    totals: toDocumentTotals(state.totals),
+    grants: toList([...BUCKETS.flatMap((bucket) => state.grants[bucket]), ...state.pinned].map(toDocumentGrant)),
+    scheduled: toList(state.scheduled.map(toDocumentGrant)),
+    holds: toList(state.holds.map(toDocumentHold)),
   };
 }
 
-/** Translates a document of any version up to this release's back into a state. */
-export function fromDocumentState(document: unknown, version: number): AccountState {
+/** Translates a document of any version up to this release's back into a state, with the totals of its commit. */
+export function fromDocumentState(document: unknown, version: number, totals: Totals): AccountState {
   // A form of the current version was written by `toDocumentState`, or made by the upgrade from the one before.
   const current = upgrade(document, version) as StateDocument;
   const grants: Record<Bucket, Grant[]> = { trial: [], included: [], payg: [] };
   const pinned: Grant[] = [];
-  for (const grant of current.grants.map(fromDocumentGrant)) {
+  for (const grant of (current.grants ?? []).map(fromDocumentGrant)) {
     (grant.remaining === 0n ? pinned : grants[grant.bucket]).push(grant);
   }
   const holds = (current.holds ?? []).map(fromDocumentHold);
@@ -76,11 +73,11 @@ export function fromDocumentState(document: unknown, version: number): AccountSt
     planCode: current.plan_code,
     grants,
     pinned,
-    scheduled: current.scheduled.map(fromDocumentGrant),
+    scheduled: (current.scheduled ?? []).map(fromDocumentGrant),
     holds,
     overdraftHeld: holds.reduce((sum, hold) => sum + hold.overdraft, 0n),
     holdBytes: holds.reduce((sum, hold) => sum + estimateHoldBytes(hold), 0),
-    totals: fromDocumentTotals(current.totals),
+    totals,
   };
 }
 
