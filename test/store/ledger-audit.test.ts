@@ -18,18 +18,29 @@ import { STATE_VERSION } from '../../kernel/domain/commit.ts';
 import type { EntryType } from '../../kernel/domain/entry.ts';
 import { DomainError } from '../../kernel/domain/error.ts';
 import { PROCESS_PACING } from '../../kernel/pacing.ts';
+import { findBsonDifference } from '../../kernel/store/ledger/bson-difference.ts';
 import { openAuditStore } from '../../kernel/store/ledger/ledger-audit-store.ts';
 import { openLedgerStore } from '../../kernel/store/ledger/ledger-store.ts';
 import { override } from '../contract/support/override.ts';
 import {
+  ACTION,
   CREDIT,
+  caller,
   debit,
   type FixtureKernel,
   give,
   type LedgerFixture,
   openLedgerFixture,
+  quantity,
 } from '../support/ledger-fixture.ts';
-import { commitsOf, deleteCommit, editCommit, makeWholeHistory, rehashFrom } from '../support/ledger-tampering.ts';
+import {
+  commitsOf,
+  deleteCommit,
+  editCommit,
+  makeWholeHistory,
+  rehashFrom,
+  replaceCommitBytes,
+} from '../support/ledger-tampering.ts';
 
 const EVERY_TYPE: Readonly<Record<EntryType, true>> = {
   account_opened: true,
@@ -198,7 +209,7 @@ describe('an edit by hand is found and named', () => {
 
   it('the stored state', async () => {
     const tenant = await openPlainTenant();
-    await edit(tenant, 5, { $set: { 'state.grants.0.remaining': 99n * CREDIT, 'state.totals.payg': 99n * CREDIT } });
+    await edit(tenant, 5, { $set: { 'state.grants.0.remaining': 99n * CREDIT } });
     expect((await verify(tenant)).text).toEqual([
       expect.stringMatching(/^5: its content does not give its stored hash/),
       "5: it has a stored state that the account's entries do not give: grants.payg[0].remaining is 99000000 and should be 7000000",
@@ -220,7 +231,7 @@ describe('an edit by hand is found and named', () => {
     expect((await verify(tenant)).text).toEqual([
       expect.stringMatching(/^4: its content does not give its stored hash/),
       expect.stringMatching(
-        /^4: it is not in the form that was written: keys\[0\] is "req:internal.*forged" and should be "req:/,
+        /^4: it is not in the form that was written: keys\[0\] is "req:internal.*forged" and should be "0x[0-9a-f]{44}"/,
       ),
     ]);
   });
@@ -253,6 +264,18 @@ describe('an edit by hand is found and named', () => {
     await edit(tenant, 2, { $set: { 'entries.0.personal': before?.entries[0]?.personal } });
     expect((await verify(tenant)).text).toEqual([
       expect.stringMatching(/^3: it redacts ent_\S+, but the personal text is still there: send RedactEntry again/),
+    ]);
+  });
+
+  it('a figure of zero that was written out, and one that was left out', async () => {
+    const tenant = await openPlainTenant();
+    await edit(tenant, 3, { $set: { 'entries.0.deficit': 0n } });
+    await edit(tenant, 6, { $unset: { 'totals.payg': '' } });
+    expect((await verify(tenant)).text).toEqual([
+      expect.stringMatching(/^3: its content does not give its stored hash/),
+      '3: it is not in the form that was written: entries[0].deficit is 0 and should be absent',
+      expect.stringMatching(/^6: its content does not give its stored hash/),
+      '6: it has totals that its entries do not give: payg is 0 and should be 6000000',
     ]);
   });
 
@@ -289,6 +312,163 @@ describe('an edit by hand is found and named', () => {
     expect((await verify(tenant)).text).toEqual([
       expect.stringMatching(/^5: its content does not give its stored hash: .*, or commit 4 was replaced/),
     ]);
+  });
+});
+
+describe('bytes that a decoder folds are compared as they lie there', () => {
+  type Fields = Record<string, unknown>;
+  const { BSON } = mongo;
+  const first = (document: Fields): Fields => (document['entries'] as Fields[])[0] ?? {};
+  /** Replaces the fields of the only entry. */
+  const withEntry = (document: Fields, change: (entry: Fields) => Fields): Fields => ({
+    ...document,
+    entries: [change(first(document))],
+  });
+  const withPersonal = (document: Fields, change: Fields): Fields =>
+    withEntry(document, (entry) => ({ ...entry, personal: { ...(entry['personal'] as Fields), ...change } }));
+  const symbol = (value: unknown): mongo.BSONSymbol => new mongo.BSONSymbol(String(value));
+  /** Serialises, and puts bytes of the same length in the place of others, once. */
+  const patched = (document: Fields, from: string, to: string): Uint8Array => {
+    const bytes = Buffer.from(BSON.serialize(document));
+    const at = bytes.indexOf(Buffer.from(from, 'latin1'));
+    if (at < 0) throw new Error('there is nothing to patch');
+    bytes.write(to, at, 'latin1');
+    return bytes;
+  };
+  const edits: Readonly<Record<string, readonly [(document: Fields) => Uint8Array, RegExp]>> = {
+    'a state_version that is a double': [
+      (document) => BSON.serialize({ ...document, state_version: new mongo.Double(STATE_VERSION) }),
+      /state_version is of the type double and should be of the type int$/,
+    ],
+    'an entry key that is a symbol': [
+      (document) => BSON.serialize(withEntry(document, (entry) => ({ ...entry, key: symbol(entry['key']) }))),
+      /entries\.0\.key is of the type symbol and should be of the type string$/,
+    ],
+    'a bucket that is a symbol': [
+      (document) =>
+        BSON.serialize(
+          withEntry(document, (entry) => {
+            const grant = entry['grant'] as Fields;
+            return { ...entry, grant: { ...grant, bucket: symbol(grant['bucket']) } };
+          }),
+        ),
+      /entries\.0\.grant\.bucket is of the type symbol/,
+    ],
+    'a salt that is a symbol': [
+      (document) => {
+        const { salt } = first(document)['personal'] as Fields;
+        return BSON.serialize(withPersonal(document, { salt: symbol(salt) }));
+      },
+      /entries\.0\.personal\.salt is of the type symbol/,
+    ],
+    'an empty list of dimensions beside a genuine reason': [
+      (document) => BSON.serialize(withPersonal(document, { dimensions: [] })),
+      /entries\[0\]\.personal has a field that says nothing/,
+    ],
+    'a hash of another subtype': [
+      (document) =>
+        BSON.serialize({ ...document, hash: new mongo.Binary((document['hash'] as mongo.Binary).buffer, 5) }),
+      /hash has other bytes of the type binData$/,
+    ],
+    'an added field of the type undefined': [
+      (document) => patched({ ...document, zzz: null }, '\x0azzz\0', '\x06zzz\0'),
+      /zzz stands there and should be absent$/,
+    ],
+    'an added field of the type undefined in an entry': [
+      (document) =>
+        patched(
+          withEntry(document, (entry) => ({ ...entry, zzz: null })),
+          '\x0azzz\0',
+          '\x06zzz\0',
+        ),
+      /entries\.0\.zzz stands there and should be absent$/,
+    ],
+    'totals that stand twice, the forged ones first': [
+      (document) => patched({ _id: document['_id'], totalx: { payg: 999n }, ...document }, 'totalx\0', 'totals\0'),
+      /totals stands where tenant_id should be$/,
+    ],
+    'keys that stand twice, the forged ones first': [
+      (document) => patched({ _id: document['_id'], keyx: ['forged'], ...document }, 'keyx\0', 'keys\0'),
+      /keys stands where tenant_id should be$/,
+    ],
+    'an entry key that stands twice, the forged one first': [
+      (document) =>
+        patched(
+          withEntry(document, (entry) => ({ kex: 'forged', ...entry })),
+          'kex\0',
+          'key\0',
+        ),
+      /entries\.0\.key stands where entries\.0\.type should be$/,
+    ],
+    'an element of a list with another name': [
+      (document) => {
+        const bytes = Buffer.from(BSON.serialize(document));
+        const at = bytes.indexOf('0\0', bytes.indexOf('entries\0') + 'entries\0'.length + 4);
+        bytes.write('5', at, 'latin1');
+        return bytes;
+      },
+      /entries\.5 stands where entries\.0 should be$/,
+    ],
+    'fields in another order': [
+      ({ _id, ...rest }) => BSON.serialize({ _id, ...Object.fromEntries(Object.entries(rest).reverse()) }),
+      /hash stands where tenant_id should be$/,
+    ],
+  };
+
+  it.each(Object.entries(edits))('%s', async (_, [rewrite, expected]) => {
+    const tenant = await openPlainTenant(1);
+    const kept = await replaceCommitBytes(fixture.connection, tenant.tenantId, 2, rewrite);
+    const { text } = await verify(tenant);
+    const told = text.filter((line) => expected.test(line));
+    if (kept === 'as sent') expect(told, text.join()).toHaveLength(1);
+    else expect(text.length > 0, text.join()).toBe(kept === 'in another form');
+  });
+
+  it('a reason that is null, where there were dimensions alone', async () => {
+    const tenant = await openTenant(CREDIT);
+    const input = {
+      action: ACTION,
+      quantity: quantity('1'),
+      alreadyPerformed: false,
+      dimensions: { customer: 'Jane' },
+    };
+    await kernel.ledger.debit(tenant, input, caller());
+    expect((await verify(tenant)).text).toEqual([]);
+    const [stored] = await commitsOf(fixture.connection).find({ tenant_id: tenant.tenantId, seq: 3n }).toArray();
+    const { dimensions, ...rest } = stored?.entries[0]?.personal ?? {};
+    await edit(tenant, 3, { $set: { 'entries.0.personal': { ...rest, reason: null, dimensions } } });
+    expect((await verify(tenant)).text).toEqual([
+      '3: it is not in the form that was written: entries[0].personal has a field that says nothing and should be absent',
+    ]);
+  });
+
+  it('names the first field that differs, also of numbers and of repeated names', () => {
+    const written = BSON.serialize({ a: 1, b: { c: [1, 2] } });
+    expect(findBsonDifference(written, written)).toBeUndefined();
+    expect(findBsonDifference(BSON.serialize({ a: 1, b: { c: [1, 3] } }), written)).toBe(
+      'b.c.1 has other bytes of the type int',
+    );
+    expect(findBsonDifference(BSON.serialize({ a: 1 }), written)).toBe('b should follow, and is absent');
+    expect(findBsonDifference(patched({ a: 1, b: { c: [1, 2] }, d: 1 }, 'd\0', 'a\0'), written)).toBe(
+      'a stands there and should be absent',
+    );
+  });
+});
+
+describe('what other collections say of an account', () => {
+  it('the product in tenants is that of the opening', async () => {
+    const tenant = await openPlainTenant(1);
+    for (const [product_code, shown] of [
+      ['other', '"other"'],
+      [7, '""'],
+    ] as const) {
+      await rows('tenants').updateOne({ tenant_id: tenant.tenantId }, { $set: { product_code } });
+      expect((await verify(tenant)).text).toEqual([
+        expect.stringContaining(
+          `1: it opens the account for the product "agentruntime", but tenants has it under ${shown}: a tenant's product`,
+        ),
+      ]);
+    }
   });
 });
 
@@ -478,12 +658,76 @@ describe('all accounts', () => {
     }
   });
 
+  it('are also those whose id stands in commits alone, and an id that is none is told', async () => {
+    const own = await openLedgerFixture();
+    try {
+      const auditor = await openAudit(own);
+      const { tenantId, productCode } = await own.openTenant(CREDIT);
+      const known = { tenant_id: tenantId, product_code: productCode };
+      await own.connection.db?.collection('tenants').insertOne(known);
+      const [stored] = await commitsOf(own.connection).find({ tenant_id: tenantId, seq: 1n }).toArray();
+      if (stored === undefined) throw new Error('the account is open');
+      const places = ['ten_ghost', 7, '', null];
+      for (const [index, place] of places.entries()) {
+        const forged = { ...stored, _id: new mongo.UUID(newUuid()), tenant_id: place as never };
+        await commitsOf(own.connection).insertOne({ ...forged, keys: [`open:${index}` as never] });
+      }
+      const { findings, accounts, commits } = await verify(undefined, [], auditor);
+      expect({ accounts, commits }).toEqual({ accounts: 2, commits: 3 });
+      const told = findings.filter(({ tenantId: id }) => id === '').map(({ message }) => message.split(': ')[0]);
+      expect(told.sort()).toEqual([
+        'commits have a tenant_id that is no tenant id, ""',
+        'commits have a tenant_id that is no tenant id, null or absent',
+        expect.stringMatching(/no tenant id, of type /),
+      ]);
+      const ghost = findings
+        .filter(({ tenantId: id }) => id === 'ten_ghost')
+        .map(({ seq, message }) => `${seq}: ${message}`);
+      expect(ghost.slice(0, 2)).toEqual([
+        expect.stringMatching(/^0: it has commits, but neither tenants nor ledger_heads knows of it/),
+        expect.stringMatching(/^1: its content does not give its stored hash/),
+      ]);
+      expect(findings.some(({ tenantId: id }) => id === tenantId)).toBe(false);
+      await own.connection.db?.collection('tenants').deleteOne(known);
+      const alone = await verify(undefined, [], auditor);
+      expect(alone.findings.filter(({ tenantId: id }) => id === tenantId)).toHaveLength(1);
+    } finally {
+      await own.close();
+    }
+  });
+
+  it('whose id stands in commits alone are told up to a bound', async () => {
+    const own = await openLedgerFixture();
+    try {
+      const ids: string[] = [];
+      for (let index = 0; index < 3; index += 1) ids.push((await own.openTenant()).tenantId);
+      const store = openAuditStore(own.connection);
+      const { signal } = new AbortController();
+      const all = await store.findStrayTenants(10, signal);
+      expect({ ...all, tenantIds: new Set(all.tenantIds) }).toEqual({
+        tenantIds: new Set(ids),
+        others: [],
+        isWhole: true,
+      });
+      const findStrayTenants: AuditStore['findStrayTenants'] = async () => ({ ...all, isWhole: false });
+      const heads = new HeadLoader(await openLedgerStore(own.connection));
+      const auditor = new LedgerAudit({ store: override(store, { findStrayTenants }), heads, pacing: PROCESS_PACING });
+      const { findings } = await verify(undefined, [], auditor);
+      expect(findings).toHaveLength(4);
+      expect(findings.at(-1)?.message).toMatch(/^more than 1000 tenant ids stand in commits alone/);
+      await expect(store.findStrayTenants(10, AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
+    } finally {
+      await own.close();
+    }
+  });
+
   it('are held against the unique index too: without it, keys are compared', async () => {
     const own = await openLedgerFixture();
     try {
       const auditor = await openAudit(own);
       const tenant = await own.openTenant(5n * CREDIT);
-      await commitsOf(own.connection).dropIndex('tenant_keys');
+      const writer = await own.addKernel();
+      await commitsOf(own.connection).dropIndex('keys');
       const keys = ['req:x:debit:1' as never];
       await commitsOf(own.connection).updateMany({ tenant_id: tenant.tenantId }, { $set: { keys } });
       const { findings } = await verify(tenant, [], auditor);
@@ -493,6 +737,11 @@ describe('all accounts', () => {
         message: expect.stringMatching(/^the unique index .*keys.* of ledger_commits is missing/),
       });
       expect(findings.at(-1)?.message).toMatch(/^the commits 1, 2 share the key "req:x:debit:1"/);
+      const { posted } = await debit(writer.ledger, tenant, '1');
+      const [last] = await commitsOf(own.connection).find({ tenant_id: tenant.tenantId, seq: 3n }).toArray();
+      await editCommit(own.connection, tenant.tenantId, 2, { $set: { keys: last?.keys } });
+      const shared = await verify(tenant, [], auditor);
+      expect(shared.findings.at(-1)?.message).toContain(`the commits 2, 3 share the key "${posted.entry.key}"`);
     } finally {
       await own.close();
     }
@@ -555,7 +804,7 @@ describe('a run', () => {
     try {
       for (let index = 0; index < 3; index += 1) {
         const { tenantId: tenant_id } = await own.openTenant(CREDIT);
-        await own.connection.db?.collection('tenants').insertOne({ tenant_id });
+        await own.connection.db?.collection('tenants').insertOne({ tenant_id, product_code: 'agentruntime' });
       }
       const abort = new AbortController();
       let reads = 0;

@@ -1,6 +1,7 @@
 // Breaking a stored ledger by hand, as somebody with the database's password would, and a history to break that has an
 // entry of every type.
 
+import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection, mongo } from 'mongoose';
 import { mongo as driver } from 'mongoose';
@@ -35,6 +36,64 @@ export async function editCommit(
 export async function deleteCommit(connection: Connection, tenantId: string, seq: number): Promise<void> {
   const { deletedCount } = await commitsOf(connection).deleteOne({ tenant_id: tenantId as never, seq: BigInt(seq) });
   if (deletedCount !== 1) throw new Error(`commit ${seq} of ${tenantId} was not there`);
+}
+
+/** What an engine has made of bytes that no driver writes: one that decodes what it stores may fold them, or undo the edit. */
+export type Kept = 'as sent' | 'in another form' | 'as before';
+
+/** Puts other bytes in the place of a commit's; `rewrite` gets its fields with their BSON types. */
+export async function replaceCommitBytes(
+  connection: Connection,
+  tenantId: string,
+  seq: number,
+  rewrite: (document: mongo.Document) => Uint8Array,
+): Promise<Kept> {
+  const commits = commitsOf(connection);
+  const filter = { tenant_id: tenantId as never, seq: BigInt(seq) };
+  const readBytes = async (_id: mongo.Binary): Promise<Buffer> => {
+    const [found] = (await commits.find({ _id }, { raw: true }).toArray()) as unknown as Uint8Array[];
+    return Buffer.from(found ?? []);
+  };
+  const place = await commits.findOne(filter, { projection: { _id: 1 } });
+  if (place === null) throw new Error(`commit ${seq} of ${tenantId} is not there`);
+  const before = await readBytes(place._id);
+  const bytes = rewrite(driver.BSON.deserialize(before, { promoteValues: false }));
+  await commits.deleteOne({ _id: place._id });
+  await insertBytes(connection, bytes);
+  const after = await readBytes(place._id);
+  if (after.equals(bytes)) return 'as sent';
+  return after.equals(before) ? 'as before' : 'in another form';
+}
+
+const OP_MSG = 2_013;
+const REPLY_BODY_OFFSET = 21;
+
+/** Sends an insert by hand: a driver encodes documents itself. */
+async function insertBytes(connection: Connection, document: Uint8Array): Promise<void> {
+  const command = driver.BSON.serialize({ insert: 'ledger_commits', $db: connection.name });
+  const name = Buffer.from('documents\0');
+  const size = int32(4 + name.length + document.length);
+  const body = Buffer.concat([int32(0), Buffer.of(0), command, Buffer.of(1), size, name, document]);
+  const message = Buffer.concat([int32(16 + body.length), int32(1), int32(0), int32(OP_MSG), body]);
+  const socket = connect(connection.port, connection.host);
+  try {
+    socket.write(message);
+    let reply = Buffer.alloc(0);
+    for await (const part of socket) {
+      reply = Buffer.concat([reply, part as Buffer]);
+      if (reply.length >= 4 && reply.length >= reply.readInt32LE(0)) break;
+    }
+    const answer = driver.BSON.deserialize(reply.subarray(REPLY_BODY_OFFSET));
+    if (answer['n'] !== 1) throw new Error(`the commit was not inserted: ${JSON.stringify(answer)}`);
+  } finally {
+    socket.destroy();
+  }
+}
+
+function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return bytes;
 }
 
 /** Gives a commit and all behind it the hashes that their content now has, as somebody would who knows this program. */

@@ -1,7 +1,6 @@
 // Long histories, made as a kernel makes them but without its callers: every commit is decided, sealed and stored as ever,
 // many of them in one insert.
 
-import type { Connection } from 'mongoose';
 import type { AccountHead } from '../../kernel/app/ledger/account-head.ts';
 import { HeadLoader } from '../../kernel/app/ledger/head-loader.ts';
 import type { Task } from '../../kernel/app/ledger/lane.ts';
@@ -56,36 +55,4 @@ export async function writeLongHistory(
     waiting = [];
   }
   return head;
-}
-
-/** What a piece of work asked of the database. */
-export interface DatabaseWork {
-  readonly commands: number;
-  /** Documents that reads answered with. */
-  readonly documents: number;
-}
-
-/** Counts what work asks of the database through a connection that reports its commands. */
-export async function countDatabaseWork(connection: Connection, work: () => Promise<unknown>): Promise<DatabaseWork> {
-  let [commands, documents] = [0, 0];
-  const onSucceeded = ({ commandName, reply }: { readonly commandName: string; readonly reply: unknown }): void => {
-    if (commandName === 'hello' || commandName === 'ping') return;
-    commands += 1;
-    documents += countDocuments(reply);
-  };
-  const client = connection.getClient().on('commandSucceeded', onSucceeded);
-  try {
-    await work();
-  } finally {
-    client.off('commandSucceeded', onSucceeded);
-  }
-  return { commands, documents };
-}
-
-function countDocuments(reply: unknown): number {
-  if (typeof reply !== 'object' || reply === null || !('cursor' in reply)) return 0;
-  const { cursor } = reply;
-  if (typeof cursor !== 'object' || cursor === null) return 0;
-  const batches = ['firstBatch', 'nextBatch'].map((name): unknown => Reflect.get(cursor, name));
-  return batches.reduce<number>((sum, batch) => sum + (Array.isArray(batch) ? batch.length : 0), 0);
 }

@@ -27,10 +27,10 @@ export async function openUsage(
   adapt: (real: UsageStore) => UsageStore = (real) => real,
 ): Promise<UsageKernel> {
   const store = adapt(await openUsageStore(connection));
-  const projector = new RollupProjector({ store: kernel.store, usage: store });
+  const projector = new RollupProjector(store);
   const reader = new AccountReader(kernel.store, new LaneRegistry(), kernel.clock);
   const usage = createUsage({ store: kernel.store, usage: store, reader, projector });
-  const rebuildTools = { store: kernel.store, usage: store, heads: new HeadLoader(kernel.store) };
+  const rebuildTools = { usage: store, heads: new HeadLoader(kernel.store) };
   return { usage, store, projector, rebuildTools };
 }
 

@@ -60,7 +60,7 @@ class AccountScan {
   constructor(tools: ScanTools, target: ScanTarget) {
     this.#tools = tools;
     this.#target = target;
-    this.#verification = new AccountVerification(target.exported);
+    this.#verification = new AccountVerification(target.exported, target.account.productCode);
   }
 
   async run(): Promise<number> {

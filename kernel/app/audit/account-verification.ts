@@ -24,12 +24,15 @@ export class AccountVerification {
   readonly personal = new PersonalTextCheck(this.findings);
   readonly #replay = new CommitReplay();
   readonly #exported: ExportedHashes;
+  readonly #productCode: string | undefined;
   /** What the next commit can be sealed to: the stored hash, else the computed one. Empty after a gap. */
   #links: readonly CommitHash[] = [GENESIS_HASH];
   #createdAt: Instant | undefined;
 
-  constructor(exported: ExportedHashes) {
+  /** `productCode` is the one in `tenants`; undefined where that has no such account. */
+  constructor(exported: ExportedHashes, productCode?: string) {
     this.#exported = exported;
+    this.#productCode = productCode;
   }
 
   /** Takes the next commit. */
@@ -80,6 +83,7 @@ export class AccountVerification {
       stored.findFormProblem(commit),
       this.#findTimeProblem(commit),
       ...findEntryProblems(commit),
+      this.#findProductProblem(commit),
       ...this.#replay.follow(commit),
     ];
     for (const problem of problems) if (problem !== undefined) this.findings.add(commit.seq, problem);
@@ -134,6 +138,14 @@ export class AccountVerification {
       this.findings.add(seq, `${problem}; from here to the next stored state nothing can be replayed`);
       return undefined;
     }
+  }
+
+  #findProductProblem({ entries }: SealedCommit): string | undefined {
+    const opened = entries.find((entry) => entry.type === 'account_opened');
+    const product = this.#productCode;
+    if (opened === undefined || product === undefined || opened.productCode === product) return undefined;
+    const problem = `it opens the account for the product ${JSON.stringify(opened.productCode)}, but tenants has it under`;
+    return `${problem} ${JSON.stringify(product)}: a tenant's product never changes; restore the row from a backup`;
   }
 
   #findTimeProblem({ commitId, createdAt, seq }: SealedCommit): string | undefined {

@@ -20,6 +20,8 @@ const ACCOUNTS_PER_READ = 256;
 const EXPORT_PAGE_COMMITS = 512;
 /** How far behind a hint the newest commit is looked for before it is searched by halving. */
 const LINKS_PER_READ = 64;
+/** How many tenant ids that only commits bear are verified in one run. */
+const STRAY_TENANTS_MAX = 1_000;
 const NO_HASHES: ExportedHashes = new Map();
 
 /** The newest commit of an account at some time, as an export has it. */
@@ -182,6 +184,7 @@ class Verification {
     if (tenantId === undefined && exported.size === 0) {
       this.#totalCommits = await this.#read(() => this.#tools.store.estimateCommits());
       yield* listAccounts(this.#tools, this.#signal);
+      yield* this.#listStrays();
       return;
     }
     const wanted = tenantId === undefined ? [...exported.keys()] : [tenantId];
@@ -193,6 +196,27 @@ class Verification {
       this.#totalCommits = Math.round(((this.#verifiedCommits + newest) * wanted.length) / (index + 1));
       yield known ?? { tenantId: one, hintSeq: 0 };
     }
+  }
+
+  /** Tells of the tenant ids that stand in commits alone, and lists them. */
+  async *#listStrays(): AsyncGenerator<AccountRef> {
+    const { store } = this.#tools;
+    const { tenantIds, others, isWhole } = await this.#read(() =>
+      store.findStrayTenants(STRAY_TENANTS_MAX, this.#signal),
+    );
+    for (const stored of others) {
+      const message = `commits have a tenant_id that is no tenant id, ${stored}: find out who wrote them, and remove them`;
+      await this.#tell({ tenantId: '', seq: 0, message });
+    }
+    for (const tenantId of tenantIds) {
+      const message =
+        'it has commits, but neither tenants nor ledger_heads knows of it: somebody has added the commits, or deleted the rows';
+      await this.#tell({ tenantId, seq: 0, message: `${message}; compare with a backup` });
+      yield { tenantId, hintSeq: 0 };
+    }
+    if (isWhole) return;
+    const message = `more than ${STRAY_TENANTS_MAX} tenant ids stand in commits alone: mend these first and verify again`;
+    await this.#tell({ tenantId: '', seq: 0, message });
   }
 
   async #verifyAccount(account: AccountRef, exported: ExportedHashes, hasKeyIndex: boolean): Promise<void> {

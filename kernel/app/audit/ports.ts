@@ -23,8 +23,9 @@ export interface StoredCommit {
    */
   decode(): SealedCommit;
   /**
-   * Says where the document is not what this release writes for the commit that was read out of it: an unknown field, a
-   * number of another type, keys that are not those of the entries. Undefined where it is, or an older release wrote it.
+   * Says where the document is not, byte for byte, what this release writes for the commit that was read out of it: an
+   * unknown or repeated field, another type or order, keys that are not those of the entries. Undefined where it is, or an
+   * older release wrote it.
    */
   findFormProblem(commit: SealedCommit): string | undefined;
   /**
@@ -61,6 +62,18 @@ export interface AccountRef {
   readonly tenantId: TenantId;
   /** The newest commit as `ledger_heads` knows it; 0 where it knows none. */
   readonly hintSeq: number;
+  /** The product as `tenants` has it, empty where that is no text; absent where `tenants` has no such account. */
+  readonly productCode?: string;
+}
+
+/** What stands as tenant id in commits alone. */
+export interface StrayTenants {
+  /** Neither `tenants` nor `ledger_heads` speaks of them. */
+  readonly tenantIds: readonly TenantId[];
+  /** What is no tenant id at all, for people. */
+  readonly others: readonly string[];
+  /** Says that there are no more than these. */
+  readonly isWhole: boolean;
 }
 
 /** A key that more than one commit of an account bears. */
@@ -79,6 +92,11 @@ export interface AuditStore {
   loadAccounts(after: string, limit: number): Promise<readonly AccountRef[]>;
   /** Finds one account; undefined where neither collection speaks of it. */
   loadAccount(tenantId: TenantId): Promise<AccountRef | undefined>;
+  /**
+   * Finds tenant ids that stand in commits alone, `limit` or a few more; it goes through all commits, so `signal` ends it
+   * early. Throws its reason.
+   */
+  findStrayTenants(limit: number, signal: AbortSignal): Promise<StrayTenants>;
   /**
    * Reads commits with `fromSeq` − 1 < seq ≤ `toSeq`, as many as fit into a few megabytes; so ranges that follow each other
    * leave nothing out, not even what lies between whole numbers.
