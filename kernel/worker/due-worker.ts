@@ -12,6 +12,11 @@ const NOTES_PER_MOMENT_MAX = 10_000;
 const REMOVALS_PER_TICK_MAX = 20;
 /** A note outlives its due time by this much, so that a commit which was under way then is seen before it goes. */
 const NOTE_RETENTION_MS = 60_000;
+/**
+ * Each tick reads the notes of this long before the tick before it once more: an account that failed is tried again, and a
+ * note that was written late is found. What fails for longer waits for {@link removeOld}.
+ */
+const LOOK_BACK_MS = 5_000;
 
 /** What the worker works with. */
 export interface DueWorkerTools {
@@ -29,7 +34,7 @@ export function startDueWorker(tools: DueWorkerTools): { stop(): Promise<void> }
 
   const tick = async (): Promise<void> => {
     const now = tools.clock.now();
-    await recordFresh(tools, cursor, now);
+    await recordFresh(tools, cursor - LOOK_BACK_MS, now);
     cursor = now;
     await removeOld(tools, now - NOTE_RETENTION_MS);
   };

@@ -18,7 +18,9 @@ import {
   GrantRequest,
   type GrantResponse,
   LedgerServiceService,
+  ListEntriesRequest,
 } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { ExplainEntryRequest, UsageServiceService } from '../../gen/wheelhouse/ledger/v1/usage_service.ts';
 import { GENESIS_HASH } from '../../kernel/app/ledger/account-head.ts';
 import { DomainError } from '../../kernel/domain/error.ts';
 import { LEDGER_COLLECTION_OPTIONS } from '../../kernel/store/ledger/collection-option.ts';
@@ -122,20 +124,19 @@ describe('ReverseEntry', () => {
     expect(await holds.settle(hold, { quantity: '3', final: true })).toEqual({ ...part, replayed: true });
   });
 
-  test('of a grant takes it back, also where others must pay for what of it was spent', async () => {
+  test('of a grant takes it back, once nothing of it is used', async () => {
     const tenantId = await callers.openTenant(5n * CREDIT);
     const { entry: grant } = await give(tenantId, { bucket: Bucket.TRIAL, microcredits: 2n * CREDIT });
-    await callers.debit(tenantId, { quantity: '1.5' });
+    const { entry: debit } = await callers.debit(tenantId, { quantity: '1.5' });
+    expect(await failureOf(reverse(grant))).toMatchObject({ reason: 'ENTRY_NOT_REVERSIBLE' });
+    await reverse(debit);
     const answer = await reverse(grant);
     expect(reversalOf(answer)).toMatchObject({
       reversedType: EntryType.GRANTED,
       returned: [],
-      taken: [
-        { bucket: Bucket.TRIAL, microcredits: 500_000n },
-        { bucket: Bucket.PAYG, microcredits: 1_500_000n },
-      ],
+      taken: [{ bucket: Bucket.TRIAL, microcredits: 2n * CREDIT }],
     });
-    expect(answer.entry?.balanceAfter).toMatchObject({ availableMicrocredits: 3_500_000n, deficitMicrocredits: 0n });
+    expect(answer.entry?.balanceAfter).toMatchObject({ availableMicrocredits: 5n * CREDIT, deficitMicrocredits: 0n });
   });
 
   test('of a grant that has not begun makes it never begin', async () => {
@@ -236,17 +237,90 @@ describe('ReverseEntry', () => {
     expect(await callers.seqOf(tenantId)).toBe(seq);
   });
 
-  test('of a grant that nobody could pay back is refused, with the figures', async () => {
-    const tenantId = await callers.openTenant();
-    const { entry: grant } = await give(tenantId, { microcredits: 3n * CREDIT });
-    await callers.debit(tenantId, { quantity: '1' });
-    await holds.hold(tenantId, '1');
-    expect(await failureOf(reverse(grant))).toMatchObject({
-      reason: 'INSUFFICIENT_CREDITS',
-      code: status.FAILED_PRECONDITION,
-      metadata: { needed_microcredits: '3000000', available_microcredits: '1000000' },
+  test('of a grant is refused while it is used or held, whatever other credit there is, so that none of it is lost', async () => {
+    const tenantId = await callers.openTenant(5n * CREDIT);
+    const { entry: grant } = await give(tenantId, { bucket: Bucket.TRIAL, microcredits: 3n * CREDIT });
+    const { entry: debit } = await callers.debit(tenantId, { quantity: '1' });
+    const hold = await holds.hold(tenantId, '4');
+    const expectRefusal = async (used: bigint): Promise<void> => {
+      const seq = await callers.seqOf(tenantId);
+      const failure = await failureOf(reverse(grant));
+      expect(failure).toMatchObject({
+        reason: 'ENTRY_NOT_REVERSIBLE',
+        code: status.FAILED_PRECONDITION,
+        metadata: { entry_id: grant?.entryId, entry_type: 'granted' },
+      });
+      expect(failure.message).toContain(`${used} of its 3000000 microcredits were used or are held`);
+      expect(await callers.seqOf(tenantId)).toBe(seq);
+    };
+    await expectRefusal(3n * CREDIT);
+    await reverse(debit);
+    await expectRefusal(2n * CREDIT);
+    await holds.release(hold);
+    await reverse(grant);
+    expect(await holds.balanceOf(tenantId)).toMatchObject({
+      trialRemainingMicrocredits: 0n,
+      paygRemainingMicrocredits: 5n * CREDIT,
+      availableMicrocredits: 5n * CREDIT,
+      deficitMicrocredits: 0n,
     });
-    expect(await callers.availableOf(tenantId)).toBe(CREDIT);
+  });
+});
+
+describe('an entry that was undone', () => {
+  test('says by which entry, in the history and where it is explained', async () => {
+    const tenantId = await callers.openTenant(5n * CREDIT);
+    const { entry: grant } = await give(tenantId, {});
+    const { entry: scheduled } = await give(tenantId, { effectiveTime: new Date(Date.now() + MINUTE_MS) });
+    const { entry: up } = await adjust(tenantId, CREDIT);
+    const { entry: debit } = await callers.debit(tenantId);
+    const { entry: part } = await holds.settle(await holds.hold(tenantId, '1'), { final: true });
+    const reversedBy = new Map<string, string>();
+    for (const entry of [part, debit, up, scheduled, grant]) {
+      expect(entry?.reversedByEntryId).toBe('');
+      const { entry: reversal } = await reverse(entry);
+      reversedBy.set(entry?.entryId ?? '', reversal?.entryId ?? '');
+    }
+    // One of each kind that stays as it is.
+    await callers.debit(tenantId);
+    await give(tenantId, {});
+    const entries = await holds.entriesOf(tenantId);
+    expect(entries.filter(({ reversedByEntryId }) => reversedByEntryId !== '')).toHaveLength(5);
+    for (const entry of entries) {
+      const by = reversedBy.get(entry.entryId) ?? '';
+      expect(entry.reversedByEntryId).toBe(by);
+      const { entryId } = entry;
+      const { entry: explained, summary } = await callers.internal.call(
+        UsageServiceService.explainEntry,
+        ExplainEntryRequest.fromPartial({ tenantId, entryId }),
+      );
+      expect(explained).toEqual(entry);
+      expect(summary.includes(`entry ${by} has undone it`)).toBe(by !== '');
+    }
+  });
+
+  test('does so on a page that its reversal is not on', async () => {
+    const tenantId = await callers.openTenant(5n * CREDIT);
+    const { entry: debit } = await callers.debit(tenantId);
+    const { entry: reversal } = await reverse(debit);
+    const request = ListEntriesRequest.fromPartial({ tenantId, filter: { types: [EntryType.DEBITED] }, pageSize: 1 });
+    const { entries } = await callers.internal.call(LedgerServiceService.listEntries, request);
+    expect(entries).toEqual([{ ...debit, reversedByEntryId: reversal?.entryId }]);
+  });
+
+  test('is no entry of another tenant, though that has the same id', async () => {
+    const [owner, stranger] = [await callers.openTenant(5n * CREDIT), await callers.openTenant(5n * CREDIT)];
+    const { entry: debit } = await callers.debit(owner);
+    await callers.debit(stranger);
+    const { entry: reversal } = await reverse(debit);
+    // Ids are places: two tenants have the same where they are charged in the same millisecond.
+    await kernel.connection
+      .collection('ledger_commits')
+      .updateOne({ tenant_id: stranger, seq: 3n }, { $set: { created_at: debit?.createTime } });
+    const [own] = await holds.entriesOf(owner, [EntryType.DEBITED]);
+    const [other] = await holds.entriesOf(stranger, [EntryType.DEBITED]);
+    expect(own).toMatchObject({ entryId: debit?.entryId, reversedByEntryId: reversal?.entryId });
+    expect(other).toMatchObject({ entryId: debit?.entryId, reversedByEntryId: '' });
   });
 });
 

@@ -294,7 +294,7 @@ describe('Settle', () => {
     await holds.settle(hold, { partId: 'a', quantity: '1', final: true });
     const late = await holds.settle(hold, { partId: 'b', quantity: '2' });
     expect(late.hold).toMatchObject({
-      status: HoldStatus.SETTLED,
+      status: HoldStatus.ENDED,
       settledMicrocredits: 2n * CREDIT,
       heldMicrocredits: 0n,
     });
@@ -440,7 +440,9 @@ describe('Release', () => {
     const tenantId = await callers.openTenant(5n * CREDIT);
     const hold = await holds.hold(tenantId, '3');
     await holds.release(hold);
-    const { entry } = await holds.settle(hold, { quantity: '4', final: true });
+    const { entry, hold: after } = await holds.settle(hold, { quantity: '4', final: true });
+    // The part does not tell how the hold had ended.
+    expect(after).toMatchObject({ status: HoldStatus.ENDED, heldMicrocredits: 0n });
     expect(detailOf(entry, 'settlement')).toMatchObject({ late: true, end: undefined });
     expect(await creditsOf(tenantId)).toEqual({ payg: 1, held: 0, available: 1, deficit: 0 });
   });
@@ -698,7 +700,7 @@ describe('time', () => {
       heldMicrocredits: 0n,
       settledMicrocredits: 3n * CREDIT,
       draws: [],
-      status: HoldStatus.SETTLED,
+      status: HoldStatus.ENDED,
     });
     expect(detailOf(late.entry, 'settlement')).toMatchObject({
       late: true,

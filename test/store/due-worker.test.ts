@@ -1,46 +1,87 @@
 // The worker that records what falls due, over notes in a real database.
 
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { TenantId } from '../../kernel/domain/id.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Clock, LedgerStore } from '../../kernel/app/ports.ts';
+import type { Instant, TenantId } from '../../kernel/domain/id.ts';
 import { openLedgerStore } from '../../kernel/store/ledger/ledger-store.ts';
 import { startDueWorker } from '../../kernel/worker/due-worker.ts';
-import { type FixtureKernel, type LedgerFixture, openLedgerFixture } from '../support/ledger-fixture.ts';
+import { type LedgerFixture, openLedgerFixture } from '../support/ledger-fixture.ts';
+
+/** Several ticks of the worker, and far less than the minute after which old notes are looked at again. */
+const SOON = { timeout: 20_000, interval: 100 };
 
 let fixture: LedgerFixture;
-let kernel: FixtureKernel;
+let store: LedgerStore;
+let worker: { stop(): Promise<void> } | undefined;
+let attempts: TenantId[];
+let failures: unknown[];
 
 beforeAll(async () => {
   fixture = await openLedgerFixture();
-  kernel = await fixture.addKernel();
+  store = await openLedgerStore(fixture.connection);
 });
+beforeEach(async () => {
+  [attempts, failures] = [[], []];
+  await fixture.connection.collection('ledger_due').deleteMany({});
+});
+afterEach(() => worker?.stop());
 afterAll(() => fixture.close());
+
+const tenantOf = (name: string | number): TenantId => `ten_due_${name}` as TenantId;
+const attemptsOf = (tenantId: TenantId): number => attempts.filter((attempted) => attempted === tenantId).length;
+
+/** Starts a worker whose ledger only notes which account it was asked for; `record` may refuse. */
+function start(clock: Clock, record = (_tenantId: TenantId): Promise<undefined> => Promise.resolve(undefined)): void {
+  worker = startDueWorker({
+    store,
+    clock,
+    observer: { backgroundFailed: (_what, error) => void failures.push(error) },
+    ledger: {
+      recordDue: (tenantId) => {
+        attempts.push(tenantId);
+        return record(tenantId);
+      },
+    },
+  });
+}
+
+/** A clock that stands still: whatever the worker does again, it does not do for the time that has passed. */
+function clockAt(now: Instant): Clock {
+  return { now: () => now, estimate: () => now, measure: () => Promise.resolve() };
+}
 
 describe('the due worker', () => {
   it('looks after every account, also where many fall due at one moment', async () => {
-    const store = await openLedgerStore(fixture.connection);
-    const seen: TenantId[] = [];
-    const dueAt = kernel.clock.now() + 1_500;
-    const tenants = Array.from({ length: 250 }, (_, index) => `ten_due_${index}` as TenantId);
+    const { clock } = await fixture.addKernel();
+    const dueAt = clock.now() + 1_500;
+    const tenants = Array.from({ length: 250 }, (_, index) => tenantOf(index));
     await store.saveDueNotes(tenants.map((tenantId) => ({ tenantId, dueAt })));
-    await store.saveDueNotes([{ tenantId: 'ten_due_later' as TenantId, dueAt: dueAt + 1 }]);
-    const failures: unknown[] = [];
-    const worker = startDueWorker({
-      store,
-      clock: kernel.clock,
-      observer: { backgroundFailed: (_what: string, error: unknown) => void failures.push(error) },
-      ledger: {
-        recordDue: (tenantId) => {
-          seen.push(tenantId);
-          return Promise.resolve(undefined);
-        },
-      },
-    });
-    try {
-      await vi.waitFor(() => expect(new Set(seen).size).toBe(251), { timeout: 15_000, interval: 100 });
-    } finally {
-      await worker.stop();
-    }
-    expect(new Set(seen)).toEqual(new Set([...tenants, 'ten_due_later']));
+    await store.saveDueNotes([{ tenantId: tenantOf('later'), dueAt: dueAt + 1 }]);
+    start(clock);
+    await vi.waitFor(() => expect(new Set(attempts).size).toBe(251), SOON);
+    expect(new Set(attempts)).toEqual(new Set([...tenants, tenantOf('later')]));
     expect(failures).toEqual([]);
+  });
+
+  it('tries an account that failed again soon, and leaves the others out of it', async () => {
+    const now = Date.now();
+    const [failing, other] = [tenantOf('failing'), tenantOf('other')];
+    await store.saveDueNotes([failing, other].map((tenantId) => ({ tenantId, dueAt: now - 1 })));
+    start(clockAt(now), (tenantId) => {
+      const isFirst = tenantId === failing && attemptsOf(failing) === 1;
+      return isFirst ? Promise.reject(new Error('injected: the database was away')) : Promise.resolve(undefined);
+    });
+    await vi.waitFor(() => expect(attemptsOf(failing)).toBeGreaterThanOrEqual(2), SOON);
+    expect(attemptsOf(other)).toBeGreaterThanOrEqual(1);
+    expect(failures).toHaveLength(1);
+  });
+
+  it('finds a note that was written after its time was read', async () => {
+    const now = Date.now();
+    await store.saveDueNotes([{ tenantId: tenantOf('early'), dueAt: now }]);
+    start(clockAt(now));
+    await vi.waitFor(() => expect(attemptsOf(tenantOf('early'))).toBeGreaterThanOrEqual(1), SOON);
+    await store.saveDueNotes([{ tenantId: tenantOf('late'), dueAt: now - 1 }]);
+    await vi.waitFor(() => expect(attemptsOf(tenantOf('late'))).toBeGreaterThanOrEqual(1), SOON);
   });
 });

@@ -1,16 +1,29 @@
-// A long history costs its readers no more than a short one: what each read asks of the database is counted, for a kernel
-// that knows nothing of the account yet. `npm run test:soak` does it over 1,000,000 entries.
+// A long history costs its readers no more than a short one: what each read asks of the database is counted and looked at,
+// for a kernel that knows nothing of the account yet. `npm run test:soak` does it over 1,000,000 entries.
 
 import type { Connection } from 'mongoose';
+import { v7 as newUuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Ledger, TenantRef } from '../../kernel/app/ledger/ledger.ts';
-import { lastChunkEnd } from '../../kernel/app/usage/rollup-projector.ts';
+import { CHUNK_COMMITS, lastChunkEnd } from '../../kernel/app/usage/rollup-projector.ts';
 import type { UsageGroup } from '../../kernel/app/usage/usage.ts';
 import { formatEntryId } from '../../kernel/domain/entry-id.ts';
+import type { EntryId, HoldId, Instant, TenantId } from '../../kernel/domain/id.ts';
 import { openConnection } from '../../kernel/store/connection.ts';
+import { type DatabaseWork, watchDatabaseWork } from '../support/database-work.ts';
 import { freshDatabaseUri } from '../support/engine.ts';
-import { ACTION, type LedgerFixture, openLedgerFixture } from '../support/ledger-fixture.ts';
-import { countDatabaseWork, type DatabaseWork, type LongHistory, writeLongHistory } from '../support/long-history.ts';
+import {
+  ACTION,
+  CREDIT,
+  caller,
+  debit,
+  give,
+  type LedgerFixture,
+  openLedgerFixture,
+  PLAN,
+  quantity,
+} from '../support/ledger-fixture.ts';
+import { type LongHistory, writeLongHistory } from '../support/long-history.ts';
 import { everything, openUsage, type UsageKernel } from '../support/usage-fixture.ts';
 
 const MINUTE_MS = 60_000;
@@ -19,119 +32,255 @@ const DAY_MS = 24 * HOUR_MS;
 const PAGE_SIZE = 50;
 
 const isSoak = inject('isSoak');
-const HISTORY: LongHistory = isSoak
+const LONG: LongHistory = isSoak
   ? { commits: 100_000, entriesPerCommit: 10, startAt: Date.now() - 70 * DAY_MS, stepMs: MINUTE_MS }
   : { commits: 2_000, entriesPerCommit: 1, startAt: Date.now() - 70 * DAY_MS, stepMs: 45 * MINUTE_MS };
-const ENTRIES = HISTORY.commits * HISTORY.entriesPerCommit;
+// Over the same time, and as far into a chunk of rollups, so that only the length differs.
+const SHORT_COMMITS = (LONG.commits % CHUNK_COMMITS) + 7 * CHUNK_COMMITS;
+const SHORT: LongHistory = {
+  ...LONG,
+  commits: SHORT_COMMITS,
+  stepMs: Math.floor((LONG.commits * LONG.stepMs) / SHORT_COMMITS),
+};
+/** Finding the newest commit, or the one at a time, by halving takes so many steps more in the long history. */
+const HALVINGS = Math.ceil(Math.log2(LONG.commits / SHORT.commits));
+/** Seqs that one step of the search for the newest commit answers with at most. */
+const PROBES = 16;
+const ENTRIES = LONG.commits * LONG.entriesPerCommit;
 const WRITE_TIMEOUT_MS = isSoak ? 3_600_000 : 120_000;
+/** The account is opened and funded, and there are a hold and two debits, before the history begins. */
+const OPENING_COMMITS = 5;
+const OPENING_DEBITS = 2;
+
+/** An account with a history. */
+interface Account {
+  readonly tenant: TenantRef;
+  /** A hold of the account's first day, long over. */
+  readonly holdId: HoldId;
+  /** A debit from the middle of the history, and its time. */
+  readonly middle: { readonly entryId: EntryId; readonly at: Instant };
+}
 
 const uri = freshDatabaseUri();
 let fixture: LedgerFixture;
 let watched: Connection;
-let tenant: TenantRef;
+let long: Account;
+let short: Account;
 
 beforeAll(async () => {
   fixture = await openLedgerFixture({ uri });
   watched = await openConnection({ uri, timeoutMs: 10_000, onCommand: () => undefined });
-  const kernel = await fixture.addKernel();
-  // Opened in the past by the clock of the history: a kernel of today finds it as old as it says.
-  tenant = await openInThePast();
-  await writeLongHistory(kernel.store, tenant, fixture.rulebook, HISTORY);
-  const { projector } = await openUsage(fixture.connection, kernel);
-  await projector.catchUp(tenant.tenantId, lastChunkEnd(HISTORY.commits + 1));
+  long = await openAccount(LONG);
+  short = await openAccount(SHORT);
 }, WRITE_TIMEOUT_MS);
 afterAll(async () => {
   await watched.close();
   await fixture.close();
 });
 
-/** Opens an account whose only commit is older than the history. */
-async function openInThePast(): Promise<TenantRef> {
-  const opened = await fixture.openTenant();
-  await fixture.connection
-    .collection('ledger_commits')
-    .updateOne({ tenant_id: opened.tenantId }, { $set: { created_at: new Date(HISTORY.startAt - DAY_MS) } });
-  return opened;
+async function openAccount(history: LongHistory): Promise<Account> {
+  const index = Math.floor(history.commits / 2);
+  // Credits last until shortly after the middle: what is undone was paid by a grant, and what is asked for now can't be.
+  const credits = BigInt((index + 1) * history.entriesPerCommit) + 2n;
+  const { tenant, holdId } = await openInThePast(history.startAt - DAY_MS, credits * CREDIT);
+  const kernel = await fixture.addKernel();
+  await writeLongHistory(kernel.store, tenant, fixture.rulebook, history);
+  const { projector } = await openUsage(fixture.connection, kernel);
+  await projector.catchUp(tenant.tenantId, lastChunkEnd(history.commits + OPENING_COMMITS));
+  const at = history.startAt + index * history.stepMs;
+  return {
+    tenant,
+    holdId,
+    middle: { entryId: formatEntryId({ seq: OPENING_COMMITS + 1 + index, index: 0 }, at), at },
+  };
 }
 
-/** A kernel that has never seen an account, with its ledger over the connection whose commands are counted. */
+/** Opens an account at a past time, by a kernel to which it is that time. */
+async function openInThePast(at: Instant, microcredits: bigint): Promise<Pick<Account, 'tenant' | 'holdId'>> {
+  const clocks = fixture.connection.collection<{ readonly _id: string; readonly offset_ms: number }>('clock');
+  await clocks.updateOne({ _id: 'offset' }, { $set: { offset_ms: at - Date.now() } }, { upsert: true });
+  const { ledger, clock } = await fixture.addKernel();
+  const tenant: TenantRef = {
+    tenantId: `ten_${newUuid()}` as TenantId,
+    productCode: fixture.rulebook.productCode,
+  };
+  await ledger.openAccount(tenant, { planCode: PLAN });
+  await give(ledger, tenant, microcredits);
+  const expiresAt = clock.now() + HOUR_MS;
+  const { posted } = await ledger.reserve(tenant, { action: ACTION, quantity: quantity('1'), expiresAt }, caller());
+  await debit(ledger, tenant, '1', 'funded');
+  await debit(ledger, tenant, '1', 'performed', true);
+  await clocks.deleteOne({ _id: 'offset' });
+  if (posted.entry.type !== 'reserved') throw new Error(`a reservation was recorded as ${posted.entry.type}`);
+  return { tenant, holdId: posted.entry.holdId };
+}
+
+/** A kernel that has never seen an account, with its ledger over the connection whose commands are watched. */
 async function openStranger(): Promise<{ readonly ledger: Ledger } & UsageKernel> {
   const kernel = await fixture.addKernel({ connection: watched });
   return { ledger: kernel.ledger, ...(await openUsage(watched, kernel)) };
 }
 
-type Reader = (
-  stranger: Awaited<ReturnType<typeof openStranger>>,
-  tenant: TenantRef,
-  middle: number,
-) => Promise<unknown>;
-
-const middleAt = (middle: number): number => HISTORY.startAt + (middle - 2) * HISTORY.stepMs;
+type Use = (stranger: Awaited<ReturnType<typeof openStranger>>, account: Account) => Promise<unknown>;
+interface Most extends Pick<DatabaseWork, 'commands' | 'documents'> {
+  /** How many entries a use looks through at most; in a history that has fewer it looks at all. */
+  readonly entriesSeen?: number;
+}
+type Uses = readonly (readonly [name: string, most: Most, use: Use])[];
 
 /** Each read, with the most that it may ask of the database whatever the length of the history. */
-const READS: readonly (readonly [name: string, most: DatabaseWork, read: Reader])[] = [
-  ['a balance', { commands: 12, documents: 120 }, ({ ledger }, tenant) => ledger.readBalance(tenant)],
+const READS: Uses = [
+  ['a balance', { commands: 12, documents: 120 }, ({ ledger }, { tenant }) => ledger.readBalance(tenant)],
   [
     'a balance at a past time',
     { commands: 36, documents: 150 },
-    ({ ledger }, tenant, middle) => ledger.readBalance(tenant, middleAt(middle)),
+    ({ ledger }, { tenant, middle }) => ledger.readBalance(tenant, middle.at),
   ],
+  [
+    'a check of funds',
+    { commands: 12, documents: 120 },
+    ({ ledger }, { tenant }) => ledger.checkFunds(tenant, { kind: 'any' }),
+  ],
+  ['a list of holds', { commands: 12, documents: 120 }, ({ ledger }, { tenant }) => ledger.listHolds(tenant, 50, '')],
   [
     'a page of the history',
     { commands: 14, documents: 150 },
-    ({ ledger }, tenant) => ledger.listEntries(tenant, {}, PAGE_SIZE, ''),
+    ({ ledger }, { tenant }) => ledger.listEntries(tenant, {}, PAGE_SIZE, ''),
   ],
   [
     'a page of a past day',
     { commands: 34, documents: 200 },
-    ({ ledger }, tenant, middle) => ledger.listEntries(tenant, { endAt: middleAt(middle) }, PAGE_SIZE, ''),
+    ({ ledger }, { tenant, middle }) => ledger.listEntries(tenant, { endAt: middle.at }, PAGE_SIZE, ''),
   ],
   [
     'a page of what hardly ever matches',
     // Such a page ends early, with a token, when it has looked at so many entries.
-    { commands: 40, documents: 5_000 },
-    ({ ledger }, tenant) => ledger.listEntries(tenant, { action: 'never' }, PAGE_SIZE, ''),
+    { commands: 40, documents: 5_000, entriesSeen: 4_096 },
+    ({ ledger }, { tenant }) => ledger.listEntries(tenant, { action: 'never' }, PAGE_SIZE, ''),
   ],
   [
     'an explanation',
     { commands: 6, documents: 10 },
-    ({ usage }, tenant, middle) => usage.explain(tenant, formatEntryId({ seq: middle, index: 0 }, middleAt(middle))),
+    ({ usage }, { tenant, middle }) => usage.explain(tenant, middle.entryId),
   ],
   [
     'a summary of all time',
     { commands: 30, documents: 10_000 },
-    ({ usage }, tenant) => usage.summarize(tenant, everything({ groups: new Set<UsageGroup>(['project']) })),
+    ({ usage }, { tenant }) => usage.summarize(tenant, everything({ groups: new Set<UsageGroup>(['project']) })),
   ],
   [
     'a page of a summary by day',
     { commands: 30, documents: 10_000 },
-    ({ usage }, tenant) =>
+    ({ usage }, { tenant }) =>
       usage.summarize(tenant, everything({ groups: new Set<UsageGroup>(['day', 'action']), pageSize: 7 })),
   ],
 ];
 
+/** Each write that has to look into the past. */
+const WRITES: Uses = [
+  [
+    // There are no credits left, so that it is refused, were it not for the entry that it made then.
+    'a debit that is asked for again',
+    { commands: 16, documents: 130 },
+    async ({ ledger }, { tenant }) => expect((await debit(ledger, tenant, '1', 'funded')).replayed).toBe(true),
+  ],
+  [
+    'a debit of work done that is asked for again',
+    { commands: 16, documents: 130 },
+    async ({ ledger }, { tenant }) => expect((await debit(ledger, tenant, '1', 'performed', true)).replayed).toBe(true),
+  ],
+  [
+    'a settlement that comes late',
+    { commands: 18, documents: 130 },
+    async ({ ledger }, { tenant, holdId }) => {
+      const part = { holdId, partId: newUuid(), quantity: quantity('1'), final: true };
+      expect((await ledger.settle(tenant, part, caller())).posted.entry).toMatchObject({ type: 'settled', late: true });
+    },
+  ],
+  [
+    'a reversal of an old entry',
+    { commands: 18, documents: 130 },
+    async ({ ledger }, { tenant, middle }) => {
+      const input = { entryId: middle.entryId, actor: 'usr_operator', reason: 'charged by mistake' };
+      const { posted } = await ledger.reverse(tenant, input, caller());
+      expect(posted.entry).toMatchObject({ type: 'reversed', deficitCancelled: 0n });
+    },
+  ],
+];
+
+/** Uses both accounts; neither may cost more than the most, and the long one hardly more than the short one. */
+async function expectBounded(most: Most, use: Use): Promise<void> {
+  const [inShort, inLong] = [await watchUse(short, use), await watchUse(long, use)];
+  expect(inShort.commands).toBeGreaterThan(0);
+  expect(inLong.unbounded).toEqual([]);
+  expect(inLong.commands).toBeLessThanOrEqual(most.commands);
+  expect(inLong.documents).toBeLessThanOrEqual(most.documents);
+  const isShortSeenWhole = SHORT.commits * SHORT.entriesPerCommit < (most.entriesSeen ?? 0);
+  if (isShortSeenWhole) return;
+  expect(inLong.commands).toBeLessThanOrEqual(inShort.commands + HALVINGS + 1);
+  expect(inLong.commits).toBeLessThanOrEqual(inShort.commits + HALVINGS + PROBES);
+}
+
+async function watchUse(account: Account, use: Use): Promise<DatabaseWork> {
+  const stranger = await openStranger();
+  return watchDatabaseWork(watched, () => use(stranger, account));
+}
+
 describe(`over ${ENTRIES} entries`, () => {
-  test.each(READS)('%s reads a bounded range', async (_, most, read) => {
-    const stranger = await openStranger();
-    const work = await countDatabaseWork(watched, () => read(stranger, tenant, HISTORY.commits / 2));
-    expect(work.commands).toBeLessThanOrEqual(most.commands);
-    expect(work.documents).toBeLessThanOrEqual(most.documents);
-    expect(work.commands).toBeGreaterThan(0);
-  });
+  test.each(READS)('%s reads a bounded range', (_, most, read) => expectBounded(most, read));
 
   test('the sums are those of a raw aggregation, and come far faster', async () => {
     const stranger = await openStranger();
     const groups = new Set<UsageGroup>(['day', 'project']);
-    await stranger.usage.summarize(tenant, everything({ groups }));
+    await stranger.usage.summarize(long.tenant, everything({ groups }));
     const startMs = performance.now();
-    const { rows } = await stranger.usage.summarize(tenant, everything({ groups }));
+    const { rows } = await stranger.usage.summarize(long.tenant, everything({ groups }));
     const summaryMs = performance.now() - startMs;
     const rawStartMs = performance.now();
-    const raw = await aggregateRaw(tenant);
+    const raw = await aggregateRaw(long.tenant);
     const rawMs = performance.now() - rawStartMs;
     expect(rows.map((row) => [row.startAt, row.projectId, row.debitCount, row.cost])).toEqual(raw);
-    expect(rows.reduce((sum, row) => sum + row.debitCount, 0n)).toBe(BigInt(ENTRIES));
+    expect(rows.reduce((sum, row) => sum + row.debitCount, 0n)).toBe(BigInt(ENTRIES + OPENING_DEBITS));
     if (isSoak) expect(rawMs / summaryMs).toBeGreaterThanOrEqual(100);
+  });
+
+  // After the sums, which they change.
+  test.each(WRITES)('%s reads a bounded range', (_, most, write) => expectBounded(most, write));
+});
+
+describe('a read of commits that is not bounded', () => {
+  type Read = (commits: ReturnType<Connection['collection']>, tenantId: string) => Promise<unknown>;
+  const inTenant = (tenantId: string, seq: unknown): Record<string, unknown> => ({ tenant_id: tenantId, seq });
+  const unbounded: readonly (readonly [name: string, read: Read])[] = [
+    [
+      'the newest by time',
+      (commits, id) => commits.find({ tenant_id: id }).sort({ created_at: -1 }).limit(1).toArray(),
+    ],
+    ['the newest by seq', (commits, id) => commits.find({ tenant_id: id }).sort({ seq: -1 }).limit(1).toArray()],
+    [
+      'from a seq on',
+      (commits, id) =>
+        commits
+          .find(inTenant(id, { $gte: 1_990n }))
+          .limit(1)
+          .toArray(),
+    ],
+    ['a range of half the history', (commits, id) => commits.findOne(inTenant(id, { $gte: 1n, $lte: 1_000n }))],
+    ['a commit by what is in it', (commits, id) => commits.findOne({ tenant_id: id, 'entries.key': 'none' })],
+    ['of every tenant', (commits) => commits.findOne({ seq: 1n })],
+    ['a sum over a history', (commits, id) => commits.aggregate([{ $match: { tenant_id: id } }]).toArray()],
+    [
+      'a sum that picks its range late',
+      (commits, id) => commits.aggregate([{ $sort: { seq: 1 } }, { $match: inTenant(id, 1n) }]).toArray(),
+    ],
+    ['a count', (commits, id) => commits.countDocuments({ tenant_id: id })],
+  ];
+
+  test.each(unbounded)('is noticed: %s', async (_, read) => {
+    const work = await watchDatabaseWork(watched, () =>
+      read(watched.collection('ledger_commits'), long.tenant.tenantId),
+    );
+    expect(work.unbounded).toHaveLength(1);
   });
 });
 
@@ -139,7 +288,7 @@ describe(`over ${ENTRIES} entries`, () => {
 async function aggregateRaw({ tenantId }: TenantRef): Promise<readonly (readonly unknown[])[]> {
   const result = await fixture.connection
     .collection('ledger_commits')
-    .aggregate<{ _id: { day: Date; project: string }; count: number; cost: number | bigint }>([
+    .aggregate<{ _id: { day: Date; project?: string }; count: number; cost: number | bigint }>([
       { $match: { tenant_id: tenantId } },
       { $unwind: '$entries' },
       { $match: { 'entries.type': 'debited', 'entries.action': ACTION } },
@@ -153,6 +302,6 @@ async function aggregateRaw({ tenantId }: TenantRef): Promise<readonly (readonly
     ])
     .toArray();
   return result
-    .map(({ _id, count, cost }) => [_id.day.getTime(), _id.project, BigInt(count), BigInt(cost)] as const)
+    .map(({ _id, count, cost }) => [_id.day.getTime(), _id.project ?? '', BigInt(count), BigInt(cost)] as const)
     .sort((a, b) => a[0] - b[0] || (a[1] < b[1] ? -1 : 1));
 }

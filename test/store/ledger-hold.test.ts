@@ -3,8 +3,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Posting, TenantRef } from '../../kernel/app/ledger/ledger.ts';
-import type { HoldRecord } from '../../kernel/domain/entry.ts';
-import type { HoldId } from '../../kernel/domain/id.ts';
+import type { Reason } from '../../kernel/domain/error.ts';
+import type { HoldId, Instant } from '../../kernel/domain/id.ts';
 import {
   ACTION,
   CREDIT,
@@ -15,6 +15,7 @@ import {
   type LedgerFixture,
   openLedgerFixture,
   quantity,
+  reasonOf,
   settleAll,
 } from '../support/ledger-fixture.ts';
 
@@ -32,8 +33,8 @@ afterAll(() => fixture.close());
 
 const kernelAt = (index: number): FixtureKernel => kernels[(index % 3) as 0 | 1 | 2];
 
-function reserve(kernel: FixtureKernel, tenant: TenantRef, credits: string, lastingMs = MINUTE_MS): Promise<Posting> {
-  const expiresAt = kernel.clock.now() + lastingMs;
+function reserve(kernel: FixtureKernel, tenant: TenantRef, credits: string): Promise<Posting> {
+  const expiresAt = kernel.clock.now() + MINUTE_MS;
   return kernel.ledger.reserve(tenant, { action: ACTION, quantity: quantity(credits), expiresAt }, caller());
 }
 
@@ -58,8 +59,55 @@ async function entriesOf(tenant: TenantRef): Promise<readonly Posting['posted'][
   return page.entries.toReversed();
 }
 
-async function holdRecordsOf(tenant: TenantRef): Promise<readonly HoldRecord['type'][]> {
-  return (await entriesOf(tenant)).flatMap(({ entry }) => ('holdId' in entry ? [entry.type] : []));
+const SETTLED_IN_TIME = ['reserved', 'settled'];
+const SETTLED_AFTER_EXPIRY = ['reserved', 'hold_expired', 'settled late'];
+const SETTLED_AFTER_RELEASE = ['reserved', 'hold_released', 'settled late'];
+
+/** What was recorded of each hold, in its order. */
+async function recordsByHold(tenant: TenantRef): Promise<ReadonlyMap<HoldId, readonly string[]>> {
+  const records = new Map<HoldId, string[]>();
+  for (const { entry } of await entriesOf(tenant)) {
+    if (!('holdId' in entry)) continue;
+    const record = entry.type === 'settled' && entry.late ? 'settled late' : entry.type;
+    records.set(entry.holdId, [...(records.get(entry.holdId) ?? []), record]);
+  }
+  return records;
+}
+
+/** Reserves through all kernels; the holds expire together, so late that no machine is too slow for what comes before. */
+async function reserveMany(
+  tenant: TenantRef,
+  count: number,
+  credits: string,
+): Promise<{ readonly holds: readonly HoldId[]; readonly expiresAt: Instant }> {
+  const expiresAt = kernels[0].clock.now() + 10 * MINUTE_MS;
+  const input = { action: ACTION, quantity: quantity(credits), expiresAt };
+  const postings = await Promise.all(
+    Array.from({ length: count }, (_, index) => kernelAt(index).ledger.reserve(tenant, input, caller())),
+  );
+  return { holds: postings.map(holdIdOf), expiresAt };
+}
+
+/** Moves the database's time forward; resolves when every kernel knows. */
+async function moveTimeTo(instant: Instant): Promise<void> {
+  const clock = fixture.connection.collection<{ readonly _id: string; readonly offset_ms: number }>('clock');
+  const ahead = instant - kernels[0].clock.estimate();
+  await clock.updateOne({ _id: 'offset' }, { $inc: { offset_ms: ahead } }, { upsert: true });
+  // A measurement that runs already may have read the time before.
+  for (const _ of ['running', 'next']) await Promise.all(kernels.map((kernel) => kernel.clock.measure()));
+}
+
+/** Records what is due, again and again, for as long as something else goes on. */
+async function recordDueUntil(kernel: FixtureKernel, { tenantId }: TenantRef, work: Promise<unknown>): Promise<void> {
+  let isOver = false;
+  const watching = work.then(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    await kernel.ledger.recordDue(tenantId);
+    await delay(10);
+  }
+  await watching;
 }
 
 describe('a hold', () => {
@@ -114,32 +162,61 @@ describe('a hold', () => {
 describe('races over three kernels', () => {
   it('settle against expiry: the work is charged once, whoever comes first', async () => {
     const tenant = await fixture.openTenant(100n * CREDIT);
-    const holds = await Promise.all(Array.from({ length: 12 }, (_, i) => reserve(kernelAt(i), tenant, '2', 400)));
-    await delay(380);
-    const parts = holds.flatMap((posting, index) =>
-      [0, 1, 2].map((at) => settle(kernelAt(at), tenant, holdIdOf(posting), '3', { partId: `p${index}`, final: true })),
-    );
-    const results = await Promise.all(parts);
-    expect(results.filter(({ replayed }) => !replayed)).toHaveLength(12);
-    await delay(100);
+    const { holds, expiresAt } = await reserveMany(tenant, 30, '2');
+    const [early, racing, late] = [holds.slice(0, 4), holds.slice(4, 26), holds.slice(26)];
+    const settleTwice = (holdId: HoldId): Promise<readonly Posting[]> =>
+      Promise.all([0, 1].map((at) => settle(kernelAt(at), tenant, holdId, '3', { partId: 'only', final: true })));
+    const results = await Promise.all(early.map(settleTwice));
+    await moveTimeTo(expiresAt - 600);
+    // From 440 ms before the expiry until 400 ms after it, while a third kernel records what is due.
+    const racers = racing.map(async (holdId, index) => {
+      await delay(Math.max(0, expiresAt + (index - 11) * 40 - kernels[0].clock.estimate()));
+      return settleTwice(holdId);
+    });
+    const recorder = recordDueUntil(kernels[2], tenant, Promise.allSettled(racers));
+    results.push(...(await Promise.all(racers)));
+    await recorder;
+    await delay(Math.max(0, expiresAt + 100 - kernels[0].clock.estimate()));
+    await kernels[2].ledger.recordDue(tenant.tenantId);
+    results.push(...(await Promise.all(late.map(settleTwice))));
+    for (const pair of results) expect(pair.filter(({ replayed }) => !replayed)).toHaveLength(1);
     const { totals } = await kernels[0].ledger.readBalance(tenant);
-    expect(totals).toEqual({ trial: 0n, included: 0n, payg: 64n * CREDIT, held: 0n, deficit: 0n });
-    const records = await holdRecordsOf(tenant);
-    expect(records.filter((type) => type === 'settled')).toHaveLength(12);
+    expect(totals).toEqual({ trial: 0n, included: 0n, payg: 10n * CREDIT, held: 0n, deficit: 0n });
+    const records = await recordsByHold(tenant);
+    for (const holdId of early) expect(records.get(holdId)).toEqual(SETTLED_IN_TIME);
+    for (const holdId of late) expect(records.get(holdId)).toEqual(SETTLED_AFTER_EXPIRY);
+    for (const holdId of racing) {
+      expect([SETTLED_IN_TIME, SETTLED_AFTER_EXPIRY]).toContainEqual(records.get(holdId));
+    }
   });
 
   it('release against settle: the hold ends once, the work is charged in any case', async () => {
     const tenant = await fixture.openTenant(100n * CREDIT);
-    const holds = await Promise.all(Array.from({ length: 12 }, (_, i) => reserve(kernelAt(i), tenant, '2')));
-    const { values, reasons } = await settleAll(
-      holds.flatMap((posting, index) => [
-        kernelAt(index).ledger.release(tenant, holdIdOf(posting), caller()),
-        settle(kernelAt(index + 1), tenant, holdIdOf(posting), '1', { partId: 'only', final: true }),
-      ]),
+    const { holds } = await reserveMany(tenant, 20, '2');
+    const release = (holdId: HoldId, at: number): Promise<Posting> =>
+      kernelAt(at).ledger.release(tenant, holdId, caller());
+    const charge = (holdId: HoldId, at: number): Promise<Posting> =>
+      settle(kernelAt(at), tenant, holdId, '1', { partId: 'only', final: true });
+    const ended = await Promise.all(
+      holds.map(async (holdId, index): Promise<readonly [HoldId, 'released' | Reason]> => {
+        // A few in one order, a few in the other, and the most at once.
+        const before = index < 4 ? charge(holdId, index + 1) : undefined;
+        await before;
+        const releasing = release(holdId, index).then(() => 'released' as const, reasonOf);
+        if (index >= 4 && index < 8) await releasing;
+        await (before ?? charge(holdId, index + 1));
+        return [holdId, await releasing];
+      }),
     );
-    expect(new Set(reasons)).toEqual(new Set(reasons.length === 0 ? [] : ['HOLD_ENDED']));
-    expect(values.filter(({ posted }) => posted.entry.type === 'settled')).toHaveLength(12);
-    expect((await kernels[2].ledger.readBalance(tenant)).totals).toMatchObject({ payg: 88n * CREDIT, held: 0n });
+    const records = await recordsByHold(tenant);
+    for (const [holdId, outcome] of ended) {
+      const isReleased = outcome === 'released';
+      if (!isReleased) expect(outcome).toBe('HOLD_ENDED');
+      expect(records.get(holdId)).toEqual(isReleased ? SETTLED_AFTER_RELEASE : SETTLED_IN_TIME);
+    }
+    const outcomes = ended.map(([, outcome]) => outcome);
+    expect(outcomes.slice(0, 8)).toEqual([...Array(4).fill('HOLD_ENDED'), ...Array(4).fill('released')]);
+    expect((await kernels[2].ledger.readBalance(tenant)).totals).toMatchObject({ payg: 80n * CREDIT, held: 0n });
     expect((await kernels[2].ledger.listHolds(tenant, 100, '')).holds).toEqual([]);
   });
 

@@ -34,31 +34,48 @@ afterAll(() => fixture.close());
 
 const paygOf = async (tenant: TenantRef): Promise<bigint> => (await other.ledger.readBalance(tenant)).totals.payg;
 
+/** Loses the answer to a kernel's next insert; resolves when the database has taken it and the kernel can't know. */
+function loseNextAnswer({ failNextInsert }: FixtureKernel): Promise<void> {
+  const taken = Promise.withResolvers<void>();
+  failNextInsert(async (commits, insert) => {
+    const outcomes = await ANSWER_LOST(commits, insert);
+    taken.resolve();
+    return outcomes;
+  });
+  return taken.promise;
+}
+
 describe('the debit that takes the last credit, its answer lost', () => {
   it.each(['the same kernel', 'another kernel with an old head', 'a kernel that knows nothing'])(
     'gets its success back when it is retried through %s',
     async (through) => {
       const tenant = await fixture.openTenant(CREDIT);
       await other.ledger.readBalance(tenant);
-      const first = await debit(kernel.ledger, tenant, '1', 'last');
+      const taken = loseNextAnswer(kernel);
+      const first = debit(kernel.ledger, tenant, '1', 'last');
+      await taken;
       const retrier =
         { 'the same kernel': kernel, 'another kernel with an old head': other }[through] ?? (await fixture.addKernel());
       const retried = await debit(retrier.ledger, tenant, '1', 'last');
-      expect(retried).toEqual({ posted: first.posted, replayed: true });
+      expect(retried).toEqual({ posted: (await first).posted, replayed: true });
+      expect([(await first).replayed, kernel.seen.unknownOutcomes]).toEqual([false, 1]);
       expect(await paygOf(tenant)).toBe(0n);
     },
   );
 
   it('gets its success back also when others wait in the same batch', async () => {
     const tenant = await fixture.openTenant(2n * CREDIT);
-    await debit(kernel.ledger, tenant, '1', 'last');
+    const taken = loseNextAnswer(kernel);
+    const first = debit(kernel.ledger, tenant, '1', 'last');
+    await taken;
     const [fresh, retried, refused] = await Promise.allSettled([
       debit(kernel.ledger, tenant, '1', 'fresh'),
       debit(kernel.ledger, tenant, '1', 'last'),
       debit(kernel.ledger, tenant, '1', 'too much'),
     ]);
     expect(fresh).toMatchObject({ status: 'fulfilled', value: { replayed: false } });
-    expect(retried).toMatchObject({ status: 'fulfilled', value: { replayed: true } });
+    expect(retried).toMatchObject({ status: 'fulfilled', value: { posted: (await first).posted, replayed: true } });
+    expect(kernel.seen.unknownOutcomes).toBe(1);
     expect(refused).toMatchObject({ status: 'rejected', reason: { reason: 'INSUFFICIENT_CREDITS' } });
   });
 });
