@@ -4,9 +4,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import mongoose from 'mongoose';
+import { Lifetime } from '../../dev/lifetime.ts';
 import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { readCheckpointBytes } from './checkpoint.ts';
 import { firstKernel, type PartContext } from './part-context.ts';
-import type { PartResult, Row, SizeRow } from './row.ts';
+import type { PartResult, Row } from './row.ts';
+import { type Stage, startStage } from './stage.ts';
 import { createDebitRequest } from './workload/debit.ts';
 
 const TENANTS = 10_000;
@@ -17,6 +20,16 @@ const BATCHES_IN_FLIGHT = 3;
 const MEMORY_MAX_MIB = 400;
 const DISK_DEBITS = 5_000;
 const DISK_BYTES_MAX = 1_024;
+/** The kernel's default, as in production: some engines repeat a database's name in every entry of an index. */
+const DISK_DATABASE = 'wheelhouse';
+type Part = 'index' | 'document' | 'order' | 'log';
+/** The tables of `secantusd-rs` that grow with the ledger. The log is cut at a fixed size, as the journal is. */
+const PARTS: readonly { readonly part: Part; readonly tables: RegExp }[] = [
+  { part: 'index', tables: /^secantus_(?:index_entries|unique_keys)$/ },
+  { part: 'document', tables: /^secantus_documents_/ },
+  { part: 'order', tables: /^secantus_natural_seq$/ },
+  { part: 'log', tables: /^secantus_oplog_/ },
+];
 /** WiredTiger writes what is new to its tables at checkpoints, once a minute. */
 const CHECKPOINT_WAIT_MS = 75_000;
 
@@ -51,7 +64,17 @@ async function measureMemory({ stage, measure }: PartContext): Promise<Row> {
   return { kind: 'size', name, value: sizes.nowMib, atMost: MEMORY_MAX_MIB, unit: 'MiB', note };
 }
 
-async function measureDisk({ stage, measure }: PartContext): Promise<Row> {
+/** On an engine of its own, where nothing else is written. */
+async function measureDisk({ measure }: PartContext): Promise<Row> {
+  const lifetime = new Lifetime();
+  try {
+    return await measureDiskOn(await startStage(lifetime, measure.note, DISK_DATABASE), measure.note);
+  } finally {
+    await lifetime.close();
+  }
+}
+
+async function measureDiskOn(stage: Stage, tell: (text: string) => void): Promise<Row> {
   const name = 'bytes on disk per debit, one at a time';
   const { dataFolder } = stage;
   if (dataFolder === undefined) return { kind: 'missing', name, why: "the engine's data lies elsewhere" };
@@ -59,34 +82,54 @@ async function measureDisk({ stage, measure }: PartContext): Promise<Row> {
   const client = firstKernel(stage);
   const debit = () => client.call(LedgerServiceService.debit, createDebitRequest(tenantId));
   await debit();
-  measure.note(`Waiting for a checkpoint, then charging ${DISK_DEBITS} debits one by one`);
+  tell(`Waiting for a checkpoint, then charging ${DISK_DEBITS} debits one by one`);
   await wait(CHECKPOINT_WAIT_MS);
-  const before = await readFolderBytes(dataFolder);
+  const before = await readSizes(dataFolder);
   for (let count = 0; count < DISK_DEBITS; count += 1) await debit();
   await wait(CHECKPOINT_WAIT_MS);
-  const perDebit = Math.round(((await readFolderBytes(dataFolder)) - before) / DISK_DEBITS);
-  const document = await readDocumentBytes(stage.databaseUri('kernel'), tenantId);
-  const note = `tables and indexes without the journal; the document is ${document} bytes of BSON before compression`;
-  const row: SizeRow = { kind: 'size', name, value: perDebit, atMost: DISK_BYTES_MAX, unit: 'bytes', note };
-  return row;
+  const after = await readSizes(dataFolder);
+  const perDebit = (part: keyof Sizes): number => Math.round((after[part] - before[part]) / DISK_DEBITS);
+  const [index, document, order, log] = [perDebit('index'), perDebit('document'), perDebit('order'), perDebit('log')];
+  if (index + document === 0) {
+    return { kind: 'missing', name, why: `which tables of ${stage.engine.description} hold what is not known here` };
+  }
+  const bson = await readDocumentBytes(stage.databaseUri('kernel'), tenantId);
+  const note =
+    `index entries ${index}, the document ${document} (${bson} as BSON, before compression), insertion order ${order}; not in it: ` +
+    `replication log ${log}, journal, and free space, with which the files grew by ${perDebit('files')}`;
+  return { kind: 'size', name, value: index + document + order, atMost: DISK_BYTES_MAX, unit: 'bytes', note };
 }
 
 function wait(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Sums the files of a folder, without the journal, which is reused and tells nothing of what is kept. */
-async function readFolderBytes(folder: string): Promise<number> {
-  let bytes = 0;
-  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isFile() && !/journal|WiredTigerLog|WiredTigerPreplog/.test(path)) bytes += (await stat(path)).size;
+interface Sizes extends Record<Part, number> {
+  /** The files of the parts, without log and journal. */
+  readonly files: number;
+}
+
+/** Reads how many bytes the newest checkpoint holds, by what they are for. */
+async function readSizes(folder: string): Promise<Sizes> {
+  const sizes = { index: 0, document: 0, order: 0, log: 0, files: 0 };
+  for (const [table, bytes] of await readCheckpointBytes(folder)) {
+    const part = partOf(table);
+    if (part !== undefined) sizes[part] += bytes;
   }
-  return bytes;
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+    const part = entry.name.endsWith('.wt') ? partOf(entry.name.slice(0, -3)) : undefined;
+    if (part === undefined || part === 'log') continue;
+    sizes.files += (await stat(join(entry.parentPath, entry.name))).size;
+  }
+  return sizes;
+}
+
+function partOf(table: string): Part | undefined {
+  return PARTS.find(({ tables }) => tables.test(table))?.part;
 }
 
 async function readDocumentBytes(uri: string, tenantId: string): Promise<number> {
-  const client = await mongoose.mongo.MongoClient.connect(uri);
+  const client = await mongoose.mongo.MongoClient.connect(uri, { useBigInt64: true });
   try {
     const [document] = await client
       .db()

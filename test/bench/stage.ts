@@ -64,8 +64,15 @@ export interface Stage {
   startEmptyServer(tenantId: string): Promise<KernelClient>;
 }
 
-/** Starts engine and kernel. Throws StackError that says what is missing. */
-export async function startStage(lifetime: Lifetime, note: (text: string) => void): Promise<Stage> {
+/**
+ * Starts engine and kernel. The kernel's database can be given a name on an engine of our own, where it meets nobody else's.
+ * Throws StackError that says what is missing.
+ */
+export async function startStage(
+  lifetime: Lifetime,
+  note: (text: string) => void,
+  kernelDatabase?: string,
+): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-bench-'));
   lifetime.add(() => rm(folder, { recursive: true, force: true }));
   const databasePrefix = `wheelhouse_bench_${randomUUID().slice(0, 8)}_`;
@@ -79,7 +86,10 @@ export async function startStage(lifetime: Lifetime, note: (text: string) => voi
   });
   if (engine.own === undefined) lifetime.add(() => dropDatabases(engine.uri, databasePrefix));
   else lifetime.addProcess(engine.own.process);
-  const databaseUri = (name: string): string => withDatabase(engine.uri, `${databasePrefix}${name}`);
+  const databaseUri = (name: string): string => {
+    const isNamed = name === 'kernel' && kernelDatabase !== undefined && engine.own !== undefined;
+    return withDatabase(engine.uri, isNamed ? kernelDatabase : `${databasePrefix}${name}`);
+  };
   const credentials = createCredentials([PRODUCT_CODE]);
   const credentialsFile = join(folder, 'kernel-credentials.json');
   await writeKernelCredentials(credentialsFile, credentials);
