@@ -47,7 +47,7 @@ const HALVINGS = Math.ceil(Math.log2(LONG.commits / SHORT.commits));
 /** Seqs that one step of the search for the newest commit answers with at most. */
 const PROBES = 16;
 const ENTRIES = LONG.commits * LONG.entriesPerCommit;
-const WRITE_TIMEOUT_MS = isSoak ? 3_600_000 : 120_000;
+const WRITE_TIMEOUT_MS = isSoak ? 3_600_000 : 240_000;
 /** The account is opened and funded, and there are a hold and two debits, before the history begins. */
 const OPENING_COMMITS = 5;
 const OPENING_DEBITS = 2;

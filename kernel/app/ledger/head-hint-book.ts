@@ -72,7 +72,8 @@ export class HeadHintBook {
 
   /** Writes all that was collected. Never throws: a failure is reported. */
   async flush(): Promise<void> {
-    const lanes = [...this.#quiet, ...this.#pending];
+    // What is quiet came after what is pending of the same lane: the later one counts.
+    const lanes = [...new Map([...this.#pending, ...this.#quiet])];
     this.#pending = new Map();
     this.#quiet = new Map();
     for (let from = 0; from < lanes.length; from += HINTS_PER_COMMAND) {
