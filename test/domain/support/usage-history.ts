@@ -6,6 +6,7 @@ import type { SealedCommit } from '../../../kernel/app/ports.ts';
 import type { UsageStore } from '../../../kernel/app/usage/ports.ts';
 import type { UsageGroup, UsageQuery, UsageRow } from '../../../kernel/app/usage/usage.ts';
 import { ZERO_TOTALS } from '../../../kernel/domain/account.ts';
+import { STATE_VERSION } from '../../../kernel/domain/commit.ts';
 import type { Debited, Entry, Reversed, Settled } from '../../../kernel/domain/entry.ts';
 import { formatEntryId, formatHoldId } from '../../../kernel/domain/entry-id.ts';
 import type { Instant } from '../../../kernel/domain/id.ts';
@@ -145,7 +146,7 @@ export function reversedOf(charge: Debited | Settled, at: Instant): Reversed {
 export function readUsageOf(commits: readonly SealedCommit[]): UsageStore['loadUsage'] {
   const read = commits.map(({ tenantId, seq, createdAt, entries }) =>
     fromDocumentUsageCommit({
-      ...{ tenant_id: tenantId, seq: BigInt(seq), created_at: new Date(createdAt), state_version: 1 },
+      ...{ tenant_id: tenantId, seq: BigInt(seq), created_at: new Date(createdAt), state_version: STATE_VERSION },
       entries: entries.map(toDocumentEntry),
     }),
   );
