@@ -18,7 +18,7 @@ const EXIT_FAILED = 1;
  * up to four times as much, nearly all of it garbage here. It bounds no need: what lives may take as much as before. What it
  * saves, and how the young part is bounded, stands in docs/operations.md, "Memory".
  */
-const HEAP_GROWTH_PERCENT = 200;
+const HEAP_GROWTH_PERCENT = 150;
 
 async function main(): Promise<void> {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
