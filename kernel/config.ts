@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { Ajv, type ErrorObject } from 'ajv';
+import { messageOf } from './domain/error.ts';
 import type { ProductCode } from './domain/id.ts';
 import { INTERNAL_METHODS } from './grpc/access.ts';
 import type { Credential } from './grpc/interceptors/authentication.ts';
@@ -205,7 +206,7 @@ function readAuthority(path: string, problems: string[]): Buffer | undefined {
     createSecureContext({ ca: authority });
     return authority;
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     problems.push(`KERNEL_CA_FILE ${path} is no certificate in PEM (${detail}): correct the file.`);
     return undefined;
   }
@@ -325,7 +326,7 @@ function readTls(certificatePath: string, keyPath: string, problems: string[]): 
   try {
     createSecureContext({ cert: certificate, key });
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     problems.push(
       `GRPC_TLS_CERT_FILE and GRPC_TLS_KEY_FILE are no certificate and its key in PEM (${detail}): correct the files.`,
     );

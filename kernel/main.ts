@@ -8,6 +8,7 @@ import { setLogger } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { type RunningKernel, startKernel } from './composition.ts';
 import { type KernelConfig, loadKernelConfig } from './config.ts';
+import { messageOf } from './domain/error.ts';
 import { openLog } from './log.ts';
 
 const EXIT_OK = 0;
@@ -96,7 +97,7 @@ function orExit(load: () => KernelConfig): KernelConfig {
 
 /** Tells people why the kernel does not start. */
 function explain(error: unknown): void {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${messageOf(error)}\n`);
 }
 
 await main();

@@ -1,9 +1,9 @@
 // Owns reading files that `wheelhouse export` wrote, line by line: heads, or the history of one account. Does not own what
 // they are held against. Invariants: a file is never in memory as a whole; what is wrong is told with its line.
 
-import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { formatCanonicalJson } from '../store/ledger/canonical-json.ts';
+import { computeLinkHash } from '../store/ledger/commit-hash.ts';
 
 /** A commit of one mebibyte, and what JSON adds, many times over. */
 const LINE_LENGTH_MAX = 64 * 1_048_576;
@@ -82,7 +82,7 @@ export async function* readCommitLines(path: string): AsyncGenerator<CommitLine>
         `is commit ${read.seq} where commit ${expected} should be: the file is not whole`,
       );
     }
-    previous = createHash('sha256').update(previous).update(formatCanonicalJson(read.commit)).digest();
+    previous = computeLinkHash(formatCanonicalJson(read.commit), previous);
     if (Buffer.from(previous).toString('hex') !== read.hash) {
       const problem =
         'does not give its own hash: this copy was changed, or the account was damaged when it was exported';

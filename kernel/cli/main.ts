@@ -1,6 +1,7 @@
 // Owns the operators' command line: `npm run wheelhouse -- <command>`. Does not own what the commands do.
 
 import { Command, CommanderError } from 'commander';
+import { messageOf } from '../domain/error.ts';
 import { type ExportOptions, runExport } from './export.ts';
 import { runRebuildDue } from './rebuild-due.ts';
 import { runRebuildUsage } from './rebuild-usage.ts';
@@ -63,6 +64,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = process.argv[2] === 'verify' ? EXIT_UNVERIFIED : EXIT_FAILED;
-  if (!(error instanceof CommanderError)) console.error(error instanceof Error ? error.message : String(error));
+  if (!(error instanceof CommanderError)) console.error(messageOf(error));
   else if (error.exitCode === 0) process.exitCode = 0;
 }

@@ -1,36 +1,30 @@
 // Owns the operators' command `rebuild-due`: it notes again when accounts change by themselves, and says how far it is.
 
 import { rebuildDueNotes } from '../app/ledger/due-rebuild.ts';
-import { loadDatabaseConfig } from '../config.ts';
+import { messageOf } from '../domain/error.ts';
 import { listAccountIds } from '../store/account-list.ts';
-import { maskUri, openConnection } from '../store/connection.ts';
 import { openLedgerStore } from '../store/ledger/ledger-store.ts';
+import { runOnDatabase } from './database-command.ts';
 
 /**
  * Rebuilds `ledger_due` of the database that the environment names; kernels may run meanwhile.
  * Throws ConfigError where the environment is wrong, Error where the database can't be reached or an account can't be read.
  */
 export async function runRebuildDue(print: (line: string) => void): Promise<void> {
-  const { mongodbUri, databaseTimeoutMs } = loadDatabaseConfig();
-  const connection = await openConnection({
-    uri: mongodbUri,
-    timeoutMs: databaseTimeoutMs,
-    onCommand: () => undefined,
-  });
-  try {
-    print(`Noting due times in ${maskUri(mongodbUri)}`);
-    const store = await openLedgerStore(connection);
-    const { accounts, notes, failed } = await rebuildDueNotes(store, listAccountIds(connection), (progress) =>
-      print(`  ${progress.accounts} accounts read, ${progress.notes} due times noted`),
-    );
-    for (const { tenantId, error } of failed) {
-      print(`  failed ${tenantId}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    if (failed.length > 0) {
-      throw new Error(`${failed.length} of ${accounts} accounts can't be read: look at them, then run this again.`);
-    }
-    print(`Noted ${notes} due times of ${accounts} accounts. Notes that were there stay as they are.`);
-  } finally {
-    await connection.close();
-  }
+  await runOnDatabase(
+    (database) => print(`Noting due times in ${database}`),
+    async (connection) => {
+      const store = await openLedgerStore(connection);
+      const { accounts, notes, failed } = await rebuildDueNotes(store, listAccountIds(connection), (progress) =>
+        print(`  ${progress.accounts} accounts read, ${progress.notes} due times noted`),
+      );
+      for (const { tenantId, error } of failed) {
+        print(`  failed ${tenantId}: ${messageOf(error)}`);
+      }
+      if (failed.length > 0) {
+        throw new Error(`${failed.length} of ${accounts} accounts can't be read: look at them, then run this again.`);
+      }
+      print(`Noted ${notes} due times of ${accounts} accounts. Notes that were there stay as they are.`);
+    },
+  );
 }

@@ -2,12 +2,12 @@
 
 import { HeadLoader } from '../app/ledger/head-loader.ts';
 import { type RebuildProgress, type RebuildTools, rebuildUsage } from '../app/usage/usage-rebuild.ts';
-import { loadDatabaseConfig } from '../config.ts';
+import { messageOf } from '../domain/error.ts';
 import type { TenantId } from '../domain/id.ts';
 import { listAccountIds } from '../store/account-list.ts';
-import { maskUri, openConnection } from '../store/connection.ts';
 import { openLedgerStore } from '../store/ledger/ledger-store.ts';
 import { openUsageStore } from '../store/usage/usage-store.ts';
+import { runOnDatabase } from './database-command.ts';
 
 /** A line is printed each time so many commits of one tenant are done. */
 const COMMITS_PER_LINE = 10_000;
@@ -21,22 +21,16 @@ export async function runRebuildUsage(
   print: (line: string) => void,
   options: { readonly tenant?: string } = {},
 ): Promise<void> {
-  const { mongodbUri, databaseTimeoutMs } = loadDatabaseConfig();
-  const connection = await openConnection({
-    uri: mongodbUri,
-    timeoutMs: databaseTimeoutMs,
-    onCommand: () => undefined,
-  });
-  try {
-    print(`Rebuilding usage in ${maskUri(mongodbUri)}`);
-    const heads = new HeadLoader(await openLedgerStore(connection));
-    const tools = { usage: await openUsageStore(connection), heads };
-    const accounts =
-      options.tenant === undefined ? listAccountIds(connection) : [await existing(tools, options.tenant as TenantId)];
-    await rebuildAll(tools, accounts, print);
-  } finally {
-    await connection.close();
-  }
+  await runOnDatabase(
+    (database) => print(`Rebuilding usage in ${database}`),
+    async (connection) => {
+      const heads = new HeadLoader(await openLedgerStore(connection));
+      const tools = { usage: await openUsageStore(connection), heads };
+      const accounts =
+        options.tenant === undefined ? listAccountIds(connection) : [await existing(tools, options.tenant as TenantId)];
+      await rebuildAll(tools, accounts, print);
+    },
+  );
 }
 
 async function existing(tools: RebuildTools, tenantId: TenantId): Promise<readonly TenantId[]> {
@@ -59,7 +53,7 @@ async function rebuildAll(
         done += 1;
       } catch (error) {
         failed += 1;
-        print(`  failed ${tenantId}: ${error instanceof Error ? error.message : String(error)}`);
+        print(`  failed ${tenantId}: ${messageOf(error)}`);
       }
     }
   }

@@ -1,9 +1,8 @@
 // Owns the operators' command `seed`: it puts the demo products into the catalog and says what it changed. Invariant: a row
 // that is there stays as it is, so that running it again changes nothing and never undoes what an operator has set.
 
-import { loadDatabaseConfig } from '../config.ts';
 import { type SeedResult, seedCatalog } from '../store/catalog/catalog-seed.ts';
-import { maskUri, openConnection } from '../store/connection.ts';
+import { runOnDatabase } from './database-command.ts';
 import { DEMO_CATALOG } from './demo-catalog.ts';
 
 /**
@@ -11,20 +10,14 @@ import { DEMO_CATALOG } from './demo-catalog.ts';
  * Throws ConfigError where the environment is wrong, Error where the database can't be reached or refuses a row.
  */
 export async function runSeed(print: (line: string) => void): Promise<void> {
-  const { mongodbUri, databaseTimeoutMs } = loadDatabaseConfig();
-  const connection = await openConnection({
-    uri: mongodbUri,
-    timeoutMs: databaseTimeoutMs,
-    onCommand: () => undefined,
-  });
-  try {
-    print(`Seeding the demo products into ${maskUri(mongodbUri)}`);
-    const results: SeedResult[] = [];
-    for (const seed of DEMO_CATALOG) results.push(...(await seedCatalog(connection, seed)));
-    for (const line of describe(results)) print(line);
-  } finally {
-    await connection.close();
-  }
+  await runOnDatabase(
+    (database) => print(`Seeding the demo products into ${database}`),
+    async (connection) => {
+      const results: SeedResult[] = [];
+      for (const seed of DEMO_CATALOG) results.push(...(await seedCatalog(connection, seed)));
+      for (const line of describe(results)) print(line);
+    },
+  );
 }
 
 function describe(results: readonly SeedResult[]): readonly string[] {

@@ -5,8 +5,8 @@
 // stand side by side.
 
 import { BUCKETS, type Bucket } from './bucket.ts';
-import type { Grant } from './grant.ts';
-import { type Hold, sumDraws } from './hold.ts';
+import { type Grant, type GrantDraw, sumDraws } from './grant.ts';
+import type { Hold } from './hold.ts';
 import type { Instant, PlanCode, ProductCode } from './id.ts';
 
 /** The sums of an account, in microcredits. None is ever negative. */
@@ -61,6 +61,14 @@ export const UNOPENED_ACCOUNT: AccountState = {
 /** Computes what the three buckets hold together, held credits included, in microcredits. */
 export function sumBuckets(totals: Totals): bigint {
   return totals.trial + totals.included + totals.payg;
+}
+
+/** Computes totals after draws were taken out of their buckets. */
+export function subtractDraws(totals: Totals, draws: readonly GrantDraw[]): Totals {
+  if (draws.length === 0) return totals;
+  const after = { ...totals };
+  for (const draw of draws) after[draw.bucket] -= draw.microcredits;
+  return after;
 }
 
 /** Computes what a debit can draw without overdraft, in microcredits. */

@@ -95,6 +95,19 @@ export function resolveActionPrice(
   );
 }
 
+/** The price that usage was charged by, or will be. */
+export interface AppliedPrice {
+  readonly microcreditsPerUnit: bigint;
+  readonly unit: string;
+  readonly rule: PriceRule;
+  readonly effectiveAt: Instant;
+}
+
+/** Answers what a charge records of the price that it is made by. */
+export function applyPrice({ microcreditsPerUnit, unit, rule, effectiveAt }: ActionPrice): AppliedPrice {
+  return { microcreditsPerUnit, unit, rule, effectiveAt };
+}
+
 /** Resolves the price of every action for a tenant at a time, ordered by action. */
 export function resolveAllPrices(book: PriceBook, query: PriceQuery): readonly ActionPrice[] {
   const actions = new Set([

@@ -1,10 +1,10 @@
 // Owns what happens to an account by time alone: grants expire and begin, holds end, in the order of their due times. Every
 // command first brings the account up to now, so nothing depends on when a timer runs (docs/architecture.md, "Time").
 
-import { type AccountState, computeNextDueAt, type Totals } from './account.ts';
+import { type AccountState, computeNextDueAt, subtractDraws, type Totals } from './account.ts';
 import { BUCKETS } from './bucket.ts';
 import type { Entry, GrantExpired, GrantStarted, HoldExpired } from './entry.ts';
-import { computeTotalsAfter, evolve, subtract } from './evolve.ts';
+import { computeTotalsAfter, evolve } from './evolve.ts';
 import type { Grant } from './grant.ts';
 import type { Hold } from './hold.ts';
 import { computeHoldEnd, endedFigures } from './hold-end.ts';
@@ -22,24 +22,14 @@ export interface Advance {
 /** Computes what fell due up to and including `now`, oldest first, at most `entriesMax` entries of it. */
 export function computeAdvance(state: AccountState, now: Instant, entriesMax = Number.POSITIVE_INFINITY): Advance {
   const entries: Entry[] = [];
-  // Holds end in their order, so only the next one is needed at a time: thousands may end at once, and a list that is copied
-  // for each of them would hold up everything else.
-  const { holds } = state;
-  let ended = 0;
-  let current: AccountState = { ...state, holds: holds.slice(0, 1) };
-  const restored = (): AccountState =>
-    ended === 0 ? { ...current, holds } : { ...current, holds: holds.slice(ended) };
+  let current = state;
   for (let due = computeNextDueAt(current); due !== undefined && due <= now; due = computeNextDueAt(current)) {
-    if (entries.length >= entriesMax) return { state: restored(), entries, incomplete: true };
+    if (entries.length >= entriesMax) return { state: current, entries, incomplete: true };
     const entry = computeDueEntry(current, due);
     current = evolve(current, entry);
     entries.push(entry);
-    if (entry.type === 'hold_expired') {
-      ended += 1;
-      current = { ...current, holds: holds.slice(ended, ended + 1) };
-    }
   }
-  return { state: entries.length === 0 ? state : restored(), entries, incomplete: false };
+  return { state: current, entries, incomplete: false };
 }
 
 /** At one due time grants expire in bucket order, then holds, then grants begin, so that the order is the same everywhere. */
@@ -58,7 +48,7 @@ function computeDueEntry(state: AccountState, due: Instant): Entry {
 function computeExpiry(totals: Totals, grant: Grant, dueAt: Instant): GrantExpired {
   const expired = { grantId: grant.grantId, bucket: grant.bucket, microcredits: grant.remaining };
   const key = `expire:${grant.grantId}` as IdempotencyKey;
-  return { type: 'grant_expired', key, expired, dueAt, after: subtract(totals, [expired]) };
+  return { type: 'grant_expired', key, expired, dueAt, after: subtractDraws(totals, [expired]) };
 }
 
 function computeHoldExpiry(state: AccountState, hold: Hold): HoldExpired {

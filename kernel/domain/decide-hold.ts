@@ -2,7 +2,7 @@
 // brought up to `now`.
 
 import { type AccountState, computeAvailable, computeOverdraftRemaining } from './account.ts';
-import { actionNotFound, resolveActionPrice } from './action-price.ts';
+import { actionNotFound, applyPrice, resolveActionPrice } from './action-price.ts';
 import { HOLD_BYTES_MAX, HOLD_DURATION_MAX_MS, MICROCREDITS_MAX, OPEN_HOLDS_MAX } from './bound.ts';
 import { BUCKETS } from './bucket.ts';
 import { type BurnDown, computeBurnDown } from './burn-down.ts';
@@ -13,9 +13,9 @@ import type { Settled } from './entry.ts';
 import { type EntryPlace, formatHoldId } from './entry-id.ts';
 import { DomainError, invalidField } from './error.ts';
 import { findHold } from './evolve-hold.ts';
-import { compareBurnOrder, type GrantDraw } from './grant.ts';
+import { compareBurnOrder, type GrantDraw, sumDraws, takeDraws } from './grant.ts';
 import { findGrant, type GrantBook } from './grant-book.ts';
-import { figuresOf, type Hold, type HoldFigures, sumDraws } from './hold.ts';
+import { figuresOf, type Hold, type HoldFigures } from './hold.ts';
 import { computeHoldEnd, endedFigures } from './hold-end.ts';
 import type { HoldId, Instant } from './id.ts';
 import { present } from './optional.ts';
@@ -36,11 +36,10 @@ export function decideReserve(
   if (problem !== undefined) return reject(problem);
   const funding = computeFunding(state, computeCost(quantity, price.microcreditsPerUnit), rulebook);
   if (funding instanceof DomainError) return reject(funding);
-  const { microcreditsPerUnit, unit, rule, effectiveAt } = price;
   const hold: Hold = {
     holdId: formatHoldId(place, now),
     action,
-    price: { microcreditsPerUnit, unit, rule, effectiveAt },
+    price: applyPrice(price),
     ...present({ projectId, workflowId, runId }),
     draws: funding.draws,
     overdraft: funding.uncovered,
@@ -103,7 +102,7 @@ export function decideSettle(state: AccountState, command: Settle, now: Instant)
   }
   const cost = computeCost(command.quantity, behind.price.microcreditsPerUnit);
   if (cost > MICROCREDITS_MAX) return reject(outOfRange(`a cost of ${cost} microcredits`));
-  const held = takeFirst(hold?.draws ?? [], cost);
+  const held = takeDraws(hold?.draws ?? [], cost);
   const free = computeBurnDown(state.grants, cost - sumDraws(held));
   if (state.totals.deficit + free.uncovered > MICROCREDITS_MAX) {
     return reject(outOfRange('the deficit after this part'));
@@ -201,20 +200,7 @@ function findHoldLimitProblem(state: AccountState, holds: number, bytes: number)
   return undefined;
 }
 
-/** Takes an amount out of draws, from the first on; less where they are less. */
-function takeFirst(draws: readonly GrantDraw[], amount: bigint): GrantDraw[] {
-  const taken: GrantDraw[] = [];
-  let left = amount;
-  for (const draw of draws) {
-    if (left === 0n) break;
-    const microcredits = draw.microcredits < left ? draw.microcredits : left;
-    taken.push({ ...draw, microcredits });
-    left -= microcredits;
-  }
-  return taken;
-}
-
-/** Answers what draws are after `taken`, which `takeFirst` took out of them. */
+/** Answers what draws are after `taken`, which `takeDraws` took out of them. */
 function subtractFirst(draws: readonly GrantDraw[], taken: readonly GrantDraw[]): readonly GrantDraw[] {
   return draws.flatMap((draw, index) => {
     const microcredits = draw.microcredits - (taken[index]?.microcredits ?? 0n);

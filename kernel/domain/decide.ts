@@ -1,8 +1,14 @@
 // Owns the rules: what a command does to an account, or why it is refused. Pure: the same state, command and time give
 // the same answer. Expects an account that was brought up to `now` (see advance.ts).
 
-import { type AccountState, computeAvailable, computeOverdraftRemaining, ZERO_TOTALS } from './account.ts';
-import { actionNotFound, resolveActionPrice } from './action-price.ts';
+import {
+  type AccountState,
+  computeAvailable,
+  computeOverdraftRemaining,
+  subtractDraws,
+  ZERO_TOTALS,
+} from './account.ts';
+import { actionNotFound, applyPrice, resolveActionPrice } from './action-price.ts';
 import { computeAddition } from './advance.ts';
 import { MICROCREDITS_MAX } from './bound.ts';
 import { computeBurnDown } from './burn-down.ts';
@@ -21,7 +27,6 @@ import {
 } from './decision.ts';
 import type { EntryPlace } from './entry-id.ts';
 import { DomainError, invalidField } from './error.ts';
-import { subtract } from './evolve.ts';
 import type { Grant } from './grant.ts';
 import type { Instant } from './id.ts';
 import { present } from './optional.ts';
@@ -129,15 +134,14 @@ function decideDebit(state: AccountState, command: Debit, now: Instant): Decisio
     return reject(insufficientCredits(cost, computeAvailable(state.totals), overdraftRemaining));
   }
   if (state.totals.deficit + uncovered > MICROCREDITS_MAX) return reject(outOfRange('the deficit after this debit'));
-  const drawn = subtract(state.totals, draws);
-  const { microcreditsPerUnit, unit, rule, effectiveAt } = price;
+  const drawn = subtractDraws(state.totals, draws);
   const { projectId, workflowId, runId, runStatus } = command;
   return accept({
     type: 'debited',
     ...identityOf(command),
     action,
     quantity: formatQuantity(quantity),
-    price: { microcreditsPerUnit, unit, rule, effectiveAt },
+    price: applyPrice(price),
     cost,
     draws,
     deficit: uncovered,
@@ -161,6 +165,6 @@ function decideAdjust(state: AccountState, command: Adjust, now: Instant): Decis
   }
   const { draws, uncovered } = computeBurnDown(state.grants, -delta, [bucket]);
   if (uncovered > 0n) return reject(insufficientCredits(-delta, -delta - uncovered, 0n, bucket));
-  const after = subtract(state.totals, draws);
+  const after = subtractDraws(state.totals, draws);
   return accept({ type: 'adjusted', ...identity, bucket, delta, draws, deficitPaid: 0n, actor, after });
 }

@@ -2,11 +2,12 @@
 // else to rebuild the state.
 
 import type { Totals } from './account.ts';
+import type { AppliedPrice } from './action-price.ts';
 import type { Bucket } from './bucket.ts';
 import type { Grant, GrantDraw } from './grant.ts';
 import type { HoldEnd, HoldFigures } from './hold.ts';
 import type { EntryId, Fingerprint, GrantId, HoldId, IdempotencyKey, Instant, PlanCode, ProductCode } from './id.ts';
-import type { AppliedPrice, UsageContext } from './usage-context.ts';
+import type { UsageContext } from './usage-context.ts';
 
 /**
  * Text that may be about a person: an operator's reason, the values of a debit's dimensions. The hash chain covers only

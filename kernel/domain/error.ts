@@ -80,3 +80,8 @@ export function invalidField(...violations: readonly FieldViolation[]): DomainEr
   const sentence = violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
   return new DomainError('INVALID_FIELD', sentence, { violations });
 }
+
+/** Answers what was thrown as a sentence, whatever it is. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

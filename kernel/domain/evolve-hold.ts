@@ -1,11 +1,11 @@
 // Owns how the entries of holds change an account. Throws RangeError where an entry can't follow the state.
 
-import type { AccountState, Totals } from './account.ts';
+import { type AccountState, subtractDraws, type Totals } from './account.ts';
 import { estimateHoldBytes } from './byte-estimate.ts';
 import type { HoldExpired, HoldExtended, HoldReleased, Reserved, Settled } from './entry.ts';
-import { type GrantDraw, insertOrdered } from './grant.ts';
+import { type GrantDraw, insertOrdered, sumDraws, takeDraws } from './grant.ts';
 import { type GrantBook, pin, spendFree, spendHeld, unpin } from './grant-book.ts';
-import { compareHoldOrder, figuresOf, type Hold, type HoldEnd, sumDraws } from './hold.ts';
+import { compareHoldOrder, figuresOf, type Hold, type HoldEnd } from './hold.ts';
 import type { HoldId } from './id.ts';
 import { present } from './optional.ts';
 
@@ -48,9 +48,8 @@ export function evolveSettled(state: AccountState, entry: Settled): UncheckedCha
 
 /** Computes the totals after a charge of which the draws `held` come out of a hold. */
 function chargeTotals(totals: Totals, entry: Settled, held: readonly GrantDraw[]): Totals {
-  const after = { ...totals, held: totals.held - sumDraws(held), deficit: totals.deficit + entry.deficit };
-  for (const draw of entry.draws) after[draw.bucket] -= draw.microcredits;
-  return after;
+  const drawn = subtractDraws(totals, entry.draws);
+  return { ...drawn, held: totals.held - sumDraws(held), deficit: totals.deficit + entry.deficit };
 }
 
 export function evolveHoldEnded(state: AccountState, entry: HoldReleased | HoldExpired): UncheckedChange {
@@ -60,20 +59,16 @@ export function evolveHoldEnded(state: AccountState, entry: HoldReleased | HoldE
 /** Frees or expires what a hold still held. */
 function applyHoldEnd(account: GrantBook & Pick<AccountState, 'totals'>, end: HoldEnd): UncheckedChange {
   const { freed, expired, deficitPaid } = end;
-  const { grants, pinned } = unpin(spendHeld(account, expired), freed, deficitPaid);
-  const totals = {
-    ...account.totals,
-    held: account.totals.held - sumDraws(freed) - sumDraws(expired),
-    deficit: account.totals.deficit - deficitPaid,
+  const paid = takeDraws(freed, deficitPaid);
+  const { held, deficit } = account.totals;
+  return {
+    ...spendFree(unpin(spendHeld(account, expired), freed), paid),
+    totals: {
+      ...subtractDraws(account.totals, [...expired, ...paid]),
+      held: held - sumDraws(freed) - sumDraws(expired),
+      deficit: deficit - deficitPaid,
+    },
   };
-  for (const draw of expired) totals[draw.bucket] -= draw.microcredits;
-  let owed = deficitPaid;
-  for (const draw of freed) {
-    const paid = owed < draw.microcredits ? owed : draw.microcredits;
-    owed -= paid;
-    totals[draw.bucket] -= paid;
-  }
-  return { grants, pinned, totals };
 }
 
 /** The open holds of an account with what is kept beside them. */
@@ -89,7 +84,8 @@ function withHold(list: HoldList, hold: Hold): HoldList {
 
 function withoutHold(list: HoldList, hold: Hold): HoldList {
   return {
-    holds: list.holds.filter((other) => other.holdId !== hold.holdId),
+    // The hold is the very one of the list, and the first of it where it expires: thousands may end at once.
+    holds: list.holds.toSpliced(list.holds.indexOf(hold), 1),
     overdraftHeld: list.overdraftHeld - hold.overdraft,
     holdBytes: list.holdBytes - estimateHoldBytes(hold),
   };

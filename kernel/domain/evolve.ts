@@ -1,7 +1,7 @@
 // Owns how an entry changes an account. Does not decide anything: a history evolves the same way for ever. How entries of
 // holds do is in evolve-hold.ts.
 
-import { type AccountState, sameTotals, type Totals, ZERO_TOTALS } from './account.ts';
+import { type AccountState, sameTotals, subtractDraws, type Totals, ZERO_TOTALS } from './account.ts';
 import type {
   AccountOpened,
   Adjusted,
@@ -19,7 +19,7 @@ import {
   evolveSettled,
   type UncheckedChange,
 } from './evolve-hold.ts';
-import { compareStartOrder, type Grant, type GrantDraw, insertOrdered } from './grant.ts';
+import { compareStartOrder, type Grant, type GrantDraw, insertOrdered, takeDraws } from './grant.ts';
 import { putBack, spendFree } from './grant-book.ts';
 
 /**
@@ -91,11 +91,11 @@ function evolveGrantStarted(state: AccountState, entry: GrantStarted): Unchecked
 
 function evolveGrantExpired(state: AccountState, entry: GrantExpired): UncheckedChange {
   const draws = [entry.expired];
-  return { ...spendFree(state, draws), totals: subtract(state.totals, draws) };
+  return { ...spendFree(state, draws), totals: subtractDraws(state.totals, draws) };
 }
 
 function evolveDebited(state: AccountState, entry: Debited): UncheckedChange {
-  const totals = subtract(state.totals, entry.draws);
+  const totals = subtractDraws(state.totals, entry.draws);
   return {
     ...spendFree(state, entry.draws),
     totals: entry.deficit === 0n ? totals : { ...totals, deficit: totals.deficit + entry.deficit },
@@ -104,22 +104,23 @@ function evolveDebited(state: AccountState, entry: Debited): UncheckedChange {
 
 function evolveAdjusted(state: AccountState, entry: Adjusted): UncheckedChange {
   if (entry.grant !== undefined) return evolveAddition(state, entry.grant, entry.deficitPaid);
-  return { ...spendFree(state, entry.draws), totals: subtract(state.totals, entry.draws) };
+  return { ...spendFree(state, entry.draws), totals: subtractDraws(state.totals, entry.draws) };
 }
 
 function evolveReversed(state: AccountState, entry: Reversed): UncheckedChange {
   const scheduled = state.scheduled.filter((grant) => grant.grantId !== entry.unscheduled);
-  const taken = subtract(state.totals, entry.taken);
-  const totals = { ...taken, deficit: taken.deficit - entry.deficitCancelled - entry.deficitPaid };
+  const totals = { ...subtractDraws(state.totals, entry.taken) };
+  totals.deficit -= entry.deficitCancelled + entry.deficitPaid;
   let book = spendFree(state, entry.taken);
-  let owed = entry.deficitPaid;
   for (const grant of entry.returned) {
-    const paid = owed < grant.remaining ? owed : grant.remaining;
-    owed -= paid;
-    totals[grant.bucket] += grant.remaining - paid;
-    book = putBack(book, { ...grant, remaining: grant.remaining - paid });
+    totals[grant.bucket] += grant.remaining;
+    book = putBack(book, grant);
   }
-  return { ...book, scheduled, totals };
+  const returned = entry.returned.map(
+    (grant): GrantDraw => ({ grantId: grant.grantId, bucket: grant.bucket, microcredits: grant.remaining }),
+  );
+  const paid = takeDraws(returned, entry.deficitPaid);
+  return { ...spendFree(book, paid), scheduled, totals: subtractDraws(totals, paid) };
 }
 
 /** Adds a grant that is active from now on, after it paid `deficitPaid` of an earlier deficit. */
@@ -131,14 +132,6 @@ function evolveAddition(state: AccountState, grant: Grant, deficitPaid: bigint):
     deficit: state.totals.deficit - deficitPaid,
   };
   return { ...putBack(state, grant), totals };
-}
-
-/** Computes totals after draws were taken out of their buckets. */
-export function subtract(totals: Totals, draws: readonly GrantDraw[]): Totals {
-  if (draws.length === 0) return totals;
-  const after = { ...totals };
-  for (const draw of draws) after[draw.bucket] -= draw.microcredits;
-  return after;
 }
 
 function describe(totals: Totals): string {

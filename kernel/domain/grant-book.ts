@@ -26,14 +26,9 @@ export function spendHeld(book: GrantBook, draws: readonly GrantDraw[]): GrantBo
   return draws.reduce((left, draw) => change(left, draw, 0n, -draw.microcredits), bookOf(book));
 }
 
-/** Frees held credit; the first `paid` microcredits of it leave the account, since they pay a deficit. */
-export function unpin(book: GrantBook, draws: readonly GrantDraw[], paid: bigint): GrantBook {
-  let owed = paid;
-  return draws.reduce((left, draw) => {
-    const part = owed < draw.microcredits ? owed : draw.microcredits;
-    owed -= part;
-    return change(left, draw, draw.microcredits - part, -draw.microcredits);
-  }, bookOf(book));
+/** Frees held credit. */
+export function unpin(book: GrantBook, draws: readonly GrantDraw[]): GrantBook {
+  return draws.reduce((left, draw) => change(left, draw, draw.microcredits, -draw.microcredits), bookOf(book));
 }
 
 /** Gives credit to a grant, which is there again where it was gone. `grant.remaining` is how much. */

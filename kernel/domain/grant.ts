@@ -25,6 +25,26 @@ export interface GrantDraw {
   readonly microcredits: bigint;
 }
 
+/** Sums what draws move, in microcredits. */
+export function sumDraws(draws: readonly GrantDraw[]): bigint {
+  let sum = 0n;
+  for (const draw of draws) sum += draw.microcredits;
+  return sum;
+}
+
+/** Takes an amount out of draws, from the first on; less where they are less. */
+export function takeDraws(draws: readonly GrantDraw[], amount: bigint): readonly GrantDraw[] {
+  const taken: GrantDraw[] = [];
+  let left = amount;
+  for (const draw of draws) {
+    if (left === 0n) break;
+    const microcredits = draw.microcredits < left ? draw.microcredits : left;
+    taken.push({ ...draw, microcredits });
+    left -= microcredits;
+  }
+  return taken;
+}
+
 /** Orders the grants of one bucket: soonest expiry first, then oldest, then by id so that the order is total. */
 export function compareBurnOrder(a: Grant, b: Grant): number {
   return (

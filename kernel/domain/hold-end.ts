@@ -3,8 +3,9 @@
 
 import type { AccountState } from './account.ts';
 import type { GrantDraw } from './grant.ts';
+import { sumDraws } from './grant.ts';
 import { findGrant, type GrantBook } from './grant-book.ts';
-import { figuresOf, type HoldEnd, type HoldFigures, sumDraws } from './hold.ts';
+import { figuresOf, type HoldEnd, type HoldFigures } from './hold.ts';
 import type { Instant } from './id.ts';
 
 /** Computes what becomes of what a hold still held at the time of its end. */

@@ -1,9 +1,10 @@
 // Owns the shape of a hold: credits kept back for work in flight (docs/ledger.md, "Holds"). Does not own how holds
 // change: see decide-hold.ts and evolve-hold.ts.
 
+import type { AppliedPrice } from './action-price.ts';
 import type { GrantDraw } from './grant.ts';
 import type { HoldId, Instant } from './id.ts';
-import type { AppliedPrice, UsageContext } from './usage-context.ts';
+import type { UsageContext } from './usage-context.ts';
 
 /** The figures of a hold after some entry. */
 export interface HoldFigures {
@@ -42,13 +43,6 @@ export function compareHoldOrder(a: HoldPlace, b: HoldPlace): number {
   if (a.expiresAt !== b.expiresAt) return a.expiresAt - b.expiresAt;
   if (a.holdId === b.holdId) return 0;
   return a.holdId < b.holdId ? -1 : 1;
-}
-
-/** Sums what draws move, in microcredits. */
-export function sumDraws(draws: readonly GrantDraw[]): bigint {
-  let sum = 0n;
-  for (const draw of draws) sum += draw.microcredits;
-  return sum;
 }
 
 /** Takes the figures out of a hold. */

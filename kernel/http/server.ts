@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
+import { messageOf } from '../domain/error.ts';
 
 /** One thing that must be so for the kernel to work. */
 export interface ReadinessCheck {
@@ -98,7 +99,7 @@ async function runCheck(check: ReadinessCheck): Promise<string> {
     await Promise.race([check.run(), timeout]);
     return 'ok';
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   } finally {
     clearTimeout(timer);
   }

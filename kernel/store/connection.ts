@@ -3,6 +3,7 @@
 // Invariants: every write is majority + journal, every read primary + majority, int64 is a bigint in both directions.
 
 import { type Connection, Mongoose, mongo } from 'mongoose';
+import { messageOf } from '../domain/error.ts';
 
 export interface ConnectionOptions {
   readonly uri: string;
@@ -88,7 +89,7 @@ function toDriverOptions(
 /** Says what went wrong without the connection string's secrets. */
 function explainFailure({ uri, timeoutMs }: ConnectionOptions, cause: unknown): string {
   const place = maskUri(uri);
-  const detail = cause instanceof Error ? cause.message : String(cause);
+  const detail = messageOf(cause);
   if (cause instanceof Error && cause.name === 'MongoServerError') {
     return `The database at ${place} refused the connection (${detail}): check user, password and rights in MONGODB_URI.`;
   }

@@ -4,7 +4,8 @@
 import { mongo } from 'mongoose';
 import { DomainError } from '../domain/error.ts';
 
-const DUPLICATE_KEY = 11_000;
+/** What MongoDB says where a unique index refuses a write. */
+export const DUPLICATE_KEY = 11_000;
 const RETRY_DELAY_MS = 1_000;
 
 /** Says whether a unique index refused a write. */

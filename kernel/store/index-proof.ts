@@ -2,6 +2,7 @@
 // absence means to people: see model-index.ts, ledger-index.ts and usage-index.ts.
 
 import type { mongo } from 'mongoose';
+import { messageOf } from '../domain/error.ts';
 
 /** An index that something rests on. */
 export interface WantedIndex {
@@ -31,7 +32,7 @@ export async function ensureIndexes(
     try {
       await collection.createIndex(key as mongo.IndexSpecification, options);
     } catch (cause) {
-      return { key, problem: `can't be created (${cause instanceof Error ? cause.message : String(cause)})`, cause };
+      return { key, problem: `can't be created (${messageOf(cause)})`, cause };
     }
   }
   return findIndexProblem(collection, wanted);

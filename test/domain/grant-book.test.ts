@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BUCKETS, type Bucket } from '../../kernel/domain/bucket.ts';
-import { compareBurnOrder, type Grant, type GrantDraw } from '../../kernel/domain/grant.ts';
+import { compareBurnOrder, type Grant, type GrantDraw, takeDraws } from '../../kernel/domain/grant.ts';
 import {
   findGrant,
   type GrantBook,
@@ -90,11 +90,9 @@ describe('held credit', () => {
 
   it('becomes free again, and its grant takes its old place in the burn order', () => {
     const soon = grantOf('s', 0n, { held: 4n, expiresAt: 9 });
-    expect(unpin(bookOf(A, soon), [drawOf('s', 1n)], 0n)).toEqual(
-      bookOf(grantOf('s', 1n, { held: 3n, expiresAt: 9 }), A),
-    );
-    expect(unpin(bookOf(soon, A), [drawOf('s', 4n)], 0n)).toEqual(bookOf(grantOf('s', 4n, { expiresAt: 9 }), A));
-    expect(() => unpin(bookOf(soon), [drawOf('s', 5n)], 0n)).toThrow(RangeError);
+    expect(unpin(bookOf(A, soon), [drawOf('s', 1n)])).toEqual(bookOf(grantOf('s', 1n, { held: 3n, expiresAt: 9 }), A));
+    expect(unpin(bookOf(soon, A), [drawOf('s', 4n)])).toEqual(bookOf(grantOf('s', 4n, { expiresAt: 9 }), A));
+    expect(() => unpin(bookOf(soon), [drawOf('s', 5n)])).toThrow(RangeError);
   });
 
   it.each<[bigint, bigint, bigint]>([
@@ -105,7 +103,8 @@ describe('held credit', () => {
     [5n, 0n, 10n],
     [10n, 0n, 5n],
   ])('of which %s pays a deficit leaves %s and %s free: it pays from the first on', (paid, first, second) => {
-    const after = unpin(bookOf(HELD, BOTH), [drawOf('h', 4n), drawOf('m', 6n)], paid);
+    const freed = [drawOf('h', 4n), drawOf('m', 6n)];
+    const after = spendFree(unpin(bookOf(HELD, BOTH), freed), takeDraws(freed, paid));
     expect(after).toEqual(bookOf(...(first > 0n ? [grantOf('h', first)] : []), grantOf('m', second)));
   });
 });
@@ -226,7 +225,7 @@ function move(book: GrantBook, kind: Move[0], draw: GrantDraw & Grant): GrantBoo
     case 'spendHeld':
       return spendHeld(book, [draw]);
     case 'unpin':
-      return unpin(book, [draw], 0n);
+      return unpin(book, [draw]);
     case 'putBack':
       return putBack(book, { ...grant, remaining: microcredits });
   }

@@ -179,8 +179,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'held credit is drawn before other credit',
     file: 'kernel/domain/decide-hold.ts',
-    anchor: 'const held = takeFirst(hold?.draws ?? [], cost);',
-    replacement: 'const held = takeFirst(hold?.draws ?? [], cost / 2n);',
+    anchor: 'const held = takeDraws(hold?.draws ?? [], cost);',
+    replacement: 'const held = takeDraws(hold?.draws ?? [], cost / 2n);',
     detectors: SIMULATION,
   },
   {

@@ -4,6 +4,7 @@
 
 import { type AccountState, findInconsistency, sameTotals, UNOPENED_ACCOUNT } from '../../domain/account.ts';
 import { describeDifference, findDifference } from '../../domain/difference.ts';
+import { messageOf } from '../../domain/error.ts';
 import { evolve } from '../../domain/evolve.ts';
 import type { SealedCommit } from '../ports.ts';
 
@@ -48,7 +49,7 @@ function attempt(before: AccountState, commit: SealedCommit): Attempt {
     try {
       state = evolve(state, entry);
     } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = messageOf(error);
       const problem = `entry ${index} (${entry.type}) can't follow from the entries before it: ${detail}`;
       return { problems: [problem], state: undefined };
     }

@@ -3,7 +3,7 @@
 
 import type { Entry } from '../../domain/entry.ts';
 import { formatHoldId, parseEntryId } from '../../domain/entry-id.ts';
-import { sumDraws } from '../../domain/hold.ts';
+import { sumDraws } from '../../domain/grant.ts';
 import type { SealedCommit } from '../ports.ts';
 
 /** Finds what does not hold of the entries of a commit. */

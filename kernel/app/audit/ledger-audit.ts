@@ -3,7 +3,7 @@
 // Invariants: nothing is written; one damaged account never stops the others; callers that go away stop the work; a
 // kernel that verifies goes on answering others.
 
-import { DomainError } from '../../domain/error.ts';
+import { DomainError, messageOf } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
 import type { CommitHash, Pacing } from '../ports.ts';
 import { tenantNotFound } from '../tenant/tenant-directory.ts';
@@ -235,7 +235,7 @@ class Verification {
       );
     } catch (error) {
       if (this.#signal.aborted || isOutage(error)) throw error;
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = messageOf(error);
       const message = `this account can't be verified to its end: ${detail}; look at the documents themselves`;
       await this.#tell({ tenantId, seq: 0, message });
     }

@@ -2,7 +2,7 @@
 // the insert that follows it, or by reading on from it.
 
 import { type AccountState, findInconsistency, sameTotals, UNOPENED_ACCOUNT } from '../../domain/account.ts';
-import { DomainError } from '../../domain/error.ts';
+import { DomainError, messageOf } from '../../domain/error.ts';
 import { evolve } from '../../domain/evolve.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 import type { CommitHash, CommitHeader, SealedCommit } from '../ports.ts';
@@ -60,7 +60,7 @@ function evolveAll(state: AccountState, commit: SealedCommit): AccountState {
   try {
     return commit.entries.reduce(evolve, state);
   } catch (error) {
-    throw corrupt(commit, error instanceof Error ? error.message : String(error), error);
+    throw corrupt(commit, messageOf(error), error);
   }
 }
 

@@ -1,7 +1,6 @@
 // Owns the history of an account as pages, newest first: ranges of seq read backwards, filtered here. A page ends when it
 // is full, when the history ends, or when so much was read that the caller should get a sign of life.
 
-import { createHash } from 'node:crypto';
 import { estimateEntryBytes } from '../../domain/byte-estimate.ts';
 import type { Entry, ReversedUsage } from '../../domain/entry.ts';
 import { formatEntryId } from '../../domain/entry-id.ts';
@@ -9,6 +8,7 @@ import { invalidField } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import type { LedgerStore, PlacedEntry, SealedCommit } from '../ports.ts';
+import { computeTokenSignature } from '../token-signature.ts';
 import type { AccountReader } from './account-reader.ts';
 import type { EntryFilter, EntryPage, PostedEntry } from './ledger.ts';
 import { requestIdOf } from './request-identity.ts';
@@ -154,10 +154,7 @@ function workOf(entry: Entry): Pick<ReversedUsage, 'action' | 'projectId' | 'wor
 /** Ties a token to its list, so that it can't be used with other filters or another tenant. */
 function signatureOf(tenantId: TenantId, filter: EntryFilter): string {
   const { types, action, projectId, workflowId, startAt, endAt } = filter;
-  const fields = [tenantId, types?.toSorted(), action, projectId, workflowId, startAt, endAt].map(
-    (field) => field ?? null,
-  );
-  return createHash('sha256').update(JSON.stringify(fields)).digest('base64url').slice(0, 16);
+  return computeTokenSignature([tenantId, types?.toSorted(), action, projectId, workflowId, startAt, endAt]);
 }
 
 function formatToken({ seq, index }: Position, signature: string): string {

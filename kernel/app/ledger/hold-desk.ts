@@ -1,7 +1,6 @@
 // Owns the use cases of holds: it makes complete commands out of requests, and tells holds that have ended from holds that
 // never were by the history. Does not own rules (domain/decide-hold.ts).
 
-import { hash } from 'node:crypto';
 import { HOLD_DURATION_MAX_MS } from '../../domain/bound.ts';
 import type { Extend, Release, Reservation, Reserve, Settle } from '../../domain/command.ts';
 import { parseHoldId } from '../../domain/entry-id.ts';
@@ -10,6 +9,7 @@ import { compareHoldOrder, type Hold } from '../../domain/hold.ts';
 import type { HoldId, Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { formatQuantity } from '../../domain/quantity.ts';
+import { computeTokenSignature } from '../token-signature.ts';
 import type { AccountDesk } from './account-desk.ts';
 import { holdNoteTime } from './due-note-book.ts';
 import { findReservation } from './entry-lookup.ts';
@@ -27,7 +27,6 @@ import { computeFingerprint, requestKey, settlementKey } from './request-identit
 import { holdNotFound } from './write-error.ts';
 
 const TOKEN = /^1\.([\w-]{16})\.(\d{1,16})\.(hld_[0-9a-f-]{36})$/;
-const SIGNATURE_LENGTH = 16;
 
 /** Serves the holds of every tenant. */
 export class HoldDesk implements Pick<Ledger, 'reserve' | 'extend' | 'settle' | 'release' | 'listHolds'> {
@@ -146,18 +145,13 @@ function isHoldEnded(error: unknown): boolean {
   return error instanceof DomainError && error.reason === 'HOLD_ENDED';
 }
 
-/** Ties a token to its list, so that it can't be used with another tenant. */
-function signatureOf(tenantId: TenantId): string {
-  return hash('sha256', tenantId, 'base64url').slice(0, SIGNATURE_LENGTH);
-}
-
 function formatToken({ expiresAt, holdId }: Hold, tenantId: TenantId): string {
-  return Buffer.from(`1.${signatureOf(tenantId)}.${expiresAt}.${holdId}`).toString('base64url');
+  return Buffer.from(`1.${computeTokenSignature([tenantId])}.${expiresAt}.${holdId}`).toString('base64url');
 }
 
 function parseToken(token: string, tenantId: TenantId): Pick<Hold, 'expiresAt' | 'holdId'> {
   const [, stated, expiresAt, holdId] = TOKEN.exec(Buffer.from(token, 'base64url').toString()) ?? [];
-  if (expiresAt === undefined || holdId === undefined || stated !== signatureOf(tenantId)) {
+  if (expiresAt === undefined || holdId === undefined || stated !== computeTokenSignature([tenantId])) {
     const description = 'is not a token of this list: pass next_page_token as it was given, with the same tenant';
     throw invalidField({ field: 'page_token', description });
   }

@@ -76,9 +76,9 @@ export class LaneRegistry {
 }
 
 function estimateBytes({ head }: Lane): number {
-  return LANE_BYTES + (head === undefined ? 0 : estimateStateBytes(head.state));
+  return LANE_BYTES + (head === undefined ? 0 : estimateHeapBytes(head.state));
 }
 
-function estimateStateBytes(state: AccountState): number {
+function estimateHeapBytes(state: AccountState): number {
   return GRANT_BYTES * countGrants(state) + Math.ceil(HOLD_GROWTH * state.holdBytes);
 }

@@ -12,7 +12,8 @@ import type {
   Settled,
 } from '../../domain/entry.ts';
 import type { GrantDraw } from '../../domain/grant.ts';
-import { type HoldEnd, sumDraws } from '../../domain/hold.ts';
+import { sumDraws } from '../../domain/grant.ts';
+import type { HoldEnd } from '../../domain/hold.ts';
 import type { EntryId } from '../../domain/id.ts';
 import {
   BUCKET_NAMES,

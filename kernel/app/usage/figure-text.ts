@@ -2,7 +2,7 @@
 
 import type { Bucket } from '../../domain/bucket.ts';
 import type { GrantDraw } from '../../domain/grant.ts';
-import { sumDraws } from '../../domain/hold.ts';
+import { sumDraws } from '../../domain/grant.ts';
 import type { Instant } from '../../domain/id.ts';
 import { formatQuantity } from '../../domain/quantity.ts';
 

@@ -1,19 +1,17 @@
 // Owns the tokens that continue a summary: the last row that was answered, tied to the question it was an answer to.
 
-import { createHash } from 'node:crypto';
 import { type DomainError, invalidField } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
+import { computeTokenSignature } from '../token-signature.ts';
 import type { RowPlace } from './summary-table.ts';
 import type { UsageQuery } from './usage.ts';
 
 const VERSION = 1;
-const SIGNATURE_LENGTH = 16;
 
 /** Ties a token to its list, so that it can't be used with another question or tenant. */
 export function signatureOf(tenantId: TenantId, { startAt, endAt, groups, filter }: UsageQuery): string {
-  const { action = null, projectId = null, workflowId = null } = filter;
-  const fields = [tenantId, startAt, endAt, [...groups].sort(), action, projectId, workflowId];
-  return createHash('sha256').update(JSON.stringify(fields)).digest('base64url').slice(0, SIGNATURE_LENGTH);
+  const { action, projectId, workflowId } = filter;
+  return computeTokenSignature([tenantId, startAt, endAt, [...groups].sort(), action, projectId, workflowId]);
 }
 
 /** Writes where a list goes on. */

@@ -1,7 +1,7 @@
 // Owns reading the usage of a bounded range of commits.
 // Invariant: a range is read whole or not at all: sums that miss a commit would miss it for ever.
 
-import { DomainError } from '../../domain/error.ts';
+import { DomainError, messageOf } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
 import type { UsageCommit, UsageStore, UsageSum } from './ports.ts';
 import { startOf, subjectText } from './rollup-key.ts';
@@ -68,7 +68,7 @@ function itemsOf(tenantId: TenantId, { seq, createdAt, entries }: UsageCommit): 
   try {
     return entries.map((entry) => usageOf(entry, createdAt));
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
+    const detail = messageOf(cause);
     const message = `commit ${seq} of ${tenantId} can't be summed: ${detail}; an operator must look`;
     throw new DomainError('LEDGER_CORRUPT', message, { metadata: { commit_seq: String(seq) }, cause });
   }

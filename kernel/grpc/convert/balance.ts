@@ -9,12 +9,20 @@ import type {
 import { computeAvailable, type Totals } from '../../domain/account.ts';
 import type { Bucket } from '../../domain/bucket.ts';
 import type { Grant, GrantDraw } from '../../domain/grant.ts';
+import { byNumber } from './enum-number.ts';
 
 const BUCKETS: Readonly<Record<Bucket, BucketMessage>> = {
   trial: BucketMessage.TRIAL,
   included: BucketMessage.INCLUDED,
   payg: BucketMessage.PAYG,
 };
+
+const BUCKET_BY_NUMBER = byNumber(BUCKETS);
+
+/** Finds the bucket of a number on the wire; undefined where there is none. */
+export function fromProtoBucket(value: number): Bucket | undefined {
+  return BUCKET_BY_NUMBER.get(value);
+}
 
 export function toProtoBucket(bucket: Bucket): BucketMessage {
   return BUCKETS[bucket];

@@ -4,6 +4,7 @@ import { type Debit as DebitMessage, RunStatus as RunStatusMessage } from '../..
 import type { Debited, Settled } from '../../domain/entry.ts';
 import type { RunStatus } from '../../domain/usage-context.ts';
 import { toProtoDraw } from './balance.ts';
+import { byNumber } from './enum-number.ts';
 import { toProtoActionPrice } from './plan.ts';
 
 const RUN_STATUSES: Readonly<Record<RunStatus, RunStatusMessage>> = {
@@ -13,9 +14,7 @@ const RUN_STATUSES: Readonly<Record<RunStatus, RunStatusMessage>> = {
   canceled: RunStatusMessage.CANCELED,
 };
 
-const STATUS_BY_NUMBER: ReadonlyMap<number, RunStatus> = new Map(
-  Object.entries(RUN_STATUSES).map(([status, number]) => [number, status as RunStatus]),
-);
+const STATUS_BY_NUMBER = byNumber(RUN_STATUSES);
 
 /** Finds the run status of a number on the wire; undefined where there is none. */
 export function fromProtoRunStatus(value: number): RunStatus | undefined {

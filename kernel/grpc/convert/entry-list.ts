@@ -58,9 +58,9 @@ function checkFilter(check: FieldCheck, filter: ListEntriesRequest['filter']): E
   const types = filter.types.map((value, index) => checkType(check, value, index));
   return present({
     types: types.length === 0 ? undefined : [...new Set(types)],
-    action: orAbsent(check.id('filter.action', filter.action, false)),
-    projectId: orAbsent(check.id('filter.project_id', filter.projectId, false)),
-    workflowId: orAbsent(check.id('filter.workflow_id', filter.workflowId, false)),
+    action: check.optionalId('filter.action', filter.action),
+    projectId: check.optionalId('filter.project_id', filter.projectId),
+    workflowId: check.optionalId('filter.workflow_id', filter.workflowId),
     startAt,
     endAt,
   });
@@ -71,8 +71,4 @@ function checkType(check: FieldCheck, value: number, index: number): EntryType {
   if (type !== undefined) return type;
   check.refuse(`filter.types[${index}]`, `is not a type of entry, got ${value}`);
   return 'debited';
-}
-
-function orAbsent(value: string): string | undefined {
-  return value === '' ? undefined : value;
 }

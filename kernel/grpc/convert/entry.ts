@@ -5,6 +5,7 @@ import type { PostedEntry, Posting } from '../../app/ledger/ledger.ts';
 import type { Adjusted, EntryType, Reversed } from '../../domain/entry.ts';
 import { toProtoBalance, toProtoBucket, toProtoDraw, toProtoGrant } from './balance.ts';
 import { toProtoDebit } from './charge.ts';
+import { byNumber } from './enum-number.ts';
 import { toProtoHoldDetail } from './hold-entry.ts';
 
 type Detail = NonNullable<EntryMessage['detail']>;
@@ -25,9 +26,7 @@ const ENTRY_TYPES: Readonly<Record<EntryType, EntryTypeMessage>> = {
   redacted: EntryTypeMessage.REDACTED,
 };
 
-const TYPE_BY_NUMBER: ReadonlyMap<number, EntryType> = new Map(
-  Object.entries(ENTRY_TYPES).map(([type, number]) => [number, type as EntryType]),
-);
+const TYPE_BY_NUMBER = byNumber(ENTRY_TYPES);
 
 /** Finds the entry type of a number on the wire; undefined where there is none. */
 export function fromProtoEntryType(value: number): EntryType | undefined {

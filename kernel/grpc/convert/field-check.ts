@@ -65,6 +65,11 @@ export class FieldCheck {
     return this.text(field, value, { required, lengthMax: ID_LENGTH_MAX });
   }
 
+  /** Checks an id that need not be there; undefined where it is empty. */
+  optionalId(field: string, value: string): string | undefined {
+    return value === '' ? undefined : this.id(field, value, false);
+  }
+
   /** Checks a text of one line. */
   text(field: string, value: string, { required, lengthMax }: TextBounds): string {
     if (value === '') {

@@ -4,7 +4,8 @@ import type { Entry as EntryMessage } from '../../../gen/wheelhouse/ledger/v1/en
 import { type Hold as HoldMessage, HoldStatus } from '../../../gen/wheelhouse/ledger/v1/hold.ts';
 import type { HoldRecord } from '../../domain/entry.ts';
 import { parseHoldId } from '../../domain/entry-id.ts';
-import { type Hold, type HoldEnd, type HoldFigures, sumDraws } from '../../domain/hold.ts';
+import { sumDraws } from '../../domain/grant.ts';
+import type { Hold, HoldEnd, HoldFigures } from '../../domain/hold.ts';
 import type { TenantId } from '../../domain/id.ts';
 import { toProtoDraw } from './balance.ts';
 import { toProtoDebit } from './charge.ts';

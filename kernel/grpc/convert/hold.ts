@@ -33,9 +33,9 @@ export function fromProtoReserve(request: ReserveRequest): TenantWrite<ReserveIn
       action: check.id('action', request.action, true),
       quantity: check.quantity(request.quantity),
       ...present({
-        projectId: optionalId(check, 'project_id', request.projectId),
-        workflowId: optionalId(check, 'workflow_id', request.workflowId),
-        runId: optionalId(check, 'run_id', request.runId),
+        projectId: check.optionalId('project_id', request.projectId),
+        workflowId: check.optionalId('workflow_id', request.workflowId),
+        runId: check.optionalId('run_id', request.runId),
       }),
       expiresAt: expiresAt ?? 0,
     },
@@ -133,8 +133,4 @@ export function toProtoHoldPosting({ posted, replayed }: Posting): {
 function checkHoldId(check: FieldCheck, value: string): HoldId {
   // Whether it is the id of a hold only the history can tell.
   return check.id('hold_id', value, true) as HoldId;
-}
-
-function optionalId(check: FieldCheck, field: string, value: string): string | undefined {
-  return value === '' ? undefined : check.id(field, value, false);
 }

@@ -1,21 +1,16 @@
 // Owns the translation of what operators do to accounts: grants and corrections.
 
-import { Bucket as BucketMessage } from '../../../gen/wheelhouse/common/v1/bucket.ts';
+import type { Bucket as BucketMessage } from '../../../gen/wheelhouse/common/v1/bucket.ts';
 import type { AdjustRequest, GrantRequest } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import type { AdjustInput, CorrectionInput, GrantInput } from '../../app/ledger/ledger.ts';
 import type { Bucket } from '../../domain/bucket.ts';
 import type { TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
+import { fromProtoBucket } from './balance.ts';
 import { FieldCheck } from './field-check.ts';
 
 /** How long an operator's reason may be, in characters. */
 export const REASON_LENGTH_MAX = 500;
-
-const BUCKETS: ReadonlyMap<number, Bucket> = new Map([
-  [BucketMessage.TRIAL, 'trial'],
-  [BucketMessage.INCLUDED, 'included'],
-  [BucketMessage.PAYG, 'payg'],
-]);
 
 /** A checked writing request about one tenant. */
 export interface TenantWrite<Input> {
@@ -84,7 +79,7 @@ export function fromProtoCorrection(request: {
 }
 
 function checkBucket(check: FieldCheck, value: BucketMessage): Bucket {
-  const bucket = BUCKETS.get(value);
+  const bucket = fromProtoBucket(value);
   if (bucket !== undefined) return bucket;
   check.refuse('bucket', `is required: BUCKET_TRIAL, BUCKET_INCLUDED or BUCKET_PAYG, got ${value}`);
   return 'payg';

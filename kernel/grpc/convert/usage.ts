@@ -38,9 +38,9 @@ export function fromProtoUsageSummary(request: GetUsageSummaryRequest): {
     ...checkRange(check, request),
     groups: checkGroups(check, request.groups),
     filter: present({
-      action: optionalId(check, 'action', request.action),
-      projectId: optionalId(check, 'project_id', request.projectId),
-      workflowId: optionalId(check, 'workflow_id', request.workflowId),
+      action: check.optionalId('action', request.action),
+      projectId: check.optionalId('project_id', request.projectId),
+      workflowId: check.optionalId('workflow_id', request.workflowId),
     }),
     pageSize: check.pageSize(request.pageSize, PAGE_SIZE_DEFAULT),
     pageToken: check.pageToken(request.pageToken),
@@ -78,10 +78,6 @@ function checkGroups(check: FieldCheck, values: readonly number[]): ReadonlySet<
   }
   if (groups.has('hour') && groups.has('day')) check.refuse('groups', 'must not hold both HOUR and DAY');
   return groups;
-}
-
-function optionalId(check: FieldCheck, field: string, value: string): string | undefined {
-  return value === '' ? undefined : check.id(field, value, false);
 }
 
 export function toProtoUsageRow(row: UsageRow): UsageSummaryRow {

@@ -9,7 +9,12 @@ import type { UnsealedCommitDocument } from './commit-document.ts';
 
 /** Computes the hash that seals a commit to the one before it. */
 export function computeCommitHash(document: UnsealedCommitDocument, previous: CommitHash): CommitHash {
-  return createHash('sha256').update(previous).update(formatCoveredJson(document)).digest();
+  return computeLinkHash(formatCoveredJson(document), previous);
+}
+
+/** Computes the same of what the hash covers, as {@link formatCoveredJson} writes it. */
+export function computeLinkHash(coveredJson: string, previous: CommitHash): CommitHash {
+  return createHash('sha256').update(previous).update(coveredJson).digest();
 }
 
 /** Writes what the hash of a commit covers, beside the hash before it. Throws TypeError where that has no canonical form. */

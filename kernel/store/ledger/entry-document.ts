@@ -2,7 +2,7 @@
 // is not set and a list without elements are absent, and have no other form.
 
 import type { Totals } from '../../domain/account.ts';
-import type { PriceRule } from '../../domain/action-price.ts';
+import type { AppliedPrice, PriceRule } from '../../domain/action-price.ts';
 import type { Bucket } from '../../domain/bucket.ts';
 import type { Charge, Debited, Entry, EntryType, HoldRecord, PersonalText, ReversedUsage } from '../../domain/entry.ts';
 import { DomainError } from '../../domain/error.ts';
@@ -10,7 +10,7 @@ import type { Grant, GrantDraw } from '../../domain/grant.ts';
 import type { HoldEnd, HoldFigures } from '../../domain/hold.ts';
 import type { EntryId, Fingerprint, GrantId, HoldId, IdempotencyKey, PlanCode, ProductCode } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
-import type { AppliedPrice, RunStatus, UsageContext } from '../../domain/usage-context.ts';
+import type { RunStatus, UsageContext } from '../../domain/usage-context.ts';
 import { toInt64, toNonZeroInt64 } from './int64.ts';
 
 /** The sums after an entry or commit, in microcredits; each is absent where it is zero. */

@@ -4,8 +4,7 @@
 
 import { mongo } from 'mongoose';
 import type { InsertOutcome } from '../../app/ports.ts';
-
-const DUPLICATE_KEY = 11_000;
+import { DUPLICATE_KEY } from '../database-failure.ts';
 
 /** What the driver refuses to send: MongoDB's bound of a document, in bytes. */
 const BSON_BYTES_MAX = 16 * 1_048_576;

@@ -6,6 +6,7 @@ import type { StoredCommit } from '../../app/audit/ports.ts';
 import type { CommitHash, SealedCommit } from '../../app/ports.ts';
 import { STATE_VERSION } from '../../domain/commit.ts';
 import { describeDifference, findDifference } from '../../domain/difference.ts';
+import { messageOf } from '../../domain/error.ts';
 import { findBsonDifference } from './bson-difference.ts';
 import { formatCanonicalJson } from './canonical-json.ts';
 import { LEDGER_COLLECTION_OPTIONS } from './collection-option.ts';
@@ -57,7 +58,7 @@ export class StoredDocument implements StoredCommit {
     try {
       return this.#findByteProblem(commit) ?? findPersonalProblem(this.#document.entries);
     } catch (error) {
-      return `it is not in the form that was written: ${error instanceof Error ? error.message : String(error)}`;
+      return `it is not in the form that was written: ${messageOf(error)}`;
     }
   }
 

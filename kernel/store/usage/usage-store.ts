@@ -5,7 +5,7 @@
 import { type Connection, mongo } from 'mongoose';
 import type { Rollup, RollupRange, RollupWrite, UsageFilter, UsageStore, Watermark } from '../../app/usage/ports.ts';
 import type { TenantId } from '../../domain/id.ts';
-import { guardDatabase, isDuplicateKey } from '../database-failure.ts';
+import { DUPLICATE_KEY, guardDatabase, isDuplicateKey } from '../database-failure.ts';
 import { LEDGER_COLLECTION_OPTIONS } from '../ledger/collection-option.ts';
 import {
   fromDocumentRollup,
@@ -20,7 +20,6 @@ import { ensureRollupIndex } from './usage-index.ts';
 /** How long the database may take for one read before it gives up, in milliseconds. */
 const READ_TIMEOUT_MS = 10_000;
 const BATCH_SIZE = 1_000;
-const DUPLICATE_KEY = 11_000;
 
 interface WatermarkDocument {
   readonly _id: TenantId;
