@@ -7,6 +7,8 @@ import { DomainError } from '../domain/error.ts';
 /** What MongoDB says where a unique index refuses a write. */
 export const DUPLICATE_KEY = 11_000;
 const RETRY_DELAY_MS = 1_000;
+/** The system's codes (`EPIPE`, `ECONNRESET`), and Node's own of streams, sockets and TLS. */
+const CONNECTION_FAILURE = /^(E[A-Z]+|ERR_(STREAM|SOCKET|SSL|TLS)_\w+)$/;
 
 /** Says whether a unique index refused a write. */
 export function isDuplicateKey(error: unknown): boolean {
@@ -22,10 +24,19 @@ export async function guardDatabase<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Says whether an error is the database's and not a fault of this program. */
+/** Says whether an error is the database's, or of the way to it, and not a fault of this program. */
 export function isDatabaseFailure(error: unknown): error is Error {
+  if (error instanceof mongo.MongoError || isConnectionFailure(error)) return true;
   // Mongoose reports a connection that is not open by an error of its own.
-  return error instanceof mongo.MongoError || (error instanceof Error && error.name === 'MongooseError');
+  return error instanceof Error && error.name === 'MongooseError';
+}
+
+/**
+ * Says whether the network, or a socket that is gone, is at fault. The driver lets an error of a socket through as it is
+ * where the other side hung up between checking out a connection and writing to it.
+ */
+function isConnectionFailure(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && CONNECTION_FAILURE.test(String(error.code));
 }
 
 function databaseUnavailable(cause: unknown): DomainError {

@@ -31,9 +31,11 @@ const clients: KernelClient[] = [];
 beforeAll(async () => {
   engine = await startEngine();
 });
-afterEach(() => {
+afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
   cleanUpProcesses();
+  // A test that fails while the database is gone must not take the others with it.
+  await engine.ensureRunning();
 });
 afterAll(() => engine.stop());
 

@@ -38,6 +38,8 @@ export interface TestEngine {
   kill9(): Promise<void>;
   /** Starts it again, on the same data and port, after `kill9`. Throws Error where it isn't ours. */
   restart(): Promise<void>;
+  /** Starts it again where a test has left it killed. */
+  ensureRunning(): Promise<void>;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
 }
@@ -77,6 +79,11 @@ function toFreshDatabaseUri(uri: string, databasePrefix: string): string {
 function toTestEngine(engine: Engine, folder: string, databasePrefix: string): TestEngine {
   const { kind, description, uri } = engine;
   let running: ManagedProcess | undefined = engine.own?.process;
+  const restart = async (): Promise<void> => {
+    const { program, launch } = assertOwn(engine);
+    await running?.kill();
+    running = (await launchEngine(program, launch)).process;
+  };
   return {
     kind,
     description,
@@ -89,10 +96,9 @@ function toTestEngine(engine: Engine, folder: string, databasePrefix: string): T
       assertOwn(engine);
       await running?.kill();
     },
-    async restart() {
-      const { program, launch } = assertOwn(engine);
-      await running?.kill();
-      running = (await launchEngine(program, launch)).process;
+    restart,
+    async ensureRunning() {
+      if (running?.hasExited === true) await restart();
     },
     async stop() {
       // Its data go with it, so there is nothing to end in order.

@@ -93,21 +93,22 @@ class MongoLedgerStore implements LedgerStore {
   insertCommits: LedgerStore['insertCommits'] = (commits) => this.#insert(commits.map(documentOf));
 
   loadCommits: LedgerStore['loadCommits'] = (tenantId, fromSeq, toSeq) =>
-    guardLedger(async () => {
-      const documents = await this.#findRange(tenantId, fromSeq, toSeq).toArray();
-      return documents.map(fromDocumentCommit);
-    });
+    readLedger(
+      () => this.#findRange(tenantId, fromSeq, toSeq).toArray(),
+      (documents) => documents.map(fromDocumentCommit),
+    );
 
   loadCommitHeaders: LedgerStore['loadCommitHeaders'] = (tenantId, fromSeq, toSeq) =>
-    guardLedger(async () => {
-      const documents = await this.#findRange(tenantId, fromSeq, toSeq)
-        .project<Omit<CommitDocument, 'entries' | 'keys'>>({ entries: 0, keys: 0 })
-        .toArray();
-      return documents.map(fromDocumentHeader);
-    });
+    readLedger(
+      () =>
+        this.#findRange(tenantId, fromSeq, toSeq)
+          .project<Omit<CommitDocument, 'entries' | 'keys'>>({ entries: 0, keys: 0 })
+          .toArray(),
+      (documents) => documents.map(fromDocumentHeader),
+    );
 
   loadExistingSeqs: LedgerStore['loadExistingSeqs'] = (tenantId, seqs) =>
-    guardLedger(async () => {
+    guardDatabase(async () => {
       const documents = await this.#commits
         .find({ tenant_id: tenantId, seq: { $in: seqs.map(BigInt) } }, { maxTimeMS: READ_TIMEOUT_MS })
         .project<{ seq: bigint }>({ _id: 0, seq: 1 })
@@ -116,47 +117,50 @@ class MongoLedgerStore implements LedgerStore {
     });
 
   loadCreatedAt: LedgerStore['loadCreatedAt'] = (tenantId, seq) =>
-    guardLedger(async () => {
-      const document = await this.#commits.findOne<Pick<CommitDocument, 'created_at'>>(
-        { tenant_id: tenantId, seq: BigInt(seq) },
-        { projection: { _id: 0, created_at: 1 }, maxTimeMS: READ_TIMEOUT_MS },
-      );
-      return document?.created_at.getTime();
-    });
+    readLedger(
+      () =>
+        this.#commits.findOne<Pick<CommitDocument, 'created_at'>>(
+          { tenant_id: tenantId, seq: BigInt(seq) },
+          { projection: { _id: 0, created_at: 1 }, maxTimeMS: READ_TIMEOUT_MS },
+        ),
+      (document) => document?.created_at.getTime(),
+    );
 
   loadEntriesByKeys: LedgerStore['loadEntriesByKeys'] = (tenantId, keys) =>
-    guardLedger(async () => {
-      const wanted = [...keys];
-      const documents = await this.#commits
-        .aggregate<KeyedDocument>(
-          [
-            { $match: { tenant_id: tenantId, keys: { $in: wanted.map(toCompactKey) } } },
-            {
-              $project: {
-                tenant_id: 1,
-                seq: 1,
-                created_at: 1,
-                state_version: 1,
-                entry_keys: { $map: { input: '$entries', as: 'entry', in: '$$entry.key' } },
-                // By their texts: two keys with one compact form must not be taken for each other.
-                entries: {
-                  $filter: {
-                    input: '$entries',
-                    as: 'entry',
-                    cond: { $or: [{ $in: ['$$entry.key', wanted] }, { $in: ['$$entry.effect_key', wanted] }] },
+    readLedger(
+      () => {
+        const wanted = [...keys];
+        return this.#commits
+          .aggregate<KeyedDocument>(
+            [
+              { $match: { tenant_id: tenantId, keys: { $in: wanted.map(toCompactKey) } } },
+              {
+                $project: {
+                  tenant_id: 1,
+                  seq: 1,
+                  created_at: 1,
+                  state_version: 1,
+                  entry_keys: { $map: { input: '$entries', as: 'entry', in: '$$entry.key' } },
+                  // By their texts: two keys with one compact form must not be taken for each other.
+                  entries: {
+                    $filter: {
+                      input: '$entries',
+                      as: 'entry',
+                      cond: { $or: [{ $in: ['$$entry.key', wanted] }, { $in: ['$$entry.effect_key', wanted] }] },
+                    },
                   },
                 },
               },
-            },
-          ],
-          { maxTimeMS: READ_TIMEOUT_MS },
-        )
-        .toArray();
-      return documents.flatMap(fromKeyedDocument);
-    });
+            ],
+            { maxTimeMS: READ_TIMEOUT_MS },
+          )
+          .toArray();
+      },
+      (documents) => documents.flatMap(fromKeyedDocument),
+    );
 
   removePersonalText: LedgerStore['removePersonalText'] = (tenantId, seq, index) =>
-    guardLedger(async () => {
+    guardDatabase(async () => {
       const personal = `entries.${index}.personal`;
       await this.#commits.updateOne(
         { tenant_id: tenantId, seq: BigInt(seq), [personal]: { $exists: true } },
@@ -165,25 +169,21 @@ class MongoLedgerStore implements LedgerStore {
     });
 
   loadHeadHint: LedgerStore['loadHeadHint'] = (tenantId) =>
-    guardLedger(async () => {
-      const document = await this.#heads.findOne({ _id: tenantId }, { maxTimeMS: READ_TIMEOUT_MS });
-      return document === null ? undefined : fromDocumentHint(document);
-    });
+    readLedger(() => this.#heads.findOne({ _id: tenantId }, { maxTimeMS: READ_TIMEOUT_MS }), fromDocumentHint);
 
   saveHeadHint: LedgerStore['saveHeadHint'] = (tenantId, seq, contention) =>
-    guardLedger(async () => {
+    readLedger(() => {
       const told = contention && { at: new Date(contention.at), turn_ms: Math.ceil(contention.turnMs) };
-      const before = await this.#heads.findOneAndUpdate(
+      return this.#heads.findOneAndUpdate(
         { _id: tenantId },
         { $max: { seq: BigInt(seq) }, ...(told === undefined ? {} : { $set: { contention: told } }) },
         // A hint that is lost costs a search, so it waits for no majority.
         { upsert: true, returnDocument: 'before', writeConcern: { w: 1 } },
       );
-      return before === null ? undefined : fromDocumentHint(before);
-    });
+    }, fromDocumentHint);
 
   saveHeadHints: LedgerStore['saveHeadHints'] = (hints, since) =>
-    guardLedger(async () => {
+    guardDatabase(async () => {
       const operations = hints.map(({ tenantId, seq }) => ({
         updateOne: { filter: { _id: tenantId }, update: { $max: { seq: BigInt(seq) } }, upsert: true },
       }));
@@ -199,7 +199,7 @@ class MongoLedgerStore implements LedgerStore {
     });
 
   saveDueNotes: LedgerStore['saveDueNotes'] = (notes) =>
-    guardLedger(async () => {
+    guardDatabase(async () => {
       const operations = notes.map(({ tenantId, dueAt }) => ({
         updateOne: {
           filter: { _id: dueId(tenantId, dueAt) },
@@ -211,7 +211,7 @@ class MongoLedgerStore implements LedgerStore {
     });
 
   loadDueNotes: LedgerStore['loadDueNotes'] = (after, until, limit) =>
-    guardLedger(async () => {
+    guardDatabase(async () => {
       const documents = await this.#due
         .find({ due_at: { $gt: new Date(after), $lte: new Date(until) } }, { maxTimeMS: READ_TIMEOUT_MS })
         .sort({ due_at: 1 })
@@ -221,7 +221,7 @@ class MongoLedgerStore implements LedgerStore {
     });
 
   removeDueNote: LedgerStore['removeDueNote'] = ({ tenantId, dueAt }) =>
-    guardLedger(async () => {
+    guardDatabase(async () => {
       await this.#due.deleteOne({ _id: dueId(tenantId, dueAt) });
     });
 
@@ -250,10 +250,14 @@ class MongoLedgerStore implements LedgerStore {
   }
 }
 
-/** Runs a call of the store: the database's failures and documents that are none of ours each get their own reason. */
-async function guardLedger<T>(run: () => Promise<T>): Promise<T> {
+/**
+ * Reads and translates: what the database fails at, and documents that are none of ours, each get their own reason. Only a
+ * document that was read can be damaged: whatever is thrown before that is no word about what is stored.
+ */
+async function readLedger<Read, T>(read: () => Promise<Read>, fromDocument: (read: Read) => T): Promise<T> {
+  const found = await guardDatabase(read);
   try {
-    return await guardDatabase(run);
+    return fromDocument(found);
   } catch (cause) {
     if (cause instanceof DomainError) throw cause;
     const message = 'a stored ledger document can not be read: an operator must look';
@@ -285,7 +289,8 @@ function fromKeyedDocument(document: KeyedDocument): PlacedEntry[] {
   }));
 }
 
-function fromDocumentHint(document: HeadDocument): HeadHint {
+function fromDocumentHint(document: HeadDocument | null): HeadHint | undefined {
+  if (document === null) return undefined;
   const told = document.contention;
   const contention = told && { at: told.at.getTime(), turnMs: told.turn_ms };
   return { seq: Number(document.seq), ...present({ contention }) };
