@@ -1,7 +1,7 @@
 // Owns what becomes of the ledger's reports and those of watches: a figure for each, and a line for those that an operator must look at.
 
 import type { Logger } from 'pino';
-import type { CommitListener, LedgerObserver, WatchObserver } from './app/ports.ts';
+import type { LedgerObserver, OwnCommitListener, WatchObserver } from './app/ports.ts';
 
 /**
  * Builds an observer that counts everything, logs what is out of order, and tells a listener of this kernel's own
@@ -10,12 +10,12 @@ import type { CommitListener, LedgerObserver, WatchObserver } from './app/ports.
 export function createLedgerObserver(
   figures: LedgerObserver,
   logger: Logger,
-  listener: Pick<CommitListener, 'committed'>,
+  listener: OwnCommitListener,
 ): LedgerObserver {
   return {
     committed: (entries, tenantId, seq) => {
       figures.committed(entries, tenantId, seq);
-      listener.committed(tenantId, seq);
+      listener.committed(tenantId, seq, entries);
     },
     replayed: figures.replayed,
     queued: figures.queued,

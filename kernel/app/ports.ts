@@ -147,6 +147,11 @@ export interface AccountPlace {
   readonly seq: number;
 }
 
+/** Hears of the commits that this kernel made. */
+export interface OwnCommitListener {
+  committed(tenantId: TenantId, seq: number, entryCount: number): void;
+}
+
 /** Hears of commits. */
 export interface CommitListener {
   committed(tenantId: TenantId, seq: number): void;

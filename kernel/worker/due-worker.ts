@@ -8,6 +8,8 @@ const TICK_MS = 1_000;
 const NOTES_PER_READ = 100;
 /** So many notes of one moment, such as the end of a month, are recorded at once; the others when they are removed. */
 const NOTES_PER_MOMENT_MAX = 10_000;
+/** Nothing waits for the removal of old notes: it is tried every so many ticks, and each tick while there is more to read. */
+const REMOVAL_INTERVAL_TICKS = 10;
 /** How many reads of old notes one tick makes, so that what is new never waits long. */
 const REMOVALS_PER_TICK_MAX = 20;
 /** A note outlives its due time by this much, so that a commit which was under way then is seen before it goes. */
@@ -29,6 +31,7 @@ export interface DueWorkerTools {
 /** Starts the worker; every kernel runs one, and two that meet at one account do no harm. */
 export function startDueWorker(tools: DueWorkerTools): { stop(): Promise<void> } {
   let cursor: DueNote['dueAt'] = 0;
+  let ticksToRemoval = 0;
   let running: Promise<void> = Promise.resolve();
   let stopped = false;
 
@@ -36,7 +39,10 @@ export function startDueWorker(tools: DueWorkerTools): { stop(): Promise<void> }
     const now = tools.clock.now();
     await recordFresh(tools, cursor - LOOK_BACK_MS, now);
     cursor = now;
-    await removeOld(tools, now - NOTE_RETENTION_MS);
+    ticksToRemoval -= 1;
+    if (ticksToRemoval > 0) return;
+    const isDone = await removeOld(tools, now - NOTE_RETENTION_MS);
+    ticksToRemoval = isDone ? REMOVAL_INTERVAL_TICKS : 1;
   };
   const schedule = (): void => {
     running = tick()
@@ -71,8 +77,11 @@ async function recordFresh(tools: DueWorkerTools, after: DueNote['dueAt'], until
   }
 }
 
-/** Removes notes well past due, where a majority read of the account shows that nothing is due at them any more. */
-async function removeOld(tools: DueWorkerTools, until: DueNote['dueAt']): Promise<void> {
+/**
+ * Removes notes well past due, where a majority read of the account shows that nothing is due at them any more. Answers
+ * whether all were looked at.
+ */
+async function removeOld(tools: DueWorkerTools, until: DueNote['dueAt']): Promise<boolean> {
   let from = 0;
   for (let reads = 0; reads < REMOVALS_PER_TICK_MAX; reads += 1) {
     const notes = await tools.store.loadDueNotes(from, until, NOTES_PER_READ);
@@ -84,10 +93,11 @@ async function removeOld(tools: DueWorkerTools, until: DueNote['dueAt']): Promis
     });
     await Promise.all(done.map((note) => tools.store.removeDueNote(note)));
     const last = notes.at(-1);
-    if (last === undefined || notes.length < NOTES_PER_READ) return;
+    if (last === undefined || notes.length < NOTES_PER_READ) return true;
     // What is left of one moment, since it does not fit or can't be removed yet, waits for the next tick.
     from = last.dueAt;
   }
+  return false;
 }
 
 /** When an account next changes by itself; absent where it never does. */

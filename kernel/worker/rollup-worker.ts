@@ -2,12 +2,18 @@
 // projects by itself where that is much (docs/architecture.md, "Usage").
 // Invariant: what waits is bounded, and so is what is under way.
 
-import type { LedgerObserver } from '../app/ports.ts';
+import type { LedgerObserver, OwnCommitListener } from '../app/ports.ts';
 import { CHUNK_COMMITS, type RollupProjector } from '../app/usage/rollup-projector.ts';
 
 /** How many tenants may wait; those beyond are left to summaries, or to the end of their next chunk. */
 const WAITING_MAX = 10_000;
 const RUNNING_MAX = 2;
+/**
+ * Five commands project what there is, and a summary adds the rest, entry by entry. So commits of at least so many entries
+ * are projected with each chunk: there a command more is little for each entry. Smaller ones wait until there are so many.
+ */
+export const SMALL_COMMITS = 4 * CHUNK_COMMITS;
+export const LARGE_COMMIT_ENTRIES = 16;
 
 type TenantId = Parameters<RollupProjector['catchUp']>[0];
 
@@ -16,10 +22,8 @@ export interface RollupWorkerTools {
   readonly observer: Pick<LedgerObserver, 'backgroundFailed'>;
 }
 
-/** Projects tenants whose commits have filled a chunk. */
-export interface RollupWorker {
-  /** Hears of a commit that this kernel made. */
-  committed(tenantId: TenantId, seq: number): void;
+/** Projects tenants whose commits have filled chunks. */
+export interface RollupWorker extends OwnCommitListener {
   /** Begins nothing more, and resolves when what is under way is done. */
   stop(): Promise<void>;
 }
@@ -49,8 +53,9 @@ export function startRollupWorker({ projector, observer }: RollupWorkerTools): R
     }
   };
   return {
-    committed: (tenantId, seq) => {
-      if (isStopped || seq % CHUNK_COMMITS !== 0) return;
+    committed: (tenantId, seq, entryCount) => {
+      const interval = entryCount >= LARGE_COMMIT_ENTRIES ? CHUNK_COMMITS : SMALL_COMMITS;
+      if (isStopped || seq % interval !== 0) return;
       if (waiting.size >= WAITING_MAX && !waiting.has(tenantId)) return;
       waiting.set(tenantId, seq);
       beginNext();

@@ -19,6 +19,7 @@ import {
   UsageGroup,
   UsageServiceService,
 } from '../../gen/wheelhouse/ledger/v1/usage_service.ts';
+import { SMALL_COMMITS } from '../../kernel/worker/rollup-worker.ts';
 import { ACTION, type Callers, CREDIT, callersOf, OPERATOR, personIn } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { type HoldCalls, holdCallsOf } from './support/hold.ts';
@@ -135,13 +136,15 @@ describe('GetUsageSummary', () => {
     expect((await summarize(tenantId, { action: ACTION })).rows).toMatchObject([{ debitCount: 3n, quantity: '3.75' }]);
   });
 
-  test('rests on sums that the kernel makes by itself, a moment after each 64 commits', async () => {
-    const tenantId = await callers.openTenant(100n * CREDIT);
-    for (let count = 0; count < 65; count += 1) await callers.debit(tenantId);
+  test('rests on sums that the kernel makes by itself, a moment after so many commits', async () => {
+    const tenantId = await callers.openTenant(1_000n * CREDIT);
+    for (let count = 0; count <= SMALL_COMMITS; count += 1) await callers.debit(tenantId);
     const watermarks = kernel.connection.collection<{ _id: string; seq: bigint }>('usage_watermarks');
     const seqOf = async (): Promise<number> => Number((await watermarks.findOne({ _id: tenantId }))?.seq ?? 0);
-    await expect.poll(seqOf, { timeout: 10_000 }).toBe(64);
-    expect((await summarize(tenantId)).rows).toMatchObject([{ debitCount: 65n, quantity: '65' }]);
+    await expect.poll(seqOf, { timeout: 10_000 }).toBe(SMALL_COMMITS);
+    expect((await summarize(tenantId)).rows).toMatchObject([
+      { debitCount: BigInt(SMALL_COMMITS + 1), quantity: String(SMALL_COMMITS + 1) },
+    ]);
   });
 
   test('refuses what is not a range of full hours, not a group, not a page', async () => {

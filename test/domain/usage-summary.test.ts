@@ -8,7 +8,7 @@ import type { AccountReader } from '../../kernel/app/ledger/account-reader.ts';
 import type { SealedCommit } from '../../kernel/app/ports.ts';
 import type { UsageFilter, UsageStore } from '../../kernel/app/usage/ports.ts';
 import { planRanges, startOf } from '../../kernel/app/usage/rollup-key.ts';
-import { CHUNK_COMMITS, RollupProjector } from '../../kernel/app/usage/rollup-projector.ts';
+import { CHUNK_COMMITS, lastChunkEnd, RollupProjector } from '../../kernel/app/usage/rollup-projector.ts';
 import type { UsageGroup, UsageQuery, UsageRow } from '../../kernel/app/usage/usage.ts';
 import { rebuildUsage } from '../../kernel/app/usage/usage-rebuild.ts';
 import { summarizeUsage } from '../../kernel/app/usage/usage-summary.ts';
@@ -23,6 +23,7 @@ import {
   readUsageOf,
   reversedOf,
   sumNaively,
+  USAGE_COMMITS_MAX,
   usageHistories,
 } from './support/usage-history.ts';
 
@@ -103,7 +104,7 @@ describe('a summary', () => {
     await fc.assert(
       fc.asyncProperty(
         usageHistories,
-        fc.array(fc.nat(400), { maxLength: 3 }),
+        fc.array(fc.nat(USAGE_COMMITS_MAX), { maxLength: 3 }),
         queries,
         async (commits, ends, query) => {
           const kept = new MemoryUsage();
@@ -133,7 +134,7 @@ describe('a summary', () => {
           const work = plans.map(async (plan, index) => {
             const left = [...plan];
             // A kernel that lags behind knows a shorter history.
-            const known = commits.slice(0, commits.length - index * 70);
+            const known = commits.slice(0, commits.length - index * (CHUNK_COMMITS + 6));
             for (let life = 0; life < 5; life += 1) {
               const kernel = kernelOver(known, kept, { turn, nextFault: () => left.shift() });
               await kernel.project(known.length).catch(() => undefined);
@@ -198,14 +199,15 @@ describe('a summary', () => {
     };
     const tools = { ...kernel, usage };
     await kernel.project(commits.length);
-    expect(kept.mark?.seq).toBe(960);
+    const projected = lastChunkEnd(commits.length);
+    expect(kept.mark?.seq).toBe(projected);
     const page = await summarizeUsage(tools, TENANT, ALL);
     expect(page.rows).toMatchObject([{ debitCount: 1_000n, quantity: '1000', cost: 1_000n }]);
-    expect(reads.reduce((sum, count) => sum + count, 0)).toBe(40);
+    expect(reads.reduce((sum, count) => sum + count, 0)).toBe(commits.length - projected);
 
     const behind = new MemoryUsage();
     expect(await kernelOver(commits, behind).summarize(ALL)).toMatchObject([{ debitCount: 1_000n }]);
-    expect(behind.mark?.seq).toBe(960);
+    expect(behind.mark?.seq).toBe(projected);
   });
 
   test('leaves out what was undone, at the time of the charge, and keeps sums beyond 64 bits of quantity', async () => {
@@ -312,26 +314,25 @@ function withoutCost(entry: SealedCommit['entries'][number]): SealedCommit['entr
 describe('projecting', () => {
   test('takes whole chunks only', async () => {
     const kept = new MemoryUsage();
-    const kernel = kernelOver(debits(200), kept);
+    const kernel = kernelOver(debits(4 * CHUNK_COMMITS), kept);
     for (const [head, mark] of [
-      [63, undefined],
-      [64, 64],
-      [127, 64],
-      [128, 128],
-      [200, 192],
+      [CHUNK_COMMITS - 1, undefined],
+      [CHUNK_COMMITS, CHUNK_COMMITS],
+      [2 * CHUNK_COMMITS - 1, CHUNK_COMMITS],
+      [2 * CHUNK_COMMITS, 2 * CHUNK_COMMITS],
+      [3 * CHUNK_COMMITS + 8, 3 * CHUNK_COMMITS],
     ] as const) {
       await kernel.project(head);
       expect(kept.mark?.seq).toBe(mark);
     }
-    expect(CHUNK_COMMITS).toBe(64);
   });
 
   test('fails and moves nothing where a commit is missing', async () => {
     const kept = new MemoryUsage();
-    const commits = debits(70);
-    const holed = commits.filter(({ seq }) => seq !== 40);
+    const commits = debits(CHUNK_COMMITS + 6);
+    const holed = commits.filter(({ seq }) => seq !== CHUNK_COMMITS / 2);
     const projector = new RollupProjector(kept.connect(readUsageOf(holed)));
-    await expect(projector.catchUp(TENANT, 70)).rejects.toMatchObject({ reason: 'LEDGER_CORRUPT' });
+    await expect(projector.catchUp(TENANT, commits.length)).rejects.toMatchObject({ reason: 'LEDGER_CORRUPT' });
     expect(kept.mark).toBeUndefined();
     expect(kept.generations.size).toBe(0);
   });
@@ -347,7 +348,7 @@ describe('projecting', () => {
       },
     });
     await projector.catchUp(TENANT, 5_000);
-    expect(kept.mark).toEqual({ generation: 2, seq: 4_992 });
+    expect(kept.mark).toEqual({ generation: 2, seq: lastChunkEnd(5_000) });
     expect([...kept.generations.keys()]).toEqual([2]);
   });
 
@@ -357,7 +358,7 @@ describe('projecting', () => {
     const running = projector.catchUp(TENANT, 5_000);
     await projector.stop();
     await running;
-    expect(kept.mark?.seq ?? 0).toBeLessThan(4_992);
+    expect(kept.mark?.seq ?? 0).toBeLessThan(lastChunkEnd(5_000));
     expect((kept.mark?.seq ?? 0) % CHUNK_COMMITS).toBe(0);
   });
 });

@@ -84,4 +84,21 @@ describe('the due worker', () => {
     await store.saveDueNotes([{ tenantId: tenantOf('late'), dueAt: now - 1 }]);
     await vi.waitFor(() => expect(attemptsOf(tenantOf('late'))).toBeGreaterThanOrEqual(1), SOON);
   });
+
+  it('removes what is well past due, also what comes later, and keeps what its account could not be asked about', async () => {
+    const now = Date.now();
+    const [failing, done, recent] = [tenantOf('failing'), tenantOf('done'), tenantOf('recent')];
+    const longAgo = now - 120_000;
+    await store.saveDueNotes([failing, done].map((tenantId) => ({ tenantId, dueAt: longAgo })));
+    await store.saveDueNotes([{ tenantId: recent, dueAt: now - 30_000 }]);
+    start(clockAt(now), (tenantId) =>
+      tenantId === failing ? Promise.reject(new Error('injected: the database was away')) : Promise.resolve(undefined),
+    );
+    const tenantsNoted = async (): Promise<readonly TenantId[]> =>
+      (await store.loadDueNotes(0, now, 10)).map(({ tenantId }) => tenantId);
+    await vi.waitFor(async () => expect(await tenantsNoted()).toEqual([failing, recent]), SOON);
+    await store.saveDueNotes([{ tenantId: tenantOf('overlooked'), dueAt: longAgo }]);
+    await vi.waitFor(async () => expect(await tenantsNoted()).toEqual([failing, recent]), SOON);
+    expect(attemptsOf(tenantOf('overlooked'))).toBe(1);
+  });
 });

@@ -36,7 +36,7 @@ const LONG: LongHistory = isSoak
   ? { commits: 100_000, entriesPerCommit: 10, startAt: Date.now() - 70 * DAY_MS, stepMs: MINUTE_MS }
   : { commits: 2_000, entriesPerCommit: 1, startAt: Date.now() - 70 * DAY_MS, stepMs: 45 * MINUTE_MS };
 // Over the same time, and as far into a chunk of rollups, so that only the length differs.
-const SHORT_COMMITS = (LONG.commits % CHUNK_COMMITS) + 7 * CHUNK_COMMITS;
+const SHORT_COMMITS = (LONG.commits % CHUNK_COMMITS) + 14 * CHUNK_COMMITS;
 const SHORT: LongHistory = {
   ...LONG,
   commits: SHORT_COMMITS,

@@ -5,11 +5,13 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TenantRef } from '../../kernel/app/ledger/ledger.ts';
 import type { Rollup, RollupKey } from '../../kernel/app/usage/ports.ts';
-import { CHUNK_COMMITS } from '../../kernel/app/usage/rollup-projector.ts';
+import { CHUNK_COMMITS, lastChunkEnd } from '../../kernel/app/usage/rollup-projector.ts';
 import { rebuildUsage } from '../../kernel/app/usage/usage-rebuild.ts';
 import type { TenantId } from '../../kernel/domain/id.ts';
+import { openConnection } from '../../kernel/store/connection.ts';
 import { openUsageStore } from '../../kernel/store/usage/usage-store.ts';
-import { startRollupWorker } from '../../kernel/worker/rollup-worker.ts';
+import { LARGE_COMMIT_ENTRIES, SMALL_COMMITS, startRollupWorker } from '../../kernel/worker/rollup-worker.ts';
+import { watchDatabaseWork } from '../support/database-work.ts';
 import { freshDatabaseUri } from '../support/engine.ts';
 import { CREDIT, debit, type FixtureKernel, type LedgerFixture, openLedgerFixture } from '../support/ledger-fixture.ts';
 import { REPOSITORY } from '../support/repository.ts';
@@ -185,7 +187,7 @@ describe('projectors', () => {
       expect(await countOf(tenant)).toBe(BigInt(expected));
     }
     const [rollup] = await rollupsOf(tenant.tenantId);
-    expect(Number(rollup?.applied_seq)).toBe(256);
+    expect(Number(rollup?.applied_seq)).toBe(lastChunkEnd(expected + 2));
   });
 
   test('are told by a kernel whose commit ends a chunk, and sums stay behind by less than one', async () => {
@@ -195,13 +197,46 @@ describe('projectors', () => {
     const { projector } = await openUsage(fixture.connection, kernels[0]);
     const worker = startRollupWorker({ projector, observer });
     await debitOneByOne(tenant, CHUNK_COMMITS);
-    worker.committed(tenant.tenantId, CHUNK_COMMITS - 1);
-    worker.committed(tenant.tenantId, CHUNK_COMMITS);
-    await expect.poll(() => usages[1].store.loadWatermark(tenant.tenantId)).toEqual({ generation: 1, seq: 64 });
+    worker.committed(tenant.tenantId, CHUNK_COMMITS, LARGE_COMMIT_ENTRIES);
+    const seqOf = async (): Promise<number> => (await usages[1].store.loadWatermark(tenant.tenantId)).seq;
+    await expect.poll(seqOf).toBe(CHUNK_COMMITS);
     await worker.stop();
-    worker.committed(tenant.tenantId, 2 * CHUNK_COMMITS);
+    worker.committed(tenant.tenantId, SMALL_COMMITS, LARGE_COMMIT_ENTRIES);
     expect(failures).toEqual([]);
     expect(await countOf(tenant)).toBe(BigInt(CHUNK_COMMITS));
+  });
+
+  test('take five commands for as many small commits as are projected together', async () => {
+    const tenant = await fixture.openTenant(1_000n * CREDIT);
+    await debitOneByOne(tenant, 2 * SMALL_COMMITS);
+    const watched = await openConnection({ uri, timeoutMs: 10_000, onCommand: () => undefined });
+    try {
+      const { projector } = await openUsage(watched, kernels[0]);
+      const project = (seq: number) => watchDatabaseWork(watched, () => projector.catchUp(tenant.tenantId, seq));
+      // The first time makes rollups and watermark; an hour that ends meanwhile makes one more.
+      expect((await project(SMALL_COMMITS)).commands).toBeLessThanOrEqual(6);
+      expect((await project(2 * SMALL_COMMITS)).commands).toBeLessThanOrEqual(6);
+      expect((await project(2 * SMALL_COMMITS)).commands).toBe(1);
+    } finally {
+      await watched.close();
+    }
+    expect((await usages[1].store.loadWatermark(tenant.tenantId)).seq).toBe(2 * SMALL_COMMITS);
+  });
+
+  test('are told at the end of each chunk of large commits, and of several chunks of small ones', async () => {
+    const told: number[] = [];
+    const projector = {
+      catchUp: async (_: TenantId, seq: number) => void told.push(seq),
+      stop: () => Promise.resolve(),
+    };
+    const worker = startRollupWorker({ projector, observer: { backgroundFailed: () => undefined } });
+    for (let seq = 1; seq <= 2 * SMALL_COMMITS; seq += 1) {
+      const isSmall = seq <= SMALL_COMMITS;
+      worker.committed(TENANT, seq, isSmall ? LARGE_COMMIT_ENTRIES - 1 : LARGE_COMMIT_ENTRIES);
+      await new Promise(setImmediate);
+    }
+    await worker.stop();
+    expect(told).toEqual([4, 5, 6, 7, 8].map((chunks) => chunks * CHUNK_COMMITS));
   });
 });
 
@@ -210,7 +245,7 @@ describe('a summary', () => {
     const tenant = await fixture.openTenant(10_000n * CREDIT);
     let [sent, acknowledged, isDone] = [0, 0, false];
     const work = async (index: 0 | 1 | 2): Promise<void> => {
-      for (let turn = 0; turn < 60; turn += 1) {
+      for (let turn = 0; turn < 2 * CHUNK_COMMITS; turn += 1) {
         sent += 1;
         const { posted } = await debit(kernels[index].ledger, tenant, '1');
         acknowledged += 1;
@@ -239,17 +274,18 @@ describe('a summary', () => {
     });
     await looking;
     const total = await countOf(tenant, 1);
-    expect(total).toBe(300n);
+    expect(total).toBe(10n * BigInt(CHUNK_COMMITS));
   });
 
   test('is right while rollups are rebuilt twice at once and a rebuild dies', async () => {
     const tenant = await fixture.openTenant(10_000n * CREDIT);
-    await debitOneByOne(tenant, 130);
-    expect(await countOf(tenant)).toBe(130n);
-    await usages[0].projector.catchUp(tenant.tenantId, 132);
+    const count = 2 * CHUNK_COMMITS + 2;
+    await debitOneByOne(tenant, count);
+    expect(await countOf(tenant)).toBe(BigInt(count));
+    await usages[0].projector.catchUp(tenant.tenantId, count + 2);
     let isDone = false;
     const looking = (async () => {
-      while (!isDone) expect(await countOf(tenant, 2)).toBe(130n);
+      while (!isDone) expect(await countOf(tenant, 2)).toBe(BigInt(count));
     })();
     for (let last = 1; last <= 8; last += 1) {
       const dying = await openUsage(fixture.connection, kernels[0], (real) => dyingAt(real, last, last % 2 === 1));
@@ -259,7 +295,7 @@ describe('a summary', () => {
       );
       const results = await Promise.allSettled(rebuilds);
       expect(results.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThanOrEqual(2);
-      expect(await countOf(tenant)).toBe(130n);
+      expect(await countOf(tenant)).toBe(BigInt(count));
     }
     isDone = true;
     await looking;
@@ -278,22 +314,23 @@ describe('wheelhouse rebuild-usage', () => {
 
   test('mends sums that somebody changed, of one tenant or of all, and may run twice at once', async () => {
     const tenant = await fixture.openTenant(1_000n * CREDIT);
-    await debitOneByOne(tenant, 64);
-    await usages[0].projector.catchUp(tenant.tenantId, 66);
+    const count = CHUNK_COMMITS;
+    await debitOneByOne(tenant, count);
+    await usages[0].projector.catchUp(tenant.tenantId, count + 2);
     await fixture.connection.collection('tenants').insertOne({ tenant_id: tenant.tenantId });
     const spoil = () =>
       fixture.connection
         .collection('usage_rollups')
         .updateMany({ tenant_id: tenant.tenantId }, { $set: { debit_count: '7' } });
     await spoil();
-    expect(await countOf(tenant)).not.toBe(64n);
+    expect(await countOf(tenant)).not.toBe(BigInt(count));
     const one = await run('--tenant', tenant.tenantId);
-    expect(one.stdout).toContain(`${tenant.tenantId}: 64 commits`);
+    expect(one.stdout).toContain(`${tenant.tenantId}: ${count} commits`);
     expect(one.stdout).toContain('Rebuilt the usage of 1 accounts.');
-    expect(await countOf(tenant)).toBe(64n);
+    expect(await countOf(tenant)).toBe(BigInt(count));
     await spoil();
     await Promise.all([run(), run(), debitOneByOne(tenant, 5)]);
-    expect(await countOf(tenant)).toBe(69n);
+    expect(await countOf(tenant)).toBe(BigInt(count + 5));
     expect((await usages[0].store.loadWatermark(tenant.tenantId)).generation).toBeGreaterThanOrEqual(3);
   });
 

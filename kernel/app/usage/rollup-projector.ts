@@ -9,10 +9,12 @@ import { keyText, LEVELS, startOf } from './rollup-key.ts';
 import { type CommitUsage, readUsage, sumAfter } from './usage-reading.ts';
 import { addUsage } from './usage-sum.ts';
 
-/** Commits are projected in chunks of so many, aligned: 1–64, 65–128, …; what is no whole chunk yet is left to reads. */
-export const CHUNK_COMMITS = 64;
+/** Commits are projected in chunks of so many, aligned: 1–32, 33–64, …; what is no whole chunk yet is left to reads. */
+export const CHUNK_COMMITS = 32;
+/** How many chunks are read in one go. */
+const CHUNKS_PER_READ = 4;
 /** How many commits, and about how many entries, one step takes when much is to be caught up. */
-const STEP_COMMITS_MAX = 16 * CHUNK_COMMITS;
+const STEP_COMMITS_MAX = 32 * CHUNK_COMMITS;
 const STEP_ENTRIES = 4_096;
 /** A rollup that was overtaken so often has an enemy: a store that does not say the truth. */
 const RACES_LOST_MAX = 50;
@@ -85,10 +87,11 @@ export async function projectStep(
   const read: CommitUsage[] = [];
   let seq = mark.seq;
   for (let entries = 0; seq < toSeq && seq - mark.seq < STEP_COMMITS_MAX && entries < STEP_ENTRIES; ) {
-    const chunk = await readUsage(usage, tenantId, seq + 1, lastChunkEnd(seq) + CHUNK_COMMITS);
-    read.push(...chunk.usage);
-    entries += chunk.entryCount;
-    seq = lastChunkEnd(seq) + CHUNK_COMMITS;
+    const end = Math.min(toSeq, lastChunkEnd(seq) + CHUNKS_PER_READ * CHUNK_COMMITS);
+    const range = await readUsage(usage, tenantId, seq + 1, end);
+    read.push(...range.usage);
+    entries += range.entryCount;
+    seq = end;
   }
   await applyAll(usage, tenantId, mark.generation, tally(read), seq);
   return seq;

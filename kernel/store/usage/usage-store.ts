@@ -68,6 +68,8 @@ class MongoUsageStore implements UsageStore {
       const documents = await this.#commits
         .find({ tenant_id: tenantId, seq: range }, { projection: USAGE_PROJECTION, maxTimeMS: READ_TIMEOUT_MS })
         .sort({ tenant_id: 1, seq: 1 })
+        // In one answer: one more than there can be, so that the database sees the end of the range.
+        .batchSize(toSeq - fromSeq + 2)
         .toArray();
       return documents.map(fromDocumentUsageCommit);
     });

@@ -4,6 +4,7 @@
 import fc from 'fast-check';
 import type { SealedCommit } from '../../../kernel/app/ports.ts';
 import type { UsageStore } from '../../../kernel/app/usage/ports.ts';
+import { CHUNK_COMMITS } from '../../../kernel/app/usage/rollup-projector.ts';
 import type { UsageGroup, UsageQuery, UsageRow } from '../../../kernel/app/usage/usage.ts';
 import { ZERO_TOTALS } from '../../../kernel/domain/account.ts';
 import { STATE_VERSION } from '../../../kernel/domain/commit.ts';
@@ -18,6 +19,8 @@ import { commitIdOf } from './commit.ts';
 
 export const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
+/** The longest of the histories: several chunks of rollups, and some more. */
+export const USAGE_COMMITS_MAX = 12 * CHUNK_COMMITS + 16;
 const PLACE = { seq: 1, index: 0 };
 
 /** One charge, or the undoing of an earlier one. */
@@ -52,7 +55,7 @@ export const usageHistories: fc.Arbitrary<readonly SealedCommit[]> = fc
       ),
       acts: fc.array(acts, { minLength: 1, maxLength: 3 }),
     }),
-    { minLength: 1, maxLength: 400, size: 'max' },
+    { minLength: 1, maxLength: USAGE_COMMITS_MAX, size: 'max' },
   )
   .map((steps) => {
     let createdAt = START;
