@@ -2,7 +2,7 @@
 // anything may take. Does not own collections.
 // Invariants: every write is majority + journal, every read primary + majority, int64 is a bigint in both directions.
 
-import { type Connection, Mongoose, mongo } from 'mongoose';
+import { type Connection, Mongoose, mongo, Error as OdmError } from 'mongoose';
 import { messageOf } from '../domain/error.ts';
 
 export interface ConnectionOptions {
@@ -30,8 +30,9 @@ const VISIBLE_URI = /^(mongodb(?:\+srv)?:\/\/)(?:.*@)?([^?]*)/;
 const URI_PARTS = /^(mongodb(?:\+srv)?:\/\/[^/?]+)(\/[^?]*)?(\?.*)?$/;
 
 /**
- * Connects to the database.
- * Throws Error with one sentence for people where it can't be reached within the timeout or refuses.
+ * Connects to the database, which may come up meanwhile.
+ * Throws Error with one sentence for people where it can't be reached within the timeout, or at once where waiting is of
+ * no use: it refuses, or the connection string is wrong.
  */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
   const giveUpAtMs = performance.now() + options.timeoutMs;
@@ -42,10 +43,17 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       connection.getClient().on('commandStarted', ({ commandName }) => options.onCommand(commandName));
       return connection;
     } catch (cause) {
-      const mayComeUp = cause instanceof mongo.MongoServerSelectionError || cause instanceof mongo.MongoNetworkError;
-      if (!mayComeUp || performance.now() >= giveUpAtMs) throw new Error(explainFailure(options, cause), { cause });
+      if (mayComeUp(cause) && performance.now() < giveUpAtMs) continue;
+      throw new Error(explainFailure(options, cause), { cause });
     }
   }
+}
+
+function mayComeUp(cause: unknown): boolean {
+  // While it connects, mongoose puts an error of its own in the place of the driver's.
+  const isNotFound =
+    cause instanceof OdmError.MongooseServerSelectionError || cause instanceof mongo.MongoServerSelectionError;
+  return isNotFound || cause instanceof mongo.MongoNetworkError;
 }
 
 async function attempt(uri: string, leftMs: number): Promise<Connection> {
@@ -93,7 +101,8 @@ function explainFailure({ uri, timeoutMs }: ConnectionOptions, cause: unknown): 
   if (cause instanceof Error && cause.name === 'MongoServerError') {
     return `The database at ${place} refused the connection (${detail}): check user, password and rights in MONGODB_URI.`;
   }
-  return `The database at ${place} can't be reached within ${timeoutMs} ms (${detail}): start it, or correct MONGODB_URI.`;
+  const waited = mayComeUp(cause) ? ` within ${timeoutMs} ms` : '';
+  return `The database at ${place} can't be reached${waited} (${detail}): start it, or correct MONGODB_URI.`;
 }
 
 /** Hides user, password and options of a connection string. */

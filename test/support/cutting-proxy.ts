@@ -19,8 +19,8 @@ export interface CuttingProxy {
 const INSERT = Buffer.from('insert\0');
 const COLLECTION = Buffer.from('ledger_commits\0');
 
-/** Starts a proxy on a free port. */
-export async function startCuttingProxy(databaseUri: string): Promise<CuttingProxy> {
+/** Starts a proxy on a port, by default a free one. */
+export async function startCuttingProxy(databaseUri: string, port = 0): Promise<CuttingProxy> {
   const target = new URL(databaseUri);
   const sockets = new Set<Socket>();
   const plan: Cut[] = [];
@@ -46,7 +46,7 @@ export async function startCuttingProxy(databaseUri: string): Promise<CuttingPro
       else client.write(data);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const uri = new URL(databaseUri);
   // A server that listens has an address with a port.
   uri.port = String((server.address() as AddressInfo).port);
