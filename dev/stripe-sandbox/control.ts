@@ -1,0 +1,128 @@
+/**
+ * Owns: what a test or a person can make the sandbox do beyond Stripe's API: move its time, have the API and deliveries
+ * fail, see deliveries and send them again, set the webhook endpoint of the local stack.
+ * Does not own: doing it; and HTTP (`control-http.ts`).
+ */
+import type { Api } from './api.ts';
+import type { Clock } from './clock.ts';
+import type { Courier, Delivery, ReleaseOrder } from './delivery.ts';
+import type { DeliveryRule } from './delivery-rule.ts';
+import type { Fault } from './fault.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Store } from './store.ts';
+import { assertWebhookUrl, WEBHOOK_ENDPOINTS, WEBHOOK_SECRETS } from './webhook-endpoint.ts';
+
+/** Says where webhooks go. */
+export interface WebhookTarget {
+  /** Is what the endpoint's id ends with: setting the same name again changes the endpoint; default `local`. */
+  readonly name?: string;
+  readonly url: string;
+  /** Are the signing secrets; several while one is being rotated. */
+  readonly secrets: readonly string[];
+  /** Are the types of events; default all. */
+  readonly enabledEvents?: readonly string[];
+}
+
+/** Is what the control works with. */
+export interface ControlParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly courier: Courier;
+  readonly scheduler: Scheduler;
+  readonly api: Api;
+}
+
+/** Makes the sandbox do what Stripe's API has no words for. */
+export class Control {
+  readonly #parts: ControlParts;
+
+  constructor(parts: ControlParts) {
+    this.#parts = parts;
+  }
+
+  /** Returns the sandbox's time, in seconds since 1970. */
+  now(): number {
+    return this.#parts.clock.now();
+  }
+
+  /** Moves the sandbox's time on, has all happen that falls due by it, and returns the time. Throws RangeError for a move back. */
+  advance(seconds: number): number {
+    const now = this.#parts.clock.advance(seconds);
+    this.#parts.scheduler.run();
+    return now;
+  }
+
+  /** Has requests go wrong. */
+  addFault(fault: Fault): void {
+    this.#parts.api.faults.add(fault);
+  }
+
+  /** Returns the faults that are left. */
+  faults(): readonly Fault[] {
+    return this.#parts.api.faults.list();
+  }
+
+  /** Has requests go right again. */
+  clearFaults(): void {
+    this.#parts.api.faults.clear();
+  }
+
+  /** Has deliveries go wrong. */
+  addDeliveryRule(rule: DeliveryRule): void {
+    this.#parts.courier.rules.add(rule);
+  }
+
+  /** Returns the rules that are left. */
+  deliveryRules(): readonly DeliveryRule[] {
+    return this.#parts.courier.rules.list();
+  }
+
+  /** Has deliveries go right again; what is held stays held. */
+  clearDeliveryRules(): void {
+    this.#parts.courier.rules.clear();
+  }
+
+  /** Returns the deliveries: all that are open, and the newest of the others. */
+  deliveries(): readonly Delivery[] {
+    return this.#parts.courier.list();
+  }
+
+  /** Sends held deliveries in an order, and returns how many that were. */
+  release(order: ReleaseOrder = 'forward'): Promise<number> {
+    return this.#parts.courier.release(order);
+  }
+
+  /** Sends an event again; returns to how many endpoints, undefined where there is no such event. */
+  resend(eventId: string): number | undefined {
+    return this.#parts.courier.resend(eventId);
+  }
+
+  /** Is fulfilled when no delivery is on its way; what is held, delayed or waits to be tried again may be left. */
+  settle(): Promise<void> {
+    return this.#parts.courier.settle();
+  }
+
+  /** Sets a webhook endpoint, and returns its id. Throws StripeError for an address beyond this machine. */
+  setWebhook({ name = 'local', url, secrets, enabledEvents = ['*'] }: WebhookTarget): string {
+    assertWebhookUrl(url, 'url');
+    const id = `we_${name}`;
+    const now = this.now();
+    this.#parts.store.run((tx) => {
+      tx.put(WEBHOOK_SECRETS, id, secrets);
+      tx.put(WEBHOOK_ENDPOINTS, id, {
+        id,
+        object: 'webhook_endpoint',
+        api_version: null,
+        application: null,
+        created: tx.find(WEBHOOK_ENDPOINTS, id)?.['created'] ?? now,
+        description: null,
+        enabled_events: enabledEvents,
+        livemode: false,
+        metadata: {},
+        status: 'enabled',
+        url,
+      });
+    });
+    return id;
+  }
+}
