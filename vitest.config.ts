@@ -30,14 +30,14 @@ export default defineConfig(({ mode }) => {
       projects: [
         {
           extends: true,
-          test: { name: 'pure', include: ['test/{bff,check,domain,model,mutation,simulation}/**/*.test.ts'] },
+          test: { name: 'pure', include: ['test/{bff,check,domain,model,mutation,sandbox,simulation}/**/*.test.ts'] },
         },
         {
           extends: true,
           test: {
             name: 'engine',
             include: ['test/**/*.test.ts'],
-            exclude: ['test/{bff,check,domain,model,mutation,simulation}/**'],
+            exclude: ['test/{bff,check,domain,model,mutation,sandbox,simulation}/**'],
             globalSetup: ['test/support/global-setup.ts'],
           },
         },

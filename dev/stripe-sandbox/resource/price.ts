@@ -19,7 +19,6 @@ export type Recurring = {
   readonly interval: 'day' | 'week' | 'month' | 'year';
   readonly interval_count: number;
   readonly meter: null;
-  readonly trial_period_days: null;
   readonly usage_type: 'licensed' | 'metered';
 };
 
@@ -84,7 +83,7 @@ export function toPrice(terms: PriceTerms, now: number, details: JsonFields = {}
 
 /** Makes what says that a price is charged for each period. */
 export function toRecurring(interval: Recurring['interval'], intervalCount = 1): Recurring {
-  return { interval, interval_count: intervalCount, meter: null, trial_period_days: null, usage_type: 'licensed' };
+  return { interval, interval_count: intervalCount, meter: null, usage_type: 'licensed' };
 }
 
 const create: Operation = {
