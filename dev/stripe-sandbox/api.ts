@@ -18,7 +18,7 @@ import type { OpenApi } from './openapi/openapi.ts';
 import { readParameters } from './parameter.ts';
 import { type Route, Router } from './router.ts';
 import { defineTable, type Store, type Transaction } from './store.ts';
-import { invalidRequest, StripeError, toErrorBody } from './stripe-error.ts';
+import { attempt, invalidRequest, StripeError, toErrorBody } from './stripe-error.ts';
 
 /** Is a request as it came in. */
 export interface ApiRequest {
@@ -183,16 +183,6 @@ export class Api {
     if (key === undefined) return;
     const fingerprint = toFingerprint(request.method, request.path, request.body);
     tx.put(KEPT_ANSWERS, key, { fingerprint, requestId, status, body, at: this.#parts.clock.now() });
-  }
-}
-
-/** Runs an operation; a failure that keeps its changes is an answer, any other undoes them. */
-function attempt<Result>(run: () => Result): Result | StripeError {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof StripeError && error.keepsChanges) return error;
-    throw error;
   }
 }
 

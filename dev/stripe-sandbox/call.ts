@@ -63,6 +63,11 @@ export class Call {
     return after;
   }
 
+  /** Keeps an object in another state and tells of that, as Stripe does for states: with the object alone. */
+  move<Row extends ApiObject>(table: Table<Row>, before: Row, changes: Partial<Row>, eventType: string): Row {
+    return this.create(table, { ...before, ...changes }, eventType);
+  }
+
   /** Returns an object that a parameter or the path names. Throws StripeError (resource_missing) where there is none. */
   need<Row extends ApiObject>(table: Table<Row>, id: string, param: string, status: 400 | 404 = 400): Row {
     const row = this.tx.find(table, id);

@@ -24,3 +24,31 @@ export function readAmount(parameters: JsonFields, name: string, minimum = 0): n
       : [`This value must be greater than or equal to ${minimum}.`, 'parameter_invalid_integer'];
   throw invalidRequest(message, { code, param: name });
 }
+
+/** Are the least amounts that Stripe charges, in minor units; of other currencies about as much, so not looked at here. */
+const LEAST: Readonly<Record<string, number>> = { usd: 50, eur: 50, gbp: 30, jpy: 50, chf: 50, cad: 50, aud: 50 };
+const MOST = 99_999_999;
+
+/** Throws StripeError for an amount that Stripe does not charge. */
+export function assertChargeable(amount: number, currency: string): void {
+  const least = LEAST[currency] ?? 1;
+  if (amount < least) {
+    throw invalidRequest(`Amount must be at least ${describeMoney(least, currency)}`, {
+      code: 'amount_too_small',
+      param: 'amount',
+    });
+  }
+  if (amount > MOST) {
+    throw invalidRequest(`Amount must be no more than ${describeMoney(MOST, currency)}`, {
+      code: 'amount_too_large',
+      param: 'amount',
+    });
+  }
+}
+
+/** Returns an amount of minor units as people read it. */
+export function describeMoney(amount: number, currency: string): string {
+  const format = new Intl.NumberFormat('en-US', { style: 'currency', currency });
+  const { maximumFractionDigits = 2 } = format.resolvedOptions();
+  return format.format(amount / 10 ** maximumFractionDigits);
+}

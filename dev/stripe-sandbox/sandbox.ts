@@ -14,6 +14,7 @@ import { Control, type WebhookTarget } from './control.ts';
 import { answerControl } from './control-http.ts';
 import { Courier } from './delivery.ts';
 import { EVENT_RETENTION_SECONDS, EVENTS } from './event.ts';
+import { answerBrowser } from './hosted-page/hosted-page.ts';
 import { listen, type WholeAnswer, type WholeRequest } from './http-server.ts';
 import { KEPT_ANSWERS, KEY_RETENTION_SECONDS } from './idempotency.ts';
 import type { Change } from './journal.ts';
@@ -69,7 +70,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   if (options.hasCatalog !== false) store.run((tx) => seedCatalog(tx, clock.now()));
   for (const webhook of options.webhooks ?? []) control.setWebhook(webhook);
   server.serve(async (request) => {
-    const answer = await answerRequest({ api, control }, request);
+    const answer = answerBrowser({ store, clock, facts }, request) ?? (await answerRequest({ api, control }, request));
     options.observe?.(request, answer);
     // After the answer: neither a webhook nor what falls due is to be seen before what it comes from.
     setImmediate(() => {

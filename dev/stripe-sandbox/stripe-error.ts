@@ -76,3 +76,13 @@ function withoutAbsent(detail: ErrorDetail): JsonFields {
     Object.entries(detail).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
 }
+
+/** Runs what a transaction does: a failure that keeps its changes is an answer, any other is thrown and undoes them. */
+export function attempt<Result>(run: () => Result): Result | StripeError {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof StripeError && error.keepsChanges) return error;
+    throw error;
+  }
+}

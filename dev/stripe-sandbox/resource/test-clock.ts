@@ -75,6 +75,7 @@ const remove: Operation = {
   run(call, request) {
     const clock = call.need(TEST_CLOCKS, toPathId(request), 'test_clock', 404);
     call.tx.remove(TEST_CLOCKS, clock.id);
+    schedule(call.tx, { kind: 'test_clock.deleted', subject: clock.id, at: call.now, testClock: null });
     call.emit({ type: 'test_helpers.test_clock.deleted', object: clock });
     return { id: clock.id, object: 'test_helpers.test_clock', deleted: true };
   },

@@ -1,0 +1,79 @@
+/**
+ * Owns: HTML of the sandbox's pages: the frame around each, and texts that can't be mistaken for markup.
+ * Does not own: what the pages say.
+ */
+
+/** Is markup, as opposed to a text that someone gave us. */
+export interface Markup {
+  readonly markup: string;
+}
+
+/** Makes markup of a template; what is put in is a text, unless it is markup itself, or a list of such. */
+export function html(
+  parts: TemplateStringsArray,
+  ...values: readonly (string | number | Markup | readonly Markup[])[]
+): Markup {
+  const texts = values.map((value, index) => toMarkup(value) + (parts[index + 1] ?? ''));
+  return { markup: (parts[0] ?? '') + texts.join('') };
+}
+
+function toMarkup(value: string | number | Markup | readonly Markup[]): string {
+  if (typeof value === 'string' || typeof value === 'number') return escapeText(String(value));
+  return 'markup' in value ? value.markup : value.map(({ markup }) => markup).join('');
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+function escapeText(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
+}
+
+const STYLE = `
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 0; display: grid; place-items: start center; padding: 2rem 1rem; }
+main { width: min(34rem, 100%); }
+.sandbox { margin: 0 0 1.5rem; padding: .5rem .75rem; border: 2px dashed; border-radius: .5rem; font-size: .875rem; }
+h1 { font-size: 1.5rem; margin: 0 0 1rem; }
+table { width: 100%; border-collapse: collapse; margin: 0 0 1.5rem; }
+th, td { text-align: start; padding: .35rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
+td:last-child, th:last-child { text-align: end; font-variant-numeric: tabular-nums; }
+tfoot th, tfoot td { font-weight: 700; border: 0; }
+.cards td:first-child { font-family: ui-monospace, monospace; white-space: nowrap; padding-inline-end: 1rem; }
+.cards td:last-child { text-align: start; }
+label { display: block; font-weight: 600; margin: 0 0 1rem; }
+input { display: block; width: 100%; box-sizing: border-box; font: inherit; padding: .6rem; margin-top: .25rem; border: 1px solid; border-radius: .4rem; }
+.row { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
+button { font: inherit; font-weight: 700; padding: .75rem 1rem; border: 0; border-radius: .4rem; background: #4a3fd6; color: #fff; cursor: pointer; }
+button.wide { width: 100%; }
+button.plain { background: transparent; color: inherit; border: 1px solid; }
+:focus-visible { outline: 3px solid #e08a00; outline-offset: 2px; }
+.error { padding: .6rem .75rem; border-inline-start: 4px solid #c4252b; background: color-mix(in srgb, #c4252b 12%, transparent); }
+.back { display: inline-block; margin: 1rem 0; }
+`;
+
+/** Returns a whole page. */
+export function toPage(title: string, body: Markup): string {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${title} · Stripe sandbox</title>
+<style>${{ markup: STYLE }}</style>
+</head>
+<body>
+<main>
+<p class="sandbox">Local Stripe sandbox: no real card works here, and no money moves.</p>
+${body}
+</main>
+</body>
+</html>
+`.markup;
+}
