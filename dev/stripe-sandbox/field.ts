@@ -4,14 +4,14 @@
  */
 import { isFields, type Json, type JsonFields } from './json.ts';
 
-/** Returns a text, or undefined where the field was not sent. */
+/** Returns a text, or undefined where the field was not sent, or was unset by an empty text. */
 export function readText(fields: JsonFields, name: string): string | undefined {
-  return readTyped(fields, name, (value) => typeof value === 'string');
+  return readUnsettableText(fields, name) ?? undefined;
 }
 
 /** Returns a text; null where an empty one was sent to unset it, undefined where none was sent. */
 export function readUnsettableText(fields: JsonFields, name: string): string | null | undefined {
-  const text = readText(fields, name);
+  const text = readTyped(fields, name, (value) => typeof value === 'string');
   return text === '' ? null : text;
 }
 

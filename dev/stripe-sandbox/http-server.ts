@@ -8,6 +8,9 @@ import { StackError, toMessage } from '../stack-error.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
 
+/** A client that was busy for a while shall still find its connection open. */
+const KEEP_ALIVE_MS = 120_000;
+
 /** Is a request with its whole body. */
 export interface WholeRequest {
   readonly method: string;
@@ -37,7 +40,7 @@ export interface ListeningServer {
 
 /** Listens on a port; 0 means any free one. Throws StackError when it can't. */
 export async function listen(port: number): Promise<ListeningServer> {
-  const server = createServer();
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
   const serving = Promise.withResolvers<(request: WholeRequest) => Promise<WholeAnswer>>();
   server.on('request', (request, response) => void handle(serving.promise, request, response));
   const listeningPort = await bind(server, port);

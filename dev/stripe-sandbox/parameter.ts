@@ -79,12 +79,22 @@ function readObject(fields: FormFields, schema: Schema, param: string): JsonFiel
     const name = toInnerName(param, missing);
     throw invalidRequest(`Missing required param: ${name}.`, { code: 'parameter_missing', param: name });
   }
+  const empty = (schema.required ?? []).find((name) => fields.get(name) === '');
+  if (empty !== undefined) throw emptyParameter(toInnerName(param, empty));
   const entries = [...fields].map(([name, value]): [string, Json] => {
     const own = known.get(name) ?? (isMap ? additionalProperties : {});
     return [name, readValue(value, own, toInnerName(param, name))];
   });
   // Built from entries, a field called __proto__ is a field.
   return Object.fromEntries(entries);
+}
+
+/** An empty text unsets a parameter, which one that is required can't be. */
+function emptyParameter(param: string): StripeError {
+  const message =
+    `You passed an empty string for '${param}'. We assume empty values are an attempt to unset a parameter; however ` +
+    `'${param}' cannot be unset. You should remove '${param}' from your request or supply a non-empty value.`;
+  return invalidRequest(message, { code: 'parameter_invalid_empty', param });
 }
 
 function unknownParameters([first = '', ...more]: readonly string[]): StripeError {
@@ -135,18 +145,10 @@ function readString(text: string, schema: Schema, param: string): string {
       param,
     });
   }
-  if (text === '' && allowed === undefined) {
-    const message =
-      `You passed an empty string for '${param}'. We assume empty values are an attempt to unset a parameter; however ` +
-      `'${param}' cannot be unset. You should remove '${param}' from your request or supply a non-empty value.`;
-    // A field of metadata is removed by an empty text; only there is it a value.
-    if (!/\[metadata\]|^metadata\[/.test(param))
-      throw invalidRequest(message, { code: 'parameter_invalid_empty', param });
-  }
   if (maxLength !== undefined && text.length > maxLength) {
     throw invalidRequest(`Invalid string: ${text.slice(0, 20)}...; must be at most ${maxLength} characters`, { param });
   }
-  if (format === 'decimal' && !/^-?\d+(\.\d+)?$/.test(text))
+  if (format === 'decimal' && text !== '' && !/^-?\d+(\.\d+)?$/.test(text))
     throw invalidRequest(`Invalid decimal: ${text}`, { param });
   return text;
 }
