@@ -23,9 +23,15 @@ export interface DevFile {
       readonly bff: Readonly<Record<string, string>>;
     };
   };
+  readonly stripe: DevStripe;
   /** Are the products by code. */
   readonly products: Readonly<Record<string, DevProduct>>;
 }
+
+/** Is the Stripe that the stack works with; the sandbox's secrets, never those of an account. */
+export type DevStripe =
+  | { readonly kind: 'account' }
+  | { readonly kind: 'sandbox'; readonly url: string; readonly secret_key: string; readonly webhook_secret: string };
 
 /** Is a product in `dev.json`. */
 export interface DevProduct {
@@ -55,5 +61,5 @@ export async function loadDevFile(home: string): Promise<DevFile> {
 
 function isDevFile(value: unknown): value is DevFile {
   // We wrote it ourselves; this tells it from another file, not from a forged one.
-  return isRecord(value) && isRecord(value['mongo']) && isRecord(value['kernel']) && isRecord(value['products']);
+  return isRecord(value) && ['mongo', 'kernel', 'stripe', 'products'].every((part) => isRecord(value[part]));
 }

@@ -1,5 +1,6 @@
 /**
- * Owns: running the kernel's and the BFF's programs with an environment, and knowing when they listen.
+ * Owns: running the kernel's, the BFF's and the Stripe sandbox's programs with an environment, and knowing when they
+ * listen.
  * Does not own: in which order, and on which ports; the stack and the tests decide.
  * Invariant: settings of these programs that lie in our own environment don't reach them; the stack's are the only ones.
  */
@@ -21,6 +22,8 @@ const PROGRAM_SETTINGS = [
   ...['PRODUCT_CODE', 'KERNEL_ADDRESS', 'KERNEL_TOKEN', 'REQUEST_TIMEOUT_MS'],
   ...['DATABASE_TIMEOUT_MS', 'GRPC_TLS_CERT_FILE', 'GRPC_TLS_KEY_FILE', 'KERNEL_CA_FILE'],
   ...['OIDC_ISSUER', 'OIDC_JWKS_URI', 'OIDC_AUDIENCE', 'LOG_LEVEL'],
+  ...['STRIPE_SECRET_KEY', 'STRIPE_API_URL', 'STRIPE_WEBHOOK_SECRETS', 'STRIPE_SYNC_INTERVAL_MS'],
+  ...['STRIPE_SANDBOX_PORT', 'STRIPE_SANDBOX_FOLDER', 'STRIPE_SANDBOX_SECRET_KEY'],
 ];
 
 /** Is what all programs need. */
@@ -70,6 +73,22 @@ export interface RunningBff {
   readonly url: string;
 }
 
+/** Says how a Stripe sandbox shall run. */
+export interface StripeSandboxOptions extends ProgramOptions {
+  /** Is the folder that it keeps what it knows in. */
+  readonly folder: string;
+  readonly secretKey: string;
+  /** Is its port; 0 means any free one. */
+  readonly port: number;
+}
+
+/** Is a Stripe sandbox that listens. */
+export interface RunningStripeSandbox {
+  readonly process: ManagedProcess;
+  /** Is its address as a URL. */
+  readonly url: string;
+}
+
 /** Writes the demo products' catalog; again is no harm. Throws StackError with the seed's last words when it fails. */
 export async function seedCatalog(mongodbUri: string, options: ProgramOptions): Promise<void> {
   const program = toNodeProgram('catalog seed', 'kernel/cli/main.ts', options, { MONGODB_URI: mongodbUri }, ['seed']);
@@ -105,6 +124,20 @@ export async function startBff(options: BffOptions): Promise<RunningBff> {
   const { http } = await waitUntilListening(bff);
   if (http === undefined) throw unclearAddress(bff);
   return { process: bff, url: `http://${http}` };
+}
+
+/** Starts a Stripe sandbox and waits until it listens. Throws StackError with its last words when it doesn't. */
+export async function startStripeSandbox(options: StripeSandboxOptions): Promise<RunningStripeSandbox> {
+  const sandbox = await startProcess(
+    toNodeProgram('Stripe sandbox', 'dev/stripe-sandbox/main.ts', options, {
+      STRIPE_SANDBOX_PORT: String(options.port),
+      STRIPE_SANDBOX_FOLDER: options.folder,
+      STRIPE_SANDBOX_SECRET_KEY: options.secretKey,
+    }),
+  );
+  const { http } = await waitUntilListening(sandbox);
+  if (http === undefined) throw unclearAddress(sandbox);
+  return { process: sandbox, url: `http://${http}` };
 }
 
 function toNodeProgram(

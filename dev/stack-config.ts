@@ -21,6 +21,7 @@ export interface StackConfig {
     readonly grpc: NamedPort;
     readonly http: NamedPort;
     readonly issuer: NamedPort;
+    readonly stripe: NamedPort;
     /** Are the BFFs' ports by product code. */
     readonly products: ReadonlyMap<string, NamedPort>;
   };
@@ -45,6 +46,7 @@ export function loadStackConfig(environment: NodeJS.ProcessEnv): StackConfig {
     grpc: port('kernel gRPC', 'WHEELHOUSE_GRPC_PORT', 50_051),
     http: port('kernel HTTP', 'WHEELHOUSE_HTTP_PORT', 8090),
     issuer: port('token issuer', 'WHEELHOUSE_ISSUER_PORT', 8095),
+    stripe: port('Stripe sandbox', 'WHEELHOUSE_STRIPE_PORT', 12_111),
     products: new Map(
       DEMO_PRODUCTS.map(({ code, portVariable, portDefault }) => [
         code,

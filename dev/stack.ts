@@ -1,5 +1,6 @@
 /**
- * Owns: bringing up the local stack, step by step: engine, issuer, catalog, kernel, demo data, one BFF for each product.
+ * Owns: bringing up the local stack, step by step: engine, issuer, Stripe sandbox, catalog,
+ * kernel, demo data, one BFF for each product.
  * Does not own: ending it (`lifetime.ts`), and the program around it (`start.ts`).
  * Invariant: every part is in the lifetime and, if it is a process, in the home folder's record before the next one
  * starts.
@@ -8,7 +9,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Credentials, loadCredentials, writeKernelCredentials } from './credential.ts';
 import { loadDemoTenant } from './demo-data.ts';
-import { type DevFile, type DevProduct, toDevFilePath, writeDevFile } from './dev-file.ts';
+import { type DevFile, type DevProduct, type DevStripe, toDevFilePath, writeDevFile } from './dev-file.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { loadEngineChoice } from './engine/engine-choice.ts';
 import { type Issuer, startIssuer } from './issuer/issuer.ts';
@@ -18,11 +19,19 @@ import type { Lifetime } from './lifetime.ts';
 import { assertPortsFree } from './port.ts';
 import type { ManagedProcess } from './process/managed-process.ts';
 import { DEMO_PRODUCTS, ROLES } from './product.ts';
-import { type RunningKernel, seedCatalog, startBff, startKernel } from './program.ts';
+import { type RunningKernel, seedCatalog, startBff, startKernel, startStripeSandbox } from './program.ts';
 import { type Note, showStep } from './progress.ts';
 import { claimHome, type RunRecord } from './run-record.ts';
 import type { StackConfig } from './stack-config.ts';
 import { StackError, toMessage } from './stack-error.ts';
+import {
+  hasStripeAccount,
+  loadSandboxSecrets,
+  type SandboxSecrets,
+  setSandboxWebhook,
+  toAccountSettings,
+  toSandboxSettings,
+} from './stripe-account.ts';
 
 const DATABASE = 'wheelhouse';
 
@@ -59,9 +68,10 @@ export async function startStack(
     ({ url }) => `Token issuer on ${url}`,
   );
   await showStep('Catalog of the demo products', () => seedCatalog(engine.uri, { environment }));
+  const stripe = await showStep('Stripe', () => runStripe(start), describeStripe);
   const kernel = await showStep(
     'Kernel',
-    () => runKernel(start, engine),
+    () => runKernel(start, engine, stripe),
     ({ grpc }) => `Kernel on ${grpc}`,
   );
   const tenantIds = await showStep('Demo data', () => loadDemoTenants(start, kernel));
@@ -74,6 +84,7 @@ export async function startStack(
   const dev: DevFile = {
     mongo: { engine: engine.kind, uri: engine.uri },
     kernel: { grpc: kernel.grpc, http: kernel.http, tokens: { internal, sysadmin, bff } },
+    stripe: toDevStripe(stripe),
     products,
   };
   await writeDevFile(config.home, dev);
@@ -85,9 +96,10 @@ async function prepare(config: StackConfig, environment: NodeJS.ProcessEnv, life
   const record = await claimHome(config.home);
   lifetime.add(() => record.release());
   if (record.ended.length > 0) console.log(`Ended what a killed run had left behind: ${record.ended.join(', ')}.`);
-  const { mongo, grpc, http, issuer, products } = config.ports;
+  const { mongo, grpc, http, issuer, stripe, products } = config.ports;
   const ownEngine = loadEngineChoice(environment).mongodbUri === undefined ? [mongo] : [];
-  await assertPortsFree([...products.values(), grpc, http, issuer, ...ownEngine]);
+  const ownStripe = hasStripeAccount(environment) ? [] : [stripe];
+  await assertPortsFree([...products.values(), grpc, http, issuer, ...ownStripe, ...ownEngine]);
   await keepFormerLogs(join(config.home, 'logs'));
   // Whoever waits for the file shall not find the one of the last run.
   await rm(toDevFilePath(config.home), { force: true });
@@ -148,12 +160,44 @@ async function runIssuer(start: Start): Promise<Issuer> {
   return issuer;
 }
 
-async function runKernel(start: Start, engine: Engine): Promise<RunningKernel> {
+/** Is the Stripe that the kernel works with. */
+type StackStripe =
+  | { readonly kind: 'account' }
+  | { readonly kind: 'sandbox'; readonly url: string; readonly secrets: SandboxSecrets };
+
+async function runStripe(start: Start): Promise<StackStripe> {
+  if (hasStripeAccount(start.environment)) return { kind: 'account' };
+  const { home, ports } = start.config;
+  const secrets = await loadSandboxSecrets(join(home, 'stripe-secrets.json'));
+  const sandbox = await startStripeSandbox({
+    environment: start.environment,
+    folder: join(home, 'stripe'),
+    secretKey: secrets.secretKey,
+    port: ports.stripe.port,
+    logFile: toLogFile(start, 'stripe-sandbox'),
+  });
+  await takeOn(start, sandbox.process);
+  return { kind: 'sandbox', url: sandbox.url, secrets };
+}
+
+function describeStripe(stripe: StackStripe): string {
+  return stripe.kind === 'sandbox' ? `Stripe sandbox on ${stripe.url}` : 'Stripe: your account (STRIPE_SECRET_KEY)';
+}
+
+function toDevStripe(stripe: StackStripe): DevStripe {
+  if (stripe.kind === 'account') return stripe;
+  const { kind, url, secrets } = stripe;
+  return { kind, url, secret_key: secrets.secretKey, webhook_secret: secrets.webhookSecret };
+}
+
+async function runKernel(start: Start, engine: Engine, stripe: StackStripe): Promise<RunningKernel> {
   const { home, ports } = start.config;
   const credentialsFile = join(home, 'kernel-credentials.json');
   await writeKernelCredentials(credentialsFile, start.credentials);
   const kernel = await startKernel({
     environment: start.environment,
+    settings:
+      stripe.kind === 'account' ? toAccountSettings(start.environment) : toSandboxSettings(stripe.url, stripe.secrets),
     mongodbUri: engine.uri,
     credentialsFile,
     grpcPort: ports.grpc.port,
@@ -161,6 +205,8 @@ async function runKernel(start: Start, engine: Engine): Promise<RunningKernel> {
     logFile: toLogFile(start, 'kernel'),
   });
   await takeOn(start, kernel.process);
+  // Only now is it known where the kernel listens.
+  if (stripe.kind === 'sandbox') await setSandboxWebhook(stripe.url, stripe.secrets, `${kernel.http}/stripe/webhook`);
   return kernel;
 }
 

@@ -24,6 +24,7 @@ export function describeStack(stack: RunningStack, place: SummaryPlace): string 
     ...Object.entries(dev.products).map(([code, { bff, tenant_id }]) => `  ${code}  ${bff}  (workspace ${tenant_id})`),
     `  kernel        gRPC ${dev.kernel.grpc}, HTTP ${dev.kernel.http}`,
     `  token issuer  ${issuer.url}`,
+    `  Stripe        ${dev.stripe.kind === 'sandbox' ? `sandbox on ${dev.stripe.url}` : 'your account (STRIPE_SECRET_KEY)'}`,
     // A server of somebody else's may have a password in its connection string.
     `  MongoDB       ${engine.own === undefined ? engine.description : dev.mongo.uri}`,
     `  all of this, and tokens, in ${home}/dev.json; logs in ${home}/logs`,

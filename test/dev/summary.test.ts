@@ -7,6 +7,7 @@ const tokens = { tenant_admin: 'a', project_contributor: 'b', project_viewer: 'c
 const dev: DevFile = {
   mongo: { engine: 'external', uri: 'mongodb://me:secret@db.example.com/wheelhouse' },
   kernel: { grpc: '127.0.0.1:1', http: 'http://127.0.0.1:2', tokens: { internal: 'i', sysadmin: 's', bff: {} } },
+  stripe: { kind: 'sandbox', url: 'http://127.0.0.1:5', secret_key: 'sk_test_secret', webhook_secret: 'whsec_secret' },
   products: { agentruntime: { bff: 'http://127.0.0.1:3', tenant_id: 'ten_1', tokens } },
 };
 const stack: RunningStack = {
@@ -38,6 +39,12 @@ describe('what a start prints', () => {
   it('shows no secret', () => {
     const text = describeStack(stack, { home: '/repo/.wheelhouse', isHomeChosen: false, directory: '/repo' });
     expect(text).toContain('MongoDB       MONGODB_URI (db.example.com)');
+    expect(text).toContain('Stripe        sandbox on http://127.0.0.1:5');
     expect(text).not.toContain('secret');
+    const own = describeStack(
+      { ...stack, dev: { ...dev, stripe: { kind: 'account' } } },
+      { home: '/repo/.wheelhouse', isHomeChosen: false, directory: '/repo' },
+    );
+    expect(own).toContain('Stripe        your account (STRIPE_SECRET_KEY)');
   });
 });

@@ -80,6 +80,12 @@ describe('the local stack', () => {
           bff: { agentruntime: expect.any(String), otherproduct: expect.any(String) },
         },
       },
+      stripe: {
+        kind: 'sandbox',
+        url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+        secret_key: expect.stringMatching(/^sk_test_/),
+        webhook_secret: expect.stringMatching(/^whsec_/),
+      },
       products: Object.fromEntries(
         PRODUCTS.map((code) => [
           code,
@@ -103,6 +109,22 @@ describe('the local stack', () => {
     const codes = (own.body['plans'] as { plan_code: string }[]).map(({ plan_code }) => plan_code);
     expect(codes).toEqual(expect.arrayContaining(['free', 'pro', 'plus', 'max', 'enterprise']));
     expect(own.body).not.toEqual(other.body);
+  });
+
+  it('has a Stripe sandbox, with the demo plans, that knows the kernel’s webhook endpoint', async () => {
+    const { stripe } = dev;
+    if (stripe.kind !== 'sandbox') throw new Error('The stack was started with STRIPE_SECRET_KEY.');
+    const read = async (path: string) => {
+      const response = await fetch(`${stripe.url}${path}`, {
+        headers: { authorization: `Bearer ${stripe.secret_key}` },
+      });
+      return ((await response.json()) as { data: Record<string, unknown>[] }).data;
+    };
+    expect((await read('/v1/prices')).map(({ id }) => id)).toContain('price_agentruntime_pro');
+    expect(await read('/v1/webhook_endpoints')).toEqual([
+      expect.objectContaining({ url: `${dev.kernel.http}/stripe/webhook`, enabled_events: ['*'], status: 'enabled' }),
+    ]);
+    expect((await fetch(`${stripe.url}/v1/prices`)).status).toBe(401);
   });
 
   it('has demo credit in all three buckets, to be seen by those who may', async () => {
