@@ -51,7 +51,7 @@ export function createEvent(happening: Happening, now: number, origin: EventOrig
 }
 
 /** Returns what differed before: of objects only the fields that did, of anything else the whole. */
-export function toPreviousAttributes(before: JsonFields, after: JsonFields): JsonFields {
+function toPreviousAttributes(before: JsonFields, after: JsonFields): JsonFields {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   const changed = [...names].filter((name) => !isSame(before[name], after[name]));
   return Object.fromEntries(

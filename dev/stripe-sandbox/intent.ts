@@ -11,7 +11,7 @@ import { invalidRequest, StripeError } from './stripe-error.ts';
 import { type CardUse, type Decline, judgeCard } from './test-card.ts';
 
 /** Is what is answered to a person who is away and would have to authenticate. */
-export const AUTHENTICATION_REQUIRED: Decline = {
+const AUTHENTICATION_REQUIRED: Decline = {
   code: 'authentication_required',
   declineCode: 'authentication_required',
   message: 'Your card was declined. This transaction requires authentication.',

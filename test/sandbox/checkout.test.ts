@@ -211,9 +211,27 @@ describe('checkout sessions of the sandbox', () => {
     [{ mode: 'subscription' }, 'mode'],
     [{ ui_mode: 'embedded_page' }, 'ui_mode'],
     [{ customer: 'cus_none' }, 'customer'],
+    [{ payment_intent_data: { setup_future_usage: 'off_session' } }, 'payment_intent_data[setup_future_usage]'],
+    [
+      {
+        line_items: [
+          { quantity: 1, price_data: { currency: 'usd', unit_amount: 49, product_data: { name: 'Too little' } } },
+        ],
+      },
+      'amount',
+    ],
     [{ line_items: [{ price: 'price_none', quantity: 1 }] }, 'line_items[0][price]'],
   ])('refuses %o', async (parameters, param) => {
     await expect(createSession(parameters)).rejects.toMatchObject({ statusCode: 400, param });
+  });
+
+  it('tells whoever pays that the customer is gone, and takes no money', async () => {
+    const customer = await fixture.stripe.customers.create({});
+    const session = await createSession({ customer: customer.id });
+    await fixture.stripe.customers.del(customer.id);
+    const refused = await send(session.url, CARD);
+    expect(refused).toMatchObject({ status: 400, text: expect.stringContaining('No such customer') });
+    expect((await fixture.stripe.checkout.sessions.retrieve(session.id)).payment_status).toBe('unpaid');
   });
 
   it('shows nothing for a link that is wrong', async () => {

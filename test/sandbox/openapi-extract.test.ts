@@ -1,14 +1,21 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
+import { REPOSITORY } from '../../dev/stack-config.ts';
 import { extractSpecification } from '../../dev/stripe-sandbox/openapi/extract.ts';
 import { loadOpenApi, OPENAPI_FILE } from '../../dev/stripe-sandbox/openapi/openapi.ts';
 import { SERVED_PATHS } from '../../dev/stripe-sandbox/openapi/served-path.ts';
-import { findSpecification } from '../support/stripe-mock.ts';
+import { findSpecification, STRIPE_MOCK_VERSION } from '../support/stripe-mock.ts';
 
 describe('the extract of Stripe’s specification', () => {
   it('is of the API version that the stripe package speaks', () => {
     expect(loadOpenApi().info.version).toBe(Stripe.API_VERSION);
+  });
+
+  it('is of the stripe-mock that the tests and .ci/run install', async () => {
+    const script = await readFile(join(REPOSITORY, '.ci/run'), 'utf8');
+    expect(script).toContain(`STRIPE_MOCK_VERSION='${STRIPE_MOCK_VERSION}'`);
   });
 
   it('is what the script makes of the specification', async (context) => {

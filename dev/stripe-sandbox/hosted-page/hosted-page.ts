@@ -48,10 +48,16 @@ export function answerBrowser(parts: HostedPageParts, request: WholeRequest): Wh
   if (sessionId === undefined && secret === undefined) return undefined;
   if (request.method !== 'GET' && request.method !== 'POST')
     return toAnswer(405, toMessagePage('Not here', 'GET or POST.'));
-  return parts.store.run((tx) => {
-    const call = new Call(tx, parts.facts, parts.clock.now(), BY_BROWSER);
-    return sessionId === undefined ? authenticate(call, secret ?? '', request) : checkOut(call, sessionId, request);
-  });
+  try {
+    return parts.store.run((tx) => {
+      const call = new Call(tx, parts.facts, parts.clock.now(), BY_BROWSER);
+      return sessionId === undefined ? authenticate(call, secret ?? '', request) : checkOut(call, sessionId, request);
+    });
+  } catch (error) {
+    // Such as that the customer was deleted meanwhile: nothing was done, and whoever pays is told.
+    if (!(error instanceof StripeError)) throw error;
+    return toAnswer(error.status, toMessagePage('This did not work', error.message));
+  }
 }
 
 function toAnswer(status: number, body: string): WholeAnswer {

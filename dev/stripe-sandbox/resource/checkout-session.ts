@@ -10,7 +10,7 @@ import { createId } from '../id.ts';
 import type { ApiObject, Json, JsonFields } from '../json.ts';
 import { PAGE_PARAMETERS, type Page, toPage } from '../list.ts';
 import { type Metadata, mergeMetadata } from '../metadata.ts';
-import { readCurrency } from '../money.ts';
+import { assertChargeable, readCurrency } from '../money.ts';
 import { defineTable } from '../store.ts';
 import { invalidRequest, notInSandbox, resourceMissing } from '../stripe-error.ts';
 import { type Customer, needCustomer } from './customer-object.ts';
@@ -120,6 +120,7 @@ function createLineItems(call: Call, parameters: JsonFields): readonly LineItem[
   if (new Set(items.map(({ currency }) => currency)).size > 1) {
     throw invalidRequest('All line items must have the same currency.', { param: 'line_items' });
   }
+  assertChargeable(toTotal(items), items[0]?.currency ?? '');
   return items;
 }
 
@@ -187,6 +188,9 @@ function createSession(
   const id = createId('cs_test', 58);
   const customer = needCustomer(call, readText(parameters, 'customer'));
   const intentData = readFields(parameters, mode === 'payment' ? 'payment_intent_data' : 'setup_intent_data') ?? {};
+  if (customer === undefined && intentData['setup_future_usage'] !== undefined) {
+    throw notInSandbox('customers that a session makes', 'payment_intent_data[setup_future_usage]');
+  }
   call.tx.put(INTENT_DATA, id, intentData);
   const session: CheckoutSession = {
     ...BLANK_SESSION,
@@ -213,8 +217,12 @@ function createSession(
   return call.create(CHECKOUT_SESSIONS, session);
 }
 
+function toTotal(items: readonly LineItem[]): number {
+  return items.reduce((sum, { amount_total: amount }) => sum + amount, 0);
+}
+
 function toPaymentFields(items: readonly LineItem[]) {
-  const total = items.reduce((sum, { amount_total: amount }) => sum + amount, 0);
+  const total = toTotal(items);
   return {
     amount_subtotal: total,
     amount_total: total,
