@@ -68,8 +68,11 @@ function toField(
 </label>`;
 }
 
+/** Returns a number as it stands on the card. */
 function toGroups(number: string): string {
-  return number.length === 16 ? number.replaceAll(/(\d{4})(?=\d)/g, '$1 ') : number;
+  return number.length === 15
+    ? number.replace(/^(\d{4})(\d{6})/, '$1 $2 ')
+    : number.replace(/^(\d{4})(\d{4})(\d{4})/, '$1 $2 $3 ');
 }
 
 /** Returns the page of a session that is over. */

@@ -45,9 +45,9 @@ th, td { text-align: start; padding: .35rem 0; border-bottom: 1px solid color-mi
 td:last-child, th:last-child { text-align: end; font-variant-numeric: tabular-nums; }
 tfoot th, tfoot td { font-weight: 700; border: 0; }
 .cards td:first-child { font-family: ui-monospace, monospace; white-space: nowrap; padding-inline-end: 1rem; }
-.cards td:last-child { text-align: start; }
+.cards td:last-child, .cards th:last-child { text-align: start; }
 label { display: block; font-weight: 600; margin: 0 0 1rem; }
-input { display: block; width: 100%; box-sizing: border-box; font: inherit; padding: .6rem; margin-top: .25rem; border: 1px solid; border-radius: .4rem; }
+input { display: block; width: 100%; box-sizing: border-box; font: inherit; font-weight: 400; padding: .6rem; margin-top: .25rem; border: 1px solid; border-radius: .4rem; }
 .row { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
 button { font: inherit; font-weight: 700; padding: .75rem 1rem; border: 0; border-radius: .4rem; background: #4a3fd6; color: #fff; cursor: pointer; }
 button.wide { width: 100%; }
