@@ -121,6 +121,12 @@ describe('products and prices of the sandbox', () => {
     expect(second.data.map(({ id }) => id)).toEqual(ids.slice(10, 20));
     const third = await fixture.stripe.prices.list({ ...query, starting_after: second.data.at(-1)?.id ?? '' });
     expect([third.data.length, third.has_more]).toEqual([5, false]);
+    const exact = await fixture.stripe.prices.list({
+      ...query,
+      limit: 5,
+      starting_after: second.data.at(-1)?.id ?? '',
+    });
+    expect([exact.data.length, exact.has_more]).toEqual([5, false]);
     const back = await fixture.stripe.prices.list({ ...query, limit: 3, ending_before: ids[20] ?? '' });
     expect([back.data.map(({ id }) => id), back.has_more]).toEqual([ids.slice(17, 20), true]);
   });
