@@ -4,7 +4,7 @@
  */
 import { type ApiObject, isFields, type Json, type JsonFields } from './json.ts';
 import { type OpenApi, resolveSchema, type Schema, toSchemaName } from './openapi/openapi.ts';
-import { invalidRequest } from './stripe-error.ts';
+import { invalidRequest, notInSandbox } from './stripe-error.ts';
 
 const DEPTH_MAX = 4;
 
@@ -64,10 +64,11 @@ class Path {
       if (object === undefined) throw this.#refusal();
       return { [field]: this.expand(object, { anyOf: targets }, rest) };
     }
+    if (current === undefined) throw notInSandbox(`the field ${this.#text}`, 'expand');
     // A field that may be expanded and is null stays null; one that was expanded by an earlier path stays so.
     const isExpandable = property['x-expansionResources'] !== undefined || value[field] === undefined;
     if (rest.length === 0 && !isExpandable) throw this.#refusal();
-    return current === undefined ? {} : { [field]: this.expand(current, property, rest) };
+    return { [field]: this.expand(current, property, rest) };
   }
 
   #include(value: JsonFields, field: string): Json | undefined {

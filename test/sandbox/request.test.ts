@@ -128,6 +128,9 @@ describe('requests to the sandbox', () => {
         message: `This property cannot be expanded (${path}).`,
       });
     }
+    await expect(fixture.stripe.prices.retrieve(price.id, { expand: ['tiers'] })).rejects.toMatchObject({
+      code: 'sandbox_unsupported',
+    });
     await expect(fixture.stripe.prices.retrieve(price.id, { expand: ['a.b.c.d.e'] })).rejects.toMatchObject({
       message: expect.stringContaining('more than 4 levels'),
     });
