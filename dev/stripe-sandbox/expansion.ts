@@ -51,13 +51,14 @@ class Path {
     if (field === undefined || value === null) return value;
     if (Array.isArray(value)) return value.map((element) => this.expand(element, schema.items ?? {}, segments));
     if (!isFields(value)) throw this.#refusal();
-    const property = this.#toShape(value, schema).properties?.[field];
+    const { properties = {} } = this.#toShape(value, schema);
+    const property = Object.hasOwn(properties, field) ? properties[field] : undefined;
     if (property === undefined) throw this.#refusal();
     return { ...value, ...this.#expandField(value, field, property, rest) };
   }
 
   #expandField(value: JsonFields, field: string, property: Schema, rest: readonly string[]): JsonFields {
-    const current = value[field] ?? this.#include(value, field);
+    const current = Object.hasOwn(value, field) ? value[field] : this.#include(value, field);
     if (typeof current === 'string') {
       const targets = property['x-expansionResources']?.oneOf ?? [];
       const object = this.#findTarget(targets, current);

@@ -123,7 +123,7 @@ describe('requests to the sandbox', () => {
       expand: ['data.product.default_price'],
     });
     expect(list.data[0]?.product).toMatchObject({ default_price: null });
-    for (const path of ['currency', 'nothing', 'product.name', 'recurring']) {
+    for (const path of ['currency', 'nothing', 'product.name', 'recurring', 'constructor', '__proto__.a']) {
       await expect(fixture.stripe.prices.retrieve(price.id, { expand: [path] })).rejects.toMatchObject({
         message: `This property cannot be expanded (${path}).`,
       });

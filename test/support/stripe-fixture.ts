@@ -23,10 +23,7 @@ export function connectStripe(sandbox: Sandbox, secretKey = SECRET_KEY): Stripe 
   return new Stripe(secretKey, { host: '127.0.0.1', port, protocol: 'http', maxNetworkRetries: 0, telemetry: false });
 }
 
-/**
- * Starts a sandbox before the tests of the file, and judges after them all that went through it: it registers the two
- * tests that do so, and so is called at the end of the `describe` block.
- */
+/** Has a sandbox started before the tests of a `describe` block and ended after them; it is there inside of tests only. */
 export function useSandbox(options: SandboxOptions = {}): StripeFixture {
   const watch = new StripeWatch();
   const started: { sandbox?: Sandbox; stripe?: Stripe } = {};
