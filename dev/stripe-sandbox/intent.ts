@@ -7,6 +7,7 @@ import type { Call } from './call.ts';
 import { createToken } from './id.ts';
 import type { JsonFields } from './json.ts';
 import { findCard, type PaymentMethod } from './resource/payment-method.ts';
+import { defineTable } from './store.ts';
 import { invalidRequest, StripeError } from './stripe-error.ts';
 import { type CardUse, type Decline, judgeCard } from './test-card.ts';
 
@@ -81,5 +82,22 @@ export function assertOwn(method: PaymentMethod, customerId: string | null): voi
   throw invalidRequest(
     `The PaymentMethod ${method.id} belongs to a Customer. Please include the Customer in the \`customer\` parameter on the intent.`,
     { param: 'payment_method' },
+  );
+}
+
+/** Are the checkout sessions that intents belong to, by the id of the intent. */
+const SESSIONS = defineTable<string>('intent.session');
+
+/** Notes that an intent belongs to a checkout session, which alone may then move it. */
+export function assignToSession(call: Call, intentId: string, sessionId: string): void {
+  call.tx.put(SESSIONS, intentId, sessionId);
+}
+
+/** Throws StripeError where an intent belongs to a checkout session: its page alone may move it. */
+export function assertOutsideSession(call: Call, intentId: string, verb: string): void {
+  if (call.tx.find(SESSIONS, intentId) === undefined) return;
+  throw invalidRequest(
+    `You cannot ${verb} ${intentId} because it was created by a Checkout Session. To cancel it, expire the session instead.`,
+    { param: 'intent' },
   );
 }

@@ -1,8 +1,9 @@
 /**
  * Owns: having happen what has fallen due: on the sandbox's clock as it goes or jumps, and on a test clock that advances.
  * Does not own: what that is (`Resource.due`).
- * Invariants: each happens in a transaction of its own, with its own time as now, in the order of these times; what it
- * schedules before the clock's present still happens in the same run.
+ * Invariants: each happens with its own time as now, in the order of these times, and in a transaction of its own (all of
+ * an advance of a test clock in one); what it schedules before the clock's present still happens in the same run. What
+ * fails is told and dropped, so that it can't keep the rest from happening.
  */
 import { Call, type Resource, type SandboxFacts } from './call.ts';
 import type { Clock } from './clock.ts';
@@ -40,8 +41,18 @@ export class Scheduler {
   run(): void {
     const { store, clock, onHappened } = this.#parts;
     let count = 0;
-    while (store.run((tx) => this.#runNext(tx, null, clock.now()))) count += 1;
+    while (this.#runFirst(store, clock.now())) count += 1;
     if (count > 0) onHappened();
+  }
+
+  #runFirst(store: Store, now: number): boolean {
+    try {
+      return store.run((tx) => this.#runNext(tx, null, now));
+    } catch (error) {
+      const dropped = store.run((tx) => takeDue(tx, null, now));
+      console.error(`What was due failed and is dropped: ${JSON.stringify(dropped)}`, error);
+      return dropped !== undefined;
+    }
   }
 
   /** Ends it. */

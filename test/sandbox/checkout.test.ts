@@ -225,6 +225,19 @@ describe('checkout sessions of the sandbox', () => {
     await expect(createSession(parameters)).rejects.toMatchObject({ statusCode: 400, param });
   });
 
+  it('lets nobody move its payment past it', async () => {
+    const session = await createSession();
+    await send(session.url, { ...CARD, card: '4000000000000002' });
+    const id = String((await fixture.stripe.checkout.sessions.retrieve(session.id)).payment_intent);
+    const byCheckout = { statusCode: 400, message: expect.stringContaining('created by a Checkout Session') };
+    const { paymentIntents } = fixture.stripe;
+    await expect(paymentIntents.confirm(id, { payment_method: 'pm_card_visa' })).rejects.toMatchObject(byCheckout);
+    await expect(paymentIntents.cancel(id)).rejects.toMatchObject(byCheckout);
+    await expect(paymentIntents.update(id, { amount: 100 })).rejects.toMatchObject(byCheckout);
+    expect((await paymentIntents.update(id, { description: 'Told' })).description).toBe('Told');
+    expect((await send(session.url, CARD)).status).toBe(303);
+  });
+
   it('tells whoever pays that the customer is gone, and takes no money', async () => {
     const customer = await fixture.stripe.customers.create({});
     const session = await createSession({ customer: customer.id });

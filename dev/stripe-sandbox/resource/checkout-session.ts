@@ -7,6 +7,7 @@ import { type Call, type Operation, type Resource, toPathId } from '../call.ts';
 import { schedule, unschedule } from '../due.ts';
 import { readFields, readInteger, readList, readText, readTexts } from '../field.ts';
 import { createId } from '../id.ts';
+import { assignToSession } from '../intent.ts';
 import type { ApiObject, Json, JsonFields } from '../json.ts';
 import { PAGE_PARAMETERS, type Page, toPage } from '../list.ts';
 import { type Metadata, mergeMetadata } from '../metadata.ts';
@@ -214,6 +215,7 @@ function createSession(
     url: `${call.facts.baseUrl}/c/pay/${id}`,
     ...(mode === 'payment' ? toPaymentFields(items) : toSetupFields(call, customer, parameters)),
   };
+  if (session.setup_intent !== null) assignToSession(call, session.setup_intent, id);
   return call.create(CHECKOUT_SESSIONS, session);
 }
 
@@ -327,13 +329,15 @@ export function paySession(call: Call, session: CheckoutSession, method: Payment
 function findOrCreateIntent(call: Call, session: CheckoutSession): PaymentIntent {
   const begun = session.payment_intent === null ? undefined : call.tx.find(PAYMENT_INTENTS, session.payment_intent);
   if (begun !== undefined) return begun;
-  return createPaymentIntent(call, {
+  const intent = createPaymentIntent(call, {
     ...call.tx.find(INTENT_DATA, session.id),
     amount: session.amount_total,
     currency: session.currency,
     payment_method_types: ['card'],
     ...(session.customer === null ? {} : { customer: session.customer }),
   });
+  assignToSession(call, intent.id, session.id);
+  return intent;
 }
 
 /** Completes a session whose intent has succeeded; with any other, it stays as it is. */

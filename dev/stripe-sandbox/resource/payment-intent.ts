@@ -8,6 +8,7 @@ import { createId } from '../id.ts';
 import {
   AUTHENTICATION_FAILURE,
   askBank,
+  assertOutsideSession,
   assertOwn,
   cardError,
   toClientSecret,
@@ -228,6 +229,7 @@ const create: Operation = {
 };
 
 function confirmByRequest(call: Call, intent: PaymentIntent, parameters: JsonFields): PaymentIntent {
+  assertOutsideSession(call, intent.id, 'confirm');
   if (intent.status !== 'requires_payment_method' && intent.status !== 'requires_confirmation') {
     throw unexpectedState('PaymentIntent', 'confirm', intent.status);
   }
@@ -261,6 +263,7 @@ const update: Operation = {
     const isOpen = !['succeeded', 'canceled', 'requires_capture'].includes(intent.status);
     const onlyAlways = Object.keys(parameters).every((name) => ['description', 'metadata', 'expand'].includes(name));
     if (!isOpen && !onlyAlways) throw unexpectedState('PaymentIntent', 'update', intent.status);
+    if (!onlyAlways) assertOutsideSession(call, intent.id, 'update');
     const given = readText(parameters, 'payment_method');
     const method = given === undefined ? undefined : resolvePaymentMethod(call, given);
     const customer = readText(parameters, 'customer');
@@ -347,12 +350,11 @@ export const PAYMENT_INTENT_RESOURCE: Resource = {
     [`POST ${ONE}/capture`]: capture,
     [`POST ${ONE}/cancel`]: {
       supported: ['cancellation_reason'],
-      run: (call, request) =>
-        cancelPaymentIntent(
-          call,
-          needIntent(call, request),
-          readText(request.parameters, 'cancellation_reason') ?? null,
-        ),
+      run(call, request) {
+        const intent = needIntent(call, request);
+        assertOutsideSession(call, intent.id, 'cancel');
+        return cancelPaymentIntent(call, intent, readText(request.parameters, 'cancellation_reason') ?? null);
+      },
     },
   },
 };

@@ -8,6 +8,7 @@ import { createId } from '../id.ts';
 import {
   AUTHENTICATION_FAILURE,
   askBank,
+  assertOutsideSession,
   assertOwn,
   cardError,
   toClientSecret,
@@ -138,6 +139,7 @@ export function concludeSetupAuthentication(call: Call, intent: SetupIntent, isA
 }
 
 function confirmByRequest(call: Call, intent: SetupIntent, parameters: JsonFields): SetupIntent {
+  assertOutsideSession(call, intent.id, 'confirm');
   if (intent.status !== 'requires_payment_method' && intent.status !== 'requires_confirmation') {
     throw unexpectedState('SetupIntent', 'confirm', intent.status);
   }
@@ -170,6 +172,7 @@ const update: Operation = {
   run(call, request) {
     const { parameters } = request;
     const intent = needIntent(call, request);
+    assertOutsideSession(call, intent.id, 'update');
     if (intent.status === 'succeeded' || intent.status === 'canceled') {
       throw unexpectedState('SetupIntent', 'update', intent.status);
     }
@@ -224,8 +227,11 @@ export const SETUP_INTENT_RESOURCE: Resource = {
     },
     [`POST ${ONE}/cancel`]: {
       supported: ['cancellation_reason'],
-      run: (call, request) =>
-        cancelSetupIntent(call, needIntent(call, request), readText(request.parameters, 'cancellation_reason') ?? null),
+      run(call, request) {
+        const intent = needIntent(call, request);
+        assertOutsideSession(call, intent.id, 'cancel');
+        return cancelSetupIntent(call, intent, readText(request.parameters, 'cancellation_reason') ?? null);
+      },
     },
   },
 };
