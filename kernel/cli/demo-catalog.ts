@@ -1,6 +1,14 @@
 // Owns the catalog of the two demo products: the plans, trials and prices of the spec for `agentruntime`, and others for
 // `otherproduct`, so that a mix-up of the two shows.
 
+import type { PlanCode } from '../domain/id.ts';
+import {
+  computeDefaultPolicy,
+  FALLBACK_PLAN_DEFAULT,
+  ONBOARDING_PLAN_DEFAULT,
+  type PolicyChange,
+} from '../domain/plan-policy.ts';
+import { toDocumentPolicy } from '../store/catalog/catalog-document.ts';
 import type { CatalogSeed } from '../store/catalog/catalog-seed.ts';
 
 type PlanRow = CatalogSeed['plans'][number];
@@ -11,20 +19,31 @@ const CREDIT = 1_000_000n;
 /** Demo prices hold from the beginning, so that prices of any past time can be asked for. */
 const FROM_THE_BEGINNING = new Date('2025-01-01T00:00:00Z');
 
-/** One plan with its policy; what is not said is the modest default. */
+/** One plan with its policy; what is not said is the default of the spec. */
 interface PlanSeed {
   readonly code: string;
   readonly name: string;
-  readonly rank: number;
   /** Cents of one cycle; null for plans sold by contract. */
   readonly amount: bigint | null;
   readonly interval?: 'month' | 'year';
   /** Whole credits of each cycle. */
   readonly includedCredits?: bigint;
-  readonly policy?: Partial<PolicyRow>;
+  readonly policy?: PolicyChange;
 }
 
-function toPlanRow(productCode: string, { code, name, amount, interval, includedCredits = 0n }: PlanSeed): PlanRow {
+/** What pay-as-you-go credits cost at both demo products: a dollar each, less in packages. */
+const PAYG: PolicyChange = {
+  paygMinorUnitsPerCredit: { millionths: 100n * 1_000_000n },
+  paygPackages: [
+    { minorUnits: 1_000n, microcredits: 10n * CREDIT },
+    { minorUnits: 4_500n, microcredits: 50n * CREDIT },
+    { minorUnits: 8_000n, microcredits: 100n * CREDIT },
+  ],
+  paygMinorUnitsMin: 500n,
+  paygMinorUnitsMax: 100_000n,
+};
+
+function toPlanRow(productCode: string, { code, name, amount, interval }: PlanSeed): PlanRow {
   return {
     product_code: productCode,
     plan_code: code,
@@ -35,30 +54,20 @@ function toPlanRow(productCode: string, { code, name, amount, interval, included
     currency: amount === null ? null : 'usd',
     interval: interval ?? null,
     interval_count: interval === undefined ? 0 : 1,
-    included_microcredits_per_cycle: includedCredits * CREDIT,
+    source: interval === undefined ? 'operator' : 'stripe',
     archived: false,
   };
 }
 
-function toPolicyRow(productCode: string, { code, rank, policy = {} }: PlanSeed): PolicyRow {
+function toPolicyRow(productCode: string, { code, includedCredits = 0n, policy = {} }: PlanSeed): PolicyRow {
+  const planCode = code as PlanCode;
+  const includedMicrocreditsPerCycle = includedCredits * CREDIT;
   return {
     product_code: productCode,
     plan_code: code,
-    trial_enabled: false,
-    trial_days: 0,
-    trial_microcredits_granted: 0n,
-    trial_requires_card: false,
-    auto_trial_on_workspace_creation: false,
-    trial_end_behaviour: 'convert_or_fallback',
-    revoke_unused_trial_credits: true,
-    onboarding_default: false,
-    self_serve: true,
-    contact_sales: false,
-    payg_allowed: true,
-    rank,
-    member_limit: null,
-    overdraft_limit_microcredits: 0n,
-    ...policy,
+    ...toDocumentPolicy({ ...computeDefaultPolicy(planCode), includedMicrocreditsPerCycle, ...PAYG, ...policy }),
+    pinned_fields: [],
+    revision: 0,
   };
 }
 
@@ -89,43 +98,38 @@ function toSeed(
   };
 }
 
-/** A trial as it is for `pro`: started by itself with a new workspace, without a card. */
-function openTrial(days: number, credits: bigint): Partial<PolicyRow> {
+function toProductRow(code: string, name: string): CatalogSeed['product'] {
   return {
-    trial_enabled: true,
-    trial_days: days,
-    trial_microcredits_granted: credits * CREDIT,
-    auto_trial_on_workspace_creation: true,
-    onboarding_default: true,
+    product_code: code,
+    display_name: name,
+    fallback_plan_code: FALLBACK_PLAN_DEFAULT,
+    onboarding_plan_code: ONBOARDING_PLAN_DEFAULT,
+    onboarding_pinned: false,
+    currency: 'usd',
   };
 }
 
 const AGENTRUNTIME = toSeed(
-  { product_code: 'agentruntime', display_name: 'AgentRuntime', fallback_plan_code: 'free', currency: 'usd' },
+  toProductRow('agentruntime', 'AgentRuntime'),
   [
-    { code: 'free', name: 'AgentRuntime Free', rank: 0, amount: 0n, policy: { member_limit: 3 } },
+    { code: 'free', name: 'AgentRuntime Free', amount: 0n },
     {
       code: 'pro',
       name: 'AgentRuntime Pro',
-      rank: 10,
       amount: 4_900n,
       interval: 'month',
       includedCredits: 5n,
-      policy: openTrial(14, 5n),
     },
-    { code: 'plus', name: 'AgentRuntime Plus', rank: 20, amount: 14_900n, interval: 'month', includedCredits: 20n },
-    { code: 'max', name: 'AgentRuntime Max', rank: 30, amount: 49_900n, interval: 'month', includedCredits: 80n },
+    { code: 'plus', name: 'AgentRuntime Plus', amount: 14_900n, interval: 'month', includedCredits: 20n },
+    { code: 'max', name: 'AgentRuntime Max', amount: 49_900n, interval: 'month', includedCredits: 80n },
     {
       code: 'enterprise',
       name: 'AgentRuntime Enterprise',
-      rank: 40,
       amount: null,
-      policy: { self_serve: false, contact_sales: true },
     },
     {
       code: 'pro_annual',
       name: 'AgentRuntime Pro (annual)',
-      rank: 10,
       amount: 49_000n,
       interval: 'year',
       includedCredits: 60n,
@@ -133,7 +137,6 @@ const AGENTRUNTIME = toSeed(
     {
       code: 'plus_annual',
       name: 'AgentRuntime Plus (annual)',
-      rank: 20,
       amount: 149_000n,
       interval: 'year',
       includedCredits: 240n,
@@ -141,7 +144,6 @@ const AGENTRUNTIME = toSeed(
     {
       code: 'max_annual',
       name: 'AgentRuntime Max (annual)',
-      rank: 30,
       amount: 499_000n,
       interval: 'year',
       includedCredits: 960n,
@@ -156,17 +158,16 @@ const AGENTRUNTIME = toSeed(
 );
 
 const OTHERPRODUCT = toSeed(
-  { product_code: 'otherproduct', display_name: 'OtherProduct', fallback_plan_code: 'free', currency: 'usd' },
+  toProductRow('otherproduct', 'OtherProduct'),
   [
-    { code: 'free', name: 'OtherProduct Free', rank: 0, amount: 0n, policy: { member_limit: 1 } },
+    { code: 'free', name: 'OtherProduct Free', amount: 0n, policy: { memberLimit: 1 } },
     {
       code: 'pro',
       name: 'OtherProduct Pro',
-      rank: 10,
       amount: 1_900n,
       interval: 'month',
       includedCredits: 50n,
-      policy: openTrial(7, 2n),
+      policy: { trialDays: 7, trialMicrocreditsGranted: 2n * CREDIT },
     },
   ],
   [

@@ -139,11 +139,12 @@ describe('CreateTenant', () => {
   });
 
   test('falls back to the fallback plan where no plan is the onboarding default', async () => {
-    const policies = kernel.connection.collection('plan_policies');
-    const pro = { product_code: 'otherproduct', plan_code: 'pro' };
-    await policies.updateOne(pro, { $set: { onboarding_default: false } });
-    expect((await createAsOperator({ productCode: 'otherproduct' })).tenant?.planCode).toBe('free');
-    await policies.updateOne(pro, { $set: { onboarding_default: true } });
+    const products = kernel.connection.collection('products');
+    for (const planCode of [null, 'not_on_sale']) {
+      await products.updateOne({ product_code: 'otherproduct' }, { $set: { onboarding_plan_code: planCode } });
+      expect((await createAsOperator({ productCode: 'otherproduct' })).tenant?.planCode).toBe('free');
+    }
+    await products.updateOne({ product_code: 'otherproduct' }, { $set: { onboarding_plan_code: 'pro' } });
   });
 
   test('names every field that is wrong, by who calls', async () => {

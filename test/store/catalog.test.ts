@@ -1,9 +1,11 @@
 // The catalog in MongoDB: what its indexes refuse, what its models refuse, what it reads back.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { computePolicySync, writeSyncedPolicy } from '../../kernel/app/catalog/policy-sync.ts';
 import type { CatalogStore } from '../../kernel/app/catalog/ports.ts';
 import { DEMO_CATALOG } from '../../kernel/cli/demo-catalog.ts';
-import type { ProductCode } from '../../kernel/domain/id.ts';
+import type { PlanCode, ProductCode } from '../../kernel/domain/id.ts';
+import { computeDefaultPolicy } from '../../kernel/domain/plan-policy.ts';
 import { catalogModels } from '../../kernel/store/catalog/catalog-model.ts';
 import { type CatalogSeed, seedCatalog } from '../../kernel/store/catalog/catalog-seed.ts';
 import { openCatalogStore } from '../../kernel/store/catalog/catalog-store.ts';
@@ -53,16 +55,6 @@ describe('unique indexes', () => {
     await expect(connection.collection(collection).insertOne(row)).rejects.toMatchObject({ code: 11_000 });
   });
 
-  test('a product has one plan that new workspaces start on, and any number that they don’t', async () => {
-    const policies = connection.collection('plan_policies');
-    const second = policies.updateOne(
-      { product_code: 'agentruntime', plan_code: 'plus' },
-      { $set: { onboarding_default: true } },
-    );
-    await expect(second).rejects.toMatchObject({ code: 11_000 });
-    expect(await policies.countDocuments({ product_code: 'agentruntime', onboarding_default: false })).toBe(7);
-  });
-
   test('the same plan code on another product is another plan', async () => {
     const plans = await store.loadPlans();
     expect(
@@ -83,10 +75,14 @@ describe('what is stored', () => {
     const pro = (await store.loadPlans(AGENTRUNTIME)).find(({ planCode }) => planCode === 'pro');
     expect(pro).toMatchObject({
       price: { minorUnits: 4_900n, currency: 'usd' },
-      includedMicrocreditsPerCycle: 5_000_000n,
-      policy: { trialMicrocreditsGranted: 5_000_000n, trialDays: 14, overdraftLimitMicrocredits: 0n },
+      onboardingDefault: true,
+      policy: {
+        ...{ trialMicrocreditsGranted: 5_000_000n, trialDays: 14, overdraftLimitMicrocredits: 0n, memberLimit: null },
+        ...{ includedMicrocreditsPerCycle: 5_000_000n, paygMinorUnitsPerCredit: { millionths: 100_000_000n } },
+        ...{ creditGates: ['*'], paygMinorUnitsMin: 500n },
+      },
     });
-    expect(pro?.policy).not.toHaveProperty('memberLimit');
+    expect(pro?.policy.paygPackages[1]).toEqual({ minorUnits: 4_500n, microcredits: 50_000_000n });
   });
 
   test('a plan without a policy allows nothing', async () => {
@@ -102,7 +98,7 @@ describe('what is stored', () => {
       ...{
         interval: null,
         interval_count: 0,
-        included_microcredits_per_cycle: 0n,
+        source: 'operator',
         archived: false,
         created_at: new Date(),
       },
@@ -153,4 +149,97 @@ test('a seed again changes nothing, and says where a row differs from it', async
   ]);
   await connection.collection('plan_policies').updateOne({ plan_code: 'max' }, { $set: { rank: 30 } });
   expect(await connection.collection('plan_policies').find().toArray()).toEqual(before);
+});
+
+describe('what a sync writes', () => {
+  const target = { productCode: AGENTRUNTIME, planCode: 'plus' as PlanCode };
+  const policies = () => connection.collection('plan_policies');
+  const key = { product_code: 'agentruntime', plan_code: 'plus' };
+  const pinned = async (fields: readonly string[]): Promise<void> => {
+    await policies().updateOne(key, { $set: { pinned_fields: fields }, $inc: { revision: 1 } });
+  };
+
+  test('is the fields that it names and no others, and a second time nothing', async () => {
+    const before = await policies().findOne(key);
+    const read = await store.loadPolicy(AGENTRUNTIME, target.planCode);
+    const synced = { trialEnabled: true, trialDays: 30, memberLimit: 7, paygMinorUnitsPerCredit: { millionths: 1n } };
+    const planned = computePolicySync(target, read, synced);
+    expect(await policies().findOne(key)).toEqual(before);
+    const first = await writeSyncedPolicy(store, target, synced, read);
+    expect(first).toEqual(planned);
+    expect(first.changed.map(({ field }) => field)).toEqual([
+      ...['trialEnabled', 'trialDays', 'memberLimit', 'paygMinorUnitsPerCredit'],
+    ]);
+    expect(await policies().findOne(key)).toEqual({
+      ...before,
+      ...{ trial_enabled: true, trial_days: 30, member_limit: 7, payg_minor_units_per_credit_millionths: 1n },
+    });
+    expect((await writeSyncedPolicy(store, target, synced)).changed).toEqual([]);
+    const none = await writeSyncedPolicy(store, target, { memberLimit: null, paygMinorUnitsPerCredit: null });
+    expect(none.changed).toMatchObject([{ before: '7', after: 'none' }, { after: 'none' }]);
+    expect((await store.loadPolicy(AGENTRUNTIME, target.planCode))?.policy).toMatchObject({ memberLimit: null });
+  });
+
+  test('leaves what an operator has pinned, and says what it would have been', async () => {
+    await pinned(['member_limit', 'a_field_of_a_newer_release']);
+    const result = await writeSyncedPolicy(store, target, { memberLimit: 99, rank: 21 });
+    expect(result.kept).toEqual([{ field: 'memberLimit', before: 'none', after: '99' }]);
+    expect((await store.loadPolicy(AGENTRUNTIME, target.planCode))?.policy).toMatchObject({
+      ...{ memberLimit: null, rank: 21 },
+    });
+    await pinned([]);
+  });
+
+  test('leaves what is pinned between its read and its write', async () => {
+    let isFirst = true;
+    const racing = {
+      insertPolicy: store.insertPolicy,
+      saveSyncedPolicy: store.saveSyncedPolicy,
+      loadPolicy: async (...args: Parameters<CatalogStore['loadPolicy']>) => {
+        const record = await store.loadPolicy(...args);
+        if (isFirst) await pinned(['rank']);
+        isFirst = false;
+        return record;
+      },
+    };
+    const result = await writeSyncedPolicy(racing, target, { rank: 77, trialLimitPerPerson: 2 });
+    expect(result.kept).toMatchObject([{ field: 'rank', after: '77' }]);
+    expect((await store.loadPolicy(AGENTRUNTIME, target.planCode))?.policy).toMatchObject({
+      ...{ rank: 21, trialLimitPerPerson: 2 },
+    });
+    await pinned([]);
+  });
+
+  test('begins from the default of the spec, once whoever comes first', async () => {
+    const fresh = { productCode: 'fresh' as ProductCode, planCode: 'pro' as PlanCode };
+    const synced = { includedMicrocreditsPerCycle: 5_000_000n };
+    const both = await Promise.all([writeSyncedPolicy(store, fresh, synced), writeSyncedPolicy(store, fresh, synced)]);
+    expect(both.map(({ created }) => created).sort()).toEqual([false, true]);
+    expect((await store.loadPolicy(fresh.productCode, fresh.planCode))?.policy).toEqual({
+      ...computeDefaultPolicy(fresh.planCode),
+      ...synced,
+    });
+  });
+
+  test('is nothing where the policy would not hold together', async () => {
+    const before = await policies().findOne(key);
+    const wrong = writeSyncedPolicy(store, target, { trialDays: 0, trialEnabled: true, rank: 3 });
+    await expect(wrong).rejects.toMatchObject({ reason: 'INVALID_FIELD', violations: [{ field: 'trial_days' }] });
+    expect(await policies().findOne(key)).toEqual(before);
+  });
+
+  test('names the onboarding plan until an operator has', async () => {
+    const products = connection.collection('products');
+    const defaults = async () =>
+      (await store.loadPlans(AGENTRUNTIME)).flatMap((plan) => (plan.onboardingDefault ? [plan.planCode] : []));
+    expect(await store.saveSyncedOnboardingPlan(AGENTRUNTIME, 'max' as PlanCode)).toBe(true);
+    expect(await defaults()).toEqual(['max']);
+    await products.updateOne({ product_code: 'agentruntime' }, { $set: { onboarding_pinned: true } });
+    expect(await store.saveSyncedOnboardingPlan(AGENTRUNTIME, 'pro' as PlanCode)).toBe(false);
+    expect(await defaults()).toEqual(['max']);
+    await products.updateOne({ product_code: 'agentruntime' }, { $set: { onboarding_pinned: false } });
+    expect(await store.saveSyncedOnboardingPlan(AGENTRUNTIME, undefined)).toBe(true);
+    expect(await defaults()).toEqual([]);
+    await store.saveSyncedOnboardingPlan(AGENTRUNTIME, 'pro' as PlanCode);
+  });
 });

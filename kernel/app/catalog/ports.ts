@@ -2,6 +2,7 @@
 
 import type { PriceBook, PriceQuery, PriceRow } from '../../domain/action-price.ts';
 import type { Fingerprint, IdempotencyKey, Instant, PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
+import type { PlanPolicy, PolicyChange, PolicyField } from '../../domain/plan-policy.ts';
 import type { Rulebook } from '../../domain/rulebook.ts';
 
 /** A commercial product line with its own catalog. */
@@ -10,6 +11,10 @@ export interface Product {
   readonly displayName: string;
   /** The plan of workspaces that have no other: without a Stripe subscription, without included credits. */
   readonly fallbackPlanCode: PlanCode;
+  /** The plan that new workspaces start on; absent, or no plan on sale: the fallback plan. */
+  readonly onboardingPlanCode?: PlanCode;
+  /** Says that an operator has set the onboarding plan: a sync leaves it. */
+  readonly onboardingPinned: boolean;
   /** ISO 4217 in lower case. */
   readonly currency: string;
 }
@@ -23,10 +28,14 @@ export interface Money {
 
 export type BillingInterval = 'month' | 'year';
 
+/** Who a plan's row comes from: a price at Stripe, or an operator. A sync archives only what Stripe sold. */
+export type PlanSource = 'stripe' | 'operator';
+
 /** One row of a product's catalog, with its policy. */
 export interface Plan {
   readonly productCode: ProductCode;
   readonly planCode: PlanCode;
+  readonly source: PlanSource;
   /** The name that people see, such as `AgentRuntime Pro`. */
   readonly productName: string;
   /** Absent for plans that Stripe does not sell. */
@@ -36,35 +45,21 @@ export interface Plan {
   /** Absent for plans without a recurring price. */
   readonly interval?: BillingInterval;
   readonly intervalCount: number;
-  readonly includedMicrocreditsPerCycle: bigint;
   readonly archived: boolean;
+  /** Says that new workspaces start on this plan: the product names it, so at most one of its plans is. */
+  readonly onboardingDefault: boolean;
   readonly policy: PlanPolicy;
 }
 
-export type TrialEndBehaviour = 'convert_or_fallback' | 'fallback';
-
-/** What a plan allows, apart from its price. */
-export interface PlanPolicy {
-  readonly trialEnabled: boolean;
-  readonly trialDays: number;
-  readonly trialMicrocreditsGranted: bigint;
-  readonly trialRequiresCard: boolean;
-  readonly autoTrialOnWorkspaceCreation: boolean;
-  readonly trialEndBehaviour: TrialEndBehaviour;
-  readonly revokeUnusedTrialCredits: boolean;
-  /** Says that new workspaces start on this plan; at most one plan of a product. */
-  readonly onboardingDefault: boolean;
-  /** Says that customers can buy the plan without sales. */
-  readonly selfServe: boolean;
-  /** Says that the plan is shown to customers although only sales sells it. */
-  readonly contactSales: boolean;
-  /** Says that pay-as-you-go credits can be bought on this plan. */
-  readonly paygAllowed: boolean;
-  /** Orders the tiers: a change to a higher rank is an upgrade. */
-  readonly rank: number;
-  /** Absent means no limit. */
-  readonly memberLimit?: number;
-  readonly overdraftLimitMicrocredits: bigint;
+/** A policy as it is kept. */
+export interface PolicyRecord {
+  readonly productCode: ProductCode;
+  readonly planCode: PlanCode;
+  readonly policy: PlanPolicy;
+  /** The fields that an operator has set: a sync leaves them. */
+  readonly pinnedFields: ReadonlySet<PolicyField>;
+  /** How many changes of operators are in it. */
+  readonly revision: number;
 }
 
 /** Keeps products and plans. Every read is primary + majority. Every method throws DomainError DATABASE_UNAVAILABLE. */
@@ -72,6 +67,18 @@ export interface CatalogStore {
   loadProduct(productCode: ProductCode): Promise<Product | undefined>;
   /** Loads the plans of one product, or of all, in no order. */
   loadPlans(productCode?: ProductCode): Promise<readonly Plan[]>;
+  loadPolicy(productCode: ProductCode, planCode: PlanCode): Promise<PolicyRecord | undefined>;
+  /** Loads the policies of one product, or of all, in no order. */
+  loadPolicies(productCode?: ProductCode): Promise<readonly PolicyRecord[]>;
+  /** Stores the first policy of a plan, with nothing pinned; answers false where there is one. */
+  insertPolicy(productCode: ProductCode, planCode: PlanCode, policy: PlanPolicy): Promise<boolean>;
+  /**
+   * Writes fields that a sync knows; answers false, and writes nothing, where an operator has changed the policy since it
+   * was read, or it is gone. Pins stay as they are: it is for the caller to leave out what is pinned.
+   */
+  saveSyncedPolicy(read: PolicyRecord, change: PolicyChange): Promise<boolean>;
+  /** Names the onboarding plan of a product; answers false, and writes nothing, where an operator has set it. */
+  saveSyncedOnboardingPlan(productCode: ProductCode, planCode: PlanCode | undefined): Promise<boolean>;
 }
 
 /** What prices are set for: one action by one rule, and the plan or the tenant of that rule. */

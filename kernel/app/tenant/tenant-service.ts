@@ -119,7 +119,7 @@ export class TenantService {
 function decideStartPlan(product: Product, plans: readonly Plan[], input: CreateTenantInput): PlanCode {
   const onSale = plans.filter((plan) => !plan.archived);
   const planCode =
-    input.planCode ?? onSale.find((plan) => plan.policy.onboardingDefault)?.planCode ?? product.fallbackPlanCode;
+    input.planCode ?? onSale.find((plan) => plan.onboardingDefault)?.planCode ?? product.fallbackPlanCode;
   const plan = onSale.find((candidate) => candidate.planCode === planCode);
   if (plan !== undefined && (input.anyPlan || plan.policy.selfServe || planCode === product.fallbackPlanCode))
     return planCode;

@@ -2,7 +2,7 @@
 
 import { type ActionPrice as ActionPriceMessage, PriceRule } from '../../../gen/wheelhouse/catalog/v1/action_price.ts';
 import type { GetActionPricingRequest, ListPlansRequest } from '../../../gen/wheelhouse/catalog/v1/catalog_service.ts';
-import { BillingInterval, type Plan as PlanMessage } from '../../../gen/wheelhouse/catalog/v1/plan.ts';
+import { BillingInterval, type Plan as PlanMessage, PlanSource } from '../../../gen/wheelhouse/catalog/v1/plan.ts';
 import type { Plan } from '../../app/catalog/ports.ts';
 import type { ActionPrice } from '../../domain/action-price.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
@@ -16,6 +16,7 @@ const RULES: Readonly<Record<ActionPrice['rule'], PriceRule>> = {
   tenant: PriceRule.TENANT,
 };
 
+const SOURCES = { stripe: PlanSource.STRIPE, operator: PlanSource.OPERATOR } as const;
 const INTERVALS = { month: BillingInterval.MONTH, year: BillingInterval.YEAR } as const;
 
 /** A checked request for plans; the product is as it was asked for, and not yet judged. */
@@ -66,13 +67,14 @@ export function toProtoPlan(plan: Plan): PlanMessage {
     trialDays: policy.trialDays,
     trialMicrocreditsGranted: policy.trialMicrocreditsGranted,
     trialRequiresCard: policy.trialRequiresCard,
-    onboardingDefault: policy.onboardingDefault,
-    includedMicrocreditsPerCycle: plan.includedMicrocreditsPerCycle,
+    onboardingDefault: plan.onboardingDefault,
+    includedMicrocreditsPerCycle: policy.includedMicrocreditsPerCycle,
     selfServe: policy.selfServe,
     rank: policy.rank,
-    memberLimit: policy.memberLimit,
+    memberLimit: policy.memberLimit ?? undefined,
     overdraftLimitMicrocredits: policy.overdraftLimitMicrocredits,
     archived: plan.archived,
+    source: SOURCES[plan.source],
   };
 }
 

@@ -1,41 +1,42 @@
-// Owns how documents of the catalog become what the use cases know, and prices documents. Does not own their form (catalog-model.ts).
+// Owns how documents of the catalog become what the use cases know, and policies and prices documents. Does not own their
+// form (catalog-model.ts).
 
-import type { Money, Plan, PlanPolicy, PriceRecord, PriceTarget, Product } from '../../app/catalog/ports.ts';
+import type { Money, Plan, PolicyRecord, PriceRecord, PriceTarget, Product } from '../../app/catalog/ports.ts';
 import type { PriceRow } from '../../domain/action-price.ts';
 import type { Fingerprint, IdempotencyKey, PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
+import {
+  CLOSED_POLICY,
+  contractNameOf,
+  type PlanPolicy,
+  type PolicyChange,
+  type PolicyField,
+  policyFieldOf,
+} from '../../domain/plan-policy.ts';
 import type { ActionPriceDocument, PlanDocument, PlanPolicyDocument, ProductDocument } from './catalog-model.ts';
-
-/** What holds for a plan whose policy was never written: nothing is allowed, so nothing is given by accident. */
-const CLOSED_POLICY: PlanPolicy = {
-  trialEnabled: false,
-  trialDays: 0,
-  trialMicrocreditsGranted: 0n,
-  trialRequiresCard: true,
-  autoTrialOnWorkspaceCreation: false,
-  trialEndBehaviour: 'fallback',
-  revokeUnusedTrialCredits: true,
-  onboardingDefault: false,
-  selfServe: false,
-  contactSales: false,
-  paygAllowed: false,
-  rank: 0,
-  overdraftLimitMicrocredits: 0n,
-};
 
 export function fromDocumentProduct(document: ProductDocument): Product {
   return {
     productCode: document.product_code as ProductCode,
     displayName: document.display_name,
     fallbackPlanCode: document.fallback_plan_code as PlanCode,
+    ...present({ onboardingPlanCode: (document.onboarding_plan_code ?? undefined) as PlanCode | undefined }),
+    onboardingPinned: document.onboarding_pinned,
     currency: document.currency,
   };
 }
 
-export function fromDocumentPlan(document: PlanDocument, policy: PlanPolicyDocument | undefined): Plan {
+/** What belongs to a plan beside its own row. */
+export interface PlanSurroundings {
+  readonly product: ProductDocument | undefined;
+  readonly policy: PlanPolicyDocument | undefined;
+}
+
+export function fromDocumentPlan(document: PlanDocument, { product, policy }: PlanSurroundings): Plan {
   return {
     productCode: document.product_code as ProductCode,
     planCode: document.plan_code as PlanCode,
+    source: document.source,
     productName: document.product_name,
     ...present({
       stripePriceId: document.stripe_price_id ?? undefined,
@@ -43,8 +44,8 @@ export function fromDocumentPlan(document: PlanDocument, policy: PlanPolicyDocum
       interval: document.interval ?? undefined,
     }),
     intervalCount: document.interval_count,
-    includedMicrocreditsPerCycle: document.included_microcredits_per_cycle,
     archived: document.archived,
+    onboardingDefault: product?.onboarding_plan_code === document.plan_code,
     policy: policy === undefined ? CLOSED_POLICY : fromDocumentPolicy(policy),
   };
 }
@@ -53,7 +54,18 @@ function fromDocumentMoney({ amount, currency }: PlanDocument): Money | undefine
   return amount === null || currency === null ? undefined : { minorUnits: amount, currency };
 }
 
+export function fromDocumentPolicyRecord(document: PlanPolicyDocument): PolicyRecord {
+  return {
+    productCode: document.product_code as ProductCode,
+    planCode: document.plan_code as PlanCode,
+    policy: fromDocumentPolicy(document),
+    pinnedFields: new Set(document.pinned_fields.flatMap((name) => policyFieldOf(name) ?? [])),
+    revision: document.revision,
+  };
+}
+
 function fromDocumentPolicy(document: PlanPolicyDocument): PlanPolicy {
+  const price = document.payg_minor_units_per_credit_millionths;
   return {
     trialEnabled: document.trial_enabled,
     trialDays: document.trial_days,
@@ -62,14 +74,69 @@ function fromDocumentPolicy(document: PlanPolicyDocument): PlanPolicy {
     autoTrialOnWorkspaceCreation: document.auto_trial_on_workspace_creation,
     trialEndBehaviour: document.trial_end_behaviour,
     revokeUnusedTrialCredits: document.revoke_unused_trial_credits,
-    onboardingDefault: document.onboarding_default,
+    trialLimitPerPerson: document.trial_limit_per_person,
     selfServe: document.self_serve,
     contactSales: document.contact_sales,
-    paygAllowed: document.payg_allowed,
     rank: document.rank,
-    ...present({ memberLimit: document.member_limit ?? undefined }),
+    memberLimit: document.member_limit,
+    includedMicrocreditsPerCycle: document.included_microcredits_per_cycle,
+    includedRolloverLimitMicrocredits: document.included_rollover_limit_microcredits,
     overdraftLimitMicrocredits: document.overdraft_limit_microcredits,
+    paygAllowed: document.payg_allowed,
+    paygMinorUnitsPerCredit: price === null ? null : { millionths: price },
+    paygPackages: document.payg_packages.map(({ minor_units: minorUnits, microcredits }) => ({
+      minorUnits,
+      microcredits,
+    })),
+    paygMinorUnitsMin: document.payg_minor_units_min,
+    paygMinorUnitsMax: document.payg_minor_units_max,
+    creditGates: document.credit_gates,
   };
+}
+
+type PolicyFields = Omit<
+  PlanPolicyDocument,
+  'product_code' | 'plan_code' | 'pinned_fields' | 'revision' | 'created_at'
+>;
+
+export function toDocumentPolicy(policy: PlanPolicy): PolicyFields {
+  return {
+    trial_enabled: policy.trialEnabled,
+    trial_days: policy.trialDays,
+    trial_microcredits_granted: policy.trialMicrocreditsGranted,
+    trial_requires_card: policy.trialRequiresCard,
+    auto_trial_on_workspace_creation: policy.autoTrialOnWorkspaceCreation,
+    trial_end_behaviour: policy.trialEndBehaviour,
+    revoke_unused_trial_credits: policy.revokeUnusedTrialCredits,
+    trial_limit_per_person: policy.trialLimitPerPerson,
+    self_serve: policy.selfServe,
+    contact_sales: policy.contactSales,
+    rank: policy.rank,
+    member_limit: policy.memberLimit,
+    included_microcredits_per_cycle: policy.includedMicrocreditsPerCycle,
+    included_rollover_limit_microcredits: policy.includedRolloverLimitMicrocredits,
+    overdraft_limit_microcredits: policy.overdraftLimitMicrocredits,
+    payg_allowed: policy.paygAllowed,
+    payg_minor_units_per_credit_millionths: policy.paygMinorUnitsPerCredit?.millionths ?? null,
+    payg_packages: policy.paygPackages.map(({ minorUnits, microcredits }) => ({
+      minor_units: minorUnits,
+      microcredits,
+    })),
+    payg_minor_units_min: policy.paygMinorUnitsMin,
+    payg_minor_units_max: policy.paygMinorUnitsMax,
+    credit_gates: policy.creditGates,
+  };
+}
+
+/** Translates the fields that change, and no others. */
+export function toDocumentPolicyChange(before: PlanPolicy, change: PolicyChange): Partial<PolicyFields> {
+  const names = new Set((Object.keys(change) as PolicyField[]).map(documentNameOf));
+  const fields = Object.entries(toDocumentPolicy({ ...before, ...change }));
+  return Object.fromEntries(fields.filter(([name]) => names.has(name)));
+}
+
+function documentNameOf(field: PolicyField): string {
+  return field === 'paygMinorUnitsPerCredit' ? 'payg_minor_units_per_credit_millionths' : contractNameOf(field);
 }
 
 /** Reads a row of prices. Throws Error where it has neither a price nor the word that an override ends. */

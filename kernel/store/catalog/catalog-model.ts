@@ -11,6 +11,10 @@ export interface ProductDocument {
   readonly product_code: string;
   readonly display_name: string;
   readonly fallback_plan_code: string;
+  /** The plan that new workspaces start on. It stands here, so that no two plans of a product can be it. */
+  readonly onboarding_plan_code: string | null;
+  /** Says that an operator has set the onboarding plan. */
+  readonly onboarding_pinned: boolean;
   readonly currency: string;
   readonly created_at: Date;
 }
@@ -26,9 +30,14 @@ export interface PlanDocument {
   readonly currency: string | null;
   readonly interval: 'month' | 'year' | null;
   readonly interval_count: number;
-  readonly included_microcredits_per_cycle: bigint;
+  readonly source: 'stripe' | 'operator';
   readonly archived: boolean;
   readonly created_at: Date;
+}
+
+export interface PaygPackageDocument {
+  readonly minor_units: bigint;
+  readonly microcredits: bigint;
 }
 
 /** What Wheelhouse alone knows of a plan. */
@@ -42,14 +51,26 @@ export interface PlanPolicyDocument {
   readonly auto_trial_on_workspace_creation: boolean;
   readonly trial_end_behaviour: 'convert_or_fallback' | 'fallback';
   readonly revoke_unused_trial_credits: boolean;
-  readonly onboarding_default: boolean;
+  readonly trial_limit_per_person: number;
   readonly self_serve: boolean;
   readonly contact_sales: boolean;
-  readonly payg_allowed: boolean;
   readonly rank: number;
   /** Null means no limit. */
   readonly member_limit: number | null;
+  readonly included_microcredits_per_cycle: bigint;
+  readonly included_rollover_limit_microcredits: bigint;
   readonly overdraft_limit_microcredits: bigint;
+  readonly payg_allowed: boolean;
+  /** Millionths of a minor unit; null: only packages are sold. */
+  readonly payg_minor_units_per_credit_millionths: bigint | null;
+  readonly payg_packages: readonly PaygPackageDocument[];
+  readonly payg_minor_units_min: bigint | null;
+  readonly payg_minor_units_max: bigint | null;
+  readonly credit_gates: readonly string[];
+  /** The fields that an operator has set, by their contract names: a sync leaves them. */
+  readonly pinned_fields: readonly string[];
+  /** How many changes of operators are in it. */
+  readonly revision: number;
   readonly created_at: Date;
 }
 
@@ -90,6 +111,7 @@ const TEXT = { type: String, required: true } as const;
 const OPTIONAL_TEXT = { type: String, default: null } as const;
 const FLAG = { type: Boolean, required: true } as const;
 const MICROCREDITS = { type: BigInt, required: true, validate: isAmountOrNull } as const;
+const OPTIONAL_AMOUNT = { type: BigInt, default: null, validate: isAmountOrNull } as const;
 const COUNT = { type: Number, required: true, min: 0, validate: Number.isInteger } as const;
 const TIME = { type: Date, required: true } as const;
 const OPTIONS = {
@@ -101,7 +123,15 @@ const OPTIONS = {
 } as const;
 
 const productSchema = new Schema<ProductDocument>(
-  { product_code: TEXT, display_name: TEXT, fallback_plan_code: TEXT, currency: TEXT, created_at: TIME },
+  {
+    product_code: TEXT,
+    display_name: TEXT,
+    fallback_plan_code: TEXT,
+    onboarding_plan_code: OPTIONAL_TEXT,
+    onboarding_pinned: FLAG,
+    currency: TEXT,
+    created_at: TIME,
+  },
   OPTIONS,
 );
 productSchema.index({ product_code: 1 }, { name: 'product_code', unique: true });
@@ -112,11 +142,11 @@ const planSchema = new Schema<PlanDocument>(
     plan_code: TEXT,
     product_name: TEXT,
     stripe_price_id: OPTIONAL_TEXT,
-    amount: { type: BigInt, default: null, validate: isAmountOrNull },
+    amount: OPTIONAL_AMOUNT,
     currency: OPTIONAL_TEXT,
     interval: { type: String, enum: ['month', 'year', null], default: null },
     interval_count: COUNT,
-    included_microcredits_per_cycle: MICROCREDITS,
+    source: { type: String, enum: ['stripe', 'operator'], required: true },
     archived: FLAG,
     created_at: TIME,
   },
@@ -135,23 +165,27 @@ const policySchema = new Schema<PlanPolicyDocument>(
     auto_trial_on_workspace_creation: FLAG,
     trial_end_behaviour: { type: String, enum: ['convert_or_fallback', 'fallback'], required: true },
     revoke_unused_trial_credits: FLAG,
-    onboarding_default: FLAG,
+    trial_limit_per_person: COUNT,
     self_serve: FLAG,
     contact_sales: FLAG,
-    payg_allowed: FLAG,
     rank: COUNT,
     member_limit: { type: Number, default: null, min: 1, validate: isWholeOrNull },
+    included_microcredits_per_cycle: MICROCREDITS,
+    included_rollover_limit_microcredits: MICROCREDITS,
     overdraft_limit_microcredits: MICROCREDITS,
+    payg_allowed: FLAG,
+    payg_minor_units_per_credit_millionths: { type: BigInt, default: null },
+    payg_packages: [{ _id: false, minor_units: MICROCREDITS, microcredits: MICROCREDITS }],
+    payg_minor_units_min: OPTIONAL_AMOUNT,
+    payg_minor_units_max: OPTIONAL_AMOUNT,
+    credit_gates: [String],
+    pinned_fields: [String],
+    revision: COUNT,
     created_at: TIME,
   },
   OPTIONS,
 );
 policySchema.index({ product_code: 1, plan_code: 1 }, { name: 'product_plan', unique: true });
-// New workspaces must find one plan to start on, not two.
-policySchema.index(
-  { product_code: 1, onboarding_default: 1 },
-  { name: 'one_onboarding_default', unique: true, partialFilterExpression: { onboarding_default: true } },
-);
 
 const priceSchema = new Schema<ActionPriceDocument>(
   {

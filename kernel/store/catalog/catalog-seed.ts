@@ -89,6 +89,10 @@ async function addRow<Document>(
 function differingFields(stored: unknown, wanted: Readonly<Record<string, unknown>>): readonly string[] {
   const values = new Map(typeof stored === 'object' && stored !== null ? Object.entries(stored) : []);
   return Object.entries(wanted)
-    .filter(([name, value]) => String(values.get(name) ?? null) !== String(value))
+    .filter(([name, value]) => textOf(values.get(name) ?? null) !== textOf(value))
     .map(([name]) => name);
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part));
 }

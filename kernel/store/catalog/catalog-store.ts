@@ -1,11 +1,18 @@
-// Owns how products and plans are read out of MongoDB. Does not own how they are written: the seed does, and later the
-// Stripe sync; or prices (price-store.ts).
+// Owns how products, plans and policies are read and written in MongoDB. Does not own prices (price-store.ts) or the demo
+// (catalog-seed.ts).
 
 import type { Connection } from 'mongoose';
 import type { CatalogStore } from '../../app/catalog/ports.ts';
-import { guardDatabase } from '../database-failure.ts';
-import { fromDocumentPlan, fromDocumentProduct } from './catalog-document.ts';
-import { type CatalogModels, catalogModels, ensurePlanIndexes } from './catalog-model.ts';
+import type { ProductCode } from '../../domain/id.ts';
+import { guardDatabase, isDuplicateKey } from '../database-failure.ts';
+import {
+  fromDocumentPlan,
+  fromDocumentPolicyRecord,
+  fromDocumentProduct,
+  toDocumentPolicy,
+  toDocumentPolicyChange,
+} from './catalog-document.ts';
+import { type CatalogModels, catalogModels, ensurePlanIndexes, type PlanPolicyDocument } from './catalog-model.ts';
 
 /** How long the database may take for one read, in milliseconds. */
 const READ_TIMEOUT_MS = 5_000;
@@ -38,15 +45,75 @@ class MongoCatalogStore implements CatalogStore {
 
   loadPlans: CatalogStore['loadPlans'] = (productCode) =>
     guardDatabase(async () => {
-      const { plans, policies } = this.#models;
-      const filter = productCode === undefined ? {} : { product_code: productCode };
-      const [planDocuments, policyDocuments] = await Promise.all([
+      const { products, plans } = this.#models;
+      const filter = filterOf(productCode);
+      const [productDocuments, planDocuments, policyDocuments] = await Promise.all([
+        products.find(filter).maxTimeMS(READ_TIMEOUT_MS).lean(),
         plans.find(filter).maxTimeMS(READ_TIMEOUT_MS).lean(),
-        policies.find(filter).maxTimeMS(READ_TIMEOUT_MS).lean(),
+        this.#findPolicies(productCode),
       ]);
+      const productByCode = new Map(productDocuments.map((document) => [document.product_code, document]));
       const policyByKey = new Map(policyDocuments.map((document) => [keyOf(document), document]));
-      return planDocuments.map((document) => fromDocumentPlan(document, policyByKey.get(keyOf(document))));
+      return planDocuments.map((document) =>
+        fromDocumentPlan(document, {
+          product: productByCode.get(document.product_code),
+          policy: policyByKey.get(keyOf(document)),
+        }),
+      );
     });
+
+  loadPolicy: CatalogStore['loadPolicy'] = (productCode, planCode) =>
+    guardDatabase(async () => {
+      const document = await this.#models.policies
+        .findOne({ product_code: productCode, plan_code: planCode })
+        .maxTimeMS(READ_TIMEOUT_MS)
+        .lean();
+      return document === null ? undefined : fromDocumentPolicyRecord(document);
+    });
+
+  loadPolicies: CatalogStore['loadPolicies'] = (productCode) =>
+    guardDatabase(async () => (await this.#findPolicies(productCode)).map(fromDocumentPolicyRecord));
+
+  insertPolicy: CatalogStore['insertPolicy'] = (productCode, planCode, policy) =>
+    guardDatabase(async () => {
+      const key = { product_code: productCode, plan_code: planCode };
+      const rest = { pinned_fields: [], revision: 0, created_at: new Date() };
+      try {
+        await this.#models.policies.create([{ ...key, ...toDocumentPolicy(policy), ...rest }]);
+        return true;
+      } catch (error) {
+        if (isDuplicateKey(error)) return false;
+        throw error;
+      }
+    });
+
+  saveSyncedPolicy: CatalogStore['saveSyncedPolicy'] = ({ productCode, planCode, policy, revision }, change) =>
+    guardDatabase(async () => {
+      // Whoever pins a field raises the revision: a policy of this one has the pins that were read.
+      const { matchedCount } = await this.#models.policies.updateOne(
+        { product_code: productCode, plan_code: planCode, revision },
+        { $set: toDocumentPolicyChange(policy, change) },
+        { runValidators: true },
+      );
+      return matchedCount === 1;
+    });
+
+  saveSyncedOnboardingPlan: CatalogStore['saveSyncedOnboardingPlan'] = (productCode, planCode) =>
+    guardDatabase(async () => {
+      const { matchedCount } = await this.#models.products.updateOne(
+        { product_code: productCode, onboarding_pinned: false },
+        { $set: { onboarding_plan_code: planCode ?? null } },
+      );
+      return matchedCount === 1;
+    });
+
+  #findPolicies(productCode: ProductCode | undefined): Promise<readonly PlanPolicyDocument[]> {
+    return this.#models.policies.find(filterOf(productCode)).maxTimeMS(READ_TIMEOUT_MS).lean();
+  }
+}
+
+function filterOf(productCode: ProductCode | undefined): { readonly product_code?: string } {
+  return productCode === undefined ? {} : { product_code: productCode };
 }
 
 function keyOf({ product_code, plan_code }: { readonly product_code: string; readonly plan_code: string }): string {

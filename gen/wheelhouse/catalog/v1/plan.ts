@@ -30,6 +30,24 @@ export namespace BillingInterval {
   export type YEAR = typeof BillingInterval.YEAR;
 }
 
+/** Says who a plan's row comes from. */
+export const PlanSource = {
+  /** UNSPECIFIED - Is never a stored value. */
+  UNSPECIFIED: 0,
+  /** STRIPE - Is a price at Stripe: a sync keeps the row like it, and archives it when the price is gone. */
+  STRIPE: 1,
+  /** OPERATOR - Is an operator: the plan has no price at Stripe, and no sync archives it. */
+  OPERATOR: 2,
+} as const;
+
+export type PlanSource = typeof PlanSource[keyof typeof PlanSource];
+
+export namespace PlanSource {
+  export type UNSPECIFIED = typeof PlanSource.UNSPECIFIED;
+  export type STRIPE = typeof PlanSource.STRIPE;
+  export type OPERATOR = typeof PlanSource.OPERATOR;
+}
+
 /**
  * Is one row of a product's catalog with the parts of its policy that customers see. The key is
  * (product_code, plan_code); the same plan_code on another product is another plan.
@@ -77,6 +95,8 @@ export interface Plan {
   overdraftLimitMicrocredits: bigint;
   /** Says that the plan is no longer sold; who is on it stays. */
   archived: boolean;
+  /** Says who the row comes from. */
+  source: PlanSource;
 }
 
 function createBasePlan(): Plan {
@@ -99,6 +119,7 @@ function createBasePlan(): Plan {
     memberLimit: undefined,
     overdraftLimitMicrocredits: 0n,
     archived: false,
+    source: 0,
   };
 }
 
@@ -170,6 +191,9 @@ export const Plan: MessageFns<Plan> = {
     }
     if (message.archived !== false) {
       writer.uint32(144).bool(message.archived);
+    }
+    if (message.source !== 0) {
+      writer.uint32(152).int32(message.source);
     }
     return writer;
   },
@@ -331,6 +355,14 @@ export const Plan: MessageFns<Plan> = {
             message.archived = reader.bool();
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.source = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -375,6 +407,7 @@ export const Plan: MessageFns<Plan> = {
         ? BigInt(object.overdraftLimitMicrocredits)
         : 0n;
     message.archived = object.archived ?? false;
+    message.source = object.source ?? 0;
     return message;
   },
 };
