@@ -184,6 +184,21 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
     title: 'Entry not reversible',
     detail: 'Entries of this type can not be reversed; ask an operator for a correction.',
   },
+  KILL_SWITCH_OFF: {
+    status: 503,
+    title: 'Switched off',
+    detail: 'This is switched off at present; nothing was changed. Try again later.',
+  },
+  PRODUCT_ALREADY_REGISTERED: {
+    status: 409,
+    title: 'Product already registered',
+    detail: 'There is a product of this code already; change that one.',
+  },
+  PLAN_SOLD_BY_STRIPE: {
+    status: 409,
+    title: 'Plan sold by Stripe',
+    detail: 'This plan has a price at Stripe; change it there.',
+  },
   ENTRY_ALREADY_REVERSED: {
     status: 409,
     title: 'Entry already reversed',

@@ -14,12 +14,14 @@ import { CommitNotice } from './app/ledger/commit-notice.ts';
 import { HeadLoader } from './app/ledger/head-loader.ts';
 import { LaneRegistry } from './app/ledger/lane-registry.ts';
 import { createLedger } from './app/ledger/ledger-service.ts';
+import { createOperators } from './app/operator/operator-service.ts';
 import { TenantDirectory } from './app/tenant/tenant-directory.ts';
 import { TenantService } from './app/tenant/tenant-service.ts';
 import { RollupProjector } from './app/usage/rollup-projector.ts';
 import { createUsage } from './app/usage/usage-service.ts';
 import { warmUp } from './app/warm-up.ts';
 import type { KernelConfig } from './config.ts';
+import { KILL_SWITCHES } from './domain/kill-switch.ts';
 import { DEADLINE_DEFAULT_MS } from './grpc/interceptors/deadline.ts';
 import { CallLog } from './grpc/interceptors/logging.ts';
 import { GrpcServer } from './grpc/server.ts';
@@ -35,8 +37,11 @@ import { type DatabaseClock, startDatabaseClock } from './store/database-clock.t
 import { createCommitFeed } from './store/ledger/commit-feed.ts';
 import { openAuditStore } from './store/ledger/ledger-audit-store.ts';
 import { openLedgerStore } from './store/ledger/ledger-store.ts';
+import { openAuditLogStore } from './store/operator/audit-store.ts';
+import { openKillSwitchStore } from './store/operator/kill-switch-store.ts';
 import { openTenantStore } from './store/tenant/tenant-store.ts';
 import { openUsageStore } from './store/usage/usage-store.ts';
+import { startChangeWorker } from './worker/change-worker.ts';
 import { startDueWorker } from './worker/due-worker.ts';
 import { startRollupWorker } from './worker/rollup-worker.ts';
 
@@ -90,6 +95,7 @@ async function begin(
 ): Promise<Pick<RunningKernel, 'grpcAddress' | 'httpAddress'>> {
   const base = await reachDatabase(config, logger, endings);
   const stores = await openStores(base.connection);
+  await stores.switches.insertSwitches(new Map(KILL_SWITCHES.map((name) => [name, config.killSwitches[name]])));
   for (const err of await warmUp(stores)) {
     logger.warn({ err }, 'a first read of the database failed; callers may find it slow');
   }
@@ -116,7 +122,7 @@ async function reachDatabase(config: KernelConfig, logger: Logger, endings: Endi
 }
 
 /** Builds the use cases; only the rollup worker begins to work at once. */
-function createServices({ logger, metrics, connection, clock }: Base, stores: Stores) {
+function createServices({ config, logger, metrics, connection, clock }: Base, stores: Stores) {
   const pacing = PROCESS_PACING;
   const ids = RANDOM_ID_SOURCE;
   const notice = new CommitNotice();
@@ -126,11 +132,14 @@ function createServices({ logger, metrics, connection, clock }: Base, stores: St
   const lanes = new LaneRegistry();
   const ledger = createLedger({ ...tools, rulebooks, lanes });
   const directory = new TenantDirectory(stores.tenants);
+  const { killSwitches } = config;
+  const operators = createOperators({ stores, ledger, clock, ids, pacing, killSwitches });
+  const { notebook, switches } = operators;
   const catalog = new Catalog({ store: stores.catalog, prices: stores.prices, ledger, rulebooks });
   const priceParts = { store: stores.prices, catalog: stores.catalog, directory, rulebooks, clock };
-  const prices = new PriceSetter({ ...priceParts, pacing });
+  const prices = new PriceSetter({ ...priceParts, pacing, notebook });
   const tenantParts = { store: stores.tenants, catalog: stores.catalog, directory, ledger, clock };
-  const tenants = new TenantService({ ...tenantParts, ids, pacing });
+  const tenants = new TenantService({ ...tenantParts, ids, pacing, notebook, switches });
   const audit = new LedgerAudit({ store: openAuditStore(connection), heads: new HeadLoader(stores.ledger), pacing });
   const feed = createCommitFeed(connection, pacing);
   const watch = new BalanceWatch({
@@ -143,13 +152,26 @@ function createServices({ logger, metrics, connection, clock }: Base, stores: St
   const usage = createUsage({ store: stores.ledger, usage: stores.usage, reader, projector });
   const rollups = startRollupWorker({ projector, observer });
   notice.listen(rollups);
-  return { tools, ledger, directory, catalog, prices, tenants, audit, watch, usage, rollups };
+  return {
+    tools,
+    ledger,
+    directory,
+    catalog,
+    prices,
+    tenants,
+    audit,
+    watch,
+    usage,
+    rollups,
+    ...operators,
+    auditStore: stores.audit,
+  };
 }
 
 /** Takes calls, and begins what works by itself. */
 async function serve(
   { config, logger, metrics, connection, clock }: Base,
-  { tools, rollups: _, ...services }: ReturnType<typeof createServices>,
+  { tools, rollups: _, auditStore, ...services }: ReturnType<typeof createServices>,
   endings: Ending[],
 ): Promise<Pick<RunningKernel, 'grpcAddress' | 'httpAddress'>> {
   const { ledger, watch } = services;
@@ -162,6 +184,8 @@ async function serve(
   const httpAddress = await http.listen(config.httpAddress);
   endings.push(() => http.stop());
   const worker = startDueWorker({ ...tools, ledger });
+  const changes = startChangeWorker({ store: auditStore, clock, observer: tools.observer });
+  endings.push(() => changes.stop());
   endings.push(() => ledger.drain());
   endings.push(() => worker.stop());
   endings.push(() => watch.stop());
@@ -192,6 +216,8 @@ async function openStores(connection: Connection) {
     prices: await openPriceStore(connection),
     tenants: await openTenantStore(connection),
     usage: await openUsageStore(connection),
+    audit: await openAuditLogStore(connection),
+    switches: await openKillSwitchStore(connection),
   };
 }
 

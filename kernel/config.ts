@@ -6,6 +6,7 @@ import { createSecureContext } from 'node:tls';
 import { Ajv, type ErrorObject } from 'ajv';
 import { messageOf } from './domain/error.ts';
 import type { ProductCode } from './domain/id.ts';
+import type { KillSwitchName } from './domain/kill-switch.ts';
 import { INTERNAL_METHODS } from './grpc/access.ts';
 import type { Credential } from './grpc/interceptors/authentication.ts';
 import type { TlsPair } from './grpc/server.ts';
@@ -41,6 +42,8 @@ export interface KernelConfig extends DatabaseConfig {
   /** Adds the offset that the local stack keeps in the database to the time. */
   readonly movableClock: boolean;
   readonly shutdownTimeoutMs: number;
+  /** The first values of the kill switches. */
+  readonly killSwitches: Readonly<Record<KillSwitchName, boolean>>;
 }
 
 /** Says everything that is wrong with a configuration. */
@@ -66,6 +69,9 @@ const ADDRESS =
   '^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+):([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$';
 const MILLISECONDS = '^[0-9]{1,6}$';
 const ABSENT = '';
+
+/** Only the first value of a switch: what operators store outlives it. */
+const KILL_SWITCH = { pattern: '^(true|false)$', fallback: 'true', advice: 'set it to true or false' } as const;
 
 const DATABASE_SETTINGS = {
   MONGODB_URI: {
@@ -107,6 +113,9 @@ const KERNEL_SETTINGS = {
     advice: 'set it to true (local stack and tests only) or false',
   },
   SHUTDOWN_TIMEOUT_MS: { pattern: MILLISECONDS, fallback: '10000', advice: 'set it to milliseconds, such as 10000' },
+  TRIALS_ENABLED: KILL_SWITCH,
+  TOPUPS_ENABLED: KILL_SWITCH,
+  SIGNUPS_ENABLED: KILL_SWITCH,
 } as const satisfies Record<string, Setting>;
 
 const NAME = '^[a-z0-9][a-z0-9._-]{0,62}$';
@@ -177,6 +186,11 @@ export function loadKernelConfig(environment: NodeJS.ProcessEnv = process.env): 
     ...(tls === undefined ? {} : { tls }),
     movableClock: values.MOVABLE_CLOCK === 'true',
     shutdownTimeoutMs: Number(values.SHUTDOWN_TIMEOUT_MS),
+    killSwitches: {
+      TRIALS_ENABLED: values.TRIALS_ENABLED === 'true',
+      TOPUPS_ENABLED: values.TOPUPS_ENABLED === 'true',
+      SIGNUPS_ENABLED: values.SIGNUPS_ENABLED === 'true',
+    },
   };
 }
 

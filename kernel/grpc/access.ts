@@ -2,23 +2,27 @@
 // which tenants it sees (app/tenant/tenant-directory.ts).
 // Invariant: every method of every served service stands here; a method without a line does not compile.
 
+import { CatalogAdminServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_admin_service.ts';
 import { CatalogServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { HoldServiceService } from '../../gen/wheelhouse/ledger/v1/hold_service.ts';
 import { LedgerAuditServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { LedgerStreamServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { UsageServiceService } from '../../gen/wheelhouse/ledger/v1/usage_service.ts';
+import { OperatorServiceService } from '../../gen/wheelhouse/operator/v1/operator_service.ts';
 import { TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 
 /** The services that this kernel serves, beside health and reflection. */
 export const SERVED_SERVICES = {
   'wheelhouse.catalog.v1.CatalogService': CatalogServiceService,
+  'wheelhouse.catalog.v1.CatalogAdminService': CatalogAdminServiceService,
   'wheelhouse.tenant.v1.TenantService': TenantServiceService,
   'wheelhouse.ledger.v1.LedgerService': LedgerServiceService,
   'wheelhouse.ledger.v1.HoldService': HoldServiceService,
   'wheelhouse.ledger.v1.LedgerStreamService': LedgerStreamServiceService,
   'wheelhouse.ledger.v1.LedgerAuditService': LedgerAuditServiceService,
   'wheelhouse.ledger.v1.UsageService': UsageServiceService,
+  'wheelhouse.operator.v1.OperatorService': OperatorServiceService,
 } as const;
 
 type ServedServices = typeof SERVED_SERVICES;
@@ -57,6 +61,15 @@ export const ACCESS: Readonly<Record<MethodPath, MethodAccess>> = {
   '/wheelhouse.catalog.v1.CatalogService/ListPlans': read('contributor_or_newcomer', { internal: false }),
   '/wheelhouse.catalog.v1.CatalogService/GetActionPricing': read('project_contributor'),
   '/wheelhouse.catalog.v1.CatalogService/SetActionPrice': write({ sysadmin: true }),
+  '/wheelhouse.catalog.v1.CatalogAdminService/RegisterProduct': write({ sysadmin: true }),
+  '/wheelhouse.catalog.v1.CatalogAdminService/UpdateProduct': write({ sysadmin: true }),
+  '/wheelhouse.catalog.v1.CatalogAdminService/GetProduct': read('nobody', { internal: false }),
+  '/wheelhouse.catalog.v1.CatalogAdminService/ListProducts': read('nobody', { internal: false }),
+  '/wheelhouse.catalog.v1.CatalogAdminService/UpsertPlan': write({ sysadmin: true }),
+  '/wheelhouse.catalog.v1.CatalogAdminService/GetPlanPolicy': read('nobody', { internal: false }),
+  '/wheelhouse.catalog.v1.CatalogAdminService/ListPlanPolicies': read('nobody', { internal: false }),
+  '/wheelhouse.catalog.v1.CatalogAdminService/UpsertPlanPolicy': write({ sysadmin: true }),
+  '/wheelhouse.catalog.v1.CatalogAdminService/ListActionPrices': read('nobody', { internal: false }),
   '/wheelhouse.tenant.v1.TenantService/CreateTenant': write({ person: 'signed_in', sysadmin: true }),
   '/wheelhouse.tenant.v1.TenantService/GetTenant': read('project_viewer'),
   '/wheelhouse.ledger.v1.LedgerService/GetBalance': read('project_contributor'),
@@ -80,6 +93,9 @@ export const ACCESS: Readonly<Record<MethodPath, MethodAccess>> = {
   '/wheelhouse.ledger.v1.LedgerAuditService/ExportHeads': read('nobody', { internal: false }),
   '/wheelhouse.ledger.v1.UsageService/GetUsageSummary': read('project_contributor'),
   '/wheelhouse.ledger.v1.UsageService/ExplainEntry': read('project_contributor'),
+  '/wheelhouse.operator.v1.OperatorService/ListKillSwitches': read('nobody', { internal: false }),
+  '/wheelhouse.operator.v1.OperatorService/SetKillSwitch': write({ sysadmin: true }),
+  '/wheelhouse.operator.v1.OperatorService/ListAuditRecords': read('nobody', { internal: false }),
 };
 
 function read(person: PersonRequirement, { internal = true }: { readonly internal?: boolean } = {}): MethodAccess {

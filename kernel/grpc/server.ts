@@ -4,12 +4,14 @@
 import { Server, ServerCredentials, type UntypedHandleCall, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { METHOD_PATHS, type MethodPath, SERVED_SERVICES } from './access.ts';
 import { Admission, type PipelineParts, readSafely } from './admission.ts';
+import { type CatalogAdminHandlerParts, createCatalogAdminHandlers } from './handler/catalog-admin-handler.ts';
 import { type CatalogHandlerParts, createCatalogHandlers } from './handler/catalog-handler.ts';
 import type { BidiHandler, Handler, ServerStreamHandler, ServiceMethod } from './handler/handler-map.ts';
 import { createHoldHandlers } from './handler/hold-handler.ts';
 import { createLedgerAuditHandlers, type LedgerAuditHandlerParts } from './handler/ledger-audit-handler.ts';
 import { createLedgerHandlers, type LedgerHandlerParts } from './handler/ledger-handler.ts';
 import { createLedgerStreamHandlers, type LedgerStreamHandlerParts } from './handler/ledger-stream-handler.ts';
+import { createOperatorHandlers, type OperatorHandlerParts } from './handler/operator-handler.ts';
 import { createTenantHandlers } from './handler/tenant-handler.ts';
 import { createUsageHandlers, type UsageHandlerParts } from './handler/usage-handler.ts';
 import { Health } from './health.ts';
@@ -41,6 +43,8 @@ export interface TlsPair {
 export interface GrpcServerParts
   extends PipelineParts,
     CatalogHandlerParts,
+    CatalogAdminHandlerParts,
+    OperatorHandlerParts,
     LedgerHandlerParts,
     LedgerStreamHandlerParts,
     LedgerAuditHandlerParts,
@@ -111,6 +115,8 @@ export class GrpcServer {
   #addServices(parts: GrpcServerParts): void {
     const handlers = {
       'wheelhouse.catalog.v1.CatalogService': createCatalogHandlers(parts),
+      'wheelhouse.catalog.v1.CatalogAdminService': createCatalogAdminHandlers(parts),
+      'wheelhouse.operator.v1.OperatorService': createOperatorHandlers(parts),
       'wheelhouse.tenant.v1.TenantService': createTenantHandlers(parts.tenants),
       'wheelhouse.ledger.v1.LedgerService': createLedgerHandlers(parts),
       'wheelhouse.ledger.v1.HoldService': createHoldHandlers(parts),

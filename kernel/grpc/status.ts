@@ -51,6 +51,9 @@ export const CODE_BY_REASON: Readonly<Record<Reason, status>> = {
   ENTRY_NOT_FOUND: status.NOT_FOUND,
   ENTRY_NOT_REVERSIBLE: status.FAILED_PRECONDITION,
   ENTRY_ALREADY_REVERSED: status.FAILED_PRECONDITION,
+  KILL_SWITCH_OFF: status.FAILED_PRECONDITION,
+  PRODUCT_ALREADY_REGISTERED: status.ALREADY_EXISTS,
+  PLAN_SOLD_BY_STRIPE: status.FAILED_PRECONDITION,
 };
 
 /** How long to wait before a retry can help, in milliseconds, where the error does not say. */

@@ -3,12 +3,14 @@
 import { readFileSync } from 'node:fs';
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CatalogAdminServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_admin_service.ts';
 import { CatalogServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { HoldServiceService } from '../../gen/wheelhouse/ledger/v1/hold_service.ts';
 import { LedgerAuditServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { LedgerStreamServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { UsageServiceService } from '../../gen/wheelhouse/ledger/v1/usage_service.ts';
+import { OperatorServiceService } from '../../gen/wheelhouse/operator/v1/operator_service.ts';
 import { TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 import { ACCESS, METHOD_PATHS, type MethodPath } from '../../kernel/grpc/access.ts';
 import { type Callers, callersOf, newcomer, PERSON, personIn } from './support/account.ts';
@@ -25,6 +27,8 @@ const SERVED = {
   ...LedgerStreamServiceService,
   ...LedgerAuditServiceService,
   ...UsageServiceService,
+  ...CatalogAdminServiceService,
+  ...OperatorServiceService,
 };
 /** What a request must say beside its tenant before anybody looks for that. */
 const REQUIRED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
@@ -201,6 +205,9 @@ const FOR_NO_PERSON = [
   ...['Debit', 'BatchDebit', 'StreamDebits', 'Reserve', 'Extend', 'Settle', 'Release'],
   ...['Grant', 'Adjust', 'SetActionPrice', 'ReverseEntry', 'RedactEntry'],
   ...['VerifyLedger', 'ExportAccount', 'ExportHeads'],
+  ...['RegisterProduct', 'UpdateProduct', 'GetProduct', 'ListProducts', 'UpsertPlan', 'ListActionPrices'],
+  ...['GetPlanPolicy', 'ListPlanPolicies', 'UpsertPlanPolicy'],
+  ...['ListKillSwitches', 'SetKillSwitch', 'ListAuditRecords'],
 ];
 
 /** The roles table of the plan, written out once more, so that a slip in the code's table shows. */

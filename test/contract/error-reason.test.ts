@@ -4,6 +4,11 @@
 import { status } from '@grpc/grpc-js';
 import { mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  CatalogAdminServiceService,
+  RegisterProductRequest,
+  UpsertPlanRequest,
+} from '../../gen/wheelhouse/catalog/v1/catalog_admin_service.ts';
 import { Bucket } from '../../gen/wheelhouse/common/v1/bucket.ts';
 import { ErrorReason } from '../../gen/wheelhouse/common/v1/error_reason.ts';
 import { LedgerAuditServiceService, ReverseEntryRequest } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
@@ -13,6 +18,8 @@ import {
   LedgerServiceService,
 } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import type { WatchBalanceResponse } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
+import { KillSwitchName } from '../../gen/wheelhouse/operator/v1/kill_switch.ts';
+import { OperatorServiceService, SetKillSwitchRequest } from '../../gen/wheelhouse/operator/v1/operator_service.ts';
 import { CreateTenantRequest, TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 import type { InsertOutcome } from '../../kernel/app/ports.ts';
 import { OPEN_HOLDS_MAX } from '../../kernel/domain/bound.ts';
@@ -22,7 +29,7 @@ import { CODE_BY_REASON } from '../../kernel/grpc/status.ts';
 import { guardDatabase } from '../../kernel/store/database-failure.ts';
 import { openTenantStore } from '../../kernel/store/tenant/tenant-store.ts';
 import { openWatch } from '../support/stream-client.ts';
-import { type Callers, CREDIT, callersOf, debitRequest, OPERATOR, personIn } from './support/account.ts';
+import { type Callers, CREDIT, callersOf, debitRequest, newcomer, OPERATOR, personIn } from './support/account.ts';
 import { crowdAccount } from './support/crowded-account.ts';
 import { type Failure, failureOf, settle } from './support/failure.ts';
 import { holdCallsOf } from './support/hold.ts';
@@ -111,6 +118,12 @@ async function watchOnce(tenantId: string, resumeToken = '', from = kernel): Pro
     opened.close();
   }
 }
+
+const setSwitch = (name: KillSwitchName, enabled: boolean) =>
+  callers.sysadmin.call(
+    OperatorServiceService.setKillSwitch,
+    SetKillSwitchRequest.fromPartial({ requestId: newRequestId(), name, enabled, ...OPERATOR }),
+  );
 
 const never = (): Promise<never> => new Promise(() => undefined);
 
@@ -374,6 +387,39 @@ const PROOFS: Readonly<Record<WireReason, Proof>> = {
       expect(failure.metadata).toEqual({ entry_id: entry?.entryId, entry_type: 'reserved' });
       return failure;
     },
+  },
+  KILL_SWITCH_OFF: {
+    code: status.FAILED_PRECONDITION,
+    provoke: async () => {
+      await setSwitch(KillSwitchName.SIGNUPS_ENABLED, false);
+      try {
+        const request = CreateTenantRequest.fromPartial({ requestId: newRequestId(), displayName: 'x' });
+        return await failureOf(callers.bff.call(TenantServiceService.createTenant, request, newcomer()));
+      } finally {
+        await setSwitch(KillSwitchName.SIGNUPS_ENABLED, true);
+      }
+    },
+    expected: { metadata: { kill_switch: 'SIGNUPS_ENABLED' } },
+  },
+  PRODUCT_ALREADY_REGISTERED: {
+    code: status.ALREADY_EXISTS,
+    provoke: () => {
+      const product = { productCode: 'agentruntime', displayName: 'x', currencyCode: 'usd' };
+      const request = { requestId: newRequestId(), ...product, ...OPERATOR };
+      return failureOf(
+        callers.sysadmin.call(CatalogAdminServiceService.registerProduct, RegisterProductRequest.fromPartial(request)),
+      );
+    },
+    expected: { metadata: { product_code: 'agentruntime' } },
+  },
+  PLAN_SOLD_BY_STRIPE: {
+    code: status.FAILED_PRECONDITION,
+    provoke: () => {
+      const plan = { productCode: 'agentruntime', planCode: 'pro', productName: 'x' };
+      const request = UpsertPlanRequest.fromPartial({ requestId: newRequestId(), ...plan, ...OPERATOR });
+      return failureOf(callers.sysadmin.call(CatalogAdminServiceService.upsertPlan, request));
+    },
+    expected: { metadata: { plan_code: 'pro' } },
   },
   ENTRY_ALREADY_REVERSED: {
     code: status.FAILED_PRECONDITION,

@@ -17,6 +17,7 @@ export interface Product {
   readonly onboardingPinned: boolean;
   /** ISO 4217 in lower case. */
   readonly currency: string;
+  readonly createdAt: Instant;
 }
 
 /** An exact amount of one currency, in its minor unit. */
@@ -65,6 +66,8 @@ export interface PolicyRecord {
 /** Keeps products and plans. Every read is primary + majority. Every method throws DomainError DATABASE_UNAVAILABLE. */
 export interface CatalogStore {
   loadProduct(productCode: ProductCode): Promise<Product | undefined>;
+  /** Loads products after a code, ordered by code, at most `limit`. */
+  loadProducts(limit: number, after?: ProductCode): Promise<readonly Product[]>;
   /** Loads the plans of one product, or of all, in no order. */
   loadPlans(productCode?: ProductCode): Promise<readonly Plan[]>;
   loadPolicy(productCode: ProductCode, planCode: PlanCode): Promise<PolicyRecord | undefined>;
@@ -101,6 +104,20 @@ export interface PriceRecord {
   readonly createdAt: Instant;
 }
 
+/** Limits a list of prices to one product, and further where more is set. */
+export interface PriceFilter {
+  readonly productCode: ProductCode;
+  readonly action?: string;
+  readonly planCode?: PlanCode;
+  readonly tenantId?: TenantId;
+}
+
+export interface PriceListPage {
+  readonly records: readonly PriceRecord[];
+  /** Where to go on; absent at the end of the list, and only there. */
+  readonly nextPlace?: string;
+}
+
 /** The rules of one product for all its tenants, and what changed for single ones. */
 export interface ProductRules {
   /** Without overrides of tenants; a product without rows has an empty one. */
@@ -128,6 +145,8 @@ export interface PriceStore {
   /** Answers the newest revision of a product; 0 where nothing was set yet. */
   loadPriceRevision(productCode: ProductCode): Promise<number>;
   loadPriceByRequestKey(key: IdempotencyKey): Promise<PriceRecord | undefined>;
+  /** Loads what was set, by the time from which it holds, the newest first, at most `limit`, after the place of another page. */
+  loadPriceList(filter: PriceFilter, limit: number, after?: string): Promise<PriceListPage>;
   /**
    * Stores a new row; answers false where its revision, its request key, or its time for its target is taken.
    * Throws DomainError OUTCOME_UNKNOWN where the database did not tell.

@@ -6,7 +6,9 @@
 import type { PriceRow } from '../../domain/action-price.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { Fingerprint, IdempotencyKey, ProductCode } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
 import { computeFingerprint, requestKey } from '../ledger/request-identity.ts';
+import type { AuditNotebook, WriteNote } from '../operator/audit-notebook.ts';
 import type { Clock, Pacing } from '../ports.ts';
 import { type TenantDirectory, tenantNotFound } from '../tenant/tenant-directory.ts';
 import { planNotFound, productNotFound } from './catalog-error.ts';
@@ -26,6 +28,8 @@ export interface PriceSetterParts {
   readonly rulebooks: { takeUpChange(productCode: ProductCode): void };
   readonly clock: Pick<Clock, 'now'>;
   readonly pacing: Pick<Pacing, 'delay' | 'random'>;
+  /** Told of what is to be set, before it is. */
+  readonly notebook: Pick<AuditNotebook, 'note'>;
 }
 
 /** A row as it was set, and whether an earlier call did. */
@@ -37,6 +41,7 @@ export interface SetPrice {
 /** One request to set a price. */
 interface PriceRequest {
   readonly requestId: string;
+  readonly callerScope: string;
   readonly key: IdempotencyKey;
   readonly fingerprint: Fingerprint;
   readonly input: SetPriceInput;
@@ -59,7 +64,7 @@ export class PriceSetter {
    */
   async setPrice(input: SetPriceInput, callerScope: string, requestId: string): Promise<SetPrice> {
     const key = requestKey(callerScope, 'set_action_price', requestId);
-    const request = { requestId, key, fingerprint: fingerprintOf(input), input };
+    const request = { requestId, callerScope, key, fingerprint: fingerprintOf(input), input };
     const set = await this.#inTurn(input.productCode, () => this.#set(request));
     // Repeated with every replay: a crash may have come between the row and its mark.
     await this.#parts.store.markSuperseded(input.productCode, set.row);
@@ -72,6 +77,7 @@ export class PriceSetter {
     const earlier = await this.#findEarlier(request);
     if (earlier !== undefined) return earlier;
     await this.#assertTargetExists(request.input);
+    await this.#parts.notebook.note(noteOf(request));
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const record = await this.#draft(request);
       if (await store.insertPrice(record)) return { row: record.row, replayed: false };
@@ -132,6 +138,23 @@ export class PriceSetter {
     });
     return mine;
   }
+}
+
+function noteOf({ input, requestId, callerScope, key, fingerprint }: PriceRequest): WriteNote {
+  const { productCode, action, planCode, tenantId, price, effectiveAt, actor, reason } = input;
+  return {
+    method: 'CatalogService/SetActionPrice',
+    ...{ callerScope, actor, reason, requestId, requestKey: key, fingerprint, productCode },
+    ...present({ planCode, tenantId }),
+    figures: {
+      action,
+      ...(price === undefined
+        ? { ends_override: 'true' }
+        : { microcredits_per_unit: `${price.microcreditsPerUnit}`, unit: price.unit }),
+      effective_time: effectiveAt === undefined ? undefined : new Date(effectiveAt).toISOString(),
+    },
+    evidence: 'action_price',
+  };
 }
 
 function fingerprintOf({ productCode, action, planCode, tenantId, price, ...rest }: SetPriceInput): Fingerprint {

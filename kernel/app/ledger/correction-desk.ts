@@ -8,7 +8,8 @@ import type { EntryId } from '../../domain/id.ts';
 import type { AccountDesk } from './account-desk.ts';
 import { type FoundEntry, findEntry, loadStateBefore } from './entry-lookup.ts';
 import type { CorrectionInput, Ledger, Posting, TenantRef, WriteContext } from './ledger.ts';
-import { computeFingerprint, requestKey, reversalKey } from './request-identity.ts';
+import { identifyRedaction, identifyReversal } from './operator-identity.ts';
+import { reversalKey } from './request-identity.ts';
 
 /** Serves corrections of every tenant's history. */
 export class CorrectionDesk implements Pick<Ledger, 'reverse' | 'redact'> {
@@ -23,9 +24,9 @@ export class CorrectionDesk implements Pick<Ledger, 'reverse' | 'redact'> {
     const target = await this.#loadTarget(tenant, input.entryId);
     const command: Reverse = {
       type: 'reverse',
-      key: requestKey(context.callerScope, 'reverse', context.requestId),
+      // What was found has the id that was asked for.
+      ...identifyReversal(input, context),
       effectKey: reversalKey(target.entryId),
-      fingerprint: computeFingerprint(['reverse', target.entryId, actor]),
       ...this.#desk.personalOf({ reason }),
       target,
       grantId: this.#desk.tools.ids.grantId(),
@@ -40,8 +41,7 @@ export class CorrectionDesk implements Pick<Ledger, 'reverse' | 'redact'> {
     const found = await this.#desk.read(() => findEntry(store, tenant.tenantId, entryId));
     const command: Redact = {
       type: 'redact',
-      key: requestKey(context.callerScope, 'redact', context.requestId),
-      fingerprint: computeFingerprint(['redact', entryId, actor]),
+      ...identifyRedaction(input, context),
       ...this.#desk.personalOf({ reason }),
       entryId: entryId as EntryId,
       actor,

@@ -28,6 +28,7 @@ import type {
   TenantRef,
   WriteContext,
 } from './ledger.ts';
+import { identifyAdjustment, identifyGrant } from './operator-identity.ts';
 import { computeFingerprint, openingKey, requestKey } from './request-identity.ts';
 
 /** Builds the ledger of this kernel. */
@@ -78,8 +79,7 @@ class LedgerService implements Ledger {
     await this.#desk.noteDueTimes(tenant.tenantId, [effectiveAt, expiresAt]);
     const command: GiveGrant = {
       type: 'grant',
-      key: requestKey(context.callerScope, 'grant', context.requestId),
-      fingerprint: computeFingerprint(['grant', bucket, amount, effectiveAt, expiresAt, actor]),
+      ...identifyGrant(input, context),
       ...this.#desk.personalOf({ reason }),
       grantId: this.#desk.tools.ids.grantId(),
       bucket,
@@ -95,8 +95,7 @@ class LedgerService implements Ledger {
     const { bucket, delta, actor, reason } = input;
     const command: Adjust = {
       type: 'adjust',
-      key: requestKey(context.callerScope, 'adjust', context.requestId),
-      fingerprint: computeFingerprint(['adjust', bucket, delta, actor]),
+      ...identifyAdjustment(input, context),
       ...this.#desk.personalOf({ reason }),
       grantId: this.#desk.tools.ids.grantId(),
       bucket,

@@ -23,7 +23,12 @@ export type Operation =
   | 'reverse'
   | 'redact'
   | 'create_tenant'
-  | 'set_action_price';
+  | 'set_action_price'
+  | 'register_product'
+  | 'update_product'
+  | 'upsert_plan'
+  | 'upsert_plan_policy'
+  | 'set_kill_switch';
 
 /** Text of a request that may be about a person. */
 export interface PersonalInput {

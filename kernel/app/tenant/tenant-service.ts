@@ -8,6 +8,8 @@ import { productNotFound } from '../catalog/catalog-error.ts';
 import type { CatalogStore, Plan, Product } from '../catalog/ports.ts';
 import type { Ledger, TenantRef } from '../ledger/ledger.ts';
 import { computeFingerprint, requestKey } from '../ledger/request-identity.ts';
+import type { AuditNotebook, WriteNote } from '../operator/audit-notebook.ts';
+import type { KillSwitchBoard } from '../operator/kill-switch-board.ts';
 import type { Clock, Pacing } from '../ports.ts';
 import type { Tenant, TenantIdSource, TenantRecord, TenantStore } from './ports.ts';
 import { type TenantDirectory, type TenantVisibility, tenantNotFound } from './tenant-directory.ts';
@@ -25,6 +27,9 @@ export interface TenantServiceParts {
   readonly clock: Pick<Clock, 'now'>;
   readonly ids: TenantIdSource;
   readonly pacing: Pick<Pacing, 'delay'>;
+  readonly switches: Pick<KillSwitchBoard, 'assertOn'>;
+  /** Told of what an operator is to create, before it is. */
+  readonly notebook: Pick<AuditNotebook, 'note'>;
 }
 
 /** Asks for a new tenant. */
@@ -56,7 +61,8 @@ export class TenantService {
 
   /**
    * Creates a tenant and opens its account, once for each caller and request id; a retry finishes what a crash left.
-   * Throws DomainError PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, IDEMPOTENCY_KEY_REUSED where the request id was used for
+   * Throws DomainError KILL_SWITCH_OFF where a person asks while signups are off, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND,
+   * IDEMPOTENCY_KEY_REUSED where the request id was used for
    * something else, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN, and what opening an account can give.
    */
   async createTenant(input: CreateTenantInput, callerScope: string, requestId: string): Promise<CreatedTenant> {
@@ -73,8 +79,11 @@ export class TenantService {
     let record = await store.loadTenantByRequestKey(key);
     let replayed = record !== undefined;
     if (record === undefined) {
+      // An operator provisions workspaces also while people can't create any; and what exists, a retry still finishes.
+      if (input.actor === undefined) await this.#parts.switches.assertOn('SIGNUPS_ENABLED');
       const tenant = await this.#draftTenant(input);
       const draft: TenantRecord = { tenant, requestKey: key, fingerprint };
+      await this.#noteOperator(input, { callerScope, requestId, requestKey: key, fingerprint });
       replayed = !(await store.insertTenant(draft));
       record = replayed ? await this.#loadTaken(key) : draft;
     }
@@ -101,6 +110,15 @@ export class TenantService {
     if (product === undefined) throw productNotFound(productCode);
     const planCode = decideStartPlan(product, plans, input);
     return { tenantId: ids.tenantId(), productCode, displayName, planCode, status: 'active', createdAt: clock.now() };
+  }
+
+  async #noteOperator(
+    { productCode, planCode, actor }: CreateTenantInput,
+    request: Pick<WriteNote, 'callerScope' | 'requestId' | 'requestKey' | 'fingerprint'>,
+  ): Promise<void> {
+    if (actor === undefined) return;
+    const write = { method: 'TenantService/CreateTenant', actor, productCode, evidence: 'tenant' as const };
+    await this.#parts.notebook.note({ ...request, ...write, figures: { plan_code: planCode } });
   }
 
   /** A key can be taken by a row that no majority has yet, which a majority read doesn't show: wait for it a little. */

@@ -7,6 +7,7 @@ import type {
   LedgerServiceService,
 } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import type { Ledger, Posting, TenantRef } from '../../app/ledger/ledger.ts';
+import type { OperatorLedger } from '../../app/operator/operator-ledger.ts';
 import type { Clock } from '../../app/ports.ts';
 import { type TenantDirectory, tenantNotFound } from '../../app/tenant/tenant-directory.ts';
 import { estimateEntryBytes } from '../../domain/byte-estimate.ts';
@@ -30,6 +31,7 @@ import type { HandlerMap } from './handler-map.ts';
 /** What LedgerService answers with. */
 export interface LedgerHandlerParts {
   readonly ledger: Ledger;
+  readonly operatorLedger: OperatorLedger;
   readonly directory: TenantDirectory;
   readonly clock: Pick<Clock, 'estimate'>;
 }
@@ -41,7 +43,7 @@ type LedgerHandlers = HandlerMap<typeof LedgerServiceService>;
 
 /** Builds the handlers of LedgerService. */
 export function createLedgerHandlers(parts: LedgerHandlerParts): LedgerHandlers {
-  const { ledger, directory } = parts;
+  const { ledger, operatorLedger, directory } = parts;
   return {
     ...createReadHandlers(parts),
     debit: async (request, call) => {
@@ -56,12 +58,12 @@ export function createLedgerHandlers(parts: LedgerHandlerParts): LedgerHandlers 
     grant: async (request, call) => {
       const { requestId, tenantId, input } = fromProtoGrant(request);
       const tenant = await directory.requireTenant(tenantId, call.caller.visibility);
-      return toProtoPosting(await ledger.grant(tenant, input, toWriteContext(call, requestId)));
+      return toProtoPosting(await operatorLedger.grant(tenant, input, toWriteContext(call, requestId)));
     },
     adjust: async (request, call) => {
       const { requestId, tenantId, input } = fromProtoAdjust(request);
       const tenant = await directory.requireTenant(tenantId, call.caller.visibility);
-      return toProtoPosting(await ledger.adjust(tenant, input, toWriteContext(call, requestId)));
+      return toProtoPosting(await operatorLedger.adjust(tenant, input, toWriteContext(call, requestId)));
     },
   };
 }

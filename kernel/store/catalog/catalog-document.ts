@@ -23,6 +23,7 @@ export function fromDocumentProduct(document: ProductDocument): Product {
     ...present({ onboardingPlanCode: (document.onboarding_plan_code ?? undefined) as PlanCode | undefined }),
     onboardingPinned: document.onboarding_pinned,
     currency: document.currency,
+    createdAt: document.created_at.getTime(),
   };
 }
 

@@ -16,6 +16,8 @@ export interface ProductDocument {
   /** Says that an operator has set the onboarding plan. */
   readonly onboarding_pinned: boolean;
   readonly currency: string;
+  /** How many changes of operators are in it; absent: none. */
+  readonly revision?: number;
   readonly created_at: Date;
 }
 
@@ -32,6 +34,8 @@ export interface PlanDocument {
   readonly interval_count: number;
   readonly source: 'stripe' | 'operator';
   readonly archived: boolean;
+  /** How many changes of operators are in it; absent: none. */
+  readonly revision?: number;
   readonly created_at: Date;
 }
 
@@ -113,6 +117,7 @@ const FLAG = { type: Boolean, required: true } as const;
 const MICROCREDITS = { type: BigInt, required: true, validate: isAmountOrNull } as const;
 const OPTIONAL_AMOUNT = { type: BigInt, default: null, validate: isAmountOrNull } as const;
 const COUNT = { type: Number, required: true, min: 0, validate: Number.isInteger } as const;
+const OPTIONAL_COUNT = { type: Number, min: 0, validate: Number.isInteger } as const;
 const TIME = { type: Date, required: true } as const;
 const OPTIONS = {
   strict: 'throw',
@@ -130,6 +135,7 @@ const productSchema = new Schema<ProductDocument>(
     onboarding_plan_code: OPTIONAL_TEXT,
     onboarding_pinned: FLAG,
     currency: TEXT,
+    revision: OPTIONAL_COUNT,
     created_at: TIME,
   },
   OPTIONS,
@@ -148,6 +154,7 @@ const planSchema = new Schema<PlanDocument>(
     interval_count: COUNT,
     source: { type: String, enum: ['stripe', 'operator'], required: true },
     archived: FLAG,
+    revision: OPTIONAL_COUNT,
     created_at: TIME,
   },
   OPTIONS,
@@ -226,6 +233,8 @@ priceSchema.index(
 // What holds now or will later is read without the rows that are past.
 priceSchema.index({ product_code: 1, rule: 1, superseded_at: 1 }, { name: 'product_rule_superseded' });
 priceSchema.index({ product_code: 1, action: 1, rule: 1 }, { name: 'product_action_rule' });
+// Lists go through a product's prices by the time from which they hold.
+priceSchema.index({ product_code: 1, effective_at: -1, _id: -1 }, { name: 'product_effective' });
 
 /** A row has a price and a unit, unless it ends an override. */
 function isPrice(this: ActionPriceDocument): boolean {

@@ -1,7 +1,7 @@
 // Owns how products, plans and policies are read and written in MongoDB. Does not own prices (price-store.ts) or the demo
 // (catalog-seed.ts).
 
-import type { Connection } from 'mongoose';
+import { type Connection, trusted } from 'mongoose';
 import type { CatalogStore } from '../../app/catalog/ports.ts';
 import type { ProductCode } from '../../domain/id.ts';
 import { guardDatabase, isDuplicateKey } from '../database-failure.ts';
@@ -41,6 +41,17 @@ class MongoCatalogStore implements CatalogStore {
         .maxTimeMS(READ_TIMEOUT_MS)
         .lean();
       return document === null ? undefined : fromDocumentProduct(document);
+    });
+
+  loadProducts: CatalogStore['loadProducts'] = (limit, after) =>
+    guardDatabase(async () => {
+      const documents = await this.#models.products
+        .find(after === undefined ? {} : { product_code: trusted({ $gt: after }) })
+        .sort({ product_code: 1 })
+        .limit(limit)
+        .maxTimeMS(READ_TIMEOUT_MS)
+        .lean();
+      return documents.map(fromDocumentProduct);
     });
 
   loadPlans: CatalogStore['loadPlans'] = (productCode) =>

@@ -2,10 +2,10 @@
 // Invariant: `superseded_at` only spares reads. A row without the mark is read in vain and changes nothing; a row with it
 // is passed over only from a time on for which its successor was stored before the mark.
 
-import { type Connection, type QueryFilter, trusted } from 'mongoose';
-import type { PriceStore } from '../../app/catalog/ports.ts';
+import { type Connection, mongo, type QueryFilter, trusted } from 'mongoose';
+import type { PriceFilter, PriceStore } from '../../app/catalog/ports.ts';
 import { createPriceBook, type PriceRow } from '../../domain/action-price.ts';
-import { DomainError } from '../../domain/error.ts';
+import { DomainError, invalidField } from '../../domain/error.ts';
 import type { Instant, PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
 import type { AccountPolicy } from '../../domain/rulebook.ts';
 import { guardDatabase, isDatabaseFailure, isDuplicateKey } from '../database-failure.ts';
@@ -21,6 +21,9 @@ import { type ActionPriceDocument, type CatalogModels, catalogModels, ensurePric
 const READ_TIMEOUT_MS = 5_000;
 /** How many changes are looked at to find out whose prices changed; beyond, it counts as everybody's. */
 const CHANGES_MAX = 100;
+
+/** The time and the id of a row. */
+const PLACE = /^(\d{1,15})\.([0-9a-f]{24})$/;
 
 type Fields = QueryFilter<ActionPriceDocument>;
 
@@ -105,6 +108,23 @@ class MongoPriceStore implements PriceStore {
       return document === null ? undefined : fromDocumentPriceRecord(document);
     });
 
+  loadPriceList: PriceStore['loadPriceList'] = (filter, limit, after) =>
+    guardDatabase(async () => {
+      const documents = await this.#models.prices
+        .find({ ...toListFields(filter), ...(after === undefined ? {} : fromPlace(after)) })
+        .sort({ effective_at: -1, _id: -1 })
+        .limit(limit + 1)
+        .maxTimeMS(READ_TIMEOUT_MS)
+        .lean();
+      const page = documents.slice(0, limit);
+      const last = page.at(-1);
+      const hasMore = documents.length > page.length && last !== undefined;
+      return {
+        records: page.map(fromDocumentPriceRecord),
+        ...(hasMore ? { nextPlace: `${last.effective_at.getTime()}.${last._id}` } : {}),
+      };
+    });
+
   insertPrice: PriceStore['insertPrice'] = async (record) => {
     try {
       await this.#models.prices.create([toDocumentPrice(record)]);
@@ -160,6 +180,26 @@ class MongoPriceStore implements PriceStore {
     const tenantIds = newest.flatMap(({ tenant_id }) => (tenant_id === null ? [] : [tenant_id as TenantId]));
     return { revision, changedTenants: new Set(tenantIds) };
   }
+}
+
+function toListFields({ productCode, action, planCode, tenantId }: PriceFilter): Fields {
+  return {
+    product_code: productCode,
+    ...(action === undefined ? {} : { action }),
+    ...(planCode === undefined ? {} : { plan_code: planCode }),
+    ...(tenantId === undefined ? {} : { tenant_id: tenantId }),
+  };
+}
+
+/** Matches what comes after a place of the list. Throws DomainError INVALID_FIELD `page_token` where it is none. */
+function fromPlace(place: string): QueryFilter<ActionPriceDocument> {
+  const [, time, id] = PLACE.exec(place) ?? [];
+  if (time === undefined || id === undefined) {
+    throw invalidField({ field: 'page_token', description: 'is not a token of this list: repeat the call without it' });
+  }
+  const at = new Date(Number(time));
+  const earlier = { effective_at: trusted({ $lt: at }) };
+  return { $or: [earlier, { effective_at: at, _id: trusted({ $lt: new mongo.ObjectId(id) }) }] };
 }
 
 function tenantRows(productCode: ProductCode, tenantId: TenantId): Fields {

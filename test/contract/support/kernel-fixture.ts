@@ -15,6 +15,8 @@ import { HeadLoader } from '../../../kernel/app/ledger/head-loader.ts';
 import { LaneRegistry } from '../../../kernel/app/ledger/lane-registry.ts';
 import type { Ledger } from '../../../kernel/app/ledger/ledger.ts';
 import { createLedger } from '../../../kernel/app/ledger/ledger-service.ts';
+import { createOperators } from '../../../kernel/app/operator/operator-service.ts';
+import type { AuditStore } from '../../../kernel/app/operator/ports.ts';
 import type { Clock, CommitFeed, LedgerStore } from '../../../kernel/app/ports.ts';
 import type { TenantStore } from '../../../kernel/app/tenant/ports.ts';
 import { TenantDirectory } from '../../../kernel/app/tenant/tenant-directory.ts';
@@ -39,12 +41,16 @@ import { type MachineClocks, startDatabaseClock } from '../../../kernel/store/da
 import { createCommitFeed } from '../../../kernel/store/ledger/commit-feed.ts';
 import { openAuditStore } from '../../../kernel/store/ledger/ledger-audit-store.ts';
 import { openLedgerStore } from '../../../kernel/store/ledger/ledger-store.ts';
+import { openAuditLogStore } from '../../../kernel/store/operator/audit-store.ts';
+import { openKillSwitchStore } from '../../../kernel/store/operator/kill-switch-store.ts';
 import { openTenantStore } from '../../../kernel/store/tenant/tenant-store.ts';
 import { openUsageStore } from '../../../kernel/store/usage/usage-store.ts';
 import { freshDatabaseUri } from '../../support/engine.ts';
 import { createTestCredentials, type TestCredentials } from './credential.ts';
 
 export type Connection = Awaited<ReturnType<typeof openConnection>>;
+
+const ALL_ON = { TRIALS_ENABLED: true, TOPUPS_ENABLED: true, SIGNUPS_ENABLED: true };
 
 /** A kernel that listens, and what tests need around it. */
 export interface KernelFixture extends TestCredentials {
@@ -83,6 +89,7 @@ export async function openKernel(settings: Partial<KernelConfig> = {}): Promise<
     credentials: credentials.known,
     movableClock: true,
     shutdownTimeoutMs: 10_000,
+    killSwitches: ALL_ON,
     ...settings,
   };
   const kernel: RunningKernel = await startKernel(config, logger);
@@ -103,6 +110,7 @@ export interface Adaptation {
   readonly ledgerStore?: (real: LedgerStore) => LedgerStore;
   readonly tenantStore?: (real: TenantStore) => TenantStore;
   readonly catalogStore?: (real: CatalogStore) => CatalogStore;
+  readonly auditStore?: (real: AuditStore) => AuditStore;
   readonly priceStore?: (real: PriceStore) => PriceStore;
   readonly clock?: (real: Clock) => Clock;
   readonly ledger?: (real: Ledger) => Ledger;
@@ -133,6 +141,8 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
     prices: wrap(await openPriceStore(connection), adapt.priceStore),
     tenants: wrap(await openTenantStore(connection), adapt.tenantStore),
     usage: await openUsageStore(connection),
+    audit: wrap(await openAuditLogStore(connection), adapt.auditStore),
+    switches: await openKillSwitchStore(connection),
   };
   const metrics = new Metrics();
   const rulebooks = new RulebookCache({ store: stores.prices, clock, pacing: PROCESS_PACING });
@@ -148,6 +158,15 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
   });
   notice.listen(watch);
   const directory = new TenantDirectory(stores.tenants);
+  const operators = createOperators({
+    stores,
+    ledger,
+    clock,
+    ids: RANDOM_ID_SOURCE,
+    pacing: PROCESS_PACING,
+    killSwitches: ALL_ON,
+  });
+  const { notebook, switches } = operators;
   const tenantParts = { store: stores.tenants, catalog: stores.catalog, directory, ledger, clock };
   const priceParts = { store: stores.prices, catalog: stores.catalog, directory, rulebooks, clock };
   const usageParts = { store: stores.ledger, usage: stores.usage };
@@ -155,13 +174,14 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
   const reader = new AccountReader(stores.ledger, lanes, clock);
   const auditParts = { store: openAuditStore(connection), heads: new HeadLoader(stores.ledger) };
   const server = new GrpcServer({
+    ...operators,
     ...{ ledger, directory, clock, watch, credentials: credentials.known, meter: metrics.calls },
     log: new CallLog(logger),
     usage: createUsage({ ...usageParts, projector, reader }),
     audit: new LedgerAudit({ ...auditParts, pacing: PROCESS_PACING }),
     catalog: new Catalog({ store: stores.catalog, prices: stores.prices, ledger, rulebooks }),
-    prices: new PriceSetter({ ...priceParts, pacing: PROCESS_PACING }),
-    tenants: new TenantService({ ...tenantParts, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING }),
+    prices: new PriceSetter({ ...priceParts, pacing: PROCESS_PACING, notebook }),
+    tenants: new TenantService({ ...tenantParts, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING, notebook, switches }),
     deadlineDefaultMs: adapt.deadlineDefaultMs ?? 30_000,
   });
   const address = await server.listen('127.0.0.1:0');

@@ -131,6 +131,15 @@ export const ErrorReason = {
   ENTRY_ALREADY_REVERSED: 45,
   /** RESUME_TOKEN_EXPIRED - Says that a watch can't go on from this resume token; start again without one. OUT_OF_RANGE. */
   RESUME_TOKEN_EXPIRED: 46,
+  /**
+   * KILL_SWITCH_OFF - Says that an operator has switched this off for the whole environment; metadata `kill_switch`, such as
+   * `SIGNUPS_ENABLED`. FAILED_PRECONDITION. Nothing was written.
+   */
+  KILL_SWITCH_OFF: 50,
+  /** PRODUCT_ALREADY_REGISTERED - Says that a product of this code is registered already; change it by UpdateProduct. ALREADY_EXISTS. */
+  PRODUCT_ALREADY_REGISTERED: 51,
+  /** PLAN_SOLD_BY_STRIPE - Says that the plan has a price at Stripe, where it is changed; metadata `plan_code`. FAILED_PRECONDITION. */
+  PLAN_SOLD_BY_STRIPE: 52,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -177,4 +186,7 @@ export namespace ErrorReason {
   export type ENTRY_NOT_REVERSIBLE = typeof ErrorReason.ENTRY_NOT_REVERSIBLE;
   export type ENTRY_ALREADY_REVERSED = typeof ErrorReason.ENTRY_ALREADY_REVERSED;
   export type RESUME_TOKEN_EXPIRED = typeof ErrorReason.RESUME_TOKEN_EXPIRED;
+  export type KILL_SWITCH_OFF = typeof ErrorReason.KILL_SWITCH_OFF;
+  export type PRODUCT_ALREADY_REGISTERED = typeof ErrorReason.PRODUCT_ALREADY_REGISTERED;
+  export type PLAN_SOLD_BY_STRIPE = typeof ErrorReason.PLAN_SOLD_BY_STRIPE;
 }

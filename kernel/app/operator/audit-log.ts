@@ -1,0 +1,116 @@
+// Owns reading the audit log: its pages, and whether each write happened and why, where that stands elsewhere. Does not own
+// how records come to be.
+
+import type { IdempotencyKey, TenantId } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
+import type { PriceStore } from '../catalog/ports.ts';
+import { postedEntryOf } from '../ledger/entry-list.ts';
+import { openingKey } from '../ledger/request-identity.ts';
+import type { LedgerStore, PlacedEntry } from '../ports.ts';
+import type { TenantStore } from '../tenant/ports.ts';
+import { formatAuditToken, parseAuditToken } from './audit-token.ts';
+import type { AuditFilter, AuditRecord, AuditStore } from './ports.ts';
+
+/** What the log is read from. */
+export interface AuditLogParts {
+  readonly store: Pick<AuditStore, 'loadRecords'>;
+  readonly ledger: Pick<LedgerStore, 'loadEntriesByKeys'>;
+  readonly prices: Pick<PriceStore, 'loadPriceByRequestKey'>;
+  readonly tenants: Pick<TenantStore, 'loadTenantByRequestKey'>;
+}
+
+/** A record with what became of its write. */
+export interface AuditReading {
+  readonly record: AuditRecord;
+  readonly isApplied: boolean;
+  /** Empty where it was redacted, or nothing of the write stands. */
+  readonly reason: string;
+  /** The tenant that it is about, also where the write made it. */
+  readonly tenantId?: TenantId;
+  readonly entryId?: string;
+}
+
+export interface AuditPage {
+  readonly readings: readonly AuditReading[];
+  /** Empty at the end of the list, and only there. */
+  readonly nextPageToken: string;
+}
+
+type EntryFinder = (tenantId: TenantId, key: IdempotencyKey) => PlacedEntry | undefined;
+
+/** Reads the audit log. */
+export class AuditLog {
+  readonly #parts: AuditLogParts;
+
+  constructor(parts: AuditLogParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Lists records, the newest first.
+   * Throws DomainError INVALID_FIELD `page_token` where the token is not of this list, DATABASE_UNAVAILABLE.
+   */
+  async listRecords(filter: AuditFilter, pageSize: number, pageToken: string): Promise<AuditPage> {
+    const after = pageToken === '' ? undefined : parseAuditToken(pageToken, filter);
+    const records = await this.#parts.store.loadRecords(filter, pageSize + 1, after);
+    const page = records.slice(0, pageSize);
+    const last = page.at(-1);
+    const nextPageToken = records.length > page.length && last !== undefined ? formatAuditToken(last, filter) : '';
+    const findEntry = await this.#loadEntries(page);
+    return { readings: await Promise.all(page.map((record) => this.#read(record, findEntry))), nextPageToken };
+  }
+
+  /** Reads the entries behind records of accounts, with one query for each account. */
+  async #loadEntries(records: readonly AuditRecord[]): Promise<EntryFinder> {
+    const found = new Map<string, PlacedEntry>();
+    const ofAccounts = Map.groupBy(
+      records.filter(({ evidence }) => evidence === 'ledger_entry'),
+      ({ tenantId }) => tenantId,
+    );
+    for (const [tenantId, own] of ofAccounts) {
+      if (tenantId === undefined) continue;
+      const keys = [...new Set(own.map(({ requestKey }) => requestKey))];
+      for (const placed of await this.#parts.ledger.loadEntriesByKeys(tenantId, keys)) {
+        found.set(`${tenantId}@${placed.entry.key}`, placed);
+      }
+    }
+    return (tenantId, key) => found.get(`${tenantId}@${key}`);
+  }
+
+  async #read(record: AuditRecord, findEntry: EntryFinder): Promise<AuditReading> {
+    const { evidence, requestKey, fingerprint, tenantId, reason = '' } = record;
+    const known = { record, reason, ...present({ tenantId }) };
+    switch (evidence) {
+      case 'record':
+        return { ...known, isApplied: true };
+      case 'action_price': {
+        const price = await this.#parts.prices.loadPriceByRequestKey(requestKey);
+        return { ...known, isApplied: price?.fingerprint === fingerprint };
+      }
+      case 'tenant':
+        return this.#readTenant(record);
+      case 'ledger_entry': {
+        const placed = tenantId === undefined ? undefined : findEntry(tenantId, requestKey);
+        if (tenantId === undefined || placed?.entry.fingerprint !== fingerprint) return { ...known, isApplied: false };
+        return { ...known, isApplied: true, ...entryPart(tenantId, placed) };
+      }
+    }
+  }
+
+  async #readTenant(record: AuditRecord): Promise<AuditReading> {
+    const made = await this.#parts.tenants.loadTenantByRequestKey(record.requestKey);
+    if (made === undefined || made.fingerprint !== record.fingerprint) return { record, reason: '', isApplied: false };
+    const { tenantId } = made.tenant;
+    const [opening] = await this.#parts.ledger.loadEntriesByKeys(tenantId, [openingKey(tenantId)]);
+    const part = opening === undefined ? { reason: '' } : entryPart(tenantId, opening);
+    return { record, isApplied: true, tenantId, ...part };
+  }
+}
+
+function entryPart(
+  tenantId: TenantId,
+  placed: PlacedEntry,
+): Pick<AuditReading, 'reason'> & { readonly entryId: string } {
+  const { entryId, entry } = postedEntryOf(tenantId, placed);
+  return { entryId, reason: entry.personal?.reason ?? '' };
+}

@@ -1,0 +1,66 @@
+// Owns that what operators write to accounts is noted in the audit log before. Does not own the writes (app/ledger).
+
+import type { Instant } from '../../domain/id.ts';
+import type { Ledger, TenantRef, WriteContext } from '../ledger/ledger.ts';
+import { identifyAdjustment, identifyGrant, identifyRedaction, identifyReversal } from '../ledger/operator-identity.ts';
+import type { AuditNotebook, WriteNote } from './audit-notebook.ts';
+
+type OperatorWrites = Pick<Ledger, 'grant' | 'adjust' | 'reverse' | 'redact'>;
+
+/** Writes to accounts for operators. */
+export class OperatorLedger implements OperatorWrites {
+  readonly #ledger: OperatorWrites;
+  readonly #notebook: Pick<AuditNotebook, 'note'>;
+
+  constructor(ledger: OperatorWrites, notebook: Pick<AuditNotebook, 'note'>) {
+    this.#ledger = ledger;
+    this.#notebook = notebook;
+  }
+
+  grant: OperatorWrites['grant'] = async (tenant, input, context) => {
+    const { bucket, amount, effectiveAt, expiresAt, actor } = input;
+    const { key: requestKey, fingerprint } = identifyGrant(input, context);
+    const times = { effective_time: textOf(effectiveAt), expire_time: textOf(expiresAt) };
+    await this.#note(tenant, context, {
+      ...{ method: 'LedgerService/Grant', actor, requestKey, fingerprint },
+      figures: { bucket, microcredits: `${amount}`, ...times },
+    });
+    return this.#ledger.grant(tenant, input, context);
+  };
+
+  adjust: OperatorWrites['adjust'] = async (tenant, input, context) => {
+    const { bucket, delta, actor } = input;
+    const { key: requestKey, fingerprint } = identifyAdjustment(input, context);
+    const figures = { bucket, delta_microcredits: `${delta}` };
+    await this.#note(tenant, context, { method: 'LedgerService/Adjust', actor, requestKey, fingerprint, figures });
+    return this.#ledger.adjust(tenant, input, context);
+  };
+
+  reverse: OperatorWrites['reverse'] = async (tenant, input, context) => {
+    const { entryId, actor } = input;
+    const { key: requestKey, fingerprint } = identifyReversal(input, context);
+    const method = 'LedgerAuditService/ReverseEntry';
+    await this.#note(tenant, context, { method, actor, requestKey, fingerprint, figures: { entry_id: entryId } });
+    return this.#ledger.reverse(tenant, input, context);
+  };
+
+  redact: OperatorWrites['redact'] = async (tenant, input, context) => {
+    const { entryId, actor } = input;
+    const { key: requestKey, fingerprint } = identifyRedaction(input, context);
+    const method = 'LedgerAuditService/RedactEntry';
+    await this.#note(tenant, context, { method, actor, requestKey, fingerprint, figures: { entry_id: entryId } });
+    return this.#ledger.redact(tenant, input, context);
+  };
+
+  #note(
+    tenant: TenantRef,
+    { callerScope, requestId }: WriteContext,
+    write: Pick<WriteNote, 'method' | 'actor' | 'requestKey' | 'fingerprint' | 'figures'>,
+  ): Promise<void> {
+    return this.#notebook.note({ ...write, ...tenant, callerScope, requestId, evidence: 'ledger_entry' });
+  }
+}
+
+function textOf(instant: Instant | undefined): string | undefined {
+  return instant === undefined ? undefined : new Date(instant).toISOString();
+}
