@@ -34,7 +34,7 @@ export function fromProtoUpsertPlanPolicy(request: UpsertPlanPolicyRequest): Cat
   const message = request.policy ?? PlanPolicyMessage.fromPartial({});
   const named = checkFields(check, 'update_mask', request.updateMask ?? []);
   const unpinFields = new Set(checkFields(check, 'unpin_fields', request.unpinFields));
-  if (named.length === 0 && unpinFields.size === 0 && (request.updateMask ?? []).length === 0) {
+  if ((request.updateMask ?? []).length === 0 && request.unpinFields.length === 0) {
     check.refuse('update_mask', 'is required where unpin_fields is empty: name the fields that change');
   }
   const both = named.find((field) => unpinFields.has(field));

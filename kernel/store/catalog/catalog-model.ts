@@ -234,7 +234,7 @@ priceSchema.index(
 priceSchema.index({ product_code: 1, rule: 1, superseded_at: 1 }, { name: 'product_rule_superseded' });
 priceSchema.index({ product_code: 1, action: 1, rule: 1 }, { name: 'product_action_rule' });
 // Lists go through a product's prices by the time from which they hold.
-priceSchema.index({ product_code: 1, effective_at: -1, _id: -1 }, { name: 'product_effective' });
+priceSchema.index({ product_code: 1, effective_at: 1, _id: 1 }, { name: 'product_effective' });
 
 /** A row has a price and a unit, unless it ends an override. */
 function isPrice(this: ActionPriceDocument): boolean {

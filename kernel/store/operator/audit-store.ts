@@ -33,10 +33,11 @@ const INDEXES: readonly WantedIndex[] = [
     unique: true,
     partialFilterExpression: { revision: { $exists: true } },
   },
-  { name: 'time', key: { created_at: -1, _id: -1 } },
-  { name: 'product_time', key: { product_code: 1, created_at: -1, _id: -1 } },
-  { name: 'tenant_time', key: { tenant_id: 1, created_at: -1, _id: -1 } },
-  { name: 'actor_time', key: { actor: 1, created_at: -1, _id: -1 } },
+  // Ascending, though lists go backwards: SecantusDB 0.7.0b3 loses the bound of a range over a descending field.
+  { name: 'time', key: { created_at: 1, _id: 1 } },
+  { name: 'product_time', key: { product_code: 1, created_at: 1, _id: 1 } },
+  { name: 'tenant_time', key: { tenant_id: 1, created_at: 1, _id: 1 } },
+  { name: 'actor_time', key: { actor: 1, created_at: 1, _id: 1 } },
 ];
 
 /**
