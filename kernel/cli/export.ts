@@ -6,7 +6,7 @@ import { access, rename, rm } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { LedgerAuditServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
-import { KernelStreams } from './kernel-stream.ts';
+import { KernelConnection } from './kernel-connection.ts';
 import { loadKernelTarget } from './kernel-target.ts';
 
 /** Exports hold personal text: nobody but their owner reads them. */
@@ -27,17 +27,17 @@ export async function runExport(
   const { tenant, heads = false, out: path } = options;
   if ((tenant === undefined) === !heads) throw new Error('Say what to export: either --tenant ID, or --heads.');
   if (path !== undefined) await assertAbsent(path);
-  const streams = new KernelStreams(loadKernelTarget((line) => target.error.write(`${line}\n`)));
+  const kernel = new KernelConnection(loadKernelTarget((line) => target.error.write(`${line}\n`)));
   try {
     const { exportAccount, exportHeads } = LedgerAuditServiceService;
-    const lines = heads ? streams.call(exportHeads, {}) : streams.call(exportAccount, { tenantId: tenant ?? '' });
+    const lines = heads ? kernel.stream(exportHeads, {}) : kernel.stream(exportAccount, { tenantId: tenant ?? '' });
     const counter = new LineCounter(lines);
     if (path === undefined) await pipeline(Readable.from(counter.text()), target.out, { end: false });
     else await writeFile(path, counter);
     const place = path === undefined ? '' : ` to ${path}`;
     target.error.write(`Exported ${counter.count} ${heads ? 'heads' : `commits of ${tenant}`}${place}.\n`);
   } finally {
-    streams.close();
+    kernel.close();
   }
 }
 

@@ -2,7 +2,9 @@
 
 import { Command, CommanderError } from 'commander';
 import { messageOf } from '../domain/error.ts';
+import { addCatalogCommands } from './catalog-command.ts';
 import { type ExportOptions, runExport } from './export.ts';
+import { addOperatorLogCommands } from './operator-log-command.ts';
 import { runRebuildDue } from './rebuild-due.ts';
 import { runRebuildUsage } from './rebuild-usage.ts';
 import { runSeed } from './seed.ts';
@@ -59,6 +61,9 @@ program
   .option('--heads', 'writes the newest commit and its hash of every account')
   .option('--out <file>', 'a new file to write to (default: standard output)')
   .action((options: ExportOptions) => runExport(options, streams));
+
+addCatalogCommands(program, streams);
+addOperatorLogCommands(program, streams);
 
 try {
   await program.parseAsync();

@@ -3,6 +3,7 @@
 // Invariant: findings go to standard output and progress to standard error, so that either can be kept by itself.
 
 import type { Writable } from 'node:stream';
+import { toPrintable } from './table.ts';
 
 const BAR_WIDTH = 30;
 const PLAIN_INTERVAL_MS = 5_000;
@@ -119,11 +120,6 @@ export class VerifyReport {
 
 function toRow(tenant: string, commit: string, finding: string): string {
   return `${tenant.padEnd(TENANT_WIDTH)}  ${commit.padStart(COMMIT_WIDTH)}  ${finding}`;
-}
-
-/** What stands in a damaged document must not steer a terminal. */
-function toPrintable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\ufffd');
 }
 
 function count(number: number | bigint, noun: string): string {

@@ -4,7 +4,7 @@
 import { LedgerAuditServiceService, type LedgerHead } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import { compareAccount } from './account-comparison.ts';
 import { type CommitLine, detectExportKind, readCommitLines, readHeadLines, toCommitLine } from './export-file.ts';
-import { KernelCallError, KernelStreams } from './kernel-stream.ts';
+import { KernelCallError, KernelConnection } from './kernel-connection.ts';
 import { loadKernelTarget } from './kernel-target.ts';
 import { type ReportTarget, VerifyReport } from './verify-report.ts';
 
@@ -26,8 +26,8 @@ export async function runVerify(options: VerifyOptions, target: Omit<ReportTarge
   const report = new VerifyReport({ ...target, isJson: options.json === true });
   // A wrong file is told before anybody is called.
   const kind = options.against === undefined ? undefined : await detectExportKind(options.against);
-  const streams = new KernelStreams(loadKernelTarget((line) => target.error.write(`${line}\n`)));
-  const run = new VerifyRun(streams, report);
+  const kernel = new KernelConnection(loadKernelTarget((line) => target.error.write(`${line}\n`)));
+  const run = new VerifyRun(kernel, report);
   try {
     if (options.against === undefined) await run.verify(options.tenant ?? '', []);
     else if (kind === 'heads') await run.verifyAgainstHeads(options.against, options.tenant);
@@ -38,19 +38,19 @@ export async function runVerify(options: VerifyOptions, target: Omit<ReportTarge
     report.abandon();
     throw error;
   } finally {
-    streams.close();
+    kernel.close();
   }
 }
 
 class VerifyRun {
-  readonly #streams: KernelStreams;
+  readonly #kernel: KernelConnection;
   readonly #report: VerifyReport;
   #commits = 0n;
   #accounts = 0n;
   #hasToldGeneral = false;
 
-  constructor(streams: KernelStreams, report: VerifyReport) {
-    this.#streams = streams;
+  constructor(kernel: KernelConnection, report: VerifyReport) {
+    this.#kernel = kernel;
     this.#report = report;
   }
 
@@ -58,7 +58,7 @@ class VerifyRun {
   async verify(tenantId: string, against: LedgerHead[]): Promise<void> {
     let isDone = false;
     const before = { commits: this.#commits, accounts: this.#accounts };
-    for await (const message of this.#streams.call(LedgerAuditServiceService.verifyLedger, { tenantId, against })) {
+    for await (const message of this.#kernel.stream(LedgerAuditServiceService.verifyLedger, { tenantId, against })) {
       this.#commits = before.commits + message.verifiedCommits;
       this.#accounts = before.accounts + message.verifiedAccounts;
       const totalCommits = before.commits + message.totalCommits;
@@ -108,7 +108,7 @@ class VerifyRun {
   /** Reads the account as it is now; one that is gone has no commits. */
   async *#loadAccount(tenantId: string): AsyncGenerator<CommitLine> {
     try {
-      for await (const { line } of this.#streams.call(LedgerAuditServiceService.exportAccount, { tenantId })) {
+      for await (const { line } of this.#kernel.stream(LedgerAuditServiceService.exportAccount, { tenantId })) {
         const read = toCommitLine(JSON.parse(line));
         if (read === undefined) throw new Error(`The kernel exported a line of ${tenantId} that is no commit.`);
         yield read;

@@ -1,7 +1,7 @@
 // A server stream read to its end, for tests that want all of its messages or the refusal.
 
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import type { ServerStreamMethod } from '../../../kernel/cli/kernel-stream.ts';
+import type { ServerStreamMethod } from '../../../kernel/cli/kernel-connection.ts';
 
 /** Reads all messages of a stream. Throws ServiceError where it is refused or breaks off. */
 export async function callStream<Request, Response>(

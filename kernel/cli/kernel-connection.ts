@@ -1,10 +1,13 @@
-// Owns calling a kernel's streams as an operator: credentials, backpressure, and words for what goes wrong.
+// Owns calling a kernel as an operator: credentials, deadlines, backpressure, and words for what goes wrong.
 
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { ClientConfig } from '../config.ts';
 
 /** A line of an export is one commit: a mebibyte of entries, and what JSON adds. */
 const RESPONSE_BYTES_MAX = 64 * 1_048_576;
+
+/** How long a call that has one answer may take, in milliseconds. */
+const ASK_TIMEOUT_MS = 30_000;
 
 const CHANNEL_OPTIONS = {
   'grpc.max_receive_message_length': RESPONSE_BYTES_MAX,
@@ -22,20 +25,31 @@ export interface ServerStreamMethod<Request, Response> {
   readonly responseDeserialize: (value: Buffer) => Response;
 }
 
+/** A method that answers one request with one message, as the generated service definitions describe it. */
+export interface UnaryMethod<Request, Response> {
+  readonly path: string;
+  readonly responseStream: false;
+  readonly requestSerialize: (value: Request) => Buffer;
+  readonly responseDeserialize: (value: Buffer) => Response;
+}
+
 /** Says for people why a kernel did not do what was asked. */
 export class KernelCallError extends Error {
   /** Says that the kernel knows no such tenant. */
   readonly isNotFound: boolean;
+  /** Says that it may have happened all the same. */
+  readonly isUncertain: boolean;
 
   constructor(message: string, cause: ServiceError) {
     super(message, { cause });
     this.name = 'KernelCallError';
     this.isNotFound = cause.code === status.NOT_FOUND;
+    this.isUncertain = cause.code === status.UNAVAILABLE || cause.code === status.DEADLINE_EXCEEDED;
   }
 }
 
-/** Calls streams of one kernel. */
-export class KernelStreams {
+/** Calls one kernel. */
+export class KernelConnection {
   readonly #client: Client;
   readonly #config: ClientConfig;
 
@@ -47,13 +61,12 @@ export class KernelStreams {
   }
 
   /** Hands over what the kernel sends, no faster than it is taken; leaving the loop cancels. Throws KernelCallError. */
-  async *call<Request, Response>(
+  async *stream<Request, Response>(
     method: ServerStreamMethod<Request, Response>,
     request: Request,
   ): AsyncGenerator<Response> {
-    const metadata = new Metadata();
-    metadata.set('authorization', `Bearer ${this.#config.kernelToken}`);
     const { path, requestSerialize, responseDeserialize } = method;
+    const metadata = this.#metadata();
     const stream = this.#client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata);
     try {
       for await (const message of stream) yield message as Response;
@@ -64,8 +77,34 @@ export class KernelStreams {
     }
   }
 
+  /** Asks for one answer. Throws KernelCallError. */
+  ask<Request, Response>(method: UnaryMethod<Request, Response>, request: Request): Promise<Response> {
+    const { path, requestSerialize, responseDeserialize } = method;
+    const settings = { deadline: Date.now() + ASK_TIMEOUT_MS };
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        this.#metadata(),
+        settings,
+        (error, response) => {
+          if (response !== undefined) resolve(response);
+          else reject(error === null ? new Error(`${path} answered with nothing.`) : explain(error, this.#config));
+        },
+      );
+    });
+  }
+
   close(): void {
     this.#client.close();
+  }
+
+  #metadata(): Metadata {
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${this.#config.kernelToken}`);
+    return metadata;
   }
 }
 
@@ -88,7 +127,8 @@ function explain(error: ServiceError, { kernelAddress, authority }: ClientConfig
   if (code === status.UNIMPLEMENTED) {
     return new KernelCallError(`What answers at ${kernelAddress} is no kernel of this release (${details}).`, error);
   }
-  return new KernelCallError(`The kernel at ${kernelAddress} could not go on: ${details}`, error);
+  const verb = code === status.INVALID_ARGUMENT || code === status.ALREADY_EXISTS ? 'refused this' : 'could not go on';
+  return new KernelCallError(`The kernel at ${kernelAddress} ${verb}: ${details}`, error);
 }
 
 /** Takes what happened out of the transport's account of what it tried. */

@@ -1,0 +1,100 @@
+// Owns what the commands of operators share: which kernel they call, who they say they are, and the words for a write whose
+// outcome is not known.
+
+import type { Writable } from 'node:stream';
+import { type Command, InvalidArgumentError } from 'commander';
+import { v7 as newUuid } from 'uuid';
+import { KernelCallError, KernelConnection } from './kernel-connection.ts';
+import { loadKernelTarget } from './kernel-target.ts';
+
+/** Where commands write. */
+export interface CommandStreams {
+  readonly out: Writable;
+  readonly error: Writable;
+}
+
+/** Who writes, and why. */
+export interface WriteOptions {
+  readonly actor: string;
+  readonly reason: string;
+  readonly requestId?: string;
+}
+
+/** What every list can be asked for. */
+export interface ListOptions {
+  readonly json?: boolean;
+}
+
+/** Adds the options that every write has. */
+export function addWriteOptions(command: Command): Command {
+  return command
+    .requiredOption('--actor <id>', 'who does this, such as usr_alice; stands in the audit log')
+    .requiredOption('--reason <text>', 'why; stands in the audit log, so no personal data')
+    .option('--request-id <id>', 'the id of an earlier try: it happens once (default: a new one)');
+}
+
+/** Adds the option that every list has. */
+export function addListOptions(command: Command): Command {
+  return command.option('--json', 'prints lines of JSON, one for each row');
+}
+
+/** Calls the kernel that the environment names. Throws Error with a sentence for people where it refuses. */
+export async function withKernel<T>(
+  streams: CommandStreams,
+  work: (kernel: KernelConnection) => Promise<T>,
+): Promise<T> {
+  const kernel = new KernelConnection(loadKernelTarget((line) => streams.error.write(`${line}\n`)));
+  try {
+    return await work(kernel);
+  } finally {
+    kernel.close();
+  }
+}
+
+/** Writes once; where the outcome is not known, says how to try again. */
+export async function write<T>(
+  streams: CommandStreams,
+  options: WriteOptions,
+  work: (
+    kernel: KernelConnection,
+    request: { readonly requestId: string; readonly actor: string; readonly reason: string },
+  ) => Promise<T>,
+): Promise<T> {
+  const { actor, reason, requestId = `cli-${newUuid()}` } = options;
+  try {
+    return await withKernel(streams, (kernel) => work(kernel, { requestId, actor, reason }));
+  } catch (error) {
+    if (!(error instanceof KernelCallError && error.isUncertain)) throw error;
+    throw new Error(`${error.message}\nRepeat it with --request-id ${requestId}: then it happens once.`, {
+      cause: error,
+    });
+  }
+}
+
+/** Collects all pages of a list, up to a number of rows. */
+export async function readPages<Item>(
+  readPage: (pageToken: string) => Promise<{ readonly items: readonly Item[]; readonly nextPageToken: string }>,
+  limit: number = Number.POSITIVE_INFINITY,
+): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  let pageToken = '';
+  do {
+    const page = await readPage(pageToken);
+    items.push(...page.items);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '' && items.length < limit);
+  return items.slice(0, limit);
+}
+
+/** Reads a whole number of an option or argument. Throws commander's InvalidArgumentError. */
+export function parseInteger(text: string): bigint {
+  if (!/^-?\d{1,19}$/.test(text)) throw new InvalidArgumentError('give a whole number, such as 5000000.');
+  return BigInt(text);
+}
+
+/** Reads a time of an option. Throws commander's InvalidArgumentError. */
+export function parseTime(text: string): Date {
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime())) throw new InvalidArgumentError('give a time such as 2030-01-01T00:00:00Z.');
+  return time;
+}
