@@ -196,7 +196,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
   },
   PLAN_SOLD_BY_STRIPE: {
     status: 409,
-    title: 'Plan sold by Stripe',
+    title: 'Plan sold elsewhere',
     detail: 'This plan has a price at Stripe; change it there.',
   },
   ENTRY_ALREADY_REVERSED: {

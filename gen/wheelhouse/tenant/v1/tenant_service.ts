@@ -368,8 +368,9 @@ export const TenantServiceService = {
    * Creates a tenant and opens its ledger account on a plan of its product. Idempotent by `request_id`: a retry answers
    * the tenant of the first call with `replayed` set, and finishes what a crash left half done.
    *
-   * For a BFF the product is the one that its credential is bound to. Sysadmin names the product, an actor and a reason.
-   * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, OUTCOME_UNKNOWN,
+   * For a BFF the product is the one that its credential is bound to; while the kill switch SIGNUPS_ENABLED is off, it is
+   * refused. Sysadmin names the product, an actor and a reason, and provisions all the same.
+   * Errors: INVALID_FIELD, KILL_SWITCH_OFF, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, OUTCOME_UNKNOWN,
    * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN, SHUTTING_DOWN, DEADLINE_EXCEEDED.
    */
   createTenant: {
@@ -402,8 +403,9 @@ export interface TenantServiceServer extends UntypedServiceImplementation {
    * Creates a tenant and opens its ledger account on a plan of its product. Idempotent by `request_id`: a retry answers
    * the tenant of the first call with `replayed` set, and finishes what a crash left half done.
    *
-   * For a BFF the product is the one that its credential is bound to. Sysadmin names the product, an actor and a reason.
-   * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, OUTCOME_UNKNOWN,
+   * For a BFF the product is the one that its credential is bound to; while the kill switch SIGNUPS_ENABLED is off, it is
+   * refused. Sysadmin names the product, an actor and a reason, and provisions all the same.
+   * Errors: INVALID_FIELD, KILL_SWITCH_OFF, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, OUTCOME_UNKNOWN,
    * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN, SHUTTING_DOWN, DEADLINE_EXCEEDED.
    */
   createTenant: handleUnaryCall<CreateTenantRequest, CreateTenantResponse>;
@@ -419,8 +421,9 @@ export interface TenantServiceClient extends Client {
    * Creates a tenant and opens its ledger account on a plan of its product. Idempotent by `request_id`: a retry answers
    * the tenant of the first call with `replayed` set, and finishes what a crash left half done.
    *
-   * For a BFF the product is the one that its credential is bound to. Sysadmin names the product, an actor and a reason.
-   * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, OUTCOME_UNKNOWN,
+   * For a BFF the product is the one that its credential is bound to; while the kill switch SIGNUPS_ENABLED is off, it is
+   * refused. Sysadmin names the product, an actor and a reason, and provisions all the same.
+   * Errors: INVALID_FIELD, KILL_SWITCH_OFF, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, OUTCOME_UNKNOWN,
    * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN, SHUTTING_DOWN, DEADLINE_EXCEEDED.
    */
   createTenant(
