@@ -204,6 +204,33 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
     title: 'Entry already reversed',
     detail: 'The entry was reversed before; there is nothing left to do.',
   },
+  STRIPE_OFF: {
+    status: 409,
+    title: 'Payments are off',
+    detail: 'This service runs without payments; ask its operators.',
+  },
+  STRIPE_UNAVAILABLE: {
+    status: 503,
+    title: 'Payments unavailable',
+    detail: 'The payment service can not be reached. Try again shortly.',
+    retryAfterS: 5,
+  },
+  STRIPE_REFUSED: {
+    status: 409,
+    title: 'Payments refused',
+    detail: 'The payment service refused the request; ask the operators of this service.',
+  },
+  SYNC_BUSY: {
+    status: 409,
+    title: 'Catalog is being synced',
+    detail: 'The catalog is being synced by somebody else. Try again shortly.',
+    retryAfterS: 2,
+  },
+  WEBHOOK_EVENT_NOT_FOUND: {
+    status: 404,
+    title: 'Event not found',
+    detail: 'No event of the payment service with this id is stored; check the id.',
+  },
   RESUME_TOKEN_EXPIRED: {
     status: 410,
     title: 'Resume token expired',

@@ -27,10 +27,12 @@ import { CallLog } from './grpc/interceptors/logging.ts';
 import { GrpcServer } from './grpc/server.ts';
 import { Metrics } from './http/metric.ts';
 import { HttpServer } from './http/server.ts';
+import { WebhookEndpoint } from './http/webhook-endpoint.ts';
 import { RANDOM_ID_SOURCE } from './id-source.ts';
 import { createLedgerObserver, createWatchObserver } from './ledger-observer.ts';
 import { PROCESS_PACING } from './pacing.ts';
 import { openCatalogStore } from './store/catalog/catalog-store.ts';
+import { openCatalogSyncStore } from './store/catalog/catalog-sync-store.ts';
 import { openPriceStore } from './store/catalog/price-store.ts';
 import { openConnection } from './store/connection.ts';
 import { type DatabaseClock, startDatabaseClock } from './store/database-clock.ts';
@@ -41,6 +43,9 @@ import { openAuditLogStore } from './store/operator/audit-store.ts';
 import { openKillSwitchStore } from './store/operator/kill-switch-store.ts';
 import { openTenantStore } from './store/tenant/tenant-store.ts';
 import { openUsageStore } from './store/usage/usage-store.ts';
+import { openWebhookStore } from './store/webhook/webhook-store.ts';
+import { createStripePart, type StripePart } from './stripe-part.ts';
+import { startCatalogSyncWorker } from './worker/catalog-sync-worker.ts';
 import { startChangeWorker } from './worker/change-worker.ts';
 import { startDueWorker } from './worker/due-worker.ts';
 import { startRollupWorker } from './worker/rollup-worker.ts';
@@ -101,7 +106,9 @@ async function begin(
   }
   const services = createServices(base, stores);
   endings.push(() => services.rollups.stop());
-  return serve(base, services, endings);
+  const stripe = createStripePart({ ...base, stores, config: config.stripe, notebook: services.notebook });
+  endings.push(() => stripe.worker?.stop());
+  return serve(base, { ...services, stripe }, endings);
 }
 
 async function reachDatabase(config: KernelConfig, logger: Logger, endings: Ending[]): Promise<Base> {
@@ -168,18 +175,24 @@ function createServices({ config, logger, metrics, connection, clock }: Base, st
   };
 }
 
+interface Services extends ReturnType<typeof createServices> {
+  readonly stripe: StripePart;
+}
+
 /** Takes calls, and begins what works by itself. */
 async function serve(
   { config, logger, metrics, connection, clock }: Base,
-  { tools, rollups: _, auditStore, ...services }: ReturnType<typeof createServices>,
+  { tools, rollups: _, auditStore, stripe, ...services }: Services,
   endings: Ending[],
 ): Promise<Pick<RunningKernel, 'grpcAddress' | 'httpAddress'>> {
   const { ledger, watch } = services;
+  const onError = (err: unknown): void => logger.error({ err }, 'an answer over HTTP could not be made');
   let isAccepting = false;
   const http = new HttpServer({
     registry: metrics.registry,
     checks: readinessChecks(connection, clock, () => isAccepting),
-    onError: (err) => logger.error({ err }, 'an answer over HTTP could not be made'),
+    webhooks: new WebhookEndpoint({ inbox: stripe.inbox, observer: stripe.observer, onError }),
+    onError,
   });
   const httpAddress = await http.listen(config.httpAddress);
   endings.push(() => http.stop());
@@ -190,7 +203,7 @@ async function serve(
   endings.push(() => worker.stop());
   endings.push(() => watch.stop());
   const grpc = new GrpcServer({
-    ...{ ...services, clock },
+    ...{ ...services, clock, webhooks: stripe.desk, catalogSync: stripe.sync },
     credentials: config.credentials,
     meter: metrics.calls,
     log: new CallLog(logger),
@@ -199,6 +212,10 @@ async function serve(
   });
   const grpcAddress = await grpc.listen(config.grpcAddress);
   isAccepting = true;
+  if (stripe.schedule !== undefined) {
+    const syncs = startCatalogSyncWorker(stripe.schedule);
+    endings.push(() => syncs.stop());
+  }
   endings.push(() => {
     isAccepting = false;
     return grpc.drain();
@@ -214,6 +231,8 @@ async function openStores(connection: Connection) {
     ledger: await openLedgerStore(connection),
     catalog: await openCatalogStore(connection),
     prices: await openPriceStore(connection),
+    catalogSync: openCatalogSyncStore(connection),
+    webhooks: await openWebhookStore(connection),
     tenants: await openTenantStore(connection),
     usage: await openUsageStore(connection),
     audit: await openAuditLogStore(connection),

@@ -7,6 +7,7 @@ import { Ajv, type ErrorObject } from 'ajv';
 import { messageOf } from './domain/error.ts';
 import type { ProductCode } from './domain/id.ts';
 import type { KillSwitchName } from './domain/kill-switch.ts';
+import { present } from './domain/optional.ts';
 import { INTERNAL_METHODS } from './grpc/access.ts';
 import type { Credential } from './grpc/interceptors/authentication.ts';
 import type { TlsPair } from './grpc/server.ts';
@@ -30,6 +31,17 @@ export interface ClientConfig {
   readonly authority?: Buffer;
 }
 
+/** What the kernel needs to work with Stripe. */
+export interface StripeConfig {
+  readonly secretKey: string;
+  /** Where Stripe's API is: scheme and host, perhaps a port. */
+  readonly apiUrl: string;
+  /** What events may be signed with: the new secret and the old one while they are rotated. Empty: no event is taken. */
+  readonly webhookSecrets: readonly string[];
+  /** How long between two syncs of the catalog, in milliseconds. */
+  readonly syncIntervalMs: number;
+}
+
 /** What the kernel runs with. */
 export interface KernelConfig extends DatabaseConfig {
   /** `host:port`; port 0 means any free one. */
@@ -39,6 +51,8 @@ export interface KernelConfig extends DatabaseConfig {
   readonly logLevel: LogLevel;
   readonly credentials: readonly Credential[];
   readonly tls?: TlsPair;
+  /** Absent: Stripe is off. */
+  readonly stripe?: StripeConfig;
   /** Adds the offset that the local stack keeps in the database to the time. */
   readonly movableClock: boolean;
   readonly shutdownTimeoutMs: number;
@@ -69,6 +83,9 @@ const ADDRESS =
   '^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+):([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$';
 const MILLISECONDS = '^[0-9]{1,6}$';
 const ABSENT = '';
+const WEBHOOK_SECRET = 'whsec_[A-Za-z0-9+/=_-]+';
+/** A key in plain text may not leave the machine. */
+const API_URL = '^(https://[A-Za-z0-9.-]+|http://(127\\.[0-9.]+|localhost|\\[::1\\]))(:[0-9]{1,5})?/?$';
 
 /** Only the first value of a switch: what operators store outlives it. */
 const KILL_SWITCH = { pattern: '^(true|false)$', fallback: 'true', advice: 'set it to true or false' } as const;
@@ -116,6 +133,28 @@ const KERNEL_SETTINGS = {
   TRIALS_ENABLED: KILL_SWITCH,
   TOPUPS_ENABLED: KILL_SWITCH,
   SIGNUPS_ENABLED: KILL_SWITCH,
+  STRIPE_SECRET_KEY: {
+    pattern: '^((sk|rk)_(test|live)_[A-Za-z0-9_]{1,250})?$',
+    fallback: ABSENT,
+    advice: 'set it to a secret or restricted key (sk_… or rk_…), or leave it out to run without Stripe',
+    isSecret: true,
+  },
+  STRIPE_API_URL: {
+    pattern: API_URL,
+    fallback: 'https://api.stripe.com',
+    advice: 'set it to https://host, or http://127.0.0.1:port for a local one, without a path',
+  },
+  STRIPE_WEBHOOK_SECRETS: {
+    pattern: `^(${WEBHOOK_SECRET}(,${WEBHOOK_SECRET})*)?$`,
+    fallback: ABSENT,
+    advice: 'set it to the signing secret of the webhook endpoint (whsec_…), or to several with commas between',
+    isSecret: true,
+  },
+  STRIPE_SYNC_INTERVAL_MS: {
+    pattern: '^[1-9][0-9]{3,8}$',
+    fallback: '900000',
+    advice: 'set it to milliseconds from 1000 on, such as 900000',
+  },
 } as const satisfies Record<string, Setting>;
 
 const NAME = '^[a-z0-9][a-z0-9._-]{0,62}$';
@@ -175,6 +214,7 @@ export function loadKernelConfig(environment: NodeJS.ProcessEnv = process.env): 
   const values = readSettings(environment, KERNEL_SETTINGS, problems);
   const credentials = readCredentials(values.KERNEL_CREDENTIALS_FILE, problems);
   const tls = readTls(values.GRPC_TLS_CERT_FILE, values.GRPC_TLS_KEY_FILE, problems);
+  const stripe = readStripe(values, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     ...toDatabaseConfig(values),
@@ -183,7 +223,7 @@ export function loadKernelConfig(environment: NodeJS.ProcessEnv = process.env): 
     // The pattern allows nothing else.
     logLevel: values.LOG_LEVEL as LogLevel,
     credentials,
-    ...(tls === undefined ? {} : { tls }),
+    ...present({ tls, stripe }),
     movableClock: values.MOVABLE_CLOCK === 'true',
     shutdownTimeoutMs: Number(values.SHUTDOWN_TIMEOUT_MS),
     killSwitches: {
@@ -224,6 +264,27 @@ function readAuthority(path: string, problems: string[]): Buffer | undefined {
     problems.push(`KERNEL_CA_FILE ${path} is no certificate in PEM (${detail}): correct the file.`);
     return undefined;
   }
+}
+
+function readStripe(
+  values: Readonly<Record<keyof typeof KERNEL_SETTINGS, string>>,
+  problems: string[],
+): StripeConfig | undefined {
+  const { STRIPE_SECRET_KEY: secretKey, STRIPE_WEBHOOK_SECRETS: secrets } = values;
+  if (secretKey === ABSENT) {
+    if (secrets !== ABSENT) {
+      problems.push(
+        'STRIPE_WEBHOOK_SECRETS is set without STRIPE_SECRET_KEY: set the key too, or leave both out to run without Stripe.',
+      );
+    }
+    return undefined;
+  }
+  return {
+    secretKey,
+    apiUrl: values.STRIPE_API_URL,
+    webhookSecrets: secrets === ABSENT ? [] : secrets.split(','),
+    syncIntervalMs: Number(values.STRIPE_SYNC_INTERVAL_MS),
+  };
 }
 
 function toDatabaseConfig(values: Readonly<Record<keyof typeof DATABASE_SETTINGS, string>>): DatabaseConfig {

@@ -4,19 +4,23 @@ import { Command, CommanderError } from 'commander';
 import { messageOf } from '../domain/error.ts';
 import { addCatalogCommands } from './catalog-command.ts';
 import { type ExportOptions, runExport } from './export.ts';
+import { addWriteOptions } from './operator-command.ts';
 import { addOperatorLogCommands } from './operator-log-command.ts';
 import { runRebuildDue } from './rebuild-due.ts';
 import { runRebuildUsage } from './rebuild-usage.ts';
 import { runSeed } from './seed.ts';
+import { runSync, type SyncOptions } from './sync.ts';
 import { runVerify, type VerifyOptions } from './verify.ts';
+import { addWebhookCommands } from './webhook-command.ts';
 
 const EXIT_FOUND = 1;
 const EXIT_FAILED = 1;
-/** A verification that could not be made is another thing than one that found something. */
-const EXIT_UNVERIFIED = 2;
+/** A verification or a sync that could not be made is another thing than one that found something. */
+const EXIT_UNDONE = 2;
+const COMMANDS_THAT_FIND: ReadonlySet<string> = new Set(['verify', 'sync']);
 const streams = { out: process.stdout, error: process.stderr };
 // Whoever reads the output has gone: nothing that is left to do is of use to anybody.
-process.stdout.on('error', () => process.exit(EXIT_UNVERIFIED));
+process.stdout.on('error', () => process.exit(EXIT_UNDONE));
 
 const program = new Command('wheelhouse')
   .description(
@@ -64,11 +68,21 @@ program
 
 addCatalogCommands(program, streams);
 addOperatorLogCommands(program, streams);
+addWriteOptions(program.command('sync'))
+  .description(
+    'brings the catalog to what Stripe holds; exits with 0 (done), 1 (done, and rows at Stripe are bad) or 2 (not done)',
+  )
+  .option('--dry-run', 'only shows what would change')
+  .action(async (options: SyncOptions) => {
+    if ((await runSync(options, streams)) > 0) process.exitCode = EXIT_FOUND;
+  });
+
+addWebhookCommands(program, streams);
 
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = process.argv[2] === 'verify' ? EXIT_UNVERIFIED : EXIT_FAILED;
+  process.exitCode = COMMANDS_THAT_FIND.has(process.argv[2] ?? '') ? EXIT_UNDONE : EXIT_FAILED;
   if (!(error instanceof CommanderError)) console.error(messageOf(error));
   else if (error.exitCode === 0) process.exitCode = 0;
 }

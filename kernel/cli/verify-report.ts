@@ -3,10 +3,9 @@
 // Invariant: findings go to standard output and progress to standard error, so that either can be kept by itself.
 
 import type { Writable } from 'node:stream';
+import { ProgressLine } from './progress-line.ts';
 import { toPrintable } from './table.ts';
 
-const BAR_WIDTH = 30;
-const PLAIN_INTERVAL_MS = 5_000;
 const TENANT_WIDTH = 40;
 const COMMIT_WIDTH = 9;
 
@@ -37,13 +36,14 @@ export interface ReportTarget {
 /** Shows a verification. */
 export class VerifyReport {
   readonly #target: ReportTarget;
+  readonly #line: ProgressLine;
   #progress: ReportedProgress = { commits: 0n, totalCommits: 0n, accounts: 0n };
   #findings = 0;
-  #plainAtMs = performance.now();
   #hasHeader = false;
 
   constructor(target: ReportTarget) {
     this.#target = target;
+    this.#line = new ProgressLine(target.error);
   }
 
   /** How many things were found. */
@@ -53,20 +53,13 @@ export class VerifyReport {
 
   progress(progress: ReportedProgress): void {
     this.#progress = progress;
-    const { error } = this.#target;
-    if (error.isTTY === true) {
-      error.write(`\r\u001b[K${this.#formatBar()}`);
-    } else if (performance.now() - this.#plainAtMs >= PLAIN_INTERVAL_MS) {
-      this.#plainAtMs = performance.now();
-      const { commits, totalCommits, accounts } = progress;
-      error.write(`Verified ${commits} of about ${totalCommits} commits, ${accounts} accounts to their end.\n`);
-    }
+    this.#showProgress();
   }
 
   finding(finding: ReportedFinding): void {
     this.#findings += 1;
     const { out, isJson } = this.#target;
-    this.#clearBar();
+    this.#line.clear();
     if (isJson) {
       const { tenantId, commitSeq, message } = finding;
       const fields = { tenant_id: tenantId, commit_seq: String(commitSeq), message };
@@ -77,14 +70,14 @@ export class VerifyReport {
       const seq = finding.commitSeq === 0n ? '-' : String(finding.commitSeq);
       out.write(`${toRow(toPrintable(finding.tenantId) || '(all)', seq, toPrintable(finding.message))}\n`);
     }
-    if (this.#target.error.isTTY === true) this.#target.error.write(this.#formatBar());
+    if (this.#target.error.isTTY === true) this.#showProgress();
   }
 
   /** Says what it came to. */
   finish(): void {
     const { out, isJson } = this.#target;
     const { commits, accounts } = this.#progress;
-    this.#clearBar();
+    this.#line.clear();
     if (isJson) {
       const fields = {
         verified_commits: String(commits),
@@ -100,21 +93,16 @@ export class VerifyReport {
 
   /** Takes the bar away, for an error that follows. */
   abandon(): void {
-    this.#clearBar();
+    this.#line.clear();
   }
 
-  #clearBar(): void {
-    if (this.#target.error.isTTY === true) this.#target.error.write('\r\u001b[K');
-  }
-
-  #formatBar(): string {
+  #showProgress(): void {
     const { commits, totalCommits, accounts } = this.#progress;
     // An estimate can be too low, and an end that is not yet told must not look like one.
     const share = totalCommits === 0n ? 0 : Math.min(1, Number(commits) / Number(totalCommits));
-    const filled = Math.floor(share * BAR_WIDTH);
-    const bar = `${'#'.repeat(filled)}${'-'.repeat(BAR_WIDTH - filled)}`;
     const figures = `${commits}/${totalCommits} commits, ${count(accounts, 'account')}, ${count(this.#findings, 'finding')}`;
-    return `[${bar}] ${String(Math.floor(share * 100)).padStart(3)} %  ${figures}`;
+    const plain = `Verified ${commits} of about ${totalCommits} commits, ${accounts} accounts to their end.`;
+    this.#line.show(share, figures, plain);
   }
 }
 

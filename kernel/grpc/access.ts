@@ -4,18 +4,21 @@
 
 import { CatalogAdminServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_admin_service.ts';
 import { CatalogServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
+import { CatalogSyncServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_sync_service.ts';
 import { HoldServiceService } from '../../gen/wheelhouse/ledger/v1/hold_service.ts';
 import { LedgerAuditServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { LedgerStreamServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { UsageServiceService } from '../../gen/wheelhouse/ledger/v1/usage_service.ts';
 import { OperatorServiceService } from '../../gen/wheelhouse/operator/v1/operator_service.ts';
+import { WebhookServiceService } from '../../gen/wheelhouse/operator/v1/webhook_service.ts';
 import { TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 
 /** The services that this kernel serves, beside health and reflection. */
 export const SERVED_SERVICES = {
   'wheelhouse.catalog.v1.CatalogService': CatalogServiceService,
   'wheelhouse.catalog.v1.CatalogAdminService': CatalogAdminServiceService,
+  'wheelhouse.catalog.v1.CatalogSyncService': CatalogSyncServiceService,
   'wheelhouse.tenant.v1.TenantService': TenantServiceService,
   'wheelhouse.ledger.v1.LedgerService': LedgerServiceService,
   'wheelhouse.ledger.v1.HoldService': HoldServiceService,
@@ -23,6 +26,7 @@ export const SERVED_SERVICES = {
   'wheelhouse.ledger.v1.LedgerAuditService': LedgerAuditServiceService,
   'wheelhouse.ledger.v1.UsageService': UsageServiceService,
   'wheelhouse.operator.v1.OperatorService': OperatorServiceService,
+  'wheelhouse.operator.v1.WebhookService': WebhookServiceService,
 } as const;
 
 type ServedServices = typeof SERVED_SERVICES;
@@ -70,6 +74,7 @@ export const ACCESS: Readonly<Record<MethodPath, MethodAccess>> = {
   '/wheelhouse.catalog.v1.CatalogAdminService/ListPlanPolicies': read('nobody', { internal: false }),
   '/wheelhouse.catalog.v1.CatalogAdminService/UpsertPlanPolicy': write({ sysadmin: true }),
   '/wheelhouse.catalog.v1.CatalogAdminService/ListActionPrices': read('nobody', { internal: false }),
+  '/wheelhouse.catalog.v1.CatalogSyncService/SyncCatalog': write({ sysadmin: true }),
   '/wheelhouse.tenant.v1.TenantService/CreateTenant': write({ person: 'signed_in', sysadmin: true }),
   '/wheelhouse.tenant.v1.TenantService/GetTenant': read('project_viewer'),
   '/wheelhouse.ledger.v1.LedgerService/GetBalance': read('project_contributor'),
@@ -96,6 +101,8 @@ export const ACCESS: Readonly<Record<MethodPath, MethodAccess>> = {
   '/wheelhouse.operator.v1.OperatorService/ListKillSwitches': read('nobody', { internal: false }),
   '/wheelhouse.operator.v1.OperatorService/SetKillSwitch': write({ sysadmin: true }),
   '/wheelhouse.operator.v1.OperatorService/ListAuditRecords': read('nobody', { internal: false }),
+  '/wheelhouse.operator.v1.WebhookService/ListWebhookEvents': read('nobody', { internal: false }),
+  '/wheelhouse.operator.v1.WebhookService/RedriveWebhookEvent': write({ sysadmin: true }),
 };
 
 function read(person: PersonRequirement, { internal = true }: { readonly internal?: boolean } = {}): MethodAccess {

@@ -6,6 +6,7 @@ import { METHOD_PATHS, type MethodPath, SERVED_SERVICES } from './access.ts';
 import { Admission, type PipelineParts, readSafely } from './admission.ts';
 import { type CatalogAdminHandlerParts, createCatalogAdminHandlers } from './handler/catalog-admin-handler.ts';
 import { type CatalogHandlerParts, createCatalogHandlers } from './handler/catalog-handler.ts';
+import { type CatalogSyncHandlerParts, createCatalogSyncHandlers } from './handler/catalog-sync-handler.ts';
 import type { BidiHandler, Handler, ServerStreamHandler, ServiceMethod } from './handler/handler-map.ts';
 import { createHoldHandlers } from './handler/hold-handler.ts';
 import { createLedgerAuditHandlers, type LedgerAuditHandlerParts } from './handler/ledger-audit-handler.ts';
@@ -14,6 +15,7 @@ import { createLedgerStreamHandlers, type LedgerStreamHandlerParts } from './han
 import { createOperatorHandlers, type OperatorHandlerParts } from './handler/operator-handler.ts';
 import { createTenantHandlers } from './handler/tenant-handler.ts';
 import { createUsageHandlers, type UsageHandlerParts } from './handler/usage-handler.ts';
+import { createWebhookServiceHandlers, type WebhookHandlerParts } from './handler/webhook-handler.ts';
 import { Health } from './health.ts';
 import { addReflection } from './reflection.ts';
 import { StreamPipeline } from './stream-pipeline.ts';
@@ -45,10 +47,12 @@ export interface GrpcServerParts
     CatalogHandlerParts,
     CatalogAdminHandlerParts,
     OperatorHandlerParts,
+    CatalogSyncHandlerParts,
     LedgerHandlerParts,
     LedgerStreamHandlerParts,
     LedgerAuditHandlerParts,
-    UsageHandlerParts {
+    UsageHandlerParts,
+    WebhookHandlerParts {
   readonly tenants: Parameters<typeof createTenantHandlers>[0];
   /** Absent: plain text, for networks that are trusted. */
   readonly tls?: TlsPair;
@@ -117,12 +121,14 @@ export class GrpcServer {
       'wheelhouse.catalog.v1.CatalogService': createCatalogHandlers(parts),
       'wheelhouse.catalog.v1.CatalogAdminService': createCatalogAdminHandlers(parts),
       'wheelhouse.operator.v1.OperatorService': createOperatorHandlers(parts),
+      'wheelhouse.catalog.v1.CatalogSyncService': createCatalogSyncHandlers(parts),
       'wheelhouse.tenant.v1.TenantService': createTenantHandlers(parts.tenants),
       'wheelhouse.ledger.v1.LedgerService': createLedgerHandlers(parts),
       'wheelhouse.ledger.v1.HoldService': createHoldHandlers(parts),
       'wheelhouse.ledger.v1.LedgerStreamService': createLedgerStreamHandlers(parts),
       'wheelhouse.ledger.v1.UsageService': createUsageHandlers(parts),
       'wheelhouse.ledger.v1.LedgerAuditService': createLedgerAuditHandlers(parts),
+      'wheelhouse.operator.v1.WebhookService': createWebhookServiceHandlers(parts),
     } satisfies Record<keyof typeof SERVED_SERVICES, object>;
     for (const [name, definition] of Object.entries(SERVED_SERVICES)) {
       this.#addService(definition, handlers[name as keyof typeof SERVED_SERVICES]);

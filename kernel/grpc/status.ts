@@ -54,6 +54,11 @@ export const CODE_BY_REASON: Readonly<Record<Reason, status>> = {
   KILL_SWITCH_OFF: status.FAILED_PRECONDITION,
   PRODUCT_ALREADY_REGISTERED: status.ALREADY_EXISTS,
   PLAN_SOLD_BY_STRIPE: status.FAILED_PRECONDITION,
+  STRIPE_OFF: status.FAILED_PRECONDITION,
+  STRIPE_UNAVAILABLE: status.UNAVAILABLE,
+  STRIPE_REFUSED: status.FAILED_PRECONDITION,
+  SYNC_BUSY: status.ABORTED,
+  WEBHOOK_EVENT_NOT_FOUND: status.NOT_FOUND,
 };
 
 /** How long to wait before a retry can help, in milliseconds, where the error does not say. */

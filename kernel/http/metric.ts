@@ -4,7 +4,9 @@
 
 import { status } from '@grpc/grpc-js';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { SyncObserver } from '../app/catalog-sync/ports.ts';
 import type { LedgerObserver, WatchObserver } from '../app/ports.ts';
+import type { WebhookObserver } from '../app/webhook/ports.ts';
 
 /** What is counted of calls; it fulfils the gRPC adapter's meter. */
 export interface CallFigures {
@@ -35,13 +37,24 @@ export class Metrics {
   readonly calls: CallFigures;
   readonly ledger: LedgerObserver;
   readonly watches: WatchObserver;
+  readonly webhooks: WebhookObserver;
+  readonly syncs: SyncObserver;
   readonly #databaseCommands: Counter;
+  readonly #stripeResponses: Counter;
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
     this.calls = createCallFigures(this.registry);
     this.ledger = createLedgerFigures(this.registry);
     this.watches = createWatchFigures(this.registry);
+    this.webhooks = createWebhookFigures(this.registry);
+    this.syncs = createSyncFigures(this.registry);
+    this.#stripeResponses = new Counter({
+      name: 'wheelhouse_stripe_responses_total',
+      help: 'Answers of Stripe, by HTTP status.',
+      labelNames: ['status'],
+      registers: [this.registry],
+    });
     this.#databaseCommands = new Counter({
       name: 'wheelhouse_db_commands_total',
       help: 'Commands sent to the database, by name.',
@@ -53,6 +66,11 @@ export class Metrics {
   /** Counts a command that was sent to the database. */
   countDatabaseCommand(command: string): void {
     this.#databaseCommands.inc({ command });
+  }
+
+  /** Counts an answer of Stripe. */
+  countStripeResponse(status: number): void {
+    this.#stripeResponses.inc({ status });
   }
 
   /** Shows how well the time is known, from now on. */
@@ -160,6 +178,66 @@ function createWatchFigures(registry: Registry): WatchObserver {
     watching: (count) => watches.set(count),
     feedLost: () => lost.inc(),
     feedUnsupported: () => polling.set(1),
+  };
+}
+
+function createWebhookFigures(registry: Registry): WebhookObserver {
+  const counter = (name: string, help: string, labelNames: string[] = []): Counter =>
+    new Counter({ name: `wheelhouse_webhook_${name}`, help, labelNames, registers: [registry] });
+  const received = counter('received_total', 'Deliveries of Stripe, by what they were.', ['outcome']);
+  const refused = counter('refused_total', 'Deliveries that were not taken in, by why.', ['reason']);
+  const processed = counter('processed_total', 'Events that were processed, by type.', ['type']);
+  const failed = counter('failed_total', 'Attempts at events that failed and are made again.');
+  const died = counter('died_total', 'Events that failed too often: look at them.');
+  const background = counter('background_failures_total', 'Failures of background work, by what it was.', ['work']);
+  const gauge = (name: string, help: string): Gauge =>
+    new Gauge({ name: `wheelhouse_webhook_${name}`, help, registers: [registry] });
+  const oldest = gauge('oldest_pending_seconds', 'How long the oldest event that is not processed yet waits.');
+  const dead = gauge('dead', 'Events that failed too often and wait for an operator.');
+  return {
+    received: (outcome) => received.inc({ outcome }),
+    refused: (reason) => refused.inc({ reason }),
+    processed: (type) => processed.inc({ type }),
+    failed: () => failed.inc(),
+    died: () => died.inc(),
+    backlog: (oldestMs, deadCount) => {
+      oldest.set(oldestMs / 1_000);
+      dead.set(deadCount);
+    },
+    backgroundFailed: (work) => background.inc({ work }),
+  };
+}
+
+function createSyncFigures(registry: Registry): SyncObserver {
+  const registers = [registry];
+  const seconds = new Histogram({
+    name: 'wheelhouse_catalog_sync_seconds',
+    help: 'How long syncs of the catalog took.',
+    buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers,
+  });
+  const changes = new Counter({
+    name: 'wheelhouse_catalog_sync_changes_total',
+    help: 'Plans that syncs have changed.',
+    registers,
+  });
+  const badRows = new Gauge({
+    name: 'wheelhouse_catalog_sync_bad_rows',
+    help: 'Problems of rows at Stripe that the last sync of this kernel left.',
+    registers,
+  });
+  const failures = new Counter({
+    name: 'wheelhouse_catalog_sync_failures_total',
+    help: 'Syncs that failed and are tried again.',
+    registers,
+  });
+  return {
+    synced: (figures) => {
+      seconds.observe(figures.durationMs / 1_000);
+      changes.inc(figures.changes);
+      badRows.set(figures.badRows);
+    },
+    syncFailed: () => failures.inc(),
   };
 }
 

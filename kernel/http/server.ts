@@ -1,9 +1,11 @@
-// Owns what the kernel answers over HTTP: whether it lives, whether it can work, and its metrics. For probes and scrapers
-// inside the network; nothing here needs a credential or changes anything.
+// Owns what the kernel answers over HTTP: whether it lives, whether it can work, and its metrics, for probes and scrapers
+// inside the network, and the one path for Stripe's deliveries (webhook-endpoint.ts), which alone is for the world outside.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Registry } from 'prom-client';
 import { messageOf } from '../domain/error.ts';
+import { type Answer, send, toJson } from './answer.ts';
+import { WEBHOOK_PATH, type WebhookEndpoint } from './webhook-endpoint.ts';
 
 /** One thing that must be so for the kernel to work. */
 export interface ReadinessCheck {
@@ -15,25 +17,22 @@ export interface ReadinessCheck {
 export interface HttpServerParts {
   readonly registry: Registry;
   readonly checks: readonly ReadinessCheck[];
+  readonly webhooks: Pick<WebhookEndpoint, 'answer'>;
   /** Told the failures of answers that could not be made. */
   readonly onError: (error: unknown) => void;
 }
 
 /** How long one check may take before it counts as failed, in milliseconds. */
 const CHECK_TIMEOUT_MS = 2_000;
-
-interface Answer {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: string;
-}
+/** How long a request may take to arrive whole, in milliseconds: everything that is asked here is small. */
+const REQUEST_TIMEOUT_MS = 15_000;
 
 /** Serves health and metrics over HTTP. */
 export class HttpServer {
   readonly #server: Server;
 
   constructor(parts: HttpServerParts) {
-    this.#server = createServer((request, response) => {
+    this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
       answer(parts, request)
         .catch((error: unknown): Answer => {
           parts.onError(error);
@@ -70,6 +69,7 @@ export class HttpServer {
 
 async function answer(parts: HttpServerParts, request: IncomingMessage): Promise<Answer> {
   const [path] = (request.url ?? '/').split('?');
+  if (path === WEBHOOK_PATH) return parts.webhooks.answer(request);
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return toJson(405, { status: 'only GET and HEAD are known here' });
   switch (path) {
@@ -103,19 +103,6 @@ async function runCheck(check: ReadinessCheck): Promise<string> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function toJson(status: number, content: object): Answer {
-  return { status, contentType: 'application/json; charset=utf-8', body: `${JSON.stringify(content)}\n` };
-}
-
-function send(request: IncomingMessage, response: ServerResponse, { status, contentType, body }: Answer): void {
-  response.writeHead(status, {
-    'content-type': contentType,
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-  });
-  response.end(request.method === 'HEAD' ? undefined : body);
 }
 
 function explainListenFailure(address: string, cause: Error): string {

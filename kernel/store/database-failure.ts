@@ -39,7 +39,8 @@ function isConnectionFailure(error: unknown): boolean {
   return error instanceof Error && 'code' in error && CONNECTION_FAILURE.test(String(error.code));
 }
 
-function databaseUnavailable(cause: unknown): DomainError {
+/** Says that the database can't be asked. */
+export function databaseUnavailable(cause: unknown): DomainError {
   const message = "the database can't be reached or refused to answer: retry shortly";
   return new DomainError('DATABASE_UNAVAILABLE', message, { retryDelayMs: RETRY_DELAY_MS, cause });
 }

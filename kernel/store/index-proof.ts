@@ -11,6 +11,8 @@ export interface WantedIndex {
   readonly name?: string;
   readonly unique?: boolean;
   readonly partialFilterExpression?: mongo.Document;
+  /** Lets the database remove documents so many seconds after the time that they hold. */
+  readonly expireAfterSeconds?: number;
 }
 
 /** What is wrong with an index, as the rest of a sentence that names it. */
@@ -57,6 +59,7 @@ function differenceOf(found: mongo.IndexDescriptionInfo, wanted: WantedIndex): s
   if (found.sparse === true || !isSame(found.partialFilterExpression, wanted.partialFilterExpression)) {
     return 'does not cover what it should';
   }
+  if (Number(found.expireAfterSeconds ?? -1) !== (wanted.expireAfterSeconds ?? -1)) return 'expires at another time';
   return undefined;
 }
 

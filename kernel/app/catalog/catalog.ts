@@ -3,9 +3,10 @@
 // product are kept at hand (rulebook-cache.ts).
 
 import { type ActionPrice, resolveAllPrices } from '../../domain/action-price.ts';
-import type { Instant } from '../../domain/id.ts';
+import type { Instant, ProductCode } from '../../domain/id.ts';
 import type { Ledger, TenantRef } from '../ledger/ledger.ts';
 import type { RulebookSource } from '../ports.ts';
+import { SharedRead } from '../shared-read.ts';
 import { computePlanPage, type PlanFilter, type PlanPage } from './plan-list.ts';
 import type { CatalogStore, PriceStore } from './ports.ts';
 
@@ -20,6 +21,8 @@ export interface CatalogParts {
 /** Reads the plan catalog and the prices of metered actions. */
 export class Catalog {
   readonly #parts: CatalogParts;
+  /** Whoever asks for the plans of one product at the same time shares a read that begins after they asked. */
+  readonly #plans = new SharedRead((productCode: ProductCode | undefined) => this.#parts.store.loadPlans(productCode));
 
   constructor(parts: CatalogParts) {
     this.#parts = parts;
@@ -30,7 +33,7 @@ export class Catalog {
    * Throws DomainError INVALID_FIELD `page_token` where the token is not of this list, DATABASE_UNAVAILABLE.
    */
   async listPlans(filter: PlanFilter, pageSize: number, pageToken: string): Promise<PlanPage> {
-    return computePlanPage(await this.#parts.store.loadPlans(filter.productCode), filter, pageSize, pageToken);
+    return computePlanPage(await this.#plans.read(filter.productCode), filter, pageSize, pageToken);
   }
 
   /**

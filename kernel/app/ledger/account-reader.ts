@@ -6,15 +6,10 @@ import { computeAdvance } from '../../domain/advance.ts';
 import { DomainError, invalidField } from '../../domain/error.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 import type { Clock, LedgerStore } from '../ports.ts';
+import { SharedRead } from '../shared-read.ts';
 import { type AccountHead, HEAD_AHEAD_MAX_MS } from './account-head.ts';
 import { HeadLoader } from './head-loader.ts';
 import type { LaneRegistry } from './lane-registry.ts';
-
-interface Flight {
-  readonly running: Promise<AccountHead>;
-  /** For those who asked after `running` had begun: its read may have missed what they know of. */
-  next?: Promise<AccountHead>;
-}
 
 /** Reads accounts; concurrent reads of one account share one bounded read. */
 export class AccountReader {
@@ -22,7 +17,7 @@ export class AccountReader {
   readonly #lanes: LaneRegistry;
   readonly #clock: Clock;
   readonly #loader: HeadLoader;
-  readonly #flights = new Map<TenantId, Flight>();
+  readonly #heads = new SharedRead((tenantId: TenantId) => this.#read(tenantId));
 
   constructor(store: LedgerStore, lanes: LaneRegistry, clock: Clock) {
     this.#store = store;
@@ -33,13 +28,7 @@ export class AccountReader {
 
   /** Reads the newest commit of an account. Throws what the store throws. */
   readHead(tenantId: TenantId): Promise<AccountHead> {
-    const flight = this.#flights.get(tenantId);
-    if (flight === undefined) return this.#begin(tenantId);
-    flight.next ??= flight.running.then(
-      () => this.#begin(tenantId),
-      () => this.#begin(tenantId),
-    );
-    return flight.next;
+    return this.#heads.read(tenantId);
   }
 
   /**
@@ -82,17 +71,6 @@ export class AccountReader {
     const openedAt = (await this.#store.loadCreatedAt(tenantId, 1)) ?? this.#clock.estimate();
     const description = `lies before the account was opened, at ${new Date(openedAt).toISOString()}: ask for a later time`;
     return invalidField({ field: 'at_time', description });
-  }
-
-  #begin(tenantId: TenantId): Promise<AccountHead> {
-    const running = this.#read(tenantId);
-    const flight: Flight = { running };
-    this.#flights.set(tenantId, flight);
-    const end = (): void => {
-      if (this.#flights.get(tenantId) === flight) this.#flights.delete(tenantId);
-    };
-    running.then(end, end);
-    return running;
   }
 
   async #read(tenantId: TenantId): Promise<AccountHead> {

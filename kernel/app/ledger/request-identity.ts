@@ -24,6 +24,8 @@ export type Operation =
   | 'redact'
   | 'create_tenant'
   | 'set_action_price'
+  | 'sync_catalog'
+  | 'redrive_webhook_event'
   | 'register_product'
   | 'update_product'
   | 'upsert_plan'

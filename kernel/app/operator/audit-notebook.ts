@@ -22,7 +22,7 @@ export interface WriteNote extends AuditSubject {
   readonly fingerprint: Fingerprint;
   /** The figures of the write, by name. */
   readonly figures: Readonly<Record<string, string | undefined>>;
-  readonly evidence: Exclude<Evidence, 'record'>;
+  readonly evidence: Evidence;
 }
 
 /** What notes are made with. */

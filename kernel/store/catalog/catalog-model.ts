@@ -36,6 +36,8 @@ export interface PlanDocument {
   readonly archived: boolean;
   /** How many changes of operators are in it; absent: none. */
   readonly revision?: number;
+  /** The number of the sync's turn that wrote the row last; absent where none has. */
+  readonly sync_turn?: number;
   readonly created_at: Date;
 }
 
@@ -155,6 +157,7 @@ const planSchema = new Schema<PlanDocument>(
     source: { type: String, enum: ['stripe', 'operator'], required: true },
     archived: FLAG,
     revision: OPTIONAL_COUNT,
+    sync_turn: Number,
     created_at: TIME,
   },
   OPTIONS,

@@ -35,6 +35,7 @@ import { openLog } from '../../../kernel/log.ts';
 import { PROCESS_PACING } from '../../../kernel/pacing.ts';
 import { seedCatalog } from '../../../kernel/store/catalog/catalog-seed.ts';
 import { openCatalogStore } from '../../../kernel/store/catalog/catalog-store.ts';
+import { openCatalogSyncStore } from '../../../kernel/store/catalog/catalog-sync-store.ts';
 import { openPriceStore } from '../../../kernel/store/catalog/price-store.ts';
 import { openConnection } from '../../../kernel/store/connection.ts';
 import { type MachineClocks, startDatabaseClock } from '../../../kernel/store/database-clock.ts';
@@ -45,6 +46,8 @@ import { openAuditLogStore } from '../../../kernel/store/operator/audit-store.ts
 import { openKillSwitchStore } from '../../../kernel/store/operator/kill-switch-store.ts';
 import { openTenantStore } from '../../../kernel/store/tenant/tenant-store.ts';
 import { openUsageStore } from '../../../kernel/store/usage/usage-store.ts';
+import { openWebhookStore } from '../../../kernel/store/webhook/webhook-store.ts';
+import { createStripePart } from '../../../kernel/stripe-part.ts';
 import { freshDatabaseUri } from '../../support/engine.ts';
 import { createTestCredentials, type TestCredentials } from './credential.ts';
 
@@ -143,6 +146,8 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
     usage: await openUsageStore(connection),
     audit: wrap(await openAuditLogStore(connection), adapt.auditStore),
     switches: await openKillSwitchStore(connection),
+    catalogSync: openCatalogSyncStore(connection),
+    webhooks: await openWebhookStore(connection),
   };
   const metrics = new Metrics();
   const rulebooks = new RulebookCache({ store: stores.prices, clock, pacing: PROCESS_PACING });
@@ -173,6 +178,7 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
   const projector = new RollupProjector(stores.usage);
   const reader = new AccountReader(stores.ledger, lanes, clock);
   const auditParts = { store: openAuditStore(connection), heads: new HeadLoader(stores.ledger) };
+  const stripe = createStripePart({ config: undefined, logger, metrics, clock, stores, notebook });
   const server = new GrpcServer({
     ...operators,
     ...{ ledger, directory, clock, watch, credentials: credentials.known, meter: metrics.calls },
@@ -182,6 +188,8 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
     catalog: new Catalog({ store: stores.catalog, prices: stores.prices, ledger, rulebooks }),
     prices: new PriceSetter({ ...priceParts, pacing: PROCESS_PACING, notebook }),
     tenants: new TenantService({ ...tenantParts, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING, notebook, switches }),
+    webhooks: stripe.desk,
+    catalogSync: stripe.sync,
     deadlineDefaultMs: adapt.deadlineDefaultMs ?? 30_000,
   });
   const address = await server.listen('127.0.0.1:0');

@@ -140,6 +140,22 @@ export const ErrorReason = {
   PRODUCT_ALREADY_REGISTERED: 51,
   /** PLAN_SOLD_BY_STRIPE - Says that the plan has a price at Stripe, where it is changed; metadata `plan_code`. FAILED_PRECONDITION. */
   PLAN_SOLD_BY_STRIPE: 52,
+  /** STRIPE_OFF - Says that this kernel runs without Stripe: set STRIPE_SECRET_KEY. FAILED_PRECONDITION. */
+  STRIPE_OFF: 60,
+  /**
+   * STRIPE_UNAVAILABLE - Says that Stripe can't be reached, fails, or asks to wait; metadata `stripe_status`, `stripe_code`,
+   * `stripe_request_id` as far as it said. UNAVAILABLE; retry later.
+   */
+  STRIPE_UNAVAILABLE: 61,
+  /**
+   * STRIPE_REFUSED - Says that Stripe refuses the kernel's key, or what it asked; metadata as for STRIPE_UNAVAILABLE. FAILED_PRECONDITION;
+   * an operator must look.
+   */
+  STRIPE_REFUSED: 62,
+  /** SYNC_BUSY - Says that other syncs of the catalog left this one no turn. ABORTED; retry after `RetryInfo.retry_delay`. */
+  SYNC_BUSY: 63,
+  /** WEBHOOK_EVENT_NOT_FOUND - Says that no event of Stripe with this id is stored, or not any more; metadata `event_id`. NOT_FOUND. */
+  WEBHOOK_EVENT_NOT_FOUND: 64,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -189,4 +205,9 @@ export namespace ErrorReason {
   export type KILL_SWITCH_OFF = typeof ErrorReason.KILL_SWITCH_OFF;
   export type PRODUCT_ALREADY_REGISTERED = typeof ErrorReason.PRODUCT_ALREADY_REGISTERED;
   export type PLAN_SOLD_BY_STRIPE = typeof ErrorReason.PLAN_SOLD_BY_STRIPE;
+  export type STRIPE_OFF = typeof ErrorReason.STRIPE_OFF;
+  export type STRIPE_UNAVAILABLE = typeof ErrorReason.STRIPE_UNAVAILABLE;
+  export type STRIPE_REFUSED = typeof ErrorReason.STRIPE_REFUSED;
+  export type SYNC_BUSY = typeof ErrorReason.SYNC_BUSY;
+  export type WEBHOOK_EVENT_NOT_FOUND = typeof ErrorReason.WEBHOOK_EVENT_NOT_FOUND;
 }

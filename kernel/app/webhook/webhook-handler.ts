@@ -1,0 +1,25 @@
+// Owns the table of what is done about events, by their type. Does not own what is done: each handler is a use case of its
+// own, whose effects are idempotent, since an event may be processed more than once.
+
+import type { StoredEvent } from './ports.ts';
+
+/** Does what an event asks for; what it throws makes the event be tried again. */
+export type WebhookHandler = (event: StoredEvent) => Promise<void>;
+
+/** What handlers call. */
+export interface WebhookHandlerParts {
+  /** Brings the catalog to what Stripe holds from now on; calls that come together share one sync. */
+  readonly syncCatalog: () => Promise<void>;
+}
+
+/** Finds the handler of an event's type; undefined where nothing here is interested. */
+export type WebhookHandlers = (type: string) => WebhookHandler | undefined;
+
+/** Builds the table. */
+export function createWebhookHandlers({ syncCatalog }: WebhookHandlerParts): WebhookHandlers {
+  const table: ReadonlyMap<string, WebhookHandler> = new Map([
+    ...['product.created', 'product.updated', 'product.deleted'].map((type) => [type, syncCatalog] as const),
+    ...['price.created', 'price.updated', 'price.deleted'].map((type) => [type, syncCatalog] as const),
+  ]);
+  return (type) => table.get(type);
+}

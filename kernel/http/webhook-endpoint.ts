@@ -1,0 +1,104 @@
+// Owns taking Stripe's deliveries over HTTP: the raw body within its bounds, and what each outcome is answered with. Does
+// not own what is believed of a delivery, or what becomes of it (app/webhook).
+// Invariants: the body reaches the inbox byte by byte as it came; 2xx is said only of what is stored; memory for bodies that
+// nobody has verified is bounded.
+
+import type { IncomingMessage } from 'node:http';
+import type { WebhookObserver } from '../app/webhook/ports.ts';
+import type { WebhookInbox } from '../app/webhook/webhook-inbox.ts';
+import { DomainError } from '../domain/error.ts';
+import { type Answer, toJson } from './answer.ts';
+
+export const WEBHOOK_PATH = '/stripe/webhook';
+
+/** How large a delivery may be, in bytes; Stripe's are a few KiB, some come near 100. */
+export const WEBHOOK_BODY_BYTES_MAX = 1_048_576;
+/** How many deliveries are taken in at once; beyond, Stripe is asked to come again. */
+const DELIVERIES_MAX = 200;
+const RETRY_AFTER_S = '5';
+
+export interface WebhookEndpointParts {
+  /** Absent where Stripe is off, or no signing secret is set. */
+  readonly inbox: Pick<WebhookInbox, 'receive'> | undefined;
+  readonly observer: Pick<WebhookObserver, 'refused'>;
+  /** Told why a delivery could not be stored. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Takes deliveries. */
+export class WebhookEndpoint {
+  readonly #parts: WebhookEndpointParts;
+  #taking = 0;
+
+  constructor(parts: WebhookEndpointParts) {
+    this.#parts = parts;
+  }
+
+  /** Answers one delivery. Throws only where the connection broke. */
+  async answer(request: IncomingMessage): Promise<Answer> {
+    const { inbox, observer } = this.#parts;
+    if (request.method !== 'POST') return toJson(405, { status: 'only POST is known here' }, { allow: 'POST' });
+    if (inbox === undefined) {
+      return toJson(404, { status: 'not found: this kernel takes no events, set STRIPE_WEBHOOK_SECRETS' });
+    }
+    if (this.#taking >= DELIVERIES_MAX) {
+      observer.refused('overloaded');
+      return unavailable('too many deliveries at once: come again');
+    }
+    this.#taking += 1;
+    try {
+      const body = await readBody(request);
+      if (body !== undefined) return await this.#receive(inbox, body, request.headers['stripe-signature']);
+      observer.refused('body_too_large');
+      const status = `the body has more than ${WEBHOOK_BODY_BYTES_MAX} bytes`;
+      return toJson(413, { status }, { connection: 'close' });
+    } finally {
+      this.#taking -= 1;
+    }
+  }
+
+  async #receive(
+    inbox: Pick<WebhookInbox, 'receive'>,
+    body: Buffer,
+    signature: string | readonly string[] | undefined,
+  ): Promise<Answer> {
+    const { observer, onError } = this.#parts;
+    try {
+      const receipt = await inbox.receive(body, typeof signature === 'string' ? signature : undefined);
+      if (receipt.kind === 'refused') return toJson(400, { status: receipt.refusal, message: receipt.message });
+      return toJson(200, { status: receipt.kind });
+    } catch (error) {
+      observer.refused('not_stored');
+      onError(error);
+      if (error instanceof DomainError && error.reason === 'DATABASE_UNAVAILABLE') {
+        return unavailable('the event could not be stored: come again');
+      }
+      return toJson(500, { status: 'failed' });
+    }
+  }
+}
+
+/** Reads a body whole; undefined where it is too large. Throws where the connection breaks. */
+function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > WEBHOOK_BODY_BYTES_MAX) return Promise.resolve(undefined);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= WEBHOOK_BODY_BYTES_MAX) chunks.push(chunk);
+      else {
+        // What is left is not read; the connection ends with the answer.
+        request.pause();
+        resolve(undefined);
+      }
+    });
+    request.once('end', () => resolve(Buffer.concat(chunks)));
+    request.once('error', reject);
+    request.once('close', () => reject(new Error('the connection of a delivery broke')));
+  });
+}
+
+function unavailable(status: string): Answer {
+  return toJson(503, { status }, { 'retry-after': RETRY_AFTER_S });
+}

@@ -1,0 +1,77 @@
+// Owns how the parts of a kernel that work with Stripe are put together. Does not own when they begin and end (composition.ts).
+
+import type { Logger } from 'pino';
+import { CatalogSync, type CatalogSyncParts } from './app/catalog-sync/catalog-sync.ts';
+import { OperatorSync } from './app/catalog-sync/operator-sync.ts';
+import { SyncSchedule } from './app/catalog-sync/sync-schedule.ts';
+import type { AuditNotebook } from './app/operator/audit-notebook.ts';
+import type { Clock } from './app/ports.ts';
+import type { WebhookObserver, WebhookStore } from './app/webhook/ports.ts';
+import { WebhookDesk } from './app/webhook/webhook-desk.ts';
+import { createWebhookHandlers } from './app/webhook/webhook-handler.ts';
+import { WebhookInbox } from './app/webhook/webhook-inbox.ts';
+import { WebhookProcessor } from './app/webhook/webhook-processor.ts';
+import type { StripeConfig } from './config.ts';
+import type { Metrics } from './http/metric.ts';
+import { PROCESS_PACING } from './pacing.ts';
+import { createStripeCatalog } from './stripe/stripe-catalog.ts';
+import { createStripeClient } from './stripe/stripe-client.ts';
+import { createWebhookVerifier } from './stripe/webhook-signature.ts';
+import { createSyncObserver, createWebhookObserver } from './stripe-observer.ts';
+import { startWebhookWorker, type WebhookWorker } from './worker/webhook-worker.ts';
+
+/** What works with Stripe is made of. */
+export interface StripePartTools {
+  /** Absent: Stripe is off. */
+  readonly config: StripeConfig | undefined;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly notebook: Pick<AuditNotebook, 'note'>;
+  readonly stores: {
+    readonly catalog: CatalogSyncParts['catalog'];
+    readonly catalogSync: CatalogSyncParts['store'];
+    readonly webhooks: WebhookStore;
+  };
+}
+
+/** What works with Stripe; where it is off, operators still see the events that are stored. */
+export interface StripePart {
+  readonly desk: WebhookDesk;
+  readonly observer: WebhookObserver;
+  readonly sync?: OperatorSync;
+  readonly schedule?: SyncSchedule;
+  readonly worker?: WebhookWorker;
+  /** Absent where no signing secret is set, too. */
+  readonly inbox?: WebhookInbox;
+}
+
+/** Builds what works with Stripe; only the worker that looks for due events begins at once. */
+export function createStripePart(tools: StripePartTools): StripePart {
+  const { config, logger, metrics, clock, stores, notebook } = tools;
+  const observer = createWebhookObserver(metrics.webhooks, logger);
+  const store = stores.webhooks;
+  if (config === undefined) {
+    logger.info('Stripe is off: STRIPE_SECRET_KEY is not set');
+    return { observer, desk: new WebhookDesk({ store, clock, notebook, wake: () => undefined }) };
+  }
+  const { secretKey, apiUrl, webhookSecrets, syncIntervalMs: intervalMs } = config;
+  const pacing = PROCESS_PACING;
+  const syncObserver = createSyncObserver(metrics.syncs, logger);
+  const onResponse = (status: number): void => metrics.countStripeResponse(status);
+  const stripe = createStripeCatalog(createStripeClient({ secretKey, apiUrl, onResponse }));
+  const syncStores = { store: stores.catalogSync, catalog: stores.catalog };
+  const sync = new CatalogSync({ ...syncStores, stripe, clock, pacing, observer: syncObserver });
+  const schedule = new SyncSchedule({ sync, intervalMs, pacing, observer: syncObserver });
+  const handlers = createWebhookHandlers({ syncCatalog: () => schedule.syncSoon() });
+  const processor = new WebhookProcessor({ store, handlers, clock, pacing, observer });
+  const worker = startWebhookWorker({ processor, observer });
+  const desk = new WebhookDesk({ store, clock, notebook, wake: worker.wake });
+  const part = { observer, desk, sync: new OperatorSync({ sync, notebook }), schedule, worker };
+  if (webhookSecrets.length === 0) {
+    logger.warn('no events of Stripe are taken: STRIPE_WEBHOOK_SECRETS is not set');
+    return part;
+  }
+  const verifier = createWebhookVerifier(webhookSecrets, Date.now);
+  return { ...part, inbox: new WebhookInbox({ store, verifier, handlers, processor, clock, observer }) };
+}
