@@ -142,7 +142,10 @@ async function readDocumentBytes(uri: string, tenantId: string): Promise<number>
   }
 }
 
-async function readMemory(pid: number): Promise<{ readonly nowMib: number; readonly peakMib: number } | undefined> {
+/** Reads how much memory a process takes; undefined where the system does not tell. */
+export async function readMemory(
+  pid: number,
+): Promise<{ readonly nowMib: number; readonly peakMib: number } | undefined> {
   try {
     const status = await readFile(`/proc/${pid}/status`, 'utf8');
     const read = (field: string): number =>

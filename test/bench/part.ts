@@ -20,6 +20,7 @@ import {
 } from './part-context.ts';
 import type { PartResult, Row } from './row.ts';
 import type { Stage } from './stage.ts';
+import { measurePlans, measureSync, measureWebhooks } from './stripe-part.ts';
 import { createBatchDebits, createUnaryDebits, type DebitTarget } from './workload/debit.ts';
 import { openMediciTarget } from './workload/medici.ts';
 import type { Workload } from './workload.ts';
@@ -38,6 +39,9 @@ export const PARTS = {
   holds: measureHolds,
   history: measureHistory,
   footprint: measureFootprint,
+  plans: measurePlans,
+  webhooks: measureWebhooks,
+  sync: measureSync,
 } as const;
 
 export type PartName = keyof typeof PARTS;

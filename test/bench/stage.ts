@@ -36,6 +36,8 @@ const EMPTY_SERVER = fileURLToPath(new URL('empty-server.ts', import.meta.url));
 /** Is a kernel of the bench. */
 export interface BenchKernel {
   readonly grpc: string;
+  /** Is the URL of health, metrics and webhooks. */
+  readonly http: string;
   readonly pid: number;
   /** Calls it as an internal service that charges usage. */
   readonly client: KernelClient;
@@ -49,13 +51,17 @@ export interface Stage {
   readonly kernels: readonly BenchKernel[];
   /** Is the credential of an internal service, for what a client of ours can't do. */
   readonly internalToken: string;
+  /** Are the credentials of an operator and of the BFF, for programs beside the client. */
+  readonly sysadminToken: string;
+  readonly bffToken: string;
   /** Is where an engine of our own keeps its data; undefined where it is somebody else's. */
   readonly dataFolder: string | undefined;
   /** Gives credit as an operator does. */
   readonly operator: KernelClient;
   /** Returns the connection string of a database that nobody else uses. */
   databaseUri(name: string): string;
-  addKernel(): Promise<BenchKernel>;
+  /** Starts one more kernel, with further settings if they are given. */
+  addKernel(settings?: Readonly<Record<string, string>>): Promise<BenchKernel>;
   /** Creates tenants with more credits than the bench can spend. */
   createTenants(count: number): Promise<readonly string[]>;
   /** Returns whose processor time and commands count. */
@@ -97,7 +103,7 @@ export async function startStage(
   const kernels: BenchKernel[] = [];
   const kernelUrls: string[] = [];
   const serverPids: number[] = [];
-  const addKernel = async (): Promise<BenchKernel> => {
+  const addKernel = async (settings: Readonly<Record<string, string>> = {}): Promise<BenchKernel> => {
     note(`Starting kernel ${kernels.length + 1}`);
     const {
       process: child,
@@ -111,10 +117,10 @@ export async function startStage(
       httpPort: 0,
       environment: process.env,
       // As in production: a clock that the local stack may move is read ten times as often.
-      settings: { MOVABLE_CLOCK: 'false' },
+      settings: { MOVABLE_CLOCK: 'false', ...settings },
     });
     lifetime.addProcess(child);
-    const kernel = { grpc, pid: child.pid, client: connect(grpc, credentials.internal, lifetime) };
+    const kernel = { grpc, http, pid: child.pid, client: connect(grpc, credentials.internal, lifetime) };
     kernels.push(kernel);
     kernelUrls.push(http);
     serverPids.push(child.pid);
@@ -127,6 +133,8 @@ export async function startStage(
     engineDescription: await describeEngine(engine),
     kernels,
     internalToken: credentials.internal,
+    sysadminToken: credentials.sysadmin,
+    bffToken: credentials.bff[PRODUCT_CODE] ?? '',
     dataFolder: engine.own === undefined ? undefined : folder,
     operator,
     databaseUri,

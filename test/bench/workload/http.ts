@@ -1,0 +1,64 @@
+// Owns requests over HTTP on connections that are kept, and what an answer other than 200 is: a failure.
+
+import { Agent, request as openRequest } from 'node:http';
+import { Stripe } from 'stripe';
+import { v7 as newUuid } from 'uuid';
+import type { Workload } from '../workload.ts';
+
+/** Nobody handles events of this type: what is measured is taking them in. */
+const EVENT_TYPE = 'customer.updated';
+
+interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** Returns the workload of GETs of a path with a token. */
+export function createGets(name: string, baseUrl: string, path: string, token: string, inFlight: number): Workload {
+  const send = openSender(baseUrl, inFlight);
+  const request = { method: 'GET', path, headers: { authorization: `Bearer ${token}` } };
+  return { name, inFlight, operationsPerCall: 1, call: () => send(request) };
+}
+
+/** Returns the workload of deliveries, each of an event of its own. */
+export function createDeliveries(name: string, baseUrl: string, secret: string, inFlight: number): Workload {
+  const send = openSender(baseUrl, inFlight);
+  const call = (): Promise<void> => {
+    const body = createEvent();
+    const signature = Stripe.webhooks.generateTestHeaderString({ payload: body, secret });
+    const headers = { 'content-type': 'application/json', 'stripe-signature': signature };
+    return send({ method: 'POST', path: '/stripe/webhook', headers, body });
+  };
+  return { name, inFlight, operationsPerCall: 1, call };
+}
+
+/** An event of the size that most have. */
+function createEvent(): string {
+  const created = Math.floor(Date.now() / 1_000);
+  const object = { id: 'cus_bench', object: 'customer', description: 'x'.repeat(1_500) };
+  const rest = { type: EVENT_TYPE, created, livemode: false, data: { object } };
+  return JSON.stringify({ id: `evt_${newUuid()}`, object: 'event', ...rest });
+}
+
+function openSender(baseUrl: string, inFlight: number): (request: Request) => Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
+  const { hostname, port } = new URL(baseUrl);
+  return ({ method, path, headers, body }) =>
+    new Promise((resolve, reject) => {
+      const length = body === undefined ? {} : { 'content-length': `${Buffer.byteLength(body)}` };
+      const sent = openRequest(
+        { hostname, port, method, path, agent, headers: { ...headers, ...length } },
+        (answer) => {
+          answer.resume();
+          answer.once('end', () => {
+            if (answer.statusCode === 200) resolve();
+            else reject(new Error(`${method} ${path} was answered with ${answer.statusCode}`));
+          });
+        },
+      );
+      sent.once('error', reject);
+      sent.end(body);
+    });
+}
