@@ -16,7 +16,7 @@ import {
   ListPlansResponse,
 } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { CatalogSyncServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_sync_service.ts';
-import { KernelStreams } from '../../kernel/cli/kernel-stream.ts';
+import { KernelConnection } from '../../kernel/cli/kernel-connection.ts';
 import { readMemory } from './footprint-part.ts';
 import { measureInterleaved } from './measurement.ts';
 import { type PartContext, toList } from './part-context.ts';
@@ -150,10 +150,10 @@ function addStripeKernel(stage: Stage, apiUrl: string): Promise<BenchKernel> {
 
 /** Syncs once; answers how long that took, in milliseconds. */
 async function sync({ sysadminToken: kernelToken }: Stage, { grpc: kernelAddress }: BenchKernel): Promise<number> {
-  const streams = new KernelStreams({ kernelAddress, kernelToken });
+  const streams = new KernelConnection({ kernelAddress, kernelToken });
   const beganMs = performance.now();
   const request = { requestId: 'bench', dryRun: false, actor: 'bench', reason: 'bench' };
-  for await (const { badRows } of streams.call(CatalogSyncServiceService.syncCatalog, request)) {
+  for await (const { badRows } of streams.stream(CatalogSyncServiceService.syncCatalog, request)) {
     const [bad] = badRows;
     if (bad !== undefined) throw new Error(`the sync left ${bad.stripeId}: ${bad.message}`);
   }

@@ -5,12 +5,14 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CatalogAdminServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_admin_service.ts';
 import { CatalogServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
+import { CatalogSyncServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_sync_service.ts';
 import { HoldServiceService } from '../../gen/wheelhouse/ledger/v1/hold_service.ts';
 import { LedgerAuditServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { LedgerStreamServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { UsageServiceService } from '../../gen/wheelhouse/ledger/v1/usage_service.ts';
 import { OperatorServiceService } from '../../gen/wheelhouse/operator/v1/operator_service.ts';
+import { WebhookServiceService } from '../../gen/wheelhouse/operator/v1/webhook_service.ts';
 import { TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 import { ACCESS, METHOD_PATHS, type MethodPath } from '../../kernel/grpc/access.ts';
 import { type Callers, callersOf, newcomer, PERSON, personIn } from './support/account.ts';
@@ -29,6 +31,8 @@ const SERVED = {
   ...UsageServiceService,
   ...CatalogAdminServiceService,
   ...OperatorServiceService,
+  ...CatalogSyncServiceService,
+  ...WebhookServiceService,
 };
 /** What a request must say beside its tenant before anybody looks for that. */
 const REQUIRED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
@@ -208,6 +212,7 @@ const FOR_NO_PERSON = [
   ...['RegisterProduct', 'UpdateProduct', 'GetProduct', 'ListProducts', 'UpsertPlan', 'ListActionPrices'],
   ...['GetPlanPolicy', 'ListPlanPolicies', 'UpsertPlanPolicy'],
   ...['ListKillSwitches', 'SetKillSwitch', 'ListAuditRecords'],
+  ...['SyncCatalog', 'ListWebhookEvents', 'RedriveWebhookEvent'],
 ];
 
 /** The roles table of the plan, written out once more, so that a slip in the code's table shows. */

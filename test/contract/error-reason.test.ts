@@ -20,8 +20,10 @@ import {
 import type { WatchBalanceResponse } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { KillSwitchName } from '../../gen/wheelhouse/operator/v1/kill_switch.ts';
 import { OperatorServiceService, SetKillSwitchRequest } from '../../gen/wheelhouse/operator/v1/operator_service.ts';
+import { WebhookServiceService } from '../../gen/wheelhouse/operator/v1/webhook_service.ts';
 import { CreateTenantRequest, TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 import type { InsertOutcome } from '../../kernel/app/ports.ts';
+import type { StripeConfig } from '../../kernel/config.ts';
 import { OPEN_HOLDS_MAX } from '../../kernel/domain/bound.ts';
 import { DomainError, REASONS } from '../../kernel/domain/error.ts';
 import type { Fingerprint, IdempotencyKey, PlanCode, ProductCode, TenantId } from '../../kernel/domain/id.ts';
@@ -41,6 +43,7 @@ import {
   openKernel,
 } from './support/kernel-fixture.ts';
 import { override } from './support/override.ts';
+import { openStripe, type StripeFixture, syncCatalog } from './support/stripe.ts';
 
 type WireReason = Exclude<keyof typeof ErrorReason, 'UNSPECIFIED'>;
 
@@ -124,6 +127,29 @@ const setSwitch = (name: KillSwitchName, enabled: boolean) =>
     OperatorServiceService.setKillSwitch,
     SetKillSwitchRequest.fromPartial({ requestId: newRequestId(), name, enabled, ...OPERATOR }),
   );
+/** Runs a call against a kernel that works with a Stripe of its own, over the same database. */
+async function withStripe<T>(
+  config: Partial<StripeConfig>,
+  run: (stripe: StripeFixture, fixture: KernelFixture) => Promise<T>,
+  fault?: { readonly status: number },
+): Promise<T> {
+  const stripe = await openStripe({ hasCatalog: true });
+  if (fault !== undefined) stripe.sandbox.control.addFault({ path: '/v1/prices', outcome: 'failed', ...fault });
+  const settings = { mongodbUri: kernel.mongodbUri, stripe: { ...stripe.config, ...config } };
+  const fixture = await openKernel(settings);
+  try {
+    return await run(stripe, fixture);
+  } finally {
+    await fixture.close();
+    await stripe.stop();
+  }
+}
+
+/** Syncs, and throws what the kernel answered rather than the words of the command line. */
+const syncOf = (fixture: KernelFixture) =>
+  syncCatalog(fixture).catch((error: unknown) => {
+    throw error instanceof Error ? error.cause : error;
+  });
 
 const never = (): Promise<never> => new Promise(() => undefined);
 
@@ -442,6 +468,34 @@ const PROOFS: Readonly<Record<WireReason, Proof>> = {
     },
     expected: { metadata: { commit_seq: '1' } },
   },
+  STRIPE_OFF: { code: status.FAILED_PRECONDITION, provoke: () => failureOf(syncOf(kernel)) },
+  STRIPE_UNAVAILABLE: {
+    code: status.UNAVAILABLE,
+    provoke: () => withStripe({}, (_, fixture) => failureOf(syncOf(fixture)), { status: 503 }),
+    expected: { metadata: { stripe_status: '503' } },
+  },
+  STRIPE_REFUSED: {
+    code: status.FAILED_PRECONDITION,
+    provoke: () => withStripe({ secretKey: 'sk_live_4711' }, (_, fixture) => failureOf(syncOf(fixture))),
+  },
+  SYNC_BUSY: {
+    code: status.ABORTED,
+    provoke: async () => {
+      const turns = kernel.connection.collection<{ _id: string }>('catalog_syncs');
+      await turns.replaceOne({ _id: 'stripe' }, { turn: 1, until: new Date(Date.now() + HOUR_MS) }, { upsert: true });
+      const failure = await withStripe({}, (_, fixture) => failureOf(syncOf(fixture)));
+      await turns.deleteOne({ _id: 'stripe' });
+      return failure;
+    },
+  },
+  WEBHOOK_EVENT_NOT_FOUND: {
+    code: status.NOT_FOUND,
+    provoke: () => {
+      const request = { requestId: newRequestId(), eventId: 'evt_x', ...OPERATOR };
+      return failureOf(callers.sysadmin.call(WebhookServiceService.redriveWebhookEvent, request));
+    },
+    expected: { metadata: { event_id: 'evt_x' } },
+  },
 };
 
 describe('every reason', () => {
@@ -452,7 +506,7 @@ describe('every reason', () => {
     expect(failure).toMatchObject({ reason, code: proof.code, domain: 'wheelhouse', ...proof.expected });
     expect(failure.requestId).not.toBe('');
     // Whoever may try again is told when.
-    const isTransient = proof.code === status.UNAVAILABLE || reason === 'QUEUE_FULL';
+    const isTransient = proof.code === status.UNAVAILABLE || reason === 'QUEUE_FULL' || reason === 'SYNC_BUSY';
     expect(failure.retryDelayMs === undefined).toBe(!isTransient);
   });
 

@@ -52,11 +52,15 @@ describe('a wrong configuration', () => {
       SHUTDOWN_TIMEOUT_MS: '10s',
       DATABASE_TIMEOUT_MS: '-1',
       GRPC_TLS_CERT_FILE: '/nowhere/cert.pem',
+      STRIPE_SECRET_KEY: 'pk_live_hunter2',
+      STRIPE_API_URL: 'http://api.stripe.com',
+      STRIPE_WEBHOOK_SECRETS: 'whsec_a,hunter2',
+      STRIPE_SYNC_INTERVAL_MS: '5m',
       KERNEL_CREDENTIALS_FILE: '/nowhere/credentials.json',
     });
     expect(message).toBe(
       [
-        'The configuration has 9 problems.',
+        'The configuration has 13 problems.',
         '  - MONGODB_URI is malformed: set it to a connection string such as mongodb://127.0.0.1:27017/wheelhouse.',
         '  - DATABASE_TIMEOUT_MS is "-1": set it to milliseconds, such as 10000.',
         '  - GRPC_ADDRESS is "127.0.0.1:70000": set it to host:port, such as 0.0.0.0:50051.',
@@ -64,11 +68,19 @@ describe('a wrong configuration', () => {
         '  - LOG_LEVEL is "loud": set it to trace, debug, info, warn, error or fatal.',
         '  - MOVABLE_CLOCK is "perhaps": set it to true (local stack and tests only) or false.',
         '  - SHUTDOWN_TIMEOUT_MS is "10s": set it to milliseconds, such as 10000.',
+        '  - STRIPE_SECRET_KEY is malformed: set it to a secret or restricted key (sk_… or rk_…), or leave it out to run without Stripe.',
+        '  - STRIPE_API_URL is "http://api.stripe.com": set it to https://host, or http://127.0.0.1:port for a local one, without a path.',
+        '  - STRIPE_WEBHOOK_SECRETS is malformed: set it to the signing secret of the webhook endpoint (whsec_…), or to several with commas between.',
+        '  - STRIPE_SYNC_INTERVAL_MS is "5m": set it to milliseconds from 1000 on, such as 900000.',
         "  - KERNEL_CREDENTIALS_FILE names /nowhere/credentials.json, which can't be read (ENOENT): correct the path or its rights.",
         '  - GRPC_TLS_CERT_FILE and GRPC_TLS_KEY_FILE belong together: set both for TLS, or neither for plain text.',
         '',
       ].join('\n'),
     );
+  });
+
+  test('names webhook secrets without a key', async () => {
+    expect(await failsWith({ STRIPE_WEBHOOK_SECRETS: 'whsec_a' })).toContain('is set without STRIPE_SECRET_KEY: ');
   });
 
   test('names what is not set', async () => {

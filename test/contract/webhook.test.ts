@@ -1,0 +1,301 @@
+// Stripe's events through the front door: what is believed, what is stored, what becomes of it, over two kernels of one
+// database and the sandbox.
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type WebhookEvent, WebhookEventState } from '../../gen/wheelhouse/operator/v1/webhook_event.ts';
+import {
+  ListWebhookEventsRequest,
+  RedriveWebhookEventRequest,
+  WebhookServiceService,
+} from '../../gen/wheelhouse/operator/v1/webhook_service.ts';
+import { WEBHOOK_BODY_BYTES_MAX } from '../../kernel/http/webhook-endpoint.ts';
+import { callersOf, OPERATOR } from './support/account.ts';
+import { deliver, deliverEvent, eventBody, idOf, sign } from './support/delivery.ts';
+import { failureOf } from './support/failure.ts';
+import { type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
+import { createPlan, openStripe, openSyncedKernel, type StripeFixture, WEBHOOK_SECRET } from './support/stripe.ts';
+
+const OLD_SECRET = 'whsec_test_before';
+const HANDLED = 'price.updated';
+
+let stripe: StripeFixture;
+let kernel: KernelFixture;
+let second: KernelFixture;
+
+beforeAll(async () => {
+  stripe = await openStripe({ hasCatalog: true });
+  kernel = await openSyncedKernel({ stripe: stripe.config });
+  const rotating = { ...stripe.config, webhookSecrets: [WEBHOOK_SECRET, OLD_SECRET] };
+  second = await openSyncedKernel({ stripe: rotating, mongodbUri: kernel.mongodbUri });
+});
+afterAll(async () => {
+  await second.close();
+  await kernel.close();
+  await stripe.stop();
+});
+
+// What one test has made go wrong is right again for the next.
+afterEach(() => stripe.sandbox.control.clearFaults());
+
+const events = () => kernel.connection.collection<{ readonly _id: string }>('stripe_events');
+const countStored = () => events().countDocuments();
+
+async function listEvents(fields: Partial<ListWebhookEventsRequest> = {}): Promise<readonly WebhookEvent[]> {
+  const request = ListWebhookEventsRequest.fromPartial({ pageSize: 1_000, ...fields });
+  return (await callersOf(kernel).sysadmin.call(WebhookServiceService.listWebhookEvents, request)).events;
+}
+
+async function eventOf(body: string): Promise<WebhookEvent | undefined> {
+  return (await listEvents()).find(({ eventId }) => eventId === idOf(body));
+}
+
+function redrive(eventId: string) {
+  const request = RedriveWebhookEventRequest.fromPartial({ requestId: newRequestId(), eventId, ...OPERATOR });
+  return callersOf(kernel).sysadmin.call(WebhookServiceService.redriveWebhookEvent, request);
+}
+
+const becomes = (body: string, state: WebhookEventState) =>
+  expect.poll(async () => (await eventOf(body))?.state, { timeout: 45_000, interval: 100 }).toBe(state);
+
+async function metricOf(name: string): Promise<number> {
+  const text = await (await fetch(`${kernel.httpUrl}/metrics`)).text();
+  const line = text
+    .split('\n')
+    .find((candidate) => candidate.startsWith(`${name} `) || candidate.startsWith(`${name}{`));
+  return Number(line?.split(' ').at(-1) ?? Number.NaN);
+}
+
+describe('a delivery of Stripe', () => {
+  test('is stored under Stripe’s id, answered, and processed', async () => {
+    const body = eventBody(HANDLED);
+    expect(await deliverEvent(kernel.httpUrl, body)).toEqual({ code: 200, status: 'stored' });
+    await becomes(body, WebhookEventState.PROCESSED);
+    expect(await eventOf(body)).toMatchObject({ type: HANDLED, attempts: 1, failure: '', dueTime: undefined });
+    const stored = await events().findOne({ _id: idOf(body) });
+    expect(stored).toMatchObject({ payload: body, expires_at: expect.any(Date) });
+  });
+
+  test('of a type that nothing here knows is stored as ignored', async () => {
+    const body = eventBody('radar.early_fraud_warning.created');
+    expect(await deliverEvent(kernel.httpUrl, body)).toEqual({ code: 200, status: 'ignored' });
+    expect(await eventOf(body)).toMatchObject({ state: WebhookEventState.IGNORED, attempts: 0 });
+  });
+
+  test('that comes again is answered and does nothing', async () => {
+    const body = eventBody(HANDLED);
+    await deliverEvent(kernel.httpUrl, body);
+    await becomes(body, WebhookEventState.PROCESSED);
+    const before = await eventOf(body);
+    expect(await deliverEvent(second.httpUrl, body)).toEqual({ code: 200, status: 'duplicate' });
+    expect(await eventOf(body)).toEqual(before);
+  });
+
+  test('that comes 50 times at once, over two kernels, is one event that is processed once', async () => {
+    const body = eventBody(HANDLED);
+    const deliveries = Array.from({ length: 50 }, (_, index) =>
+      deliverEvent([kernel, second][index % 2]?.httpUrl ?? '', body),
+    );
+    const answers = await Promise.all(deliveries);
+    expect(answers.filter(({ code }) => code === 200)).toHaveLength(50);
+    expect(answers.filter(({ status }) => status === 'stored')).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 'duplicate')).toHaveLength(49);
+    await becomes(body, WebhookEventState.PROCESSED);
+    expect((await listEvents()).filter(({ eventId }) => eventId === idOf(body))).toMatchObject([{ attempts: 1 }]);
+  });
+
+  test('may be signed a little before or after now', async () => {
+    for (const awayS of [-290, 290]) {
+      const body = eventBody('x.y');
+      expect(await deliver(kernel.httpUrl, body, sign(body, { awayS }))).toMatchObject({ code: 200 });
+    }
+  });
+
+  test('is taken by either secret while one is rotated, and with two signatures of which one is known', async () => {
+    for (const secret of [OLD_SECRET, WEBHOOK_SECRET]) {
+      const body = eventBody('x.y');
+      expect(await deliver(second.httpUrl, body, sign(body, { secret }))).toMatchObject({ code: 200 });
+    }
+    for (const secrets of [
+      ['whsec_unknown', WEBHOOK_SECRET],
+      [WEBHOOK_SECRET, 'whsec_unknown'],
+    ]) {
+      const body = eventBody('x.y');
+      const [first = '', other = ''] = secrets.map((secret) => sign(body, { secret }));
+      const both = `${first},${other.slice(other.indexOf('v1='))},v0=00ff`;
+      expect(await deliver(kernel.httpUrl, body, both)).toMatchObject({ code: 200 });
+    }
+  });
+});
+
+describe('a delivery that nobody should believe', () => {
+  const body = eventBody(HANDLED);
+  const reserialised = JSON.stringify(JSON.parse(body));
+  test.each<[string, string | Buffer, string | undefined, string]>([
+    ['forged with another secret', body, sign(body, { secret: 'whsec_forged' }), 'signature_invalid'],
+    ['signed with the secret that was given up', body, sign(body, { secret: OLD_SECRET }), 'signature_invalid'],
+    ['parsed and written again', reserialised, sign(body), 'signature_invalid'],
+    ['changed by one byte', body.replace('false', 'true'), sign(body), 'signature_invalid'],
+    ['with a signature of another time', body, sign(body).replace(/t=\d+/, 't=1'), 'signature_invalid'],
+    ['signed too long ago', body, sign(body, { awayS: -400 }), 'timestamp_out_of_tolerance'],
+    ['signed in the future', body, sign(body, { awayS: 400 }), 'timestamp_out_of_tolerance'],
+    ['with two times', body, `t=1,${sign(body)}`, 'signature_missing'],
+    ['without a signature', body, undefined, 'signature_missing'],
+    ['with another scheme alone', body, sign(body).replace('v1=', 'v0='), 'signature_invalid'],
+    ['with nonsense in the header', body, 'v1=;DROP TABLE', 'signature_missing'],
+    ['empty', '', sign(' '), 'signature_invalid'],
+    ['signed and not JSON', 'hello', sign('hello'), 'not_an_event'],
+    ['signed and no event', '{"id":"evt_1"}', sign('{"id":"evt_1"}'), 'not_an_event'],
+    ['a thin event', eventBody('v2.x', { object: 'v2.core.event' }), '', 'not_an_event'],
+    ['with an id that is none', eventBody(HANDLED, { id: { $ne: null } }), '', 'not_an_event'],
+  ])('%s is refused, and leaves nothing', async (_, content, signature, reason) => {
+    const before = await countStored();
+    const header = signature === '' ? sign(String(content)) : signature;
+    expect(await deliver(kernel.httpUrl, content, header)).toEqual({ code: 400, status: reason });
+    expect(await countStored()).toBe(before);
+  });
+
+  test('too large is refused, whether it says so or not', async () => {
+    const large = eventBody(HANDLED, { padding: 'x'.repeat(WEBHOOK_BODY_BYTES_MAX) });
+    const before = await countStored();
+    expect(await deliver(kernel.httpUrl, large, sign(large))).toMatchObject({ code: 413 });
+    const chunked = new ReadableStream({
+      start: (controller) => {
+        for (let sent = 0; sent < large.length; sent += 65_536) {
+          controller.enqueue(new TextEncoder().encode(large.slice(sent, sent + 65_536)));
+        }
+        controller.close();
+      },
+    });
+    expect(await deliver(kernel.httpUrl, chunked, sign(large))).toMatchObject({ code: 413 });
+    const fits = eventBody('x.y', { padding: 'x'.repeat(WEBHOOK_BODY_BYTES_MAX - 1_000) });
+    expect(await deliverEvent(kernel.httpUrl, fits)).toMatchObject({ code: 200 });
+    expect(await countStored()).toBe(before + 1);
+  });
+
+  test('by another method, or to a kernel without Stripe or without secrets, is told so', async () => {
+    expect((await fetch(`${kernel.httpUrl}/stripe/webhook`)).status).toBe(405);
+    const off = await openKernel();
+    expect(await deliverEvent(off.httpUrl, eventBody(HANDLED))).toMatchObject({ code: 404 });
+    await off.close();
+    const deaf = await openKernel({ stripe: { ...stripe.config, webhookSecrets: [] } });
+    expect(await deliverEvent(deaf.httpUrl, eventBody(HANDLED))).toMatchObject({ code: 404 });
+    expect(deaf.logLines.join('')).toContain('STRIPE_WEBHOOK_SECRETS is not set');
+    await deaf.close();
+  });
+
+  test('shows in no log, nor does the secret', () => {
+    const log = [...kernel.logLines, ...second.logLines].join('');
+    for (const secret of [WEBHOOK_SECRET, OLD_SECRET, 'v1=', stripe.config.secretKey])
+      expect(log).not.toContain(secret);
+  });
+});
+
+describe('an event whose handler fails', () => {
+  test('is tried again until Stripe is back, by whichever kernel', async () => {
+    // Both kernels fail; the SDK tries each call three times.
+    stripe.sandbox.control.addFault({ path: '/v1/prices', outcome: 'failed', status: 500 });
+    const body = eventBody(HANDLED);
+    await deliverEvent(kernel.httpUrl, body);
+    await expect.poll(async () => (await eventOf(body))?.attempts, { timeout: 30_000 }).toBeGreaterThan(1);
+    expect(await eventOf(body)).toMatchObject({
+      state: WebhookEventState.PENDING,
+      failure: expect.stringContaining('Stripe'),
+    });
+    stripe.sandbox.control.clearFaults();
+    await becomes(body, WebhookEventState.PROCESSED);
+    expect((await eventOf(body))?.failure).toBe('');
+  });
+
+  test('for too long is dead, listed, counted, and can be driven again', async () => {
+    stripe.sandbox.control.addFault({ path: '/v1/prices', outcome: 'failed', status: 500 });
+    const body = eventBody(HANDLED);
+    await deliverEvent(kernel.httpUrl, body);
+    await expect.poll(async () => (await eventOf(body))?.failure, { timeout: 30_000 }).not.toBe('');
+    const key = { _id: idOf(body) };
+    await events().updateOne(key, { $set: { attempts: 19, due_at: new Date() } });
+    await becomes(body, WebhookEventState.DEAD);
+    stripe.sandbox.control.clearFaults();
+    expect((await listEvents({ state: WebhookEventState.DEAD })).map(({ eventId }) => eventId)).toEqual([idOf(body)]);
+    await expect.poll(() => metricOf('wheelhouse_webhook_dead'), { timeout: 15_000 }).toBe(1);
+    expect([...kernel.logLines, ...second.logLines].join('')).toContain('an event failed too often');
+    expect((await redrive(idOf(body))).event).toMatchObject({ eventId: idOf(body) });
+    await becomes(body, WebhookEventState.PROCESSED);
+    expect(await events().findOne(key)).toMatchObject({ redrives: [OPERATOR] });
+    // Again: it is not dead any more, and stays as it is.
+    expect((await redrive(idOf(body))).event).toMatchObject({ state: WebhookEventState.PROCESSED });
+  });
+});
+
+describe('what operators ask', () => {
+  test('comes page by page, earliest first, without gaps or repeats', async () => {
+    const all = (await listEvents()).map(({ eventId }) => eventId);
+    const paged: string[] = [];
+    let pageToken = '';
+    do {
+      const request = ListWebhookEventsRequest.fromPartial({ pageSize: 3, pageToken });
+      const page = await callersOf(kernel).sysadmin.call(WebhookServiceService.listWebhookEvents, request);
+      paged.push(...page.events.map(({ eventId }) => eventId));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    expect(paged).toEqual(all);
+    expect(all.length).toBeGreaterThan(6);
+    const ignored = await listEvents({ state: WebhookEventState.IGNORED, type: 'x.y' });
+    expect(ignored.length).toBeGreaterThan(1);
+    expect(ignored.every(({ type }) => type === 'x.y')).toBe(true);
+  });
+
+  test('is refused where it is wrong', async () => {
+    const page = await callersOf(kernel).sysadmin.call(
+      WebhookServiceService.listWebhookEvents,
+      ListWebhookEventsRequest.fromPartial({ pageSize: 1 }),
+    );
+    const foreign = { pageToken: page.nextPageToken, state: WebhookEventState.DEAD };
+    expect((await failureOf(listEvents(foreign))).violations).toHaveProperty('page_token');
+    expect((await failureOf(listEvents({ state: 99 as WebhookEventState }))).violations).toHaveProperty('state');
+    expect(await failureOf(redrive('evt_nosuch'))).toMatchObject({
+      reason: 'WEBHOOK_EVENT_NOT_FOUND',
+      metadata: { event_id: 'evt_nosuch' },
+    });
+    const nobody = RedriveWebhookEventRequest.fromPartial({ requestId: newRequestId(), eventId: 'evt_1' });
+    const failure = await failureOf(callersOf(kernel).sysadmin.call(WebhookServiceService.redriveWebhookEvent, nobody));
+    expect(Object.keys(failure.violations)).toEqual(['actor', 'reason']);
+  });
+});
+
+describe('with the sandbox as Stripe', () => {
+  const archivedOf = async (planCode: string) =>
+    (await kernel.connection.collection('plans').findOne({ plan_code: planCode }))?.['archived'];
+
+  beforeAll(() => {
+    const target = { url: `${kernel.httpUrl}/stripe/webhook`, secrets: [OLD_SECRET, WEBHOOK_SECRET] };
+    stripe.sandbox.control.setWebhook(target);
+  });
+
+  test('a change there shows here, also where deliveries come late, twice and in another order', async () => {
+    stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'hold' } });
+    const price = await createPlan(stripe.stripe, 'seen');
+    await stripe.stripe.prices.update(price.id, { active: false });
+    await stripe.stripe.prices.update(price.id, { active: true });
+    await stripe.stripe.prices.update(price.id, { active: false });
+    stripe.sandbox.control.clearDeliveryRules();
+    expect(await stripe.sandbox.control.release('reverse')).toBeGreaterThan(3);
+    await expect.poll(() => archivedOf('seen'), { timeout: 30_000 }).toBe(true);
+    stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'duplicate', copies: 3 } });
+    await stripe.stripe.prices.update(price.id, { active: true });
+    await expect.poll(() => archivedOf('seen'), { timeout: 30_000 }).toBe(false);
+    stripe.sandbox.control.clearDeliveryRules();
+  });
+
+  test('many changes at once share few syncs', async () => {
+    await stripe.sandbox.control.settle();
+    const pending = () => listEvents({ state: WebhookEventState.PENDING });
+    await expect.poll(async () => (await pending()).length, { timeout: 30_000 }).toBe(0);
+    const countReads = (): number => stripe.countRequests('GET /v1/prices');
+    const before = countReads();
+    const bodies = Array.from({ length: 100 }, () => eventBody(HANDLED));
+    await Promise.all(bodies.map((body) => deliverEvent(kernel.httpUrl, body)));
+    await expect.poll(async () => (await pending()).length, { timeout: 30_000 }).toBe(0);
+    // Two requests a sync; one sync or two, and another where the events took longer than it to arrive.
+    expect(countReads() - before).toBeLessThanOrEqual(8);
+  });
+});
