@@ -212,7 +212,9 @@ async function serve(
   });
   const grpcAddress = await grpc.listen(config.grpcAddress);
   isAccepting = true;
-  if (stripe.schedule !== undefined) {
+  if (stripe.schedule === undefined) logger.info('Stripe is off: STRIPE_SECRET_KEY is not set');
+  else {
+    if (stripe.inbox === undefined) logger.warn('no events of Stripe are taken: STRIPE_WEBHOOK_SECRETS is not set');
     const syncs = startCatalogSyncWorker(stripe.schedule);
     endings.push(() => syncs.stop());
   }

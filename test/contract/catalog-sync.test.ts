@@ -6,7 +6,7 @@ import { CatalogServiceService, ListPlansRequest } from '../../gen/wheelhouse/ca
 import { BadRowReason, PlanChangeKind } from '../../gen/wheelhouse/catalog/v1/catalog_sync_service.ts';
 import type { Plan } from '../../gen/wheelhouse/catalog/v1/plan.ts';
 import { BillingInterval, PlanSource } from '../../gen/wheelhouse/catalog/v1/plan.ts';
-import { callersOf } from './support/account.ts';
+import { callersOf, OPERATOR } from './support/account.ts';
 import { type KernelFixture, openKernel } from './support/kernel-fixture.ts';
 import {
   createPlan,
@@ -16,6 +16,9 @@ import {
   type StripeFixture,
   syncCatalog,
 } from './support/stripe.ts';
+
+/** What stands in the audit log of a sync that an operator asked for. */
+const AUDITED = { method: 'CatalogSyncService/SyncCatalog', ...OPERATOR };
 
 let stripe: StripeFixture;
 let kernel: KernelFixture;
@@ -137,11 +140,15 @@ describe('a sync', () => {
       const before = await Promise.all(
         ['plans', 'plan_policies', 'products'].map((name) => documentsOf(name, own.kernel)),
       );
+      const audited = () => own.kernel.connection.collection('audit_log').countDocuments(AUDITED);
+      expect(await audited()).toBe(0);
       const dry = await syncCatalog(own.kernel, { dryRun: true });
+      expect(await audited()).toBe(0);
       expect(
         await Promise.all(['plans', 'plan_policies', 'products'].map((name) => documentsOf(name, own.kernel))),
       ).toEqual(before);
       const wet = await syncCatalog(own.kernel);
+      expect(await audited()).toBe(1);
       // The kernel's own first sync ran over an empty Stripe and archived what the seed says Stripe sold.
       expect(dry.changes).toMatchObject([{ planCode: 'dry', kind: PlanChangeKind.ADDED }]);
       expect({ ...wet, messages: 0 }).toEqual({ ...dry, messages: 0 });
