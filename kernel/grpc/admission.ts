@@ -72,6 +72,13 @@ export abstract class ArrivedCall implements CallContext {
     return this.#caller;
   }
 
+  /** Who calls, as credentials are named: several tokens of one name are one. */
+  protected get credentialName(): string {
+    const credential = this.#credential;
+    if (credential === undefined) throw new Error('a credential was asked for before it was known');
+    return `${credential.scope}/${credential.name}`;
+  }
+
   /** Only a call that is logged or refused needs its id, so only then one is made. */
   get requestId(): string {
     this.#requestId ??= requestIdOf(this.#metadata);
@@ -108,7 +115,7 @@ export abstract class ArrivedCall implements CallContext {
     return {
       path: this.method.path,
       requestId: this.requestId,
-      ...(this.#credential === undefined ? {} : { caller: `${this.#credential.scope}/${this.#credential.name}` }),
+      ...(this.#credential === undefined ? {} : { caller: this.credentialName }),
       ...this.describe(),
       durationMs: Math.round((performance.now() - this.startMs) * 1_000) / 1_000,
     };

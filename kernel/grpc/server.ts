@@ -18,6 +18,7 @@ import { createUsageHandlers, type UsageHandlerParts } from './handler/usage-han
 import { createWebhookServiceHandlers, type WebhookHandlerParts } from './handler/webhook-handler.ts';
 import { Health } from './health.ts';
 import { addReflection } from './reflection.ts';
+import { STREAM_BOUNDS, type StreamBounds } from './stream-limit.ts';
 import { StreamPipeline } from './stream-pipeline.ts';
 import { UnaryPipeline } from './unary-pipeline.ts';
 
@@ -56,6 +57,8 @@ export interface GrpcServerParts
   readonly tenants: Parameters<typeof createTenantHandlers>[0];
   /** Absent: plain text, for networks that are trusted. */
   readonly tls?: TlsPair;
+  /** @default STREAM_BOUNDS */
+  readonly streamBounds?: StreamBounds;
 }
 
 /** Serves the kernel's contracts over gRPC. */
@@ -71,7 +74,7 @@ export class GrpcServer {
     const names = Object.keys(SERVED_SERVICES);
     this.#admission = new Admission(parts);
     this.#unary = new UnaryPipeline(this.#admission);
-    this.#streams = new StreamPipeline(this.#admission);
+    this.#streams = new StreamPipeline(this.#admission, parts.streamBounds ?? STREAM_BOUNDS);
     this.#server = new Server({ ...SERVER_OPTIONS, interceptors: [this.#admission.gate.interceptor] });
     this.#health = new Health(names);
     this.#credentials = toServerCredentials(parts.tls);

@@ -25,6 +25,7 @@ import type { CallRecord } from './interceptors/logging.ts';
 import type { StreamMeter } from './interceptors/metrics.ts';
 import type { GuardedMethod } from './interceptors/scope.ts';
 import { CODE_BY_REASON, toDomainError, toStatus } from './status.ts';
+import { type StreamBounds, StreamLimit } from './stream-limit.ts';
 
 /** While the kernel ends: how long a caller may take no message before its stream is given up, in milliseconds. */
 const DRAIN_STALL_MS = 2_000;
@@ -46,10 +47,12 @@ class CallerGone extends Error {
 /** Passes streams to handlers. */
 export class StreamPipeline {
   readonly admission: Admission;
+  readonly #bounds: StreamBounds;
   readonly #open = new Set<OpenStream<unknown, unknown>>();
 
-  constructor(admission: Admission) {
+  constructor(admission: Admission, bounds: StreamBounds) {
     this.admission = admission;
+    this.#bounds = bounds;
   }
 
   /** Builds what grpc-js calls for one method that answers one request with many messages. */
@@ -58,9 +61,10 @@ export class StreamPipeline {
     handler: ServerStreamHandler<Request, Response>,
   ): handleServerStreamingCall<Request, Response> {
     const method: GuardedMethod = { path, access: ACCESS[path] };
+    const limit = new StreamLimit(this.#bounds, path);
     return (call) => {
       const stream = new OutgoingStream(this.admission, method, call);
-      this.#track(stream, () => {
+      this.#track(stream, limit, () => {
         assertReadable(call.request);
         return handler(call.request, stream, stream.send);
       });
@@ -73,9 +77,10 @@ export class StreamPipeline {
     handler: BidiHandler<Request, Response>,
   ): handleBidiStreamingCall<Request, Response> {
     const method: GuardedMethod = { path, access: ACCESS[path] };
+    const limit = new StreamLimit(this.#bounds, path);
     return (call) => {
       const stream = new Conversation(this.admission, method, call);
-      this.#track(stream, () => handler(stream, stream, stream.send));
+      this.#track(stream, limit, () => handler(stream, stream, stream.send));
     };
   }
 
@@ -86,11 +91,15 @@ export class StreamPipeline {
     await Promise.all(open.map((stream) => stream.settled));
   }
 
-  #track<Request, Response>(stream: OpenStream<Request, Response>, handle: () => Promise<void>): void {
+  #track<Request, Response>(
+    stream: OpenStream<Request, Response>,
+    limit: StreamLimit,
+    handle: () => Promise<void>,
+  ): void {
     const tracked = stream as OpenStream<unknown, unknown>;
     this.#open.add(tracked);
     void stream.settled.then(() => this.#open.delete(tracked));
-    stream.run(handle);
+    stream.run(limit, handle);
   }
 }
 
@@ -129,9 +138,10 @@ abstract class OpenStream<Request, Response> extends ArrivedCall implements Stre
     return this.#abort.signal;
   }
 
-  run(handle: () => Promise<void>): void {
+  run(limit: StreamLimit, handle: () => Promise<void>): void {
     try {
       this.admit();
+      this.#enter(limit);
       this.#watchDeadline();
     } catch (error) {
       this.#fail(error);
@@ -191,6 +201,13 @@ abstract class OpenStream<Request, Response> extends ArrivedCall implements Stre
 
   protected override describe(): Partial<CallRecord> {
     return { received: this.received, sent: this.#sent };
+  }
+
+  /** The place is kept until the handler is done: what it holds is held until then. */
+  #enter(limit: StreamLimit): void {
+    const { credentialName } = this;
+    limit.enter(credentialName);
+    void this.settled.then(() => limit.leave(credentialName));
   }
 
   /** grpc-js ends the stream by itself when its deadline passes, but tells nobody here while the caller does not read. */

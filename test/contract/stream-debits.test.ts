@@ -7,6 +7,7 @@ import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_serv
 import type { StreamDebitsResponse } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { DomainError } from '../../kernel/domain/error.ts';
 import { STREAM_DEBITS_IN_FLIGHT_MAX } from '../../kernel/grpc/handler/debit-window.ts';
+import { STREAM_BOUNDS } from '../../kernel/grpc/stream-limit.ts';
 import { startCuttingProxy } from '../support/cutting-proxy.ts';
 import { startStallingProxy } from '../support/stalling-proxy.ts';
 import { type DebitStream, openDebitStream, type StreamSettings } from '../support/stream-client.ts';
@@ -252,6 +253,64 @@ describe('flow control', () => {
     expect(stream.received).toHaveLength(count);
     await quick.close();
   });
+});
+
+describe('how many streams', () => {
+  test('one credential may open is bounded, and each that ends makes room for another', async () => {
+    const tenantId = await callers.openTenant(1_000n * CREDIT);
+    const most = STREAM_BOUNDS['/wheelhouse.ledger.v1.LedgerStreamService/StreamDebits']?.credential ?? 0;
+    await expect.poll(() => openStreams()).toBe(0);
+    const opened = Array.from({ length: most }, () => open());
+    await expect.poll(() => openStreams(), { timeout: 20_000 }).toBe(most);
+    const failure = await failureOfStream(open());
+    expect(failure).toMatchObject({
+      ...{ reason: 'QUEUE_FULL', code: status.RESOURCE_EXHAUSTED, retryDelayMs: 1_000 },
+      metadata: { limit: String(most) },
+    });
+    expect(await openStreams()).toBe(most);
+    // Those that are open go on, and what others ask is answered.
+    for (const stream of opened.slice(0, 3)) await stream.send(debitRequest(tenantId));
+    await Promise.all(opened.slice(0, 3).map((stream) => stream.arrived(1)));
+    expect(await callers.availableOf(tenantId)).toBe(997n * CREDIT);
+    opened[0]?.halfClose();
+    opened[1]?.cancel();
+    await expect.poll(() => openStreams()).toBe(most - 2);
+    for (const stream of [open(), open()]) {
+      await stream.send(debitRequest(tenantId));
+      await stream.arrived(1);
+    }
+    expect((await failureOfStream(open())).reason).toBe('QUEUE_FULL');
+  });
+
+  test('a kernel carries is bounded, whoever opens them', async () => {
+    const small = await composeKernel({
+      mongodbUri: kernel.mongodbUri,
+      streamBound: { kernel: 1, credential: 2 },
+    });
+    const tenantId = await callers.openTenant(CREDIT);
+    const stream = open({}, small);
+    await stream.send(debitRequest(tenantId));
+    await stream.arrived(1);
+    const failure = await failureOfStream(open({}, small));
+    expect(failure).toMatchObject({ reason: 'QUEUE_FULL', metadata: { limit: '1' } });
+    expect(failure.message).toMatch(/^this kernel has 1 streams of LedgerStreamService\/StreamDebits open/);
+    await small.close();
+  });
+});
+
+test('a message beyond 4 MiB ends the stream by gRPC’s own status, which says the limit', async () => {
+  const tenantId = await callers.openTenant(10n * CREDIT);
+  const [stream, other] = [open(), open()];
+  for (const one of [stream, other]) await one.send(debitRequest(tenantId));
+  await Promise.all([stream.arrived(1), other.arrived(1)]);
+  const dimensions = new Map([['d', 'x'.repeat(4 * 1_024 * 1_024)]]);
+  void stream.send(debitRequest(tenantId, { dimensions }));
+  const { code, error } = await stream.ended;
+  expect(code).toBe(status.RESOURCE_EXHAUSTED);
+  expect(error?.details).toMatch(/^Received message larger than max \(\d+ vs 4194304\)$/);
+  await other.send(debitRequest(tenantId));
+  await other.arrived(2);
+  expect(await callers.availableOf(tenantId)).toBe(7n * CREDIT);
 });
 
 describe('a stream and the end of the kernel', () => {

@@ -376,7 +376,7 @@ describe('a resume token', () => {
 describe('bounds and ends', () => {
   test('a kernel carries so many watches, and takes another when one has ended', async () => {
     const tenantId = await callers.openTenant(CREDIT);
-    await withKernel({ watchesMax: 2 }, async (small) => {
+    await withKernel({ streamBound: { kernel: 2, credential: 2 } }, async (small) => {
       const [one, two] = [watch(tenantId, { from: small }), watch(tenantId, { from: small })];
       await Promise.all([one.arrived(1), two.arrived(1)]);
       const failure = await failureOfWatch(watch(tenantId, { from: small }));
@@ -393,6 +393,20 @@ describe('bounds and ends', () => {
           return Promise.race([next.arrived(1).then(() => 'told'), next.ended.then(({ code }) => code)]);
         })
         .toBe('told');
+    });
+  });
+
+  test('one credential can not take all watches of a kernel', async () => {
+    const tenantId = await callers.openTenant(CREDIT);
+    await withKernel({ streamBound: { kernel: 3, credential: 2 } }, async (small) => {
+      const { tokens } = small;
+      const from = (token: string): Watch => watch(tenantId, { from: small, token });
+      await Promise.all([from(tokens.internal), from(tokens.internal)].map((one) => one.arrived(1)));
+      const greedy = await failureOfWatch(from(tokens.internal));
+      expect(greedy).toMatchObject({ reason: 'QUEUE_FULL', metadata: { limit: '2' } });
+      expect(greedy.message).toMatch(/^this credential has 2 streams of LedgerStreamService\/WatchBalance open/);
+      await from(tokens.sysadmin).arrived(1);
+      expect(await failureOfWatch(from(tokens.sysadmin))).toMatchObject({ metadata: { limit: '3' } });
     });
   });
 

@@ -2,7 +2,7 @@
 // others by the database's feed or, where there is none, by asking every second; what time alone changes by the clock.
 // Does not own balances: each is read from the ledger, never taken from a notice.
 // Invariants: the feed runs while somebody watches, and only then; a change is told at the latest one read after it was
-// noticed; watches are bounded.
+// noticed. How many watches there are in all is bounded where they come in (grpc/stream-limit.ts).
 
 import { DomainError } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
@@ -18,8 +18,6 @@ import {
 import type { BalanceReading, Ledger, TenantRef } from './ledger.ts';
 import { WatchedAccount, type Watcher } from './watched-account.ts';
 
-/** How many watches one kernel carries; beyond: QUEUE_FULL. */
-const WATCHES_MAX = 10_000;
 /** How many watches one account may have in one kernel, so that none keeps all others out; beyond: QUEUE_FULL. */
 const WATCHES_PER_ACCOUNT_MAX = 256;
 const FULL_RETRY_DELAY_MS = 1_000;
@@ -42,7 +40,6 @@ export interface BalanceWatchTools {
   readonly clock: Pick<Clock, 'estimate'>;
   readonly pacing: Pacing;
   readonly observer: WatchObserver;
-  readonly watchesMax?: number;
 }
 
 /** Watches balances for callers. */
@@ -117,11 +114,9 @@ export class BalanceWatch implements CommitListener {
   }
 
   #join(tenant: TenantRef): { account: WatchedAccount; watcher: Watcher } {
-    const watchesMax = this.#tools.watchesMax ?? WATCHES_MAX;
-    if (this.#count >= watchesMax) throw tooManyWatches('this kernel', watchesMax);
     const known = this.#accounts.get(tenant.tenantId);
     if (known !== undefined && known.size >= WATCHES_PER_ACCOUNT_MAX) {
-      throw tooManyWatches('this tenant', WATCHES_PER_ACCOUNT_MAX);
+      throw tooManyWatches();
     }
     const account = known ?? new WatchedAccount(tenant, this.#tools);
     this.#accounts.set(tenant.tenantId, account);
@@ -218,10 +213,10 @@ async function tellIfNew(
   return seen;
 }
 
-function tooManyWatches(whose: string, limit: number): DomainError {
-  const message = `${whose} has ${limit} watches already, the most that may be: end some, or retry through another kernel`;
+function tooManyWatches(): DomainError {
+  const message = `this tenant has ${WATCHES_PER_ACCOUNT_MAX} watches in this kernel, the most that may be: end some, or retry through another kernel`;
   return new DomainError('QUEUE_FULL', message, {
-    metadata: { limit: String(limit) },
+    metadata: { limit: String(WATCHES_PER_ACCOUNT_MAX) },
     retryDelayMs: FULL_RETRY_DELAY_MS,
   });
 }

@@ -28,6 +28,7 @@ import { type RunningKernel, startKernel } from '../../../kernel/composition.ts'
 import type { KernelConfig } from '../../../kernel/config.ts';
 import { CallLog } from '../../../kernel/grpc/interceptors/logging.ts';
 import { GrpcServer } from '../../../kernel/grpc/server.ts';
+import { STREAM_BOUNDS, type StreamBound, type StreamBounds } from '../../../kernel/grpc/stream-limit.ts';
 import { Metrics } from '../../../kernel/http/metric.ts';
 import { RANDOM_ID_SOURCE } from '../../../kernel/id-source.ts';
 import { createLedgerObserver, createWatchObserver } from '../../../kernel/ledger-observer.ts';
@@ -118,8 +119,8 @@ export interface Adaptation {
   readonly clock?: (real: Clock) => Clock;
   readonly ledger?: (real: Ledger) => Ledger;
   readonly feed?: (real: CommitFeed) => CommitFeed;
-  /** How many watches the kernel carries. */
-  readonly watchesMax?: number;
+  /** How many streams of each method the kernel carries. */
+  readonly streamBound?: StreamBound;
   /** The clocks of the machine that the kernel believes to run on. */
   readonly machine?: MachineClocks;
   readonly deadlineDefaultMs?: number;
@@ -159,7 +160,6 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
   const watch = new BalanceWatch({
     ...{ ledger, clock, pacing: PROCESS_PACING, observer: createWatchObserver(metrics.watches, logger) },
     feed: wrap(createCommitFeed(connection, PROCESS_PACING), adapt.feed),
-    ...(adapt.watchesMax === undefined ? {} : { watchesMax: adapt.watchesMax }),
   });
   notice.listen(watch);
   const directory = new TenantDirectory(stores.tenants);
@@ -191,6 +191,7 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
     webhooks: stripe.desk,
     catalogSync: stripe.sync,
     deadlineDefaultMs: adapt.deadlineDefaultMs ?? 30_000,
+    ...(adapt.streamBound === undefined ? {} : { streamBounds: boundsOf(adapt.streamBound) }),
   });
   const address = await server.listen('127.0.0.1:0');
   const end = (): Promise<void> => {
@@ -211,6 +212,10 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
     end,
   };
   return { ...toFixture(fixture), ledger };
+}
+
+function boundsOf(bound: StreamBound): StreamBounds {
+  return Object.fromEntries(Object.keys(STREAM_BOUNDS).map((path) => [path, bound]));
 }
 
 function wrap<Part>(real: Part, adapt: ((real: Part) => Part) | undefined): Part {

@@ -60,8 +60,9 @@ export const ErrorReason = {
   /** COMMIT_TOO_LARGE - Says that one request alone would exceed the size of a ledger commit; metadata `limit_bytes`. RESOURCE_EXHAUSTED. */
   COMMIT_TOO_LARGE: 15,
   /**
-   * QUEUE_FULL - Says that too many requests wait, for this tenant or in this kernel; retry after `RetryInfo.retry_delay`.
-   * RESOURCE_EXHAUSTED. Nothing was written.
+   * QUEUE_FULL - Says that too many requests wait, for this tenant or in this kernel, or that as many streams are open as may be, in
+   * this kernel or of this credential or tenant in it; retry after `RetryInfo.retry_delay`. RESOURCE_EXHAUSTED. Nothing
+   * was written. Metadata `limit`.
    */
   QUEUE_FULL: 16,
   /** CLOCK_UNCERTAIN - Says that this kernel does not know the time well enough to write. UNAVAILABLE. */

@@ -1044,7 +1044,7 @@ export const ExportHeadsResponse: MessageFns<ExportHeadsResponse> = {
 
 /**
  * Corrects, verifies and exports ledgers (sysadmin). Beside what is listed with it a call can fail with what every call, and
- * every writing call, of LedgerService can.
+ * every writing call, of LedgerService can; a stream with QUEUE_FULL where the kernel has as many of them as it may have.
  */
 export type LedgerAuditServiceService = typeof LedgerAuditServiceService;
 export const LedgerAuditServiceService = {

@@ -358,7 +358,9 @@ export const LedgerStreamServiceService = {
    * Charges debits as they arrive and answers each, in the order in which they end. The kernel stops reading while too
    * many debits are in flight. Each debit is idempotent by its `request_id`, as in Debit; after a broken stream send
    * again what was not answered.
-   * Errors: as in BatchDebit, each in its item; SHUTTING_DOWN ends the stream after every debit that was read is answered.
+   * Errors: as in BatchDebit, each in its item; QUEUE_FULL where the kernel, or the credential in it, has as many streams
+   * open as it may have; SHUTTING_DOWN ends the stream after every debit that was read is answered. A message of more than
+   * 4 MiB is not read: it ends the stream at once with RESOURCE_EXHAUSTED of gRPC itself, without a reason.
    */
   streamDebits: {
     path: "/wheelhouse.ledger.v1.LedgerStreamService/StreamDebits" as const,
@@ -373,8 +375,9 @@ export const LedgerStreamServiceService = {
   /**
    * Pushes the balance of an account now and after each change, by whichever kernel. Changes that follow each other
    * faster than the reader are merged: the newest balance is always sent. No side effect.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, RESUME_TOKEN_EXPIRED; QUEUE_FULL where the kernel or the
-   * account has as many watches as it may have; SHUTTING_DOWN ends the stream: go on at another kernel with the token.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, RESUME_TOKEN_EXPIRED; QUEUE_FULL where the kernel, or
+   * the credential or the account in it, has as many watches as it may have; SHUTTING_DOWN ends the stream: go on at
+   * another kernel with the token.
    */
   watchBalance: {
     path: "/wheelhouse.ledger.v1.LedgerStreamService/WatchBalance" as const,
@@ -393,14 +396,17 @@ export interface LedgerStreamServiceServer extends UntypedServiceImplementation 
    * Charges debits as they arrive and answers each, in the order in which they end. The kernel stops reading while too
    * many debits are in flight. Each debit is idempotent by its `request_id`, as in Debit; after a broken stream send
    * again what was not answered.
-   * Errors: as in BatchDebit, each in its item; SHUTTING_DOWN ends the stream after every debit that was read is answered.
+   * Errors: as in BatchDebit, each in its item; QUEUE_FULL where the kernel, or the credential in it, has as many streams
+   * open as it may have; SHUTTING_DOWN ends the stream after every debit that was read is answered. A message of more than
+   * 4 MiB is not read: it ends the stream at once with RESOURCE_EXHAUSTED of gRPC itself, without a reason.
    */
   streamDebits: handleBidiStreamingCall<StreamDebitsRequest, StreamDebitsResponse>;
   /**
    * Pushes the balance of an account now and after each change, by whichever kernel. Changes that follow each other
    * faster than the reader are merged: the newest balance is always sent. No side effect.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, RESUME_TOKEN_EXPIRED; QUEUE_FULL where the kernel or the
-   * account has as many watches as it may have; SHUTTING_DOWN ends the stream: go on at another kernel with the token.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, RESUME_TOKEN_EXPIRED; QUEUE_FULL where the kernel, or
+   * the credential or the account in it, has as many watches as it may have; SHUTTING_DOWN ends the stream: go on at
+   * another kernel with the token.
    */
   watchBalance: handleServerStreamingCall<WatchBalanceRequest, WatchBalanceResponse>;
 }
@@ -410,7 +416,9 @@ export interface LedgerStreamServiceClient extends Client {
    * Charges debits as they arrive and answers each, in the order in which they end. The kernel stops reading while too
    * many debits are in flight. Each debit is idempotent by its `request_id`, as in Debit; after a broken stream send
    * again what was not answered.
-   * Errors: as in BatchDebit, each in its item; SHUTTING_DOWN ends the stream after every debit that was read is answered.
+   * Errors: as in BatchDebit, each in its item; QUEUE_FULL where the kernel, or the credential in it, has as many streams
+   * open as it may have; SHUTTING_DOWN ends the stream after every debit that was read is answered. A message of more than
+   * 4 MiB is not read: it ends the stream at once with RESOURCE_EXHAUSTED of gRPC itself, without a reason.
    */
   streamDebits(): ClientDuplexStream<StreamDebitsRequest, StreamDebitsResponse>;
   streamDebits(options: Partial<CallOptions>): ClientDuplexStream<StreamDebitsRequest, StreamDebitsResponse>;
@@ -421,8 +429,9 @@ export interface LedgerStreamServiceClient extends Client {
   /**
    * Pushes the balance of an account now and after each change, by whichever kernel. Changes that follow each other
    * faster than the reader are merged: the newest balance is always sent. No side effect.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, RESUME_TOKEN_EXPIRED; QUEUE_FULL where the kernel or the
-   * account has as many watches as it may have; SHUTTING_DOWN ends the stream: go on at another kernel with the token.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, RESUME_TOKEN_EXPIRED; QUEUE_FULL where the kernel, or
+   * the credential or the account in it, has as many watches as it may have; SHUTTING_DOWN ends the stream: go on at
+   * another kernel with the token.
    */
   watchBalance(
     request: WatchBalanceRequest,
