@@ -5,7 +5,7 @@
 
 import type { Metadata } from '@grpc/grpc-js';
 import { v7 as newUuid } from 'uuid';
-import { DomainError, invalidField } from '../domain/error.ts';
+import { DomainError } from '../domain/error.ts';
 import type { CallContext, Caller } from './caller.ts';
 import { authenticate, type Credential } from './interceptors/authentication.ts';
 import { Gate } from './interceptors/gate.ts';
@@ -120,30 +120,6 @@ export abstract class ArrivedCall implements CallContext {
       durationMs: Math.round((performance.now() - this.startMs) * 1_000) / 1_000,
     };
   }
-}
-
-/** Stands in the place of a request whose bytes could not be read. */
-class UnreadableRequest {}
-const UNREADABLE = new UnreadableRequest();
-
-/** Wraps a deserializer so that bytes which are no such message get an answer with a reason. */
-export function readSafely<Request>(
-  deserialize: (bytes: Buffer) => Request,
-): (bytes: Buffer) => Request | UnreadableRequest {
-  return (bytes) => {
-    try {
-      return deserialize(bytes);
-    } catch {
-      return UNREADABLE;
-    }
-  };
-}
-
-/** Throws DomainError INVALID_FIELD `request` for bytes that could not be read. */
-export function assertReadable(request: unknown): void {
-  if (!(request instanceof UnreadableRequest)) return;
-  const description = 'is not a message of this method: its bytes are something else';
-  throw invalidField({ field: 'request', description });
 }
 
 /** What the log says of a request: its tenant, where it names one. */

@@ -3,7 +3,7 @@
 
 import { Server, ServerCredentials, type UntypedHandleCall, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { METHOD_PATHS, type MethodPath, SERVED_SERVICES } from './access.ts';
-import { Admission, type PipelineParts, readSafely } from './admission.ts';
+import { Admission, type PipelineParts } from './admission.ts';
 import { type CatalogAdminHandlerParts, createCatalogAdminHandlers } from './handler/catalog-admin-handler.ts';
 import { type CatalogHandlerParts, createCatalogHandlers } from './handler/catalog-handler.ts';
 import { type CatalogSyncHandlerParts, createCatalogSyncHandlers } from './handler/catalog-sync-handler.ts';
@@ -18,6 +18,7 @@ import { createUsageHandlers, type UsageHandlerParts } from './handler/usage-han
 import { createWebhookServiceHandlers, type WebhookHandlerParts } from './handler/webhook-handler.ts';
 import { Health } from './health.ts';
 import { addReflection } from './reflection.ts';
+import { readSafely } from './request-reader.ts';
 import { STREAM_BOUNDS, type StreamBounds } from './stream-limit.ts';
 import { StreamPipeline } from './stream-pipeline.ts';
 import { UnaryPipeline } from './unary-pipeline.ts';

@@ -18,12 +18,13 @@ import {
 } from '@grpc/grpc-js';
 import { DomainError } from '../domain/error.ts';
 import { ACCESS, type MethodPath } from './access.ts';
-import { type Admission, ArrivedCall, assertReadable, describeRequest, shuttingDown } from './admission.ts';
+import { type Admission, ArrivedCall, describeRequest, shuttingDown } from './admission.ts';
 import type { BidiHandler, MessageSource, Send, ServerStreamHandler, StreamContext } from './handler/handler-map.ts';
 import { deadlineExceeded, readDeadline } from './interceptors/deadline.ts';
 import type { CallRecord } from './interceptors/logging.ts';
 import type { StreamMeter } from './interceptors/metrics.ts';
 import type { GuardedMethod } from './interceptors/scope.ts';
+import { assertReadable } from './request-reader.ts';
 import { CODE_BY_REASON, toDomainError, toStatus } from './status.ts';
 import { type StreamBounds, StreamLimit } from './stream-limit.ts';
 

@@ -5,11 +5,12 @@
 
 import { type handleUnaryCall, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
 import { ACCESS, type MethodPath } from './access.ts';
-import { type Admission, ArrivedCall, assertReadable, describeRequest } from './admission.ts';
+import { type Admission, ArrivedCall, describeRequest } from './admission.ts';
 import type { Handler } from './handler/handler-map.ts';
 import { cutOff, deadlineExceeded, readDeadline } from './interceptors/deadline.ts';
 import type { CallRecord } from './interceptors/logging.ts';
 import type { GuardedMethod } from './interceptors/scope.ts';
+import { assertReadable } from './request-reader.ts';
 import { CODE_BY_REASON, toDomainError, toStatus } from './status.ts';
 
 /** Passes calls to handlers. */

@@ -23,11 +23,13 @@ import {
   type DebitRequest,
   GrantRequest,
   LedgerServiceService,
+  ListEntriesRequest,
 } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { type Callers, CREDIT, callersOf, debitRequest, OPERATOR } from './support/account.ts';
 import { type Failure, failureOf } from './support/failure.ts';
 import { type HoldCalls, holdCallsOf, MINUTE_MS } from './support/hold.ts';
 import { type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
+import { NO_UTF8, PLACEHOLDER, spoil } from './support/spoiled-text.ts';
 
 const BEYOND = 2n ** 53n;
 const UNKNOWN_TENANT = 'ten_01890000-0000-7000-8000-00000000dead';
@@ -138,6 +140,62 @@ describe('Debit', () => {
     const failure = await refused(() => callers.debit(tenantId, fields));
     expect(failure.reason).toBe('INVALID_FIELD');
     expect(failure.message.length).toBeLessThanOrEqual(512);
+  });
+});
+
+describe('a text that is no UTF-8', () => {
+  const debitSpoiled = (fields: Partial<DebitRequest>, bytes?: readonly number[]) =>
+    callers.internal.call(spoil(LedgerServiceService.debit, bytes), debitRequest(tenantId, fields));
+
+  test.each(NO_UTF8)('is refused: %s', async (_, bytes) => {
+    const failure = await refused(() => debitSpoiled({ projectId: PLACEHOLDER }, bytes));
+    expect(failure).toMatchObject({ reason: 'INVALID_FIELD', code: status.INVALID_ARGUMENT });
+    expect(failure.violations).toEqual({ project_id: 'must be text in UTF-8: its bytes are something else' });
+  });
+
+  test.each<readonly [string, Partial<DebitRequest>]>([
+    ['request_id', { requestId: PLACEHOLDER }],
+    ['tenant_id', { tenantId: PLACEHOLDER }],
+    ['action', { action: PLACEHOLDER }],
+    ['quantity', { quantity: PLACEHOLDER }],
+    ['dimensions["region"]', { dimensions: new Map([['region', PLACEHOLDER]]) }],
+    ['dimensions', { dimensions: new Map([[PLACEHOLDER, 'eu']]) }],
+  ])('is named: %s', async (field, fields) => {
+    const failure = await refused(() => debitSpoiled(fields));
+    expect([failure.reason, Object.keys(failure.violations)]).toEqual(['INVALID_FIELD', [field]]);
+  });
+
+  test('is named with all others, by their place in a batch, and nothing is charged', async () => {
+    const debits = [
+      debitRequest(tenantId),
+      debitRequest(tenantId, { workflowId: PLACEHOLDER, runId: PLACEHOLDER }),
+      debitRequest(tenantId, { dimensions: new Map([['region', PLACEHOLDER]]) }),
+    ];
+    const failure = await refused(() => callers.internal.call(spoil(LedgerServiceService.batchDebit), { debits }));
+    expect(Object.keys(failure.violations)).toEqual([
+      'debits[1].workflow_id',
+      'debits[1].run_id',
+      'debits[2].dimensions["region"]',
+    ]);
+  });
+
+  test('of an operator is refused too, also a short one', async () => {
+    const bad = { ...LedgerServiceService.grant, requestSerialize: () => Buffer.from([0x0a, 0x02, 0x61, 0xff]) };
+    const failure = await refused(() => callers.sysadmin.call(bad, GrantRequest.fromPartial({})));
+    expect(Object.keys(failure.violations)).toEqual(['request_id']);
+  });
+
+  test('is not taken for one that only looks like it: what is UTF-8 is kept as it was sent', async () => {
+    const projectId = '\ufeffprojekt \ufffd Zürich \u{1f3a1}\u{10ffff} 한국어';
+    const dimensions = new Map([['region', `${'ä'.repeat(40)}\ufffd`]]);
+    const { entry } = await callers.debit(tenantId, { projectId, dimensions });
+    const page = await callers.internal.call(
+      LedgerServiceService.listEntries,
+      ListEntriesRequest.fromPartial({ tenantId, filter: { projectId } }),
+    );
+    expect(page.entries.map(({ entryId }) => entryId)).toEqual([entry?.entryId]);
+    const detail = page.entries[0]?.detail;
+    expect(detail?.$case === 'debit' ? detail.value : undefined).toMatchObject({ projectId, dimensions });
   });
 });
 

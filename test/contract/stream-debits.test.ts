@@ -4,7 +4,10 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ErrorReason } from '../../gen/wheelhouse/common/v1/error_reason.ts';
 import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
-import type { StreamDebitsResponse } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
+import {
+  LedgerStreamServiceService,
+  type StreamDebitsResponse,
+} from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { DomainError } from '../../kernel/domain/error.ts';
 import { STREAM_DEBITS_IN_FLIGHT_MAX } from '../../kernel/grpc/handler/debit-window.ts';
 import { STREAM_BOUNDS } from '../../kernel/grpc/stream-limit.ts';
@@ -15,6 +18,7 @@ import { type Callers, CREDIT, callersOf, debitRequest, personIn } from './suppo
 import { failureOf } from './support/failure.ts';
 import { type Adaptation, composeKernel, type KernelFixture, openKernel } from './support/kernel-fixture.ts';
 import { override } from './support/override.ts';
+import { PLACEHOLDER, spoil } from './support/spoiled-text.ts';
 
 let kernel: KernelFixture;
 let callers: Callers;
@@ -164,6 +168,18 @@ describe('a stream of debits', () => {
     expect(failure).toMatchObject({ reason: 'INVALID_FIELD', code: status.INVALID_ARGUMENT, domain: 'wheelhouse' });
     expect(Object.keys(failure.violations)).toEqual(['request']);
     expect(stream.received.map(({ result }) => outcomeOf(result))).toEqual(['ok']);
+  });
+
+  test('ends with INVALID_FIELD at a text that is no UTF-8, and names it', async () => {
+    const tenantId = await callers.openTenant(10n * CREDIT);
+    const stream = open();
+    await stream.send(debitRequest(tenantId));
+    const { requestSerialize } = spoil(LedgerStreamServiceService.streamDebits);
+    stream.sendRaw(requestSerialize({ debit: debitRequest(tenantId, { projectId: PLACEHOLDER }) }));
+    const failure = await failureOfStream(stream);
+    expect([failure.reason, Object.keys(failure.violations)]).toEqual(['INVALID_FIELD', ['debit.project_id']]);
+    expect(stream.received.map(({ result }) => outcomeOf(result))).toEqual(['ok']);
+    expect(await callers.availableOf(tenantId)).toBe(9n * CREDIT);
   });
 
   test('is for internal services alone', async () => {

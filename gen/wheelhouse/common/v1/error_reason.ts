@@ -18,7 +18,8 @@ export const ErrorReason = {
   /** UNSPECIFIED - Is never sent. */
   UNSPECIFIED: 0,
   /**
-   * INVALID_FIELD - Says that a field is missing, malformed or out of bounds; `BadRequest.field_violations` names each.
+   * INVALID_FIELD - Says that a field is missing, malformed (a text that is no UTF-8 too) or out of bounds; `BadRequest.field_violations`
+   * names each, or `request` where the bytes are no message of the method.
    * INVALID_ARGUMENT. Nothing was written; a retry of the same request fails the same way.
    */
   INVALID_FIELD: 1,

@@ -359,8 +359,9 @@ export const LedgerStreamServiceService = {
    * many debits are in flight. Each debit is idempotent by its `request_id`, as in Debit; after a broken stream send
    * again what was not answered.
    * Errors: as in BatchDebit, each in its item; QUEUE_FULL where the kernel, or the credential in it, has as many streams
-   * open as it may have; SHUTTING_DOWN ends the stream after every debit that was read is answered. A message of more than
-   * 4 MiB is not read: it ends the stream at once with RESOURCE_EXHAUSTED of gRPC itself, without a reason.
+   * open as it may have; after every debit that was read is answered, INVALID_FIELD ends the stream at a message that can't
+   * be read, and SHUTTING_DOWN where the kernel ends. A message of more than 4 MiB is not read: it ends the stream at once
+   * with RESOURCE_EXHAUSTED of gRPC itself, without a reason.
    */
   streamDebits: {
     path: "/wheelhouse.ledger.v1.LedgerStreamService/StreamDebits" as const,
@@ -397,8 +398,9 @@ export interface LedgerStreamServiceServer extends UntypedServiceImplementation 
    * many debits are in flight. Each debit is idempotent by its `request_id`, as in Debit; after a broken stream send
    * again what was not answered.
    * Errors: as in BatchDebit, each in its item; QUEUE_FULL where the kernel, or the credential in it, has as many streams
-   * open as it may have; SHUTTING_DOWN ends the stream after every debit that was read is answered. A message of more than
-   * 4 MiB is not read: it ends the stream at once with RESOURCE_EXHAUSTED of gRPC itself, without a reason.
+   * open as it may have; after every debit that was read is answered, INVALID_FIELD ends the stream at a message that can't
+   * be read, and SHUTTING_DOWN where the kernel ends. A message of more than 4 MiB is not read: it ends the stream at once
+   * with RESOURCE_EXHAUSTED of gRPC itself, without a reason.
    */
   streamDebits: handleBidiStreamingCall<StreamDebitsRequest, StreamDebitsResponse>;
   /**
@@ -417,8 +419,9 @@ export interface LedgerStreamServiceClient extends Client {
    * many debits are in flight. Each debit is idempotent by its `request_id`, as in Debit; after a broken stream send
    * again what was not answered.
    * Errors: as in BatchDebit, each in its item; QUEUE_FULL where the kernel, or the credential in it, has as many streams
-   * open as it may have; SHUTTING_DOWN ends the stream after every debit that was read is answered. A message of more than
-   * 4 MiB is not read: it ends the stream at once with RESOURCE_EXHAUSTED of gRPC itself, without a reason.
+   * open as it may have; after every debit that was read is answered, INVALID_FIELD ends the stream at a message that can't
+   * be read, and SHUTTING_DOWN where the kernel ends. A message of more than 4 MiB is not read: it ends the stream at once
+   * with RESOURCE_EXHAUSTED of gRPC itself, without a reason.
    */
   streamDebits(): ClientDuplexStream<StreamDebitsRequest, StreamDebitsResponse>;
   streamDebits(options: Partial<CallOptions>): ClientDuplexStream<StreamDebitsRequest, StreamDebitsResponse>;
