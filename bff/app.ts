@@ -18,6 +18,7 @@ import { ConversionError } from './convert.ts';
 import type { KernelClient } from './kernel-client.ts';
 import { fromKernelError, isServiceError } from './kernel-problem.ts';
 import { invalidField, Problem } from './problem.ts';
+import { parseQuery } from './query.ts';
 import { contextOf, openContext } from './request-context.ts';
 import { describeError, logWhenClosed } from './request-log.ts';
 import { actionPricingRoute } from './routes/action-pricing.ts';
@@ -48,7 +49,7 @@ export function createApp(dependencies: AppDependencies): Express {
   app.disable('etag');
   app.enable('strict routing');
   app.enable('case sensitive routing');
-  app.set('query parser', 'simple');
+  app.set('query parser', parseQuery);
 
   app.use(beginRequest(dependencies));
   app.use(

@@ -1,8 +1,47 @@
-// Owns how the query of a request is checked, and what people are told about a parameter that can't be accepted.
-// Invariants: a parameter that a call does not have is refused by name, never ignored; no parameter counts twice.
+// Owns how the query of a request is read and checked, and what people are told about a parameter that can't be accepted.
+// Invariants: a parameter that a call does not have is refused by name, never ignored; no parameter counts twice; a value
+// is what was sent: one whose percent-encoding is broken is refused, never taken for another text.
 
 import { invalidField } from './problem.ts';
 import { compileSchema, quote, type Schema, type Violation } from './schema.ts';
+
+/** How many parameters a query may have; no call takes as many. */
+const PARAMETERS_MAX = 100;
+
+/** Stands in the place of a value whose percent-encoding is broken. */
+class BrokenValue {}
+const BROKEN = new BrokenValue();
+
+/**
+ * Splits a query into its parameters; one that was sent more than once is a list. Throws INVALID_FIELD `query` where there
+ * are too many to look at.
+ */
+export function parseQuery(text: string | null): object {
+  const pieces = (text ?? '').split('&').filter((piece) => piece !== '');
+  if (pieces.length > PARAMETERS_MAX) {
+    const message = `It has ${pieces.length} parameters; send at most ${PARAMETERS_MAX}.`;
+    throw invalidField({ field: 'query', message });
+  }
+  const values = new Map<string, unknown[]>();
+  for (const piece of pieces) {
+    const nameEnd = piece.includes('=') ? piece.indexOf('=') : piece.length;
+    const rawName = piece.slice(0, nameEnd);
+    // A name that is broken is no parameter's name: it is shown as it was sent.
+    const name = decode(rawName) ?? rawName;
+    values.set(name, [...(values.get(name) ?? []), decode(piece.slice(nameEnd + 1)) ?? BROKEN]);
+  }
+  const entries = [...values].map(([name, sent]): [string, unknown] => [name, sent.length === 1 ? sent[0] : sent]);
+  return Object.fromEntries(entries);
+}
+
+/** Decodes what forms and links send; undefined where its percent-encoding is broken, or its bytes are no UTF-8. */
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return undefined;
+  }
+}
 
 /** Checks a raw query and gives it its type. Throws INVALID_FIELD, which names every parameter at fault. */
 export type ReadQuery<Query> = (raw: unknown) => Query;
@@ -43,6 +82,9 @@ function complain({ problem, value, expected }: Violation, known: string): strin
   }
   if (Array.isArray(value)) {
     return 'The parameter was sent more than once; send it once.';
+  }
+  if (value instanceof BrokenValue) {
+    return 'Its percent-encoding is broken; send text in UTF-8, with each byte of it as % and two hexadecimal digits.';
   }
   return `It must be ${expected}, not ${quote(value)}.`;
 }

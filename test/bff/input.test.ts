@@ -62,6 +62,22 @@ describe('the query', () => {
     ['product_code=otherproduct', 'product_code'],
     ['action[$ne]=x', 'action[$ne]'],
     ['action[]=x', 'action[]'],
+    ['action[0]=x', 'action[0]'],
+    ['action.a=x', 'action.a'],
+    ['action=%zz', 'action'],
+    ['action=%', 'action'],
+    ['action=a%2', 'action'],
+    ['action=%ff', 'action'],
+    ['action=%C3%28', 'action'],
+    ['action=%ED%A0%80', 'action'],
+    ['project_id=%E2%82', 'project_id'],
+    ['page_token=%zz', 'page_token'],
+    ['a=%zz', 'a'],
+    ['act%zzion=a', 'act%zzion'],
+    ['%ff=a', '%ff'],
+    ['action=a&action=%zz', 'action'],
+    ['action=a&action=a', 'action'],
+    ['action=a&%61ction=a', 'action'],
     ['__proto__=x', '__proto__'],
     ['constructor=x', 'constructor'],
     ['=x', ''],
@@ -101,6 +117,35 @@ describe('the query', () => {
     ]);
   });
 
+  test('is told of percent-encoding that is broken, beside what else is wrong', async () => {
+    const answer = await stage.get(`${HISTORY}?action=%zz&project_id=%ff&page_size=%zz&foo=%zz`);
+
+    const message =
+      'Its percent-encoding is broken; send text in UTF-8, with each byte of it as % and two hexadecimal digits.';
+    expect(answer.status).toBe(400);
+    expect(answer.problem().errors).toEqual(
+      expect.arrayContaining([
+        { field: 'action', message },
+        { field: 'project_id', message },
+        { field: 'page_size', message },
+        { field: 'foo', message: expect.stringContaining('This call has no such parameter') },
+      ]),
+    );
+  });
+
+  test.each([
+    ['action=a%20b', { action: 'a b' }],
+    ['action=a+b', { action: 'a b' }],
+    ['action=a%2Bb%26c%3Dd', { action: 'a+b&c=d' }],
+    ['project_id=Z%C3%BCrich%20%F0%9F%8E%A1', { projectId: 'Zürich 🎡' }],
+    ['project_id=%EF%BF%BD', { projectId: '\ufffd' }],
+    ['project_id=a=b', { projectId: 'a=b' }],
+    ['&action=a&&project_id=b&', { action: 'a', projectId: 'b' }],
+  ])('%s reaches the kernel as it was meant', async (query, filter) => {
+    expect((await stage.get(`${HISTORY}?${query}`)).status).toBe(200);
+    expect(stage.kernel.calls).toMatchObject([{ request: { filter } }]);
+  });
+
   test.each(['/v1/billing/plans', '/v1/billing/usage', '/v1/billing/action-pricing'])(
     'of %s must be empty',
     async (path) => {
@@ -121,7 +166,10 @@ describe('the query', () => {
   test('is refused when it holds more parameters than a query has', async () => {
     const query = Array.from({ length: 1_500 }, (_, index) => `p${index}`).join('&');
 
-    expect((await stage.get(`${HISTORY}?${query}`)).problem()).toMatchObject({ status: 400, reason: 'INVALID_FIELD' });
+    expect((await stage.get(`${HISTORY}?${query}`)).problem()).toMatchObject({
+      ...{ status: 400, reason: 'INVALID_FIELD' },
+      errors: [{ field: 'query', message: 'It has 1500 parameters; send at most 100.' }],
+    });
   });
 });
 
