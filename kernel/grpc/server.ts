@@ -17,6 +17,7 @@ import { createTenantHandlers } from './handler/tenant-handler.ts';
 import { createUsageHandlers, type UsageHandlerParts } from './handler/usage-handler.ts';
 import { createWebhookServiceHandlers, type WebhookHandlerParts } from './handler/webhook-handler.ts';
 import { Health } from './health.ts';
+import { boundTimeouts } from './interceptors/deadline.ts';
 import { addReflection } from './reflection.ts';
 import { readSafely } from './request-reader.ts';
 import { STREAM_BOUNDS, type StreamBounds } from './stream-limit.ts';
@@ -70,6 +71,7 @@ export class GrpcServer {
   readonly #streams: StreamPipeline;
   readonly #health: Health;
   readonly #credentials: ServerCredentials;
+  readonly #releaseTimeouts: () => void;
 
   constructor(parts: GrpcServerParts) {
     const names = Object.keys(SERVED_SERVICES);
@@ -79,6 +81,7 @@ export class GrpcServer {
     this.#server = new Server({ ...SERVER_OPTIONS, interceptors: [this.#admission.gate.interceptor] });
     this.#health = new Health(names);
     this.#credentials = toServerCredentials(parts.tls);
+    this.#releaseTimeouts = boundTimeouts();
     this.#addServices(parts);
     this.#health.addTo(this.#server);
     addReflection(this.#server, names);
@@ -112,12 +115,13 @@ export class GrpcServer {
     });
     await Promise.race([closed, flushed]);
     clearTimeout(timer);
-    this.#server.forceShutdown();
+    this.forceStop();
   }
 
   /** Cuts off everything that is still open. */
   forceStop(): void {
     this.#server.forceShutdown();
+    this.#releaseTimeouts();
   }
 
   #addServices(parts: GrpcServerParts): void {

@@ -20,7 +20,7 @@ import { DomainError } from '../domain/error.ts';
 import { ACCESS, type MethodPath } from './access.ts';
 import { type Admission, ArrivedCall, describeRequest, shuttingDown } from './admission.ts';
 import type { BidiHandler, MessageSource, Send, ServerStreamHandler, StreamContext } from './handler/handler-map.ts';
-import { deadlineExceeded, readDeadline } from './interceptors/deadline.ts';
+import { deadlineExceeded, readDeadline, TIMER_MS_MAX } from './interceptors/deadline.ts';
 import type { CallRecord } from './interceptors/logging.ts';
 import type { StreamMeter } from './interceptors/metrics.ts';
 import type { GuardedMethod } from './interceptors/scope.ts';
@@ -34,8 +34,6 @@ const DRAIN_STALL_MS = 2_000;
 const DRAIN_TAKE_MS = 5_000;
 /** How long a handler may go on once nobody waits for it, before the end of the kernel stops waiting, in milliseconds. */
 const HANDLER_GRACE_MS = 1_000;
-/** The longest time that a timer can run, in milliseconds. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Says that the caller of a stream went away; there is nobody left to tell a reason. */
 class CallerGone extends Error {

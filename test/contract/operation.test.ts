@@ -1,5 +1,6 @@
 // What operators rely on: deadlines, drain, health, metrics, readiness, logs.
 
+import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -15,7 +16,9 @@ import {
   LedgerServiceService,
   ListEntriesRequest,
 } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { LedgerStreamServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { openLog } from '../../kernel/log.ts';
+import { openWatch } from '../support/stream-client.ts';
 import { type Callers, CREDIT, callersOf, debitRequest, OPERATOR } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { holdCallsOf } from './support/hold.ts';
@@ -50,6 +53,34 @@ function createGate(): {
 }
 
 describe('deadlines', () => {
+  // 2^31 ms are 24.9 days, and 50 days are a little more than 2^32 ms.
+  test.each([24, 25, 50, 36_500])('of %i days are no deadline that has passed', async (days) => {
+    const { internal } = callersOf(kernel);
+    const tenantId = await callersOf(kernel).openTenant(2n * CREDIT);
+    const deadlineMs = days * 86_400_000;
+    const { entry } = await internal.call(LedgerServiceService.debit, debitRequest(tenantId), { deadlineMs });
+    expect(entry?.tenantId).toBe(tenantId);
+    const watch = openWatch(kernel.address, { tenantId }, { token: kernel.tokens.internal, deadlineMs });
+    await watch.arrived(1);
+    await callersOf(kernel).debit(tenantId);
+    expect((await watch.arrived(2))[1]?.balance?.availableMicrocredits).toBe(0n);
+    watch.cancel();
+    watch.close();
+  });
+
+  test.each<readonly [string, readonly string[], string]>([
+    ['pass', ['99999999n', '99999u', '50m', '0S'], String(status.DEADLINE_EXCEEDED)],
+    ['last', ['99999999u', '60S', '1M', '1H', '99999999m', '2147484S', '35792M', '597H', '99999999H'], 'open'],
+  ])('%s as they are stated in any unit', async (_, timeouts, outcome) => {
+    const session = connect(`http://${kernel.address}`);
+    try {
+      const outcomes = await Promise.all(timeouts.map((timeout) => outcomeOf(session, timeout)));
+      expect(outcomes).toEqual(timeouts.map((timeout) => [timeout, outcome]));
+    } finally {
+      session.destroy();
+    }
+  });
+
   test('a call is given up when its own deadline passes, and nothing is written', async () => {
     const tenantId = await callers.openTenant(CREDIT);
     const gate = createGate();
@@ -119,6 +150,27 @@ describe('deadlines', () => {
     await slow.close();
   });
 });
+
+/** What becomes of a stream with a timeout: the code that it ends with, or `open` while it is. */
+async function outcomeOf(session: ClientHttp2Session, timeout: string): Promise<readonly [string, string]> {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': LedgerStreamServiceService.streamDebits.path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    authorization: `Bearer ${kernel.tokens.internal}`,
+    'grpc-timeout': timeout,
+  });
+  const outcome = await new Promise<string>((resolve, reject) => {
+    const take = (headers: IncomingHttpHeaders): void => {
+      if (headers['grpc-status'] !== undefined) resolve(String(headers['grpc-status']));
+    };
+    stream.on('response', take).on('trailers', take).on('error', reject);
+    setTimeout(resolve, 1_000, 'open');
+  });
+  stream.close();
+  return [timeout, outcome];
+}
 
 describe('drain', () => {
   test('answers the calls that began, takes no new ones, and ends streams that nobody would end', async () => {
