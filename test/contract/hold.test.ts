@@ -133,7 +133,11 @@ describe('Reserve', () => {
     const hold = first.hold ?? { tenantId, holdId: '' };
     await holds.settle(hold, { final: true });
     const past = { requestId, quantity: '4', expireTime: new Date(Date.now() - MINUTE_MS) };
-    expect(await holds.reserve(tenantId, past)).toEqual({ ...first, replayed: true });
+    const replay = await holds.reserve(tenantId, past);
+    expect(replay).toEqual({ ...first, replayed: true });
+    // What is told is what was made; what has become of it is told elsewhere.
+    expect(replay.hold).toMatchObject({ status: HoldStatus.OPEN, heldMicrocredits: 4n * CREDIT });
+    expect((await holds.list(tenantId)).holds).toEqual([]);
     const other = await failureOf(holds.reserve(tenantId, { requestId, quantity: '3' }));
     expect(other).toMatchObject({ reason: 'IDEMPOTENCY_KEY_REUSED', code: status.ALREADY_EXISTS });
     expect(await creditsOf(tenantId)).toEqual({ payg: 9, held: 0, available: 9, deficit: 0 });

@@ -61,7 +61,7 @@ export interface Hold {
   projectId: string;
   /** Is the run, where the caller named one. */
   runId: string;
-  /** Says where the hold is in its life. */
+  /** Says where the hold is in its life: right after the entry that it is told with, now in ListHolds. */
   status: HoldStatus;
   /** Is when the hold ends by itself; in the answer to a part that came after the end, as the reservation had it. */
   expireTime:

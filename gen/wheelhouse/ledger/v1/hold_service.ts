@@ -60,8 +60,8 @@ export interface ReserveResponse {
     | Entry
     | undefined;
   /**
-   * Says that an earlier call with the same request id made it; hold and entry are then as they were answered first, also
-   * where the hold has ended since.
+   * Says that an earlier call with the same request id made it; hold and entry are then as they were answered first: the
+   * hold is told as open, with what it held then, also where it has been extended, settled or ended since.
    */
   replayed: boolean;
 }
@@ -92,7 +92,10 @@ export interface ExtendResponse {
   entry:
     | Entry
     | undefined;
-  /** Says that an earlier call with the same request id made it. */
+  /**
+   * Says that an earlier call with the same request id made it; hold and entry are then as they were answered first, also
+   * where the hold has ended since.
+   */
   replayed: boolean;
 }
 
@@ -129,7 +132,7 @@ export interface SettleResponse {
   entry:
     | Entry
     | undefined;
-  /** Says that an earlier call with the same part made it. */
+  /** Says that an earlier call with the same part made it; hold and entry are then as they were answered first. */
   replayed: boolean;
 }
 
@@ -1183,7 +1186,9 @@ export type HoldServiceService = typeof HoldServiceService;
 export const HoldServiceService = {
   /**
    * Holds the cost of a quantity of an action, all or nothing within funds plus overdraft. Held credits survive the
-   * expiry of their grants until the hold ends. Idempotent by `request_id`.
+   * expiry of their grants until the hold ends. Idempotent by `request_id`: a retry gets the first answer, marked
+   * `replayed`, whatever became of the hold since. It says that the hold was made, not that it is still open: work that
+   * was interrupted looks in ListHolds, and settles what it did in either case.
    * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
    * IDEMPOTENCY_KEY_REUSED.
    */
@@ -1257,7 +1262,9 @@ export const HoldServiceService = {
 export interface HoldServiceServer extends UntypedServiceImplementation {
   /**
    * Holds the cost of a quantity of an action, all or nothing within funds plus overdraft. Held credits survive the
-   * expiry of their grants until the hold ends. Idempotent by `request_id`.
+   * expiry of their grants until the hold ends. Idempotent by `request_id`: a retry gets the first answer, marked
+   * `replayed`, whatever became of the hold since. It says that the hold was made, not that it is still open: work that
+   * was interrupted looks in ListHolds, and settles what it did in either case.
    * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
    * IDEMPOTENCY_KEY_REUSED.
    */
@@ -1291,7 +1298,9 @@ export interface HoldServiceServer extends UntypedServiceImplementation {
 export interface HoldServiceClient extends Client {
   /**
    * Holds the cost of a quantity of an action, all or nothing within funds plus overdraft. Held credits survive the
-   * expiry of their grants until the hold ends. Idempotent by `request_id`.
+   * expiry of their grants until the hold ends. Idempotent by `request_id`: a retry gets the first answer, marked
+   * `replayed`, whatever became of the hold since. It says that the hold was made, not that it is still open: work that
+   * was interrupted looks in ListHolds, and settles what it did in either case.
    * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
    * IDEMPOTENCY_KEY_REUSED.
    */
