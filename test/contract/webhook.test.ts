@@ -295,7 +295,7 @@ describe('with the sandbox as Stripe', () => {
     const bodies = Array.from({ length: 100 }, () => eventBody(HANDLED));
     await Promise.all(bodies.map((body) => deliverEvent(kernel.httpUrl, body)));
     await expect.poll(async () => (await pending()).length, { timeout: 30_000 }).toBe(0);
-    // Two requests a sync; one sync or two, and another where the events took longer than it to arrive.
-    expect(countReads() - before).toBeLessThanOrEqual(8);
+    // Two requests a sync: how many there are depends on how long the events take to arrive, and is far below theirs.
+    expect(countReads() - before).toBeLessThan(bodies.length / 2);
   });
 });
