@@ -21,6 +21,8 @@ const STREAM_DEBITS_MAX: StreamBound = { kernel: 256, credential: 128 };
 const WATCHES_MAX: StreamBound = { kernel: 10_000, credential: 5_000 };
 /** Verifications and exports read whole accounts, for operators alone, who share their credential. */
 const AUDITS_MAX: StreamBound = { kernel: 32, credential: 32 };
+/** Syncs take turns anyway, and each holds what it has read of Stripe. */
+const SYNCS_MAX: StreamBound = { kernel: 8, credential: 8 };
 
 /** What a kernel carries. */
 export const STREAM_BOUNDS: StreamBounds = {
@@ -29,6 +31,7 @@ export const STREAM_BOUNDS: StreamBounds = {
   '/wheelhouse.ledger.v1.LedgerAuditService/VerifyLedger': AUDITS_MAX,
   '/wheelhouse.ledger.v1.LedgerAuditService/ExportAccount': AUDITS_MAX,
   '/wheelhouse.ledger.v1.LedgerAuditService/ExportHeads': AUDITS_MAX,
+  '/wheelhouse.catalog.v1.CatalogSyncService/SyncCatalog': SYNCS_MAX,
 };
 
 const RETRY_DELAY_MS = 1_000;

@@ -1,6 +1,9 @@
 import type Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
 import { DEMO_CATALOG } from '../../kernel/cli/demo-catalog.ts';
+import type { PlanCode } from '../../kernel/domain/id.ts';
+import { computeDefaultPolicy } from '../../kernel/domain/plan-policy.ts';
+import { toDocumentPolicy } from '../../kernel/store/catalog/catalog-document.ts';
 import { judgeExchanges, useSandbox } from '../support/stripe-fixture.ts';
 
 async function collect<Item>(list: AsyncIterable<Item>): Promise<Item[]> {
@@ -27,7 +30,7 @@ describe('products and prices of the sandbox', () => {
         currency: price.currency,
         interval: price.recurring?.interval,
         interval_count: price.recurring?.interval_count,
-        included_microcredits_per_cycle: BigInt(metadata['included_microcredits_per_cycle'] ?? -1),
+        source: 'stripe',
         archived: !price.active,
       };
     });
@@ -36,16 +39,24 @@ describe('products and prices of the sandbox', () => {
     expect(rows).toEqual(expect.arrayContaining(expected));
   });
 
-  it('says the policies of the demo plans in their metadata', async () => {
+  it('says the policies of the demo plans in their metadata, where they are not those of their tier', async () => {
     const prices = await collect(fixture.stripe.prices.list());
-    for (const policy of DEMO_CATALOG.flatMap(({ policies }) => policies)) {
-      const { product_code, plan_code } = policy;
-      const metadata = prices.find(({ id }) => id === `price_${product_code}_${plan_code}`)?.metadata;
-      if (metadata === undefined) continue;
-      // What it does not say is the default of the tier.
-      for (const [field, value] of Object.entries(policy)) expect(metadata[field] ?? String(value)).toBe(String(value));
-      const { product } = DEMO_CATALOG.find((seed) => seed.product.product_code === product_code) ?? {};
-      expect(metadata['onboarding_default'] ?? 'false').toBe(String(product?.onboarding_plan_code === plan_code));
+    const onboarding = new Map(DEMO_CATALOG.map(({ product }) => [product.product_code, product.onboarding_plan_code]));
+    const policies = DEMO_CATALOG.flatMap((seed) => seed.policies);
+    const sold = policies.flatMap((policy) => {
+      const id = `price_${policy.product_code}_${policy.plan_code}`;
+      const metadata = prices.find((price) => price.id === id)?.metadata;
+      return metadata === undefined ? [] : [{ policy, metadata }];
+    });
+    expect(sold).toHaveLength(prices.length);
+    for (const { policy, metadata } of sold) {
+      const tier = toDocumentPolicy(computeDefaultPolicy(policy.plan_code as PlanCode));
+      for (const field of ['rank', 'trial_enabled', 'trial_days', 'trial_microcredits_granted'] as const) {
+        expect(metadata[field] ?? String(tier[field])).toBe(String(policy[field]));
+      }
+      expect(metadata['included_microcredits_per_cycle']).toBe(String(policy.included_microcredits_per_cycle));
+      const isOnboarding = onboarding.get(policy.product_code) === policy.plan_code;
+      expect(metadata['onboarding_default'] ?? 'false').toBe(String(isOnboarding));
     }
   });
 
