@@ -47,7 +47,7 @@ function textOf(value: Row[string] | undefined): string {
   if (value === undefined || value === null || value === '') return '-';
   if (value === true) return 'yes';
   if (value === false) return 'no';
-  return toPrintable(Array.isArray(value) ? value.join(' ') || '-' : String(value));
+  return toPrintable(Array.isArray(value) ? value.join('; ') || '-' : String(value));
 }
 
 /** What somebody wrote elsewhere must not steer a terminal. */

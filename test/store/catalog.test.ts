@@ -221,6 +221,26 @@ describe('what a sync writes', () => {
     });
   });
 
+  test('reaches rows that were written before there were pins, sources and PAYG rules', async () => {
+    const old = { product_code: 'old', plan_code: 'pro' };
+    const row = { trial_enabled: true, trial_days: 14, trial_microcredits_granted: 5n, trial_requires_card: false };
+    const rest = { auto_trial_on_workspace_creation: true, trial_end_behaviour: 'fallback', self_serve: true };
+    const last = { revoke_unused_trial_credits: true, contact_sales: false, payg_allowed: true, rank: 3 };
+    await policies().insertOne({ ...old, ...row, ...rest, ...last, member_limit: 2, overdraft_limit_microcredits: 0n });
+    await connection.collection('plans').insertOne({ ...old, stripe_price_id: 'price_1', archived: false });
+    await connection.collection('products').insertOne({ product_code: 'old', created_at: new Date() });
+    const key = { productCode: 'old' as ProductCode, planCode: 'pro' as PlanCode };
+    const [plan] = await store.loadPlans(key.productCode);
+    expect(plan).toMatchObject({ source: 'stripe', onboardingDefault: false, policy: { rank: 3, creditGates: ['*'] } });
+    expect((await writeSyncedPolicy(store, key, { includedMicrocreditsPerCycle: 9n })).changed).toHaveLength(1);
+    expect(await store.saveSyncedOnboardingPlan(key.productCode, key.planCode)).toBe(true);
+    const [synced] = await store.loadPlans(key.productCode);
+    expect(synced).toMatchObject({
+      onboardingDefault: true,
+      policy: { includedMicrocreditsPerCycle: 9n, memberLimit: 2 },
+    });
+  });
+
   test('is nothing where the policy would not hold together', async () => {
     const before = await policies().findOne(key);
     const wrong = writeSyncedPolicy(store, target, { trialDays: 0, trialEnabled: true, rank: 3 });

@@ -15,13 +15,16 @@ import {
 } from '../../domain/plan-policy.ts';
 import type { ActionPriceDocument, PlanDocument, PlanPolicyDocument, ProductDocument } from './catalog-model.ts';
 
+/** What rows of policies lack that were written before these fields were; the others are always there. */
+const LATER_FIELDS = { ...toDocumentPolicy(CLOSED_POLICY), pinned_fields: [], revision: 0 };
+
 export function fromDocumentProduct(document: ProductDocument): Product {
   return {
     productCode: document.product_code as ProductCode,
     displayName: document.display_name,
     fallbackPlanCode: document.fallback_plan_code as PlanCode,
     ...present({ onboardingPlanCode: (document.onboarding_plan_code ?? undefined) as PlanCode | undefined }),
-    onboardingPinned: document.onboarding_pinned,
+    onboardingPinned: document.onboarding_pinned === true,
     currency: document.currency,
     createdAt: document.created_at.getTime(),
   };
@@ -37,7 +40,8 @@ export function fromDocumentPlan(document: PlanDocument, { product, policy }: Pl
   return {
     productCode: document.product_code as ProductCode,
     planCode: document.plan_code as PlanCode,
-    source: document.source,
+    // Rows that were written before there were sources have none.
+    source: document.source ?? (document.stripe_price_id === null ? 'operator' : 'stripe'),
     productName: document.product_name,
     ...present({
       stripePriceId: document.stripe_price_id ?? undefined,
@@ -55,7 +59,8 @@ function fromDocumentMoney({ amount, currency }: PlanDocument): Money | undefine
   return amount === null || currency === null ? undefined : { minorUnits: amount, currency };
 }
 
-export function fromDocumentPolicyRecord(document: PlanPolicyDocument): PolicyRecord {
+export function fromDocumentPolicyRecord(stored: PlanPolicyDocument): PolicyRecord {
+  const document = { ...LATER_FIELDS, ...stored };
   return {
     productCode: document.product_code as ProductCode,
     planCode: document.plan_code as PlanCode,
@@ -65,7 +70,8 @@ export function fromDocumentPolicyRecord(document: PlanPolicyDocument): PolicyRe
   };
 }
 
-function fromDocumentPolicy(document: PlanPolicyDocument): PlanPolicy {
+function fromDocumentPolicy(stored: PlanPolicyDocument): PlanPolicy {
+  const document = { ...LATER_FIELDS, ...stored };
   const price = document.payg_minor_units_per_credit_millionths;
   return {
     trialEnabled: document.trial_enabled,

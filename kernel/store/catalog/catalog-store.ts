@@ -102,7 +102,11 @@ class MongoCatalogStore implements CatalogStore {
     guardDatabase(async () => {
       // Whoever pins a field raises the revision: a policy of this one has the pins that were read.
       const { matchedCount } = await this.#models.policies.updateOne(
-        { product_code: productCode, plan_code: planCode, revision },
+        {
+          product_code: productCode,
+          plan_code: planCode,
+          revision: revision === 0 ? trusted({ $in: [0, null] }) : revision,
+        },
         { $set: toDocumentPolicyChange(policy, change) },
         { runValidators: true },
       );
@@ -112,7 +116,7 @@ class MongoCatalogStore implements CatalogStore {
   saveSyncedOnboardingPlan: CatalogStore['saveSyncedOnboardingPlan'] = (productCode, planCode) =>
     guardDatabase(async () => {
       const { matchedCount } = await this.#models.products.updateOne(
-        { product_code: productCode, onboarding_pinned: false },
+        { product_code: productCode, onboarding_pinned: trusted({ $ne: true }) },
         { $set: { onboarding_plan_code: planCode ?? null } },
       );
       return matchedCount === 1;
