@@ -13,7 +13,7 @@ import { formatEntryId, formatHoldId } from '../../kernel/domain/entry-id.ts';
 import type { Grant, GrantDraw } from '../../kernel/domain/grant.ts';
 import type { IdempotencyKey, PlanCode, ProductCode } from '../../kernel/domain/id.ts';
 import { roundCount } from '../support/round-count.ts';
-import { grantIdOf, OTHER_TENANT, START, TENANT } from './support/command.ts';
+import { grantIdOf, OTHER_TENANT, openAccount, START, TENANT } from './support/command.ts';
 import { histories } from './support/history.ts';
 import { debitedOf, HOUR_MS, reversedOf, settledOf } from './support/usage-history.ts';
 import { Writer } from './support/writer.ts';
@@ -89,8 +89,11 @@ describe('an explanation', () => {
   });
 
   test('is for the tenant whose entry it is', async () => {
-    const { store } = new Writer().memory;
+    const writer = new Writer();
+    writer.write(START, openAccount());
+    const { store } = writer.memory;
     const tools = { store, loader: new HeadLoader(store) };
+    expect((await explainEntry(tools, TENANT, ENTRY_ID)).posted.entry.type).toBe('account_opened');
     await expect(explainEntry(tools, OTHER_TENANT, ENTRY_ID)).rejects.toMatchObject({ reason: 'ENTRY_NOT_FOUND' });
   });
 });
@@ -211,7 +214,7 @@ describe('a sentence tells', () => {
 
   test('what operators undid, and nothing that they or callers wrote', () => {
     const undone: Reversed = {
-      ...reversedOf(CHARGE, START),
+      ...reversedOf(CHARGE, 1, START),
       ...{ returned: [grant({ remaining: 1_000_000n })], expired: [draw('b', 'included', 1_000_000n)] },
       deficitCancelled: 500_000n,
     };

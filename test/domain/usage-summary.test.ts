@@ -4,17 +4,20 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { unopenedHead } from '../../kernel/app/ledger/account-head.ts';
-import type { AccountReader } from '../../kernel/app/ledger/account-reader.ts';
-import type { SealedCommit } from '../../kernel/app/ports.ts';
-import type { UsageFilter, UsageStore } from '../../kernel/app/usage/ports.ts';
-import { planRanges, startOf } from '../../kernel/app/usage/rollup-key.ts';
+import { AccountReader } from '../../kernel/app/ledger/account-reader.ts';
+import { LaneRegistry } from '../../kernel/app/ledger/lane-registry.ts';
+import type { Clock, LedgerStore, SealedCommit } from '../../kernel/app/ports.ts';
+import type { UsageStore } from '../../kernel/app/usage/ports.ts';
+import { STRETCH_COMMITS, startOf } from '../../kernel/app/usage/rollup-key.ts';
 import { CHUNK_COMMITS, lastChunkEnd, RollupProjector } from '../../kernel/app/usage/rollup-projector.ts';
+import { hourPartsOf, planCommits, planHours } from '../../kernel/app/usage/summary-plan.ts';
 import type { UsageGroup, UsageQuery, UsageRow } from '../../kernel/app/usage/usage.ts';
 import { rebuildUsage } from '../../kernel/app/usage/usage-rebuild.ts';
 import { summarizeUsage } from '../../kernel/app/usage/usage-summary.ts';
 import { DomainError } from '../../kernel/domain/error.ts';
 import { roundCount } from '../support/round-count.ts';
 import { OTHER_TENANT, START, TENANT } from './support/command.ts';
+import { createMemoryStore } from './support/memory-store.ts';
 import { type Circumstances, type FaultPlace, MemoryUsage } from './support/memory-usage-store.ts';
 import {
   commitOf,
@@ -23,8 +26,7 @@ import {
   readUsageOf,
   reversedOf,
   sumNaively,
-  USAGE_COMMITS_MAX,
-  usageHistories,
+  usageQuestions,
 } from './support/usage-history.ts';
 
 const DAY_MS = 24 * HOUR_MS;
@@ -37,40 +39,29 @@ const ALL: UsageQuery = {
   pageToken: '',
 };
 
-const groupSets: fc.Arbitrary<ReadonlySet<UsageGroup>> = fc
-  .record({
-    time: fc.constantFrom<UsageGroup | undefined>('hour', 'day', undefined),
-    others: fc.subarray<UsageGroup>(['action', 'project', 'workflow']),
-  })
-  .map(({ time, others }) => new Set([...(time === undefined ? [] : [time]), ...others]));
-const filters: fc.Arbitrary<UsageFilter> = fc.record(
-  { action: fc.constantFrom('tick', 'none'), projectId: fc.constantFrom('a', 'ä'), workflowId: fc.constant('b') },
-  { requiredKeys: [], noNullPrototype: true },
-);
-const queries: fc.Arbitrary<UsageQuery> = fc
-  .record({
-    from: fc.integer({ min: -30, max: 200 }),
-    hours: fc.oneof(fc.integer({ min: 1, max: 80 }), fc.integer({ min: 1, max: 9_000 })),
-    groups: groupSets,
-    filter: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: filters }),
-    pageSize: fc.integer({ min: 1, max: 30 }),
-  })
-  .map(({ from, hours, groups, filter, pageSize }) => {
-    const startAt = START + from * HOUR_MS;
-    return { startAt, endAt: startAt + hours * HOUR_MS, groups, filter, pageSize, pageToken: '' };
-  });
+const CLOCK: Clock = { now: () => START, estimate: () => START, measure: () => Promise.resolve() };
+
+/** What reads an account of which only the times of commits are asked. */
+function readerOf(commits: readonly SealedCommit[]): Pick<AccountReader, 'readHead' | 'findSeqAt'> {
+  const store: LedgerStore = {
+    ...createMemoryStore().store,
+    loadCreatedAt: async (_, seq) => commits[seq - 1]?.createdAt,
+  };
+  const reader = new AccountReader(store, new LaneRegistry(), CLOCK);
+  const head = { ...unopenedHead(TENANT), seq: commits.length, createdAt: commits.at(-1)?.createdAt ?? 0 };
+  return { readHead: async () => head, findSeqAt: (newest, at) => reader.findSeqAt(newest, at) };
+}
 
 /** A kernel over commits and kept rollups: what it projects and what it sums. */
 function kernelOver(commits: readonly SealedCommit[], kept: MemoryUsage, circumstances?: Circumstances) {
   const usage = kept.connect(readUsageOf(commits), circumstances);
   const projector = new RollupProjector(usage);
-  const head = { ...unopenedHead(TENANT), seq: commits.length };
-  const reader: Pick<AccountReader, 'readHead'> = { readHead: async () => head };
+  const reader = readerOf(commits);
   const tools = { usage, projector, reader };
   return {
     ...tools,
     project: (seq: number) => projector.catchUp(TENANT, seq),
-    rebuild: () => rebuildUsage({ usage, heads: { load: async () => head } }, TENANT, () => undefined),
+    rebuild: () => rebuildUsage({ usage, heads: { load: reader.readHead } }, TENANT, () => undefined),
     summarize: (query: UsageQuery) => readPages(query, (page) => summarizeUsage(tools, TENANT, page)),
   };
 }
@@ -103,10 +94,9 @@ describe('a summary', () => {
   test('is the sum of all entries, whatever was projected before, page by page', async () => {
     await fc.assert(
       fc.asyncProperty(
-        usageHistories,
-        fc.array(fc.nat(USAGE_COMMITS_MAX), { maxLength: 3 }),
-        queries,
-        async (commits, ends, query) => {
+        usageQuestions,
+        fc.array(fc.nat(4 * STRETCH_COMMITS), { maxLength: 3 }),
+        async ({ commits, query }, ends) => {
           const kept = new MemoryUsage();
           const kernel = kernelOver(commits, kept);
           for (const end of ends) await kernel.project(Math.min(end, commits.length));
@@ -124,11 +114,10 @@ describe('a summary', () => {
     );
     await fc.assert(
       fc.asyncProperty(
-        usageHistories,
+        usageQuestions,
         fc.scheduler(),
         fc.array(fc.array(faults, { maxLength: 12 }), { minLength: 2, maxLength: 3 }),
-        queries,
-        async (commits, scheduler, plans, query) => {
+        async ({ commits, query }, scheduler, plans) => {
           const kept = new MemoryUsage();
           const turn: Circumstances['turn'] = (run) => scheduler.schedule(Promise.resolve()).then(run);
           const work = plans.map(async (plan, index) => {
@@ -148,20 +137,67 @@ describe('a summary', () => {
           expect(await kernelOver(commits, kept).summarize(query)).toEqual(expected);
         },
       ),
-      { numRuns: roundCount(100, 2_000) },
+      { numRuns: roundCount(60, 2_000) },
     );
+  });
+
+  test('has each debit once where others project it between two of its reads', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        usageQuestions,
+        fc.nat(4 * STRETCH_COMMITS),
+        fc.nat(12),
+        async ({ commits, query }, end, lastCall) => {
+          const kept = new MemoryUsage();
+          const other = kernelOver(commits, kept);
+          await other.project(Math.min(end, commits.length));
+          let calls = 0;
+          const turn: Circumstances['turn'] = async (run) => {
+            if (calls === lastCall) await other.project(commits.length);
+            calls += 1;
+            return run();
+          };
+          const reader = kernelOver(commits, kept, { turn, nextFault: () => undefined });
+          expect(await reader.summarize(query)).toEqual(sumNaively(commits, query));
+        },
+      ),
+      { numRuns: roundCount(150, 3_000) },
+    );
+  });
+
+  test('has a debit of a part of an hour although what undid it was projected between two of its reads', async () => {
+    const undone = debitedOf({ action: 'tock' });
+    const chargedAt = START + 99 * 60_000;
+    const commits = debits(130).map((commit) => {
+      if (commit.seq === 100) return { ...commit, entries: [undone, undone] };
+      if (commit.seq === 128) return { ...commit, entries: [reversedOf(undone, 100, chargedAt)] };
+      return commit;
+    });
+    const kept = new MemoryUsage();
+    const other = kernelOver(commits, kept);
+    await other.project(64);
+    let calls = 0;
+    const turn: Circumstances['turn'] = async (run) => {
+      calls += 1;
+      // After it has read how far rollups go, and the commits behind.
+      if (calls === 2) await other.project(128);
+      return run();
+    };
+    const reader = kernelOver(commits, kept, { turn, nextFault: () => undefined });
+    const query = { ...ALL, startAt: chargedAt - 1, endAt: chargedAt + 1, filter: { action: 'tock' } };
+    expect(await reader.summarize(query)).toMatchObject([{ debitCount: 1n, quantity: '1' }]);
+    expect(kept.mark?.seq).toBe(128);
   });
 
   test('is right while rollups are rebuilt, twice at once, and the rebuilds die anywhere', async () => {
     await fc.assert(
       fc.asyncProperty(
-        usageHistories,
+        usageQuestions,
         fc.scheduler(),
         fc.array(fc.option(fc.constantFrom<FaultPlace>('before', 'within', 'after'), { nil: undefined, freq: 8 }), {
           maxLength: 40,
         }),
-        queries,
-        async (commits, scheduler, plan, query) => {
+        async ({ commits, query }, scheduler, plan) => {
           const kept = new MemoryUsage();
           await kernelOver(commits, kept).project(commits.length);
           const turn: Circumstances['turn'] = (run) => scheduler.schedule(Promise.resolve()).then(run);
@@ -181,7 +217,7 @@ describe('a summary', () => {
           );
         },
       ),
-      { numRuns: roundCount(100, 2_000) },
+      { numRuns: roundCount(60, 2_000) },
     );
   });
 
@@ -220,10 +256,10 @@ describe('a summary', () => {
           Array.from({ length: 99 }, () => big),
         ),
       ),
-      commitOf(91, START + 50 * DAY_MS, [reversedOf(big, START + 3)]),
+      commitOf(91, START + 50 * DAY_MS, [reversedOf(big, 4, START + 3)]),
       commitOf(92, START + 50 * DAY_MS, [
         debitedOf({ action: 'tock' }),
-        reversedOf(debitedOf({ action: 'tock' }), START + 50 * DAY_MS),
+        reversedOf(debitedOf({ action: 'tock' }), 92, START + 50 * DAY_MS),
       ]),
     ];
     const kernel = kernelOver(commits, new MemoryUsage());
@@ -301,6 +337,20 @@ describe('a summary', () => {
     };
     const rows = await kernel.summarize(byHour);
     expect(rows).toHaveLength(workflows);
+    // The first page takes five hours of them; what is read is the first window, of 48.
+    let rollups = 0;
+    const counting: UsageStore = {
+      ...kernel.usage,
+      async *scanRollups(...range) {
+        for await (const rollup of kernel.usage.scanRollups(...range)) {
+          rollups += 1;
+          yield rollup;
+        }
+      },
+    };
+    const first = { ...byHour, startAt: START };
+    expect((await summarizeUsage({ ...kernel, usage: counting }, TENANT, first)).rows).toEqual(rows.slice(0, 1_000));
+    expect(rollups).toBeLessThanOrEqual(50 * 235);
   });
 });
 
@@ -363,26 +413,57 @@ describe('projecting', () => {
   });
 });
 
-describe('a range', () => {
-  test('is split into whole days and the hours at its edges, without a gap', () => {
+describe('the plan of a summary', () => {
+  const lengthOf = (ranges: readonly { readonly from: number; readonly to: number }[]): number =>
+    ranges.reduce((sum, { from, to }) => sum + to - from, 0);
+
+  test('has every moment of a range once: whole days, the hours at their edges, and at most two parts of hours', () => {
+    const times = fc.oneof(
+      fc.nat(2_000).map((hours) => hours * HOUR_MS),
+      fc.nat(2_000 * HOUR_MS),
+    );
     fc.assert(
-      fc.property(fc.nat(2_000), fc.integer({ min: 1, max: 2_000 }), (first, hours) => {
-        const [from, to] = [START + first * HOUR_MS, START + (first + hours) * HOUR_MS];
-        const plan = planRanges(from, to, 'day');
-        expect(plan[0]?.from).toBe(from);
-        expect(plan.at(-1)?.to).toBe(to);
-        for (const [index, range] of plan.entries()) {
-          expect(range.from).toBeLessThan(range.to);
-          expect(startOf(range.level, range.from)).toBe(range.from);
-          expect(startOf(range.level, range.to)).toBe(range.to);
-          if (index > 0) expect(range.from).toBe(plan[index - 1]?.to);
+      fc.property(times, times, (a, b) => {
+        const range = { from: START + Math.min(a, b), to: START + Math.max(a, b) + 1 };
+        const hours = planHours(range, 'day');
+        const parts = hourPartsOf(range);
+        const all = [...hours, ...parts].toSorted((one, other) => one.from - other.from);
+        expect([all[0]?.from, all.at(-1)?.to]).toEqual([range.from, range.to]);
+        for (const [index, part] of all.entries()) {
+          expect(part.from).toBeLessThan(part.to);
+          if (index > 0) expect(part.from).toBe(all[index - 1]?.to);
         }
-        const hourly = plan
-          .filter(({ level }) => level === 'hour')
-          .reduce((sum, range) => sum + range.to - range.from, 0);
-        expect(hourly).toBeLessThanOrEqual(46 * HOUR_MS);
-        expect(planRanges(from, to, 'hour')).toEqual([{ level: 'hour', from, to }]);
+        for (const { level, from, to } of hours) expect([startOf(level, from), startOf(level, to)]).toEqual([from, to]);
+        expect(lengthOf(hours.filter(({ level }) => level === 'hour'))).toBeLessThanOrEqual(46 * HOUR_MS);
+        for (const { from, to } of parts) {
+          expect(to - from).toBeLessThan(HOUR_MS);
+          expect(startOf('hour', from)).toBe(startOf('hour', to - 1));
+        }
+        const hourly = planHours(range, 'hour');
+        expect(hourly.length).toBeLessThanOrEqual(1);
+        expect(lengthOf(hourly)).toBe(lengthOf(hours));
       }),
+      { numRuns: roundCount(500, 20_000) },
+    );
+  });
+
+  test('has every commit of a part of an hour once, and less than two stretches of them one by one', () => {
+    const seqs = fc.nat(5 * STRETCH_COMMITS);
+    fc.assert(
+      fc.property(seqs, seqs, (fromSeq, count) => {
+        const toSeq = fromSeq + count;
+        const ranges = planCommits(fromSeq + 1, toSeq);
+        expect(lengthOf(ranges)).toBe(count);
+        let next = fromSeq + 1;
+        for (const { level, from, to } of ranges) {
+          expect(from).toBe(next);
+          next = to;
+          if (level === 'stretch') expect([startOf(level, from), startOf(level, to)]).toEqual([from, to]);
+        }
+        const beside = ranges.filter(({ level }) => level === 'undone');
+        expect(lengthOf(beside)).toBeLessThanOrEqual(2 * (STRETCH_COMMITS - 1));
+      }),
+      { numRuns: roundCount(500, 20_000) },
     );
   });
 });

@@ -18,6 +18,7 @@ export interface Mutation {
 
 const SIMULATION: readonly Detector[] = [{ simulate: 600 }];
 const MODEL: readonly Detector[] = [{ tests: ['test/domain/account-model.test.ts'] }, ...SIMULATION];
+const SUMMARY: readonly Detector[] = [{ tests: ['test/domain/usage-summary.test.ts'] }];
 
 /** Everything that is broken. */
 export const MUTATIONS: readonly Mutation[] = [
@@ -273,5 +274,26 @@ export const MUTATIONS: readonly Mutation[] = [
     anchor: 'dueAt !== undefined && dueAt > now ? [dueAt] : []',
     replacement: 'dueAt !== undefined && dueAt > now + 60_000 ? [dueAt] : []',
     detectors: SIMULATION,
+  },
+  {
+    name: 'a part of an hour begins with its first millisecond',
+    file: 'kernel/app/usage/summary-plan.ts',
+    anchor: 'reader.findSeqAt(head, from - 1)',
+    replacement: 'reader.findSeqAt(head, from)',
+    detectors: SUMMARY,
+  },
+  {
+    name: 'what was undone of a commit is left out of a part of its hour',
+    file: 'kernel/app/usage/rollup-projector.ts',
+    anchor: "['hour', 'day', 'stretch', 'undone']",
+    replacement: "['hour', 'day', 'stretch']",
+    detectors: SUMMARY,
+  },
+  {
+    name: 'what a rollup has applied is not added again',
+    file: 'kernel/app/usage/usage-summary.ts',
+    anchor: 'usage.seq > (ahead.get(keyText(key)) ?? mark.seq)',
+    replacement: 'usage.seq > mark.seq',
+    detectors: SUMMARY,
   },
 ];

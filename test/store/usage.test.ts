@@ -2,19 +2,33 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { v7 as newUuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TenantRef } from '../../kernel/app/ledger/ledger.ts';
 import type { Rollup, RollupKey } from '../../kernel/app/usage/ports.ts';
 import { CHUNK_COMMITS, lastChunkEnd } from '../../kernel/app/usage/rollup-projector.ts';
 import { rebuildUsage } from '../../kernel/app/usage/usage-rebuild.ts';
-import type { TenantId } from '../../kernel/domain/id.ts';
+import { formatEntryId } from '../../kernel/domain/entry-id.ts';
+import type { Instant, TenantId } from '../../kernel/domain/id.ts';
 import { openConnection } from '../../kernel/store/connection.ts';
 import { openUsageStore } from '../../kernel/store/usage/usage-store.ts';
 import { LARGE_COMMIT_ENTRIES, SMALL_COMMITS, startRollupWorker } from '../../kernel/worker/rollup-worker.ts';
 import { watchDatabaseWork } from '../support/database-work.ts';
 import { freshDatabaseUri } from '../support/engine.ts';
-import { CREDIT, debit, type FixtureKernel, type LedgerFixture, openLedgerFixture } from '../support/ledger-fixture.ts';
+import {
+  CREDIT,
+  caller,
+  debit,
+  type FixtureKernel,
+  type LedgerFixture,
+  openLedgerFixture,
+  PLAN,
+  runAtTime,
+} from '../support/ledger-fixture.ts';
+import { writeLongHistory } from '../support/long-history.ts';
 import { REPOSITORY } from '../support/repository.ts';
+import { roundCount } from '../support/round-count.ts';
 import { dyingAt, everything, openUsage, type UsageKernel } from '../support/usage-fixture.ts';
 
 const uri = freshDatabaseUri();
@@ -302,6 +316,58 @@ describe('a summary', () => {
     expect(await rebuildUsage(usages[0].rebuildTools, tenant.tenantId, () => undefined)).toBe('switched');
     const generations = new Set((await rollupsOf(tenant.tenantId)).map(({ generation }) => generation));
     expect(generations.size).toBe(1);
+  });
+});
+
+describe('a summary of any range', () => {
+  /** When, and of how much, something was charged or undone. */
+  interface Charge {
+    readonly at: Instant;
+    readonly debits: bigint;
+  }
+
+  /** Reads every charge of an account, and what was undone of it, out of the documents. */
+  async function chargesOf(tenantId: string): Promise<readonly Charge[]> {
+    const documents = await fixture.connection
+      .collection<{ created_at: Date; entries: { type: string; usage?: { at: Date } }[] }>('ledger_commits')
+      .find({ tenant_id: tenantId })
+      .toArray();
+    return documents.flatMap(({ created_at: createdAt, entries }) =>
+      entries.flatMap(({ type, usage }): Charge[] => {
+        if (type === 'debited') return [{ at: createdAt.getTime(), debits: 1n }];
+        return usage === undefined ? [] : [{ at: usage.at.getTime(), debits: -1n }];
+      }),
+    );
+  }
+
+  test('is exact over an hour of many commits, of which some were undone much later', async () => {
+    const startAt = Math.floor(Date.now() / HOUR_MS - 5) * HOUR_MS + 60_000;
+    const history = { commits: 900, entriesPerCommit: 2, startAt, stepMs: 1_500 };
+    const tenant: TenantRef = { tenantId: `ten_${newUuid()}` as TenantId, productCode: fixture.rulebook.productCode };
+    await runAtTime(fixture, startAt - HOUR_MS, ({ ledger }) => ledger.openAccount(tenant, { planCode: PLAN }));
+    await writeLongHistory(kernels[0].store, tenant, fixture.rulebook, history);
+    const undone = [3, 200, 255, 256, 257, 258, 511, 512, 513, 700, 768, 900];
+    for (const seq of undone) {
+      const entryId = formatEntryId({ seq, index: seq % 2 }, startAt + (seq - 2) * history.stepMs);
+      const input = { entryId, actor: 'usr_operator', reason: 'charged by mistake' };
+      await kernels[1].ledger.reverse(tenant, input, caller());
+    }
+    const charges = await chargesOf(tenant.tenantId);
+    expect(charges.filter(({ debits }) => debits < 0n)).toHaveLength(undone.length);
+    await usages[0].projector.catchUp(tenant.tenantId, 800);
+    const times = fc.tuple(fc.integer({ min: -2, max: 902 }), fc.integer({ min: -1, max: 1 }));
+    await fc.assert(
+      fc.asyncProperty(times, times, async ([a, aBeside], [b, bBeside]) => {
+        const ends = [a * history.stepMs + aBeside, b * history.stepMs + bBeside].map((ms) => startAt + ms);
+        const range = { startAt: Math.min(...ends), endAt: Math.max(...ends) + 1 };
+        const { rows } = await usages[2].usage.summarize(tenant, everything(range));
+        const within = charges.filter(({ at }) => at >= range.startAt && at < range.endAt);
+        const expected = within.reduce((sum, { debits }) => sum + debits, 0n);
+        expect(rows[0]?.debitCount ?? 0n).toBe(expected);
+        expect(rows[0]?.cost ?? 0n).toBe(expected * CREDIT);
+      }),
+      { numRuns: roundCount(40, 400) },
+    );
   });
 });
 

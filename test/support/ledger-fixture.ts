@@ -9,7 +9,7 @@ import { createLedger } from '../../kernel/app/ledger/ledger-service.ts';
 import type { LedgerObserver, LedgerStore, Pacing, RulebookSource } from '../../kernel/app/ports.ts';
 import { createPriceBook } from '../../kernel/domain/action-price.ts';
 import { DomainError, type Reason } from '../../kernel/domain/error.ts';
-import type { PlanCode, ProductCode, TenantId } from '../../kernel/domain/id.ts';
+import type { Instant, PlanCode, ProductCode, TenantId } from '../../kernel/domain/id.ts';
 import { parseQuantity, type Quantity } from '../../kernel/domain/quantity.ts';
 import type { Rulebook } from '../../kernel/domain/rulebook.ts';
 import { RANDOM_ID_SOURCE } from '../../kernel/id-source.ts';
@@ -155,6 +155,21 @@ function rulebookOf(overdraftLimit: bigint): Rulebook {
     policies: new Map([[PLAN, { overdraftLimit }]]),
     prices: createPriceBook([price]),
   };
+}
+
+/** Runs with a kernel to which it is another time; the clocks of the others follow for as long, within half a second. */
+export async function runAtTime<T>(
+  fixture: LedgerFixture,
+  at: Instant,
+  run: (kernel: FixtureKernel) => Promise<T>,
+): Promise<T> {
+  const clocks = fixture.connection.collection<{ readonly _id: string; readonly offset_ms: number }>('clock');
+  await clocks.updateOne({ _id: 'offset' }, { $set: { offset_ms: at - Date.now() } }, { upsert: true });
+  try {
+    return await run(await fixture.addKernel());
+  } finally {
+    await clocks.deleteOne({ _id: 'offset' });
+  }
 }
 
 /** A caller with a request id of its own, or the one given. */

@@ -1,11 +1,17 @@
 // Owns what summaries of usage need of the database: sums that were made before (rollups), and how far they go. Does not
 // own how they come to be (rollup-projector.ts).
 
-import type { Debited, Reversed, Settled } from '../../domain/entry.ts';
+import type { Debited, HoldRecord, Reversed, Settled } from '../../domain/entry.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 
-/** How long the time is that one rollup sums. */
-export type RollupLevel = 'hour' | 'day';
+/** What one rollup sums by time: an hour or a day (UTC). */
+export type TimeLevel = 'hour' | 'day';
+
+/**
+ * What one rollup sums: an hour, a day, the charges of a stretch of commits (each less what was undone of it, whenever that
+ * was), or what was undone of the charges of one commit by later ones.
+ */
+export type RollupLevel = TimeLevel | 'stretch' | 'undone';
 
 /** Exact sums of usage. */
 export interface UsageSum {
@@ -24,20 +30,22 @@ export interface UsageSubject {
   readonly workflowId: string;
 }
 
-/** What one rollup sums: a subject's usage within one hour or day (UTC). */
+/** Says which rollup sums a subject's usage. */
 export interface RollupKey extends UsageSubject {
   readonly level: RollupLevel;
-  /** The start of the hour or day. */
-  readonly start: Instant;
+  /** The start of the hour or day; the first seq of the stretch; the seq of the commit. */
+  readonly start: number;
 }
 
-type ChargeFields = 'type' | 'action' | 'quantity' | 'cost' | 'projectId' | 'workflowId';
+type SubjectFields = 'type' | 'action' | 'projectId' | 'workflowId';
+type ChargeFields = SubjectFields | 'quantity' | 'cost';
 
-/** What is read of an entry that is usage, or takes usage back. */
+/** What is read of an entry that is usage, takes usage back, or is otherwise about work. */
 export type UsageEntry =
   | Pick<Debited, ChargeFields>
   | Pick<Settled, ChargeFields>
-  | Required<Pick<Reversed, 'type' | 'usage'>>;
+  | Required<Pick<Reversed, 'type' | 'entryId' | 'usage'>>
+  | Pick<Exclude<HoldRecord, Settled>, SubjectFields>;
 
 /** The usage in one commit. */
 export interface UsageCommit {
@@ -69,11 +77,11 @@ export interface RollupWrite {
   readonly replacesSeq?: number;
 }
 
-/** A range of one level: `from` inclusive, `to` exclusive, both at its boundaries. */
+/** A range of one level: `from` inclusive, `to` exclusive, both at its boundaries; times or seqs, as `start` of a key. */
 export interface RollupRange {
   readonly level: RollupLevel;
-  readonly from: Instant;
-  readonly to: Instant;
+  readonly from: number;
+  readonly to: number;
 }
 
 /** Limits what is summed; every part that is set must match. */

@@ -1,13 +1,13 @@
-// Owns how rollups come to be: the commits of a tenant are taken in whole chunks, summed by hour and by day, and added to
-// the rollups that they touch (docs/architecture.md, "Usage").
+// Owns how rollups come to be: the commits of a tenant are taken in whole chunks, summed by hour, by day and by stretch, and
+// added to the rollups that they touch (docs/architecture.md, "Usage").
 // Invariants: what a rollup says that it has applied is exactly what is in it, so that nothing is added twice, however
 // many kernels project at once and wherever one of them dies; the watermark moves only when every rollup has what it says.
 
 import type { TenantId } from '../../domain/id.ts';
-import type { Rollup, RollupKey, RollupWrite, UsageStore, UsageSum, Watermark } from './ports.ts';
-import { keyText, LEVELS, startOf } from './rollup-key.ts';
-import { type CommitUsage, readUsage, sumAfter } from './usage-reading.ts';
-import { addUsage } from './usage-sum.ts';
+import type { Rollup, RollupKey, RollupLevel, RollupWrite, UsageStore, UsageSum, Watermark } from './ports.ts';
+import { keyAt, keyText } from './rollup-key.ts';
+import { type CommitUsage, isCharge, readUsage, sumAfter } from './usage-reading.ts';
+import { addUsage, isNoUsage } from './usage-sum.ts';
 
 /** Commits are projected in chunks of so many, aligned: 1–32, 33–64, …; what is no whole chunk yet is left to reads. */
 export const CHUNK_COMMITS = 32;
@@ -106,16 +106,22 @@ interface Share {
 /** Sorts usage by the rollups that it belongs to. */
 function tally(usage: readonly CommitUsage[]): ReadonlyMap<string, Share> {
   const shares = new Map<string, Share>();
-  for (const { at, subject, seq, sum } of usage) {
-    for (const level of LEVELS) {
-      const key = { ...subject, level, start: startOf(level, at) };
+  for (const item of usage) {
+    for (const level of levelsOf(item)) {
+      const key = keyAt(level, item, item.subject);
       const text = keyText(key);
       const share = shares.get(text) ?? { key, parts: [] };
-      share.parts.push({ seq, sum });
+      share.parts.push(item);
       shares.set(text, share);
     }
   }
   return shares;
+}
+
+function levelsOf(usage: CommitUsage): readonly RollupLevel[] {
+  // What adds nothing is only known to its stretch, where a search for entries about its work will find it.
+  if (isNoUsage(usage.sum)) return ['stretch'];
+  return isCharge(usage) ? ['hour', 'day', 'stretch'] : ['hour', 'day', 'stretch', 'undone'];
 }
 
 /** Writes until every rollup has what these commits give it; who was overtaken looks again at what there is now. */

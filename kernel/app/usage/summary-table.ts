@@ -38,6 +38,7 @@ export class SummaryTable {
   }
 
   add(at: Instant, subject: UsageSubject, sum: UsageSum): void {
+    if (isNoUsage(sum)) return;
     const place = this.#placeOf(at, subject);
     const text = `${place.start}\0${subjectText(place)}\0${subject.action}`;
     const cell = this.#cells.get(text);

@@ -4,14 +4,17 @@
 import { DomainError, messageOf } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
 import type { UsageCommit, UsageStore, UsageSum } from './ports.ts';
-import { startOf, subjectText } from './rollup-key.ts';
+import { subjectText } from './rollup-key.ts';
 import { addUsage, NO_USAGE, type UsageItem, usageOf } from './usage-sum.ts';
 
 /** How often a commit may be missing within a range until it is taken to be gone. */
 const GAPS_SEEN_MAX = 5;
+/** How many commits are read at once where a summary reads commits. */
+const FOLD_CHUNK_COMMITS = 32;
 
-/** Usage of one commit within one hour, for one subject. */
+/** What one commit adds at one place, for one subject. */
 export interface CommitUsage extends UsageItem {
+  /** The commit that says so: that of the charge, or a later one that undid it. */
   readonly seq: number;
 }
 
@@ -37,6 +40,21 @@ export async function readUsage(
   return { usage: commits.flatMap((commit) => usageOfCommit(tenantId, commit)), entryCount };
 }
 
+/** As {@link readUsage}, over a range that may be longer than one answer of the database should be; empty is allowed. */
+export async function readUsageInChunks(
+  store: Pick<UsageStore, 'loadUsage'>,
+  tenantId: TenantId,
+  fromSeq: number,
+  toSeq: number,
+): Promise<readonly CommitUsage[]> {
+  const read: CommitUsage[] = [];
+  for (let from = fromSeq; from <= toSeq; from += FOLD_CHUNK_COMMITS) {
+    const { usage } = await readUsage(store, tenantId, from, Math.min(toSeq, from + FOLD_CHUNK_COMMITS - 1));
+    read.push(...usage);
+  }
+  return read;
+}
+
 async function loadWhole(
   store: Pick<UsageStore, 'loadUsage'>,
   tenantId: TenantId,
@@ -52,26 +70,32 @@ async function loadWhole(
   throw new DomainError('LEDGER_CORRUPT', message, { metadata: { commit_seq: String(fromSeq) } });
 }
 
-/** Sums what the entries of one commit have in common: hour and subject. */
+/** Sums what the entries of one commit have in common: place and subject. */
 function usageOfCommit(tenantId: TenantId, commit: UsageCommit): readonly CommitUsage[] {
-  const bySubject = new Map<string, { readonly item: UsageItem; sum: UsageSum }>();
+  const byPlace = new Map<string, { readonly item: UsageItem; sum: UsageSum }>();
   for (const item of itemsOf(tenantId, commit)) {
-    const text = `${startOf('hour', item.at)}\0${subjectText(item.subject)}`;
-    const known = bySubject.get(text);
-    if (known === undefined) bySubject.set(text, { item, sum: item.sum });
+    const text = `${item.chargeSeq}\0${subjectText(item.subject)}`;
+    const known = byPlace.get(text);
+    if (known === undefined) byPlace.set(text, { item, sum: item.sum });
     else known.sum = addUsage(known.sum, item.sum);
   }
-  return [...bySubject.values()].map(({ item, sum }) => ({ ...item, sum, seq: commit.seq }));
+  return [...byPlace.values()].map(({ item, sum }) => ({ ...item, sum, seq: commit.seq }));
 }
 
-function itemsOf(tenantId: TenantId, { seq, createdAt, entries }: UsageCommit): readonly UsageItem[] {
+function itemsOf(tenantId: TenantId, commit: UsageCommit): readonly UsageItem[] {
   try {
-    return entries.map((entry) => usageOf(entry, createdAt));
+    return commit.entries.flatMap((entry) => usageOf(entry, commit));
   } catch (cause) {
+    const { seq } = commit;
     const detail = messageOf(cause);
     const message = `commit ${seq} of ${tenantId} can't be summed: ${detail}; an operator must look`;
     throw new DomainError('LEDGER_CORRUPT', message, { metadata: { commit_seq: String(seq) }, cause });
   }
+}
+
+/** Says that usage is what its commit charged, and not what it undid of an earlier one. */
+export function isCharge({ seq, chargeSeq }: CommitUsage): boolean {
+  return seq === chargeSeq;
 }
 
 /** Adds up the usage of commits after a seq. */

@@ -14,7 +14,7 @@ import { summarizeUsage } from './usage-summary.ts';
 export interface UsageTools {
   readonly store: LedgerStore;
   readonly usage: UsageStore;
-  readonly reader: Pick<AccountReader, 'readHead'>;
+  readonly reader: Pick<AccountReader, 'readHead' | 'findSeqAt'>;
   readonly projector: Pick<RollupProjector, 'catchUp'>;
 }
 

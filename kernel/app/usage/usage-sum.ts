@@ -1,28 +1,44 @@
 // Owns what an entry adds to usage, and how usage is summed: exactly, in integers, whatever their size.
 
-import type { Instant } from '../../domain/id.ts';
-import type { UsageEntry, UsageFilter, UsageSubject, UsageSum } from './ports.ts';
+import { parseEntryId } from '../../domain/entry-id.ts';
+import type { UsageCommit, UsageEntry, UsageFilter, UsageSubject, UsageSum } from './ports.ts';
+import type { UsagePlace } from './rollup-key.ts';
 
 const QUANTITY = /^(\d+)(?:\.(\d{1,6}))?$/;
 const FRACTION_DIGITS = 6;
 
 export const NO_USAGE: UsageSum = { debits: 0n, millionths: 0n, cost: 0n };
 
-/** Usage of one entry: when it counts, what it was for, what it adds. */
-export interface UsageItem {
-  readonly at: Instant;
+/** Usage of one entry: where it counts, what it was for, what it adds. */
+export interface UsageItem extends UsagePlace {
   readonly subject: UsageSubject;
   readonly sum: UsageSum;
 }
 
 /**
- * Reads what an entry adds. A reversal takes away what was charged, at the time of the charge.
- * Throws RangeError where a quantity is no exact decimal.
+ * Reads what an entry adds. A reversal takes away what was charged, at the place of the charge. At its own place every entry
+ * about work adds at least nothing: that is how its stretch comes to know of the work.
+ * Throws RangeError where a quantity is no exact decimal, or a reversal names no entry.
  */
-export function usageOf(entry: UsageEntry, createdAt: Instant): UsageItem {
-  if (entry.type !== 'reversed') return { at: createdAt, subject: subjectOf(entry), sum: sumOf(entry, 1n) };
-  const { usage } = entry;
-  return { at: usage.at, subject: subjectOf(usage), sum: sumOf(usage, -1n) };
+export function usageOf(entry: UsageEntry, { seq, createdAt }: Pick<UsageCommit, 'seq' | 'createdAt'>): UsageItem[] {
+  const here = { at: createdAt, chargeSeq: seq };
+  switch (entry.type) {
+    case 'debited':
+    case 'settled':
+      return [{ ...here, subject: subjectOf(entry), sum: sumOf(entry, 1n) }];
+    case 'reversed': {
+      const { usage, entryId } = entry;
+      const charged = parseEntryId(entryId);
+      if (charged === undefined) throw new RangeError(`${JSON.stringify(entryId)}, which was undone, is no entry`);
+      const subject = subjectOf(usage);
+      return [
+        { ...here, subject, sum: NO_USAGE },
+        { at: usage.at, chargeSeq: charged.seq, subject, sum: sumOf(usage, -1n) },
+      ];
+    }
+    default:
+      return [{ ...here, subject: subjectOf(entry), sum: NO_USAGE }];
+  }
 }
 
 /** Adds two sums. */

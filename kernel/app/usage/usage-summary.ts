@@ -5,36 +5,38 @@
 
 import { invalidField } from '../../domain/error.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
+import type { AccountHead } from '../ledger/account-head.ts';
 import type { AccountReader } from '../ledger/account-reader.ts';
-import type { RollupLevel, RollupRange, UsageStore, Watermark } from './ports.ts';
-import { endOf, keyIn, keyText, planRanges, startOf } from './rollup-key.ts';
+import type { TimeLevel, UsageStore, Watermark } from './ports.ts';
+import { keyText, lengthMsOf, startOf } from './rollup-key.ts';
 import type { RollupProjector } from './rollup-projector.ts';
+import { keyIn, loadPlan, type PlannedRange } from './summary-plan.ts';
 import { type PlacedRow, type RowPlace, SUMS_MAX, SummaryTable } from './summary-table.ts';
 import { formatToken, parseToken, signatureOf } from './summary-token.ts';
 import type { UsagePage, UsageQuery } from './usage.ts';
-import { type CommitUsage, readUsage } from './usage-reading.ts';
+import { type CommitUsage, isCharge, readUsageInChunks } from './usage-reading.ts';
 import { matchesFilter } from './usage-sum.ts';
 
 /** How many commits a summary adds to its rollups by itself; what is further behind is projected first. */
 const FOLD_COMMITS_MAX = 256;
-const FOLD_CHUNK_COMMITS = 32;
 /** How many rollups one window of a summary may read. */
 const ROLLUPS_MAX = 200_000;
 /** How often a rebuild may take over, or the history run away, while one summary is made. */
 const ATTEMPTS_MAX = 5;
 const COST_MAX = 2n ** 63n - 1n;
 /** The first window of a summary by time; the next ones are as large as they turn out to fit. */
-const WINDOW_SLOTS_FIRST: Readonly<Record<RollupLevel, number>> = { hour: 48, day: 62 };
+const WINDOW_SLOTS_FIRST: Readonly<Record<TimeLevel, number>> = { hour: 48, day: 62 };
 
 /** What summaries work with. */
 export interface SummaryTools {
   readonly usage: UsageStore;
-  readonly reader: Pick<AccountReader, 'readHead'>;
+  readonly reader: Pick<AccountReader, 'readHead' | 'findSeqAt'>;
   readonly projector: Pick<RollupProjector, 'catchUp'>;
 }
 
-/** Rollups up to a mark, and the usage of the commits after it. */
+/** Rollups up to a mark, and the usage of the commits after it, up to a head. */
 interface Base {
+  readonly head: AccountHead;
   readonly mark: Watermark;
   readonly recent: readonly CommitUsage[];
 }
@@ -56,26 +58,14 @@ export async function summarizeUsage(tools: SummaryTools, tenantId: TenantId, qu
 /** Reads how far rollups go, and the usage after that up to a head that is read now. */
 async function loadBase(tools: SummaryTools, tenantId: TenantId): Promise<Base> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-    const { seq } = await tools.reader.readHead(tenantId);
+    const head = await tools.reader.readHead(tenantId);
     const mark = await tools.usage.loadWatermark(tenantId);
-    if (seq - mark.seq <= FOLD_COMMITS_MAX) return { mark, recent: await loadRecent(tools, tenantId, mark.seq, seq) };
-    await tools.projector.catchUp(tenantId, seq);
+    if (head.seq - mark.seq <= FOLD_COMMITS_MAX) {
+      return { head, mark, recent: await readUsageInChunks(tools.usage, tenantId, mark.seq + 1, head.seq) };
+    }
+    await tools.projector.catchUp(tenantId, head.seq);
   }
   throw new Error(`rollups of ${tenantId} could not be brought up to date`);
-}
-
-async function loadRecent(
-  { usage: store }: SummaryTools,
-  tenantId: TenantId,
-  afterSeq: number,
-  toSeq: number,
-): Promise<readonly CommitUsage[]> {
-  const recent: CommitUsage[] = [];
-  for (let from = afterSeq + 1; from <= toSeq; from += FOLD_CHUNK_COMMITS) {
-    const { usage } = await readUsage(store, tenantId, from, Math.min(toSeq, from + FOLD_CHUNK_COMMITS - 1));
-    recent.push(...usage);
-  }
-  return recent;
 }
 
 /** One summary over one base. */
@@ -103,14 +93,14 @@ class SummaryRun {
   }
 
   /** Rows by time come window by window, so that a page costs what it holds and not what the whole range does. */
-  async #findTimedRows(slot: RollupLevel, after: RowPlace | undefined): Promise<readonly PlacedRow[]> {
+  async #findTimedRows(slot: TimeLevel, after: RowPlace | undefined): Promise<readonly PlacedRow[]> {
     const { startAt, endAt, pageSize } = this.#query;
     const rows: PlacedRow[] = [];
     let from = Math.max(startAt, after?.start ?? 0);
     let slots = WINDOW_SLOTS_FIRST[slot];
     let isGrowing = true;
     while (from < endAt && rows.length <= pageSize) {
-      const to = Math.min(endAt, startOf(slot, from) + slots * (endOf(slot, 0) - startOf(slot, 0)));
+      const to = Math.min(endAt, startOf(slot, from) + slots * lengthMsOf(slot));
       const table = await this.#sumUp(from, to);
       if (table === undefined) {
         if (slots === 1) throw tooMuch(true);
@@ -128,28 +118,35 @@ class SummaryRun {
   /** Sums a part of the range; undefined where that would take more than a page may. */
   async #sumUp(from: Instant, to: Instant): Promise<SummaryTable | undefined> {
     const { groups, filter } = this.#query;
-    const { mark, recent } = this.#base;
-    const plan = planRanges(from, to, groups.has('hour') ? 'hour' : 'day');
+    const { head, mark, recent } = this.#base;
+    const finest = groups.has('hour') ? 'hour' : 'day';
+    const { ranges, charges } = await loadPlan(this.#tools, { head, rolledSeq: mark.seq }, { from, to }, finest);
     const table = new SummaryTable(groups);
-    const ahead = await this.#addRollups(plan, table);
+    const ahead = await this.#addRollups(ranges, table);
     if (ahead === undefined) return undefined;
-    for (const { at, subject, seq, sum } of recent) {
-      const key = matchesFilter(subject, filter) ? keyIn(plan, at, subject) : undefined;
-      if (key !== undefined && seq > (ahead.get(keyText(key)) ?? mark.seq)) table.add(key.start, subject, sum);
+    const isLacking = (usage: CommitUsage): boolean => {
+      const key = keyIn(ranges, usage, usage.subject);
+      if (key === undefined) return false;
+      // Of a commit that is read by itself, rollups have no charge.
+      if (key.level === 'undone' && isCharge(usage)) return true;
+      return usage.seq > (ahead.get(keyText(key)) ?? mark.seq);
+    };
+    for (const { at, subject, sum } of [...charges, ...recent.filter(isLacking)]) {
+      if (matchesFilter(subject, filter)) table.add(at, subject, sum);
     }
     return table.isOverfull ? undefined : table;
   }
 
   /** Adds rollups; answers how far those go that are ahead of the mark, or undefined where there are too many. */
   async #addRollups(
-    plan: readonly RollupRange[],
+    ranges: readonly PlannedRange[],
     table: SummaryTable,
   ): Promise<ReadonlyMap<string, number> | undefined> {
     const { usage } = this.#tools;
     const { generation, seq } = this.#base.mark;
     const ahead = new Map<string, number>();
     let count = 0;
-    for (const range of plan) {
+    for (const range of ranges) {
       for await (const { key, sum, appliedSeq } of usage.scanRollups(
         this.#tenantId,
         generation,
@@ -157,7 +154,7 @@ class SummaryRun {
         this.#query.filter,
       )) {
         count += 1;
-        table.add(key.start, key, sum);
+        table.add(range.at ?? key.start, key, sum);
         if (appliedSeq > seq) ahead.set(keyText(key), appliedSeq);
         if (count > ROLLUPS_MAX || table.isOverfull) return undefined;
       }
@@ -166,7 +163,7 @@ class SummaryRun {
   }
 }
 
-function timeGroupOf(groups: UsageQuery['groups']): RollupLevel | undefined {
+function timeGroupOf(groups: UsageQuery['groups']): TimeLevel | undefined {
   if (groups.has('hour')) return 'hour';
   return groups.has('day') ? 'day' : undefined;
 }
@@ -180,9 +177,10 @@ function pageOf(rows: readonly PlacedRow[], pageSize: number, signature: string)
 }
 
 function tooMuch(isTimed: boolean): Error {
-  const most = `more than ${SUMS_MAX} sums by group and action, or ${ROLLUPS_MAX} by hour or day, would have to be made`;
-  if (isTimed) return invalidField({ field: 'groups', description: `${most} for one time: group by less, or filter` });
-  return invalidField({ field: 'end_time', description: `${most}: narrow the range, group by less, or filter` });
+  const most = `more than ${SUMS_MAX} sums by group and action, or ${ROLLUPS_MAX} of days, hours and parts of hours, would have to be made`;
+  const relief = 'group by less, filter, or begin and end at full hours';
+  if (isTimed) return invalidField({ field: 'groups', description: `${most} for one time: ${relief}` });
+  return invalidField({ field: 'end_time', description: `${most}: narrow the range, ${relief}` });
 }
 
 function costTooLarge(): Error {

@@ -13,9 +13,9 @@ export type UsageGroup = 'hour' | 'day' | 'action' | 'project' | 'workflow';
 
 /** A question for a page of sums. */
 export interface UsageQuery {
-  /** Inclusive, at a full hour. */
+  /** Inclusive. */
   readonly startAt: Instant;
-  /** Exclusive, at a full hour, after the start. */
+  /** Exclusive, after the start. */
   readonly endAt: Instant;
   /** Hour and day not both. */
   readonly groups: ReadonlySet<UsageGroup>;
@@ -27,7 +27,7 @@ export interface UsageQuery {
 
 /** The sum of one group; texts are empty where not grouped by them, and for usage without one. */
 export interface UsageRow {
-  /** The start of the hour or day; absent where not grouped by one. */
+  /** The start of the hour or day, also where the range begins within it; absent where not grouped by one. */
   readonly startAt?: Instant;
   readonly action: string;
   readonly projectId: string;

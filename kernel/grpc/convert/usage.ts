@@ -8,7 +8,6 @@ import {
   UsageGroup as UsageGroupMessage,
   type UsageSummaryRow,
 } from '../../../gen/wheelhouse/ledger/v1/usage_service.ts';
-import { HOUR_MS } from '../../app/usage/rollup-key.ts';
 import type { Explanation, UsageGroup, UsageQuery, UsageRow } from '../../app/usage/usage.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
@@ -53,20 +52,17 @@ function checkRange(
   check: FieldCheck,
   { startTime, endTime }: Pick<GetUsageSummaryRequest, 'startTime' | 'endTime'>,
 ): { readonly startAt: Instant; readonly endAt: Instant } {
-  const startAt = checkFullHour(check, 'start_time', startTime);
-  const endAt = checkFullHour(check, 'end_time', endTime);
+  const startAt = checkTime(check, 'start_time', startTime);
+  const endAt = checkTime(check, 'end_time', endTime);
   if (startAt !== undefined && endAt !== undefined && endAt <= startAt) {
     check.refuse('end_time', 'must lie after start_time');
   }
   return { startAt: startAt ?? 0, endAt: endAt ?? 0 };
 }
 
-function checkFullHour(check: FieldCheck, field: string, value: Date | undefined): Instant | undefined {
+function checkTime(check: FieldCheck, field: string, value: Date | undefined): Instant | undefined {
   if (value === undefined) check.refuse(field, 'is required');
-  const at = check.instant(field, value);
-  if (at === undefined || at % HOUR_MS === 0) return at;
-  check.refuse(field, `must be a full hour in UTC, got ${new Date(at).toISOString()}`);
-  return undefined;
+  return check.instant(field, value);
 }
 
 function checkGroups(check: FieldCheck, values: readonly number[]): ReadonlySet<UsageGroup> {

@@ -12,7 +12,8 @@ export interface RollupDocument {
   readonly tenant_id: TenantId;
   readonly generation: bigint;
   readonly level: RollupLevel;
-  readonly start: Date;
+  /** A time for hours and days, a seq for stretches and single commits. */
+  readonly start: Date | bigint;
   readonly action: string;
   /** Empty for usage without one. */
   readonly project_id: string;
@@ -44,12 +45,16 @@ export function toDocumentRollup(tenantId: TenantId, generation: number, rollup:
     tenant_id: tenantId,
     generation: BigInt(generation),
     level: key.level,
-    start: new Date(key.start),
+    start: toDocumentStart(key.level, key.start),
     action: key.action,
     project_id: key.projectId,
     workflow_id: key.workflowId,
     ...toDocumentFigures(rollup),
   };
+}
+
+export function toDocumentStart(level: RollupLevel, start: number): RollupDocument['start'] {
+  return level === 'hour' || level === 'day' ? new Date(start) : BigInt(start);
 }
 
 export function toDocumentFigures({ sum, appliedSeq }: Rollup): RollupFigures {
@@ -65,7 +70,7 @@ export function fromDocumentRollup(document: RollupDocument): Rollup {
   return {
     key: {
       level: document.level,
-      start: document.start.getTime(),
+      start: Number(document.start),
       action: document.action,
       projectId: document.project_id,
       workflowId: document.workflow_id,

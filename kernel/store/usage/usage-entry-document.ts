@@ -1,5 +1,5 @@
-// Owns reading usage out of commit documents: only the fields that are summed, which are a small part of what a commit
-// weighs. Does not own the form of commits (../ledger/entry-document.ts).
+// Owns reading usage out of commit documents: only the fields that are summed or say what work an entry is about, which are
+// a small part of what a commit weighs. Does not own the form of commits (../ledger/entry-document.ts).
 
 import type { UsageCommit, UsageEntry } from '../../app/usage/ports.ts';
 import { DomainError } from '../../domain/error.ts';
@@ -8,7 +8,7 @@ import type { CommitDocument } from '../ledger/commit-document.ts';
 import type { EntryDocument } from '../ledger/entry-document.ts';
 import { assertKnownVersion } from '../ledger/state-version.ts';
 
-type UsageFields = 'type' | 'action' | 'quantity' | 'cost' | 'project_id' | 'workflow_id' | 'usage';
+type UsageFields = 'type' | 'action' | 'quantity' | 'cost' | 'project_id' | 'workflow_id' | 'entry_id' | 'usage';
 
 /** What is read of a commit. */
 export interface UsageCommitDocument
@@ -24,7 +24,7 @@ export const USAGE_PROJECTION = {
   created_at: 1,
   state_version: 1,
   ...{ 'entries.type': 1, 'entries.action': 1, 'entries.quantity': 1, 'entries.cost': 1 },
-  ...{ 'entries.project_id': 1, 'entries.workflow_id': 1, 'entries.usage': 1 },
+  ...{ 'entries.project_id': 1, 'entries.workflow_id': 1, 'entries.entry_id': 1, 'entries.usage': 1 },
 } as const;
 
 /**
@@ -45,21 +45,42 @@ function fromDocumentEntry(
   entry: UsageCommitDocument['entries'][number],
   commit: UsageCommitDocument,
 ): UsageEntry | undefined {
-  const { type, usage } = entry;
-  if (type === 'reversed') {
-    if (usage === undefined) return undefined;
-    return { type, usage: { ...fromDocumentCharge(usage, commit), at: usage.at.getTime() } };
+  const { type, usage, entry_id: entryId } = entry;
+  switch (type) {
+    case 'debited':
+    case 'settled':
+      return { type, ...fromDocumentCharge(entry, commit) };
+    case 'reserved':
+    case 'hold_extended':
+    case 'hold_released':
+    case 'hold_expired':
+      return { type, ...fromDocumentSubject(entry, commit) };
+    case 'reversed':
+      if (usage === undefined) return undefined;
+      if (entryId === undefined) throw lacking(commit, 'the entry that it undid');
+      return { type, entryId, usage: { ...fromDocumentCharge(usage, commit), at: usage.at.getTime() } };
+    default:
+      return undefined;
   }
-  return type === 'debited' || type === 'settled' ? { type, ...fromDocumentCharge(entry, commit) } : undefined;
 }
 
-function fromDocumentCharge(
-  { action, quantity, cost, project_id: projectId, workflow_id: workflowId }: Omit<Partial<EntryDocument>, 'type'>,
-  { tenant_id: tenantId, seq }: UsageCommitDocument,
+type Fields = Omit<Partial<EntryDocument>, 'type'>;
+
+function fromDocumentCharge(fields: Fields, commit: UsageCommitDocument) {
+  const { quantity, cost } = fields;
+  if (quantity === undefined || cost === undefined) throw lacking(commit, 'its quantity or cost');
+  return { ...fromDocumentSubject(fields, commit), quantity, cost };
+}
+
+function fromDocumentSubject(
+  { action, project_id: projectId, workflow_id: workflowId }: Fields,
+  commit: UsageCommitDocument,
 ) {
-  if (action === undefined || quantity === undefined || cost === undefined) {
-    const message = `a charge in commit ${seq} of ${tenantId} lacks action, quantity or cost: an operator must look`;
-    throw new DomainError('LEDGER_CORRUPT', message, { metadata: { commit_seq: String(seq) } });
-  }
-  return { action, quantity, cost, ...present({ projectId, workflowId }) };
+  if (action === undefined) throw lacking(commit, 'its action');
+  return { action, ...present({ projectId, workflowId }) };
+}
+
+function lacking({ tenant_id: tenantId, seq }: UsageCommitDocument, what: string): DomainError {
+  const message = `an entry in commit ${seq} of ${tenantId} lacks ${what}: an operator must look`;
+  return new DomainError('LEDGER_CORRUPT', message, { metadata: { commit_seq: String(seq) } });
 }

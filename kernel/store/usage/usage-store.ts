@@ -13,6 +13,7 @@ import {
   rollupId,
   toDocumentFigures,
   toDocumentRollup,
+  toDocumentStart,
 } from './rollup-document.ts';
 import { fromDocumentUsageCommit, USAGE_PROJECTION, type UsageCommitDocument } from './usage-entry-document.ts';
 import { ensureRollupIndex } from './usage-index.ts';
@@ -24,7 +25,11 @@ const BATCH_SIZE = 1_000;
 interface WatermarkDocument {
   readonly _id: TenantId;
   readonly generation: bigint;
-  readonly seq: bigint;
+  /**
+   * Up to where rollups go; absent where builds that made no rollups of stretches kept it under another name. Then all is
+   * projected again, of which a rollup that is there takes only what it has not applied.
+   */
+  readonly applied_seq?: bigint;
   /** How many generations after the first were ever reserved. */
   readonly reserved: bigint;
 }
@@ -78,7 +83,7 @@ class MongoUsageStore implements UsageStore {
     guardDatabase(async () => {
       const document = await this.#watermarks.findOne({ _id: tenantId }, { maxTimeMS: READ_TIMEOUT_MS });
       if (document === null) return { generation: 1, seq: 0 };
-      return { generation: Number(document.generation), seq: Number(document.seq) };
+      return { generation: Number(document.generation), seq: Number(document.applied_seq ?? 0n) };
     });
 
   advanceWatermark: UsageStore['advanceWatermark'] = (tenantId, watermark) =>
@@ -130,7 +135,7 @@ class MongoUsageStore implements UsageStore {
     guardDatabase(async () => {
       const { matchedCount } = await this.#watermarks.updateOne(
         { _id: tenantId, generation: { $lt: BigInt(generation) } },
-        { $set: { generation: BigInt(generation), seq: BigInt(seq) } },
+        { $set: { generation: BigInt(generation), applied_seq: BigInt(seq) } },
       );
       // The driver sends a write again whose answer was lost: then the first one has switched already.
       return matchedCount === 1 || (await this.loadWatermark(tenantId)).generation === generation;
@@ -160,7 +165,7 @@ class MongoUsageStore implements UsageStore {
 
   async #moveWatermark(tenantId: TenantId, { generation, seq }: Watermark): Promise<boolean> {
     const filter = { _id: tenantId, generation: BigInt(generation) };
-    return (await this.#watermarks.updateOne(filter, { $max: { seq: BigInt(seq) } })).matchedCount === 1;
+    return (await this.#watermarks.updateOne(filter, { $max: { applied_seq: BigInt(seq) } })).matchedCount === 1;
   }
 
   async #insertWatermark(tenantId: TenantId, { generation, seq }: Watermark): Promise<boolean> {
@@ -168,7 +173,7 @@ class MongoUsageStore implements UsageStore {
       await this.#watermarks.insertOne({
         _id: tenantId,
         generation: BigInt(generation),
-        seq: BigInt(seq),
+        applied_seq: BigInt(seq),
         reserved: 0n,
       });
       return true;
@@ -205,7 +210,7 @@ function toDocumentFilter(
     tenant_id: tenantId,
     generation: BigInt(generation),
     level,
-    start: { $gte: new Date(from), $lt: new Date(to) },
+    start: { $gte: toDocumentStart(level, from), $lt: toDocumentStart(level, to) },
     ...(action === undefined ? {} : { action }),
     ...(projectId === undefined ? {} : { project_id: projectId }),
     ...(workflowId === undefined ? {} : { workflow_id: workflowId }),

@@ -92,7 +92,7 @@ export class MemoryUsage {
   }
 }
 
-/** Hands rollups on one by one, so that others get their turn between them and a range is no moment. */
+/** Hands rollups on one by one, so that others get their turn between them and a range is no moment; last made first. */
 async function* scan(find: () => Promise<readonly Rollup[]>, turn: Circumstances['turn']): AsyncGenerator<Rollup> {
-  for (const rollup of await find()) yield await turn(() => rollup);
+  for (const rollup of (await find()).toReversed()) yield await turn(() => rollup);
 }

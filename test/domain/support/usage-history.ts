@@ -1,14 +1,15 @@
-// Owns histories of usage for tests of how it is summed: commits whose entries state charges and reversals at any time, and
-// the same sums made the naive way, over all entries at once.
+// Owns histories of usage for tests of how it is summed: commits whose entries state charges and reversals at any time,
+// questions about them, and the same sums made the naive way, over all entries at once.
 
 import fc from 'fast-check';
 import type { SealedCommit } from '../../../kernel/app/ports.ts';
-import type { UsageStore } from '../../../kernel/app/usage/ports.ts';
+import type { UsageFilter, UsageStore } from '../../../kernel/app/usage/ports.ts';
+import { STRETCH_COMMITS } from '../../../kernel/app/usage/rollup-key.ts';
 import { CHUNK_COMMITS } from '../../../kernel/app/usage/rollup-projector.ts';
 import type { UsageGroup, UsageQuery, UsageRow } from '../../../kernel/app/usage/usage.ts';
 import { ZERO_TOTALS } from '../../../kernel/domain/account.ts';
 import { STATE_VERSION } from '../../../kernel/domain/commit.ts';
-import type { Debited, Entry, Reversed, Settled } from '../../../kernel/domain/entry.ts';
+import type { Debited, Entry, Reserved, Reversed, Settled } from '../../../kernel/domain/entry.ts';
 import { formatEntryId, formatHoldId } from '../../../kernel/domain/entry-id.ts';
 import type { Instant } from '../../../kernel/domain/id.ts';
 import { formatQuantity } from '../../../kernel/domain/quantity.ts';
@@ -20,12 +21,12 @@ import { commitIdOf } from './commit.ts';
 export const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 /** The longest of the histories: several chunks of rollups, and some more. */
-export const USAGE_COMMITS_MAX = 12 * CHUNK_COMMITS + 16;
+const SPARSE_COMMITS_MAX = 12 * CHUNK_COMMITS + 16;
 const PLACE = { seq: 1, index: 0 };
 
 /** One charge, or the undoing of an earlier one. */
 interface Act {
-  readonly kind: 'debited' | 'settled' | 'reversed' | 'other';
+  readonly kind: 'debited' | 'settled' | 'reserved' | 'reversed' | 'other';
   readonly action: string;
   readonly projectId: string | undefined;
   readonly workflowId: string | undefined;
@@ -36,7 +37,7 @@ interface Act {
 
 const names = fc.option(fc.constantFrom('a', 'b', 'ä'), { nil: undefined });
 const acts: fc.Arbitrary<Act> = fc.record({
-  kind: fc.constantFrom('debited', 'debited', 'debited', 'settled', 'reversed', 'other'),
+  kind: fc.constantFrom('debited', 'debited', 'debited', 'settled', 'reserved', 'reversed', 'other'),
   action: fc.constantFrom('tick', 'tock'),
   projectId: names,
   workflowId: names,
@@ -45,34 +46,108 @@ const acts: fc.Arbitrary<Act> = fc.record({
   choice: fc.nat(),
 });
 
-/** Commits one after the other, minutes to days apart. */
-export const usageHistories: fc.Arbitrary<readonly SealedCommit[]> = fc
-  .array(
-    fc.record({
-      elapsedMs: fc.oneof(
-        { weight: 12, arbitrary: fc.nat(40).map((minutes) => minutes * MINUTE_MS) },
-        { weight: 1, arbitrary: fc.nat(40).map((hours) => hours * HOUR_MS) },
-      ),
-      acts: fc.array(acts, { minLength: 1, maxLength: 3 }),
-    }),
-    { minLength: 1, maxLength: USAGE_COMMITS_MAX, size: 'max' },
-  )
+interface Step {
+  readonly elapsedMs: number;
+  readonly acts: readonly Act[];
+}
+
+const stepsOf = (elapsedMs: fc.Arbitrary<number>): fc.Arbitrary<Step> =>
+  fc.record({ elapsedMs, acts: fc.array(acts, { minLength: 1, maxLength: 3 }) });
+
+/** Commits minutes to days apart. */
+const sparseSteps: fc.Arbitrary<readonly Step[]> = fc.array(
+  stepsOf(
+    fc.oneof(
+      { weight: 12, arbitrary: fc.nat(40).map((minutes) => minutes * MINUTE_MS) },
+      { weight: 1, arbitrary: fc.nat(40).map((hours) => hours * HOUR_MS) },
+    ),
+  ),
+  { minLength: 1, maxLength: SPARSE_COMMITS_MAX, size: 'max' },
+);
+
+/** So many commits within an hour or two that it has several stretches: a few of them, again and again. */
+const denseSteps: fc.Arbitrary<readonly Step[]> = fc
+  .record({
+    pattern: fc.array(stepsOf(fc.oneof(fc.nat(2), fc.nat(9_000))), { minLength: 1, maxLength: 20 }),
+    commits: fc.integer({ min: STRETCH_COMMITS, max: 4 * STRETCH_COMMITS }),
+  })
+  .map(({ pattern, commits }) => Array.from({ length: commits }, (_, index) => pattern[index % pattern.length]))
+  .map((steps) => steps.flatMap((step) => step ?? []));
+
+/** Commits one after the other. */
+const usageHistories: fc.Arbitrary<readonly SealedCommit[]> = fc
+  .oneof({ weight: 2, arbitrary: sparseSteps }, { weight: 1, arbitrary: denseSteps })
   .map((steps) => {
     let createdAt = START;
-    const charges: { readonly entry: Debited | Settled; readonly at: Instant }[] = [];
+    const charges: Charged[] = [];
     return steps.map((step, index) => {
       createdAt += step.elapsedMs;
-      return commitOf(
-        index + 1,
-        createdAt,
-        step.acts.map((act) => {
-          const entry = entryOf(act, charges);
-          if (entry.type === 'debited' || entry.type === 'settled') charges.push({ entry, at: createdAt });
-          return entry;
-        }),
-      );
+      const seq = index + 1;
+      const entries = step.acts.map((act) => {
+        const entry = entryOf(act, charges);
+        if (entry.type === 'debited' || entry.type === 'settled') charges.push({ entry, seq, at: createdAt });
+        return entry;
+      });
+      return commitOf(seq, createdAt, entries);
     });
   });
+
+/** A charge that is not undone yet, with its place. */
+interface Charged {
+  readonly entry: Debited | Settled;
+  readonly seq: number;
+  readonly at: Instant;
+}
+
+/** One end of a range of time: at a full hour, at a commit or right beside it, or anywhere within an hour. */
+type End =
+  | { readonly kind: 'hour'; readonly hours: number }
+  | { readonly kind: 'commit'; readonly choice: number; readonly besideMs: number }
+  | { readonly kind: 'any'; readonly ms: number };
+
+const ends: fc.Arbitrary<End> = fc.oneof(
+  fc.record({ kind: fc.constant('hour'), hours: fc.oneof(fc.integer({ min: -30, max: 200 }), fc.nat(9_000)) }),
+  fc.record({ kind: fc.constant('commit'), choice: fc.nat(), besideMs: fc.integer({ min: -1, max: 1 }) }),
+  fc.record({ kind: fc.constant('any'), ms: fc.integer({ min: -HOUR_MS, max: 3 * HOUR_MS }) }),
+);
+
+const groupSets: fc.Arbitrary<ReadonlySet<UsageGroup>> = fc
+  .record({
+    time: fc.constantFrom<UsageGroup | undefined>('hour', 'day', undefined),
+    others: fc.subarray<UsageGroup>(['action', 'project', 'workflow']),
+  })
+  .map(({ time, others }) => new Set([...(time === undefined ? [] : [time]), ...others]));
+const filters: fc.Arbitrary<UsageFilter> = fc.record(
+  { action: fc.constantFrom('tick', 'none'), projectId: fc.constantFrom('a', 'ä'), workflowId: fc.constant('b') },
+  { requiredKeys: [], noNullPrototype: true },
+);
+
+/** A history, and a question for sums of it over any range of time. */
+export const usageQuestions: fc.Arbitrary<{ readonly commits: readonly SealedCommit[]; readonly query: UsageQuery }> =
+  fc
+    .record({
+      commits: usageHistories,
+      ends: fc.tuple(ends, ends),
+      groups: groupSets,
+      filter: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: filters }),
+      pageSize: fc.integer({ min: 1, max: 30 }),
+    })
+    .map(({ commits, ends: [one, other], ...rest }) => {
+      const [a, b] = [timeOfEnd(commits, one), timeOfEnd(commits, other)];
+      const startAt = Math.min(a, b);
+      return { commits, query: { ...rest, startAt, endAt: Math.max(a, b, startAt + 1), pageToken: '' } };
+    });
+
+function timeOfEnd(commits: readonly SealedCommit[], end: End): Instant {
+  switch (end.kind) {
+    case 'hour':
+      return START + end.hours * HOUR_MS;
+    case 'commit':
+      return (commits[end.choice % commits.length]?.createdAt ?? START) + end.besideMs;
+    case 'any':
+      return START + end.ms;
+  }
+}
 
 export function commitOf(seq: number, createdAt: Instant, entries: readonly Entry[]): SealedCommit {
   const commitId = commitIdOf(seq);
@@ -96,7 +171,7 @@ export function debitedOf(fields: Partial<Debited> = {}): Debited {
   };
 }
 
-function entryOf(act: Act, charges: { readonly entry: Debited | Settled; readonly at: Instant }[]): Entry {
+function entryOf(act: Act, charges: Charged[]): Entry {
   const { kind, action, quantity, cost, projectId, workflowId } = act;
   const subject = {
     action,
@@ -106,9 +181,10 @@ function entryOf(act: Act, charges: { readonly entry: Debited | Settled; readonl
   const charge = debitedOf({ ...subject, quantity, cost });
   if (kind === 'settled') return settledOf(charge);
   if (kind === 'debited') return charge;
+  if (kind === 'reserved') return reservedOf(charge);
   // Each charge is undone once at most.
   const [undone] = kind === 'reversed' ? charges.splice(act.choice % Math.max(1, charges.length), 1) : [];
-  if (undone !== undefined) return reversedOf(undone.entry, undone.at);
+  if (undone !== undefined) return reversedOf(undone.entry, undone.seq, undone.at);
   return {
     type: 'redacted',
     key: charge.key,
@@ -132,10 +208,23 @@ export function settledOf(charge: Debited): Settled {
   };
 }
 
-export function reversedOf(charge: Debited | Settled, at: Instant): Reversed {
+/** Holds what a debit would charge. */
+export function reservedOf(charge: Debited): Reserved {
+  const { alreadyPerformed: _, cost, draws, deficit, runStatus: __, ...rest } = charge;
+  return {
+    ...rest,
+    type: 'reserved',
+    holdId: formatHoldId(PLACE, START),
+    hold: { draws, overdraft: deficit, settled: 0n, expiresAt: START + HOUR_MS },
+  };
+}
+
+/** Undoes the charge that the commit `seq` made at a time. */
+export function reversedOf(charge: Debited | Settled, seq: number, at: Instant): Reversed {
   const { action, quantity, cost, projectId, workflowId, key, after } = charge;
   return {
-    ...{ type: 'reversed', key, after, entryId: formatEntryId(PLACE, at), reversedType: charge.type, actor: 'usr_x' },
+    ...{ type: 'reversed', key, after, entryId: formatEntryId({ seq, index: 0 }, at), reversedType: charge.type },
+    actor: 'usr_x',
     ...{ returned: [], expired: [], taken: [], deficitCancelled: cost, deficitPaid: 0n },
     usage: {
       ...{ action, quantity, cost, at },

@@ -58,11 +58,11 @@ export namespace UsageGroup {
 export interface GetUsageSummaryRequest {
   /** Is the tenant; required. */
   tenantId: string;
-  /** Is the start of the range, inclusive, at a full hour; required. */
+  /** Is the start of the range, inclusive; required. What is finer than a millisecond is cut off. */
   startTime:
     | Date
     | undefined;
-  /** Is the end of the range, exclusive, at a full hour; required. */
+  /** Is the end of the range, exclusive, after `start_time`; required. What is finer than a millisecond is cut off. */
   endTime:
     | Date
     | undefined;
@@ -90,7 +90,7 @@ export interface GetUsageSummaryResponse {
 
 /** Is the sum of one group. */
 export interface UsageSummaryRow {
-  /** Is the start of the hour or day; absent where not grouped by one. */
+  /** Is the start of the hour or day, also where only a part of it lies in the range; absent where not grouped by one. */
   startTime:
     | Date
     | undefined;
@@ -741,9 +741,9 @@ export const ExplainEntryResponse: MessageFns<ExplainEntryResponse> = {
 export type UsageServiceService = typeof UsageServiceService;
 export const UsageServiceService = {
   /**
-   * Sums the debits of a time range by the groups asked for. Never stale: it sees every debit that was acknowledged
-   * before the call.
-   * Errors: INVALID_FIELD.
+   * Sums the debits of any time range by the groups asked for, exactly to the millisecond. Never stale: it sees every
+   * debit that was acknowledged before the call. What was undone is left out, at the time of its charge.
+   * Errors: INVALID_FIELD, also for `end_time` or `groups` where one page would take more sums than it may.
    */
   getUsageSummary: {
     path: "/wheelhouse.ledger.v1.UsageService/GetUsageSummary" as const,
@@ -774,9 +774,9 @@ export const UsageServiceService = {
 
 export interface UsageServiceServer extends UntypedServiceImplementation {
   /**
-   * Sums the debits of a time range by the groups asked for. Never stale: it sees every debit that was acknowledged
-   * before the call.
-   * Errors: INVALID_FIELD.
+   * Sums the debits of any time range by the groups asked for, exactly to the millisecond. Never stale: it sees every
+   * debit that was acknowledged before the call. What was undone is left out, at the time of its charge.
+   * Errors: INVALID_FIELD, also for `end_time` or `groups` where one page would take more sums than it may.
    */
   getUsageSummary: handleUnaryCall<GetUsageSummaryRequest, GetUsageSummaryResponse>;
   /**
@@ -788,9 +788,9 @@ export interface UsageServiceServer extends UntypedServiceImplementation {
 
 export interface UsageServiceClient extends Client {
   /**
-   * Sums the debits of a time range by the groups asked for. Never stale: it sees every debit that was acknowledged
-   * before the call.
-   * Errors: INVALID_FIELD.
+   * Sums the debits of any time range by the groups asked for, exactly to the millisecond. Never stale: it sees every
+   * debit that was acknowledged before the call. What was undone is left out, at the time of its charge.
+   * Errors: INVALID_FIELD, also for `end_time` or `groups` where one page would take more sums than it may.
    */
   getUsageSummary(
     request: GetUsageSummaryRequest,
