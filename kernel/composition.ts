@@ -19,6 +19,7 @@ import { TenantDirectory } from './app/tenant/tenant-directory.ts';
 import { TenantService } from './app/tenant/tenant-service.ts';
 import { RollupProjector } from './app/usage/rollup-projector.ts';
 import { createUsage } from './app/usage/usage-service.ts';
+import { WorkSearch } from './app/usage/work-search.ts';
 import { warmUp } from './app/warm-up.ts';
 import type { KernelConfig } from './config.ts';
 import { KILL_SWITCHES } from './domain/kill-switch.ts';
@@ -137,7 +138,7 @@ function createServices({ config, logger, metrics, connection, clock }: Base, st
   const rulebooks = new RulebookCache({ store: stores.prices, clock, pacing });
   const tools = { store: stores.ledger, clock, ids, observer, pacing };
   const lanes = new LaneRegistry();
-  const ledger = createLedger({ ...tools, rulebooks, lanes });
+  const ledger = createLedger({ ...tools, rulebooks, lanes, work: new WorkSearch(stores.usage) });
   const directory = new TenantDirectory(stores.tenants);
   const { killSwitches } = config;
   const operators = createOperators({ stores, ledger, clock, ids, pacing, killSwitches });

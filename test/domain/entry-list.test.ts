@@ -3,12 +3,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AccountReader } from '../../kernel/app/ledger/account-reader.ts';
-import { listEntries } from '../../kernel/app/ledger/entry-list.ts';
+import {
+  type EntryListTools,
+  listEntries,
+  NO_WORK_FINDER,
+  type WorkFinder,
+} from '../../kernel/app/ledger/entry-list.ts';
 import { LaneRegistry } from '../../kernel/app/ledger/lane-registry.ts';
 import type { EntryFilter, PostedEntry } from '../../kernel/app/ledger/ledger.ts';
 import type { Clock } from '../../kernel/app/ports.ts';
-import type { Debited, Entry, EntryType } from '../../kernel/domain/entry.ts';
-import { parseEntryId } from '../../kernel/domain/entry-id.ts';
+import type { EntryType } from '../../kernel/domain/entry.ts';
 import { roundCount } from '../support/round-count.ts';
 import {
   debit,
@@ -26,6 +30,7 @@ import {
   settle,
   TENANT,
 } from './support/command.ts';
+import { filterNaively, placesOf } from './support/entry-filter.ts';
 import { histories } from './support/history.ts';
 import { ANY_RESERVATION, nthEntry, nthHold, nthTarget } from './support/reference.ts';
 import { Writer } from './support/writer.ts';
@@ -33,67 +38,40 @@ import { Writer } from './support/writer.ts';
 const CLOCK: Clock = { now: () => START, estimate: () => START, measure: () => Promise.resolve() };
 const ALL: EntryFilter = {};
 
+function toolsOf(writer: Writer, work: WorkFinder = NO_WORK_FINDER): EntryListTools {
+  const { store } = writer.memory;
+  return { store, reader: new AccountReader(store, new LaneRegistry(), CLOCK), work };
+}
+
+/** Finds work by looking at all commits, so many at once; gives up after each look that is in vain. */
+function finderOver(writer: Writer, commitsAtOnce: number): WorkFinder {
+  return {
+    findCommits: (_, { oldest, newest }, filter) => {
+      const from = Math.max(oldest, newest - commitsAtOnce + 1);
+      const places = filterNaively(writer.memory.commits, filter).map((place) => Number.parseInt(place, 10));
+      const isThere = places.some((seq) => seq >= from && seq <= newest);
+      return Promise.resolve({ oldest: from, newest: isThere ? newest : from - 1, stretchesSeen: 1 });
+    },
+  };
+}
+
 /** Reads a list to its end, and what came on each page. */
 async function readPages(
   writer: Writer,
   filter: EntryFilter,
   size: number,
+  work?: WorkFinder,
 ): Promise<readonly (readonly PostedEntry[])[]> {
-  const { store } = writer.memory;
-  const reader = new AccountReader(store, new LaneRegistry(), CLOCK);
+  const tools = toolsOf(writer, work);
   const pages: (readonly PostedEntry[])[] = [];
   for (let token = ''; pages.length < 5_000; ) {
-    const page = await listEntries({ store, reader }, TENANT, filter, { size, token });
+    const page = await listEntries(tools, TENANT, filter, { size, token });
     expect(page.entries.length).toBeLessThanOrEqual(size);
     pages.push(page.entries);
     token = page.nextPageToken;
     if (token === '') return pages;
   }
   throw new Error('the list has no end');
-}
-
-/** What a filter should leave of the history, newest first, found by looking at all of it. */
-function expectedOf(writer: Writer, filter: EntryFilter): readonly string[] {
-  const { types, action, projectId, workflowId, startAt = 0, endAt = Number.POSITIVE_INFINITY } = filter;
-  return writer.memory.commits
-    .filter(({ createdAt }) => createdAt >= startAt && createdAt < endAt)
-    .flatMap(({ seq, entries }) =>
-      entries.flatMap((entry, index) => {
-        const usage = workOf(entry);
-        const wrong =
-          (types !== undefined && !types.includes(entry.type)) ||
-          (action !== undefined && usage.action !== action) ||
-          (projectId !== undefined && usage.projectId !== projectId) ||
-          (workflowId !== undefined && usage.workflowId !== workflowId);
-        return wrong ? [] : [`${seq}/${index}`];
-      }),
-    )
-    .toReversed();
-}
-
-/** What is charged, held or taken back of work: what a filter by action, project or workflow is about. */
-function workOf(entry: Entry): Partial<Pick<Debited, 'action' | 'projectId' | 'workflowId'>> {
-  switch (entry.type) {
-    case 'debited':
-    case 'reserved':
-    case 'hold_extended':
-    case 'settled':
-    case 'hold_released':
-    case 'hold_expired':
-      return entry;
-    case 'reversed':
-      return entry.usage ?? {};
-    default:
-      return {};
-  }
-}
-
-function placesOf(entries: readonly PostedEntry[]): readonly string[] {
-  return entries.map(({ entryId, seq }) => {
-    const place = parseEntryId(entryId);
-    expect(place?.seq).toBe(seq);
-    return `${seq}/${place?.index}`;
-  });
 }
 
 const TYPES: readonly EntryType[] = [
@@ -129,12 +107,19 @@ const filters: fc.Arbitrary<EntryFilter> = fc
 describe('the list of entries', () => {
   it('is the whole history, newest first, whatever the size of its pages and the filter', async () => {
     await fc.assert(
-      fc.asyncProperty(histories, filters, fc.integer({ min: 1, max: 9 }), async (history, filter, size) => {
-        const writer = new Writer();
-        for (const { now, commands } of history) writer.write(now, ...commands);
-        const pages = await readPages(writer, filter, size);
-        expect(placesOf(pages.flat())).toEqual(expectedOf(writer, filter));
-      }),
+      fc.asyncProperty(
+        histories,
+        filters,
+        fc.integer({ min: 1, max: 9 }),
+        fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
+        async (history, filter, size, commitsAtOnce) => {
+          const writer = new Writer();
+          for (const { now, commands } of history) writer.write(now, ...commands);
+          const work = commitsAtOnce === undefined ? undefined : finderOver(writer, commitsAtOnce);
+          const pages = await readPages(writer, filter, size, work);
+          expect(placesOf(pages.flat())).toEqual(filterNaively(writer.memory.commits, filter));
+        },
+      ),
       { numRuns: roundCount(60, 3_000) },
     );
   });
@@ -183,7 +168,9 @@ describe('the list of entries', () => {
       { projectId: 'p2', workflowId: 'w1' },
       { projectId: 'w1' },
     ]) {
-      expect(placesOf((await readPages(writer, filter, 2)).flat())).toEqual(expectedOf(writer, filter));
+      expect(placesOf((await readPages(writer, filter, 2)).flat())).toEqual(
+        filterNaively(writer.memory.commits, filter),
+      );
     }
   });
 
@@ -194,8 +181,7 @@ describe('the list of entries', () => {
   it('does not show what came after its first page, and loses nothing by it', async () => {
     const writer = new Writer();
     writer.write(START, openAccount(), giveGrant('a', 99n), debit('1'), debit('1'));
-    const { store } = writer.memory;
-    const tools = { store, reader: new AccountReader(store, new LaneRegistry(), CLOCK) };
+    const tools = toolsOf(writer);
     const first = await listEntries(tools, TENANT, ALL, { size: 3, token: '' });
     writer.write(START, debit('1'));
     const second = await listEntries(tools, TENANT, ALL, { size: 3, token: first.nextPageToken });
@@ -219,8 +205,7 @@ describe('the list of entries', () => {
   it('refuses a token of another tenant, of other filters, or of no list', async () => {
     const writer = new Writer();
     writer.write(START, openAccount(), giveGrant('a', 99n), debit('1'));
-    const { store } = writer.memory;
-    const tools = { store, reader: new AccountReader(store, new LaneRegistry(), CLOCK) };
+    const tools = toolsOf(writer);
     const { nextPageToken } = await listEntries(tools, TENANT, ALL, { size: 1, token: '' });
     const refused = { reason: 'INVALID_FIELD', violations: [{ field: 'page_token', description: expect.any(String) }] };
     const wrong: [typeof TENANT, EntryFilter, string][] = [
@@ -240,8 +225,7 @@ describe('the list of entries', () => {
   it('takes the types of a filter in any order for the same list', async () => {
     const writer = new Writer();
     writer.write(START, openAccount(), giveGrant('a', 99n), debit('1'), EXPIRE);
-    const { store } = writer.memory;
-    const tools = { store, reader: new AccountReader(store, new LaneRegistry(), CLOCK) };
+    const tools = toolsOf(writer);
     const first = await listEntries(tools, TENANT, { types: ['granted', 'debited'] }, { size: 1, token: '' });
     const second = await listEntries(
       tools,

@@ -19,6 +19,7 @@ export interface Mutation {
 const SIMULATION: readonly Detector[] = [{ simulate: 600 }];
 const MODEL: readonly Detector[] = [{ tests: ['test/domain/account-model.test.ts'] }, ...SIMULATION];
 const SUMMARY: readonly Detector[] = [{ tests: ['test/domain/usage-summary.test.ts'] }];
+const SEARCH: readonly Detector[] = [{ tests: ['test/domain/work-search.test.ts'] }];
 
 /** Everything that is broken. */
 export const MUTATIONS: readonly Mutation[] = [
@@ -295,5 +296,19 @@ export const MUTATIONS: readonly Mutation[] = [
     anchor: 'usage.seq > (ahead.get(keyText(key)) ?? mark.seq)',
     replacement: 'usage.seq > mark.seq',
     detectors: SUMMARY,
+  },
+  {
+    name: 'a stretch names all work that an entry of it is about',
+    file: 'kernel/app/usage/rollup-projector.ts',
+    anchor: "if (isNoUsage(usage.sum)) return ['stretch'];",
+    replacement: 'if (isNoUsage(usage.sum)) return [];',
+    detectors: SEARCH,
+  },
+  {
+    name: 'a search begins anew where a rebuild took over',
+    file: 'kernel/app/usage/work-search.ts',
+    anchor: 'if ((await this.#usage.loadWatermark(tenantId)).generation === generation) return place;',
+    replacement: 'return place;',
+    detectors: SEARCH,
   },
 ];

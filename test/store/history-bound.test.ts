@@ -5,6 +5,7 @@ import type { Connection } from 'mongoose';
 import { v7 as newUuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Ledger, TenantRef } from '../../kernel/app/ledger/ledger.ts';
+import { STRETCH_COMMITS } from '../../kernel/app/usage/rollup-key.ts';
 import { CHUNK_COMMITS, lastChunkEnd } from '../../kernel/app/usage/rollup-projector.ts';
 import type { UsageGroup } from '../../kernel/app/usage/usage.ts';
 import { formatEntryId } from '../../kernel/domain/entry-id.ts';
@@ -17,11 +18,13 @@ import {
   CREDIT,
   caller,
   debit,
+  type FixtureKernel,
   give,
   type LedgerFixture,
   openLedgerFixture,
   PLAN,
   quantity,
+  runAtTime,
 } from '../support/ledger-fixture.ts';
 import { type LongHistory, writeLongHistory } from '../support/long-history.ts';
 import { everything, openUsage, type UsageKernel } from '../support/usage-fixture.ts';
@@ -34,7 +37,7 @@ const PAGE_SIZE = 50;
 const isSoak = inject('isSoak');
 const LONG: LongHistory = isSoak
   ? { commits: 100_000, entriesPerCommit: 10, startAt: Date.now() - 70 * DAY_MS, stepMs: MINUTE_MS }
-  : { commits: 2_000, entriesPerCommit: 1, startAt: Date.now() - 70 * DAY_MS, stepMs: 45 * MINUTE_MS };
+  : { commits: 2_000, entriesPerCommit: 3, startAt: Date.now() - 70 * DAY_MS, stepMs: 45 * MINUTE_MS };
 // Over the same time, and as far into a chunk of rollups, so that only the length differs.
 const SHORT_COMMITS = (LONG.commits % CHUNK_COMMITS) + 14 * CHUNK_COMMITS;
 const SHORT: LongHistory = {
@@ -44,13 +47,26 @@ const SHORT: LongHistory = {
 };
 /** Finding the newest commit, or the one at a time, by halving takes so many steps more in the long history. */
 const HALVINGS = Math.ceil(Math.log2(LONG.commits / SHORT.commits));
+/** A page that is not full ends early when it has looked at so many entries, and what it reads at once. */
+const ENTRIES_SEEN_MAX = 4_096;
+const ENTRIES_AT_ONCE = 512;
+/** Days, each with the sums of all work that a history has, and hours at both ends. */
+const ROLLUPS_OF_ALL_TIME = 2_000;
 /** Seqs that one step of the search for the newest commit answers with at most. */
 const PROBES = 16;
 const ENTRIES = LONG.commits * LONG.entriesPerCommit;
 const WRITE_TIMEOUT_MS = isSoak ? 3_600_000 : 240_000;
-/** The account is opened and funded, and there are a hold and two debits, before the history begins. */
-const OPENING_COMMITS = 5;
-const OPENING_DEBITS = 2;
+/** The account is opened and funded, and there are a hold and three debits, before the history begins. */
+const OPENING_COMMITS = 6;
+const OPENING_DEBITS = 3;
+const RARE_WORKFLOW = 'wf_rare';
+/** A history as long within a single hour. */
+const DENSE: LongHistory = {
+  commits: isSoak ? LONG.commits : 3_000,
+  entriesPerCommit: LONG.entriesPerCommit,
+  startAt: Math.floor(LONG.startAt / HOUR_MS) * HOUR_MS,
+  stepMs: isSoak ? 36 : 1_200,
+};
 
 /** An account with a history. */
 interface Account {
@@ -81,8 +97,10 @@ afterAll(async () => {
 async function openAccount(history: LongHistory): Promise<Account> {
   const index = Math.floor(history.commits / 2);
   // Credits last until shortly after the middle: what is undone was paid by a grant, and what is asked for now can't be.
-  const credits = BigInt((index + 1) * history.entriesPerCommit) + 2n;
-  const { tenant, holdId } = await openInThePast(history.startAt - DAY_MS, credits * CREDIT);
+  const credits = BigInt((index + 1) * history.entriesPerCommit + OPENING_DEBITS);
+  const { tenant, holdId } = await runAtTime(fixture, history.startAt - DAY_MS, (opener) =>
+    openUsed(opener, credits * CREDIT),
+  );
   const kernel = await fixture.addKernel();
   await writeLongHistory(kernel.store, tenant, fixture.rulebook, history);
   const { projector } = await openUsage(fixture.connection, kernel);
@@ -95,11 +113,11 @@ async function openAccount(history: LongHistory): Promise<Account> {
   };
 }
 
-/** Opens an account at a past time, by a kernel to which it is that time. */
-async function openInThePast(at: Instant, microcredits: bigint): Promise<Pick<Account, 'tenant' | 'holdId'>> {
-  const clocks = fixture.connection.collection<{ readonly _id: string; readonly offset_ms: number }>('clock');
-  await clocks.updateOne({ _id: 'offset' }, { $set: { offset_ms: at - Date.now() } }, { upsert: true });
-  const { ledger, clock } = await fixture.addKernel();
+/** Opens an account with a hold and three debits. */
+async function openUsed(
+  { ledger, clock }: FixtureKernel,
+  microcredits: bigint,
+): Promise<Pick<Account, 'tenant' | 'holdId'>> {
   const tenant: TenantRef = {
     tenantId: `ten_${newUuid()}` as TenantId,
     productCode: fixture.rulebook.productCode,
@@ -110,7 +128,8 @@ async function openInThePast(at: Instant, microcredits: bigint): Promise<Pick<Ac
   const { posted } = await ledger.reserve(tenant, { action: ACTION, quantity: quantity('1'), expiresAt }, caller());
   await debit(ledger, tenant, '1', 'funded');
   await debit(ledger, tenant, '1', 'performed', true);
-  await clocks.deleteOne({ _id: 'offset' });
+  const work = { action: ACTION, quantity: quantity('1'), workflowId: RARE_WORKFLOW };
+  await ledger.debit(tenant, { ...work, alreadyPerformed: true }, caller());
   if (posted.entry.type !== 'reserved') throw new Error(`a reservation was recorded as ${posted.entry.type}`);
   return { tenant, holdId: posted.entry.holdId };
 }
@@ -125,8 +144,11 @@ type Use = (stranger: Awaited<ReturnType<typeof openStranger>>, account: Account
 interface Most extends Pick<DatabaseWork, 'commands' | 'documents'> {
   /** How many entries a use looks through at most; in a history that has fewer it looks at all. */
   readonly entriesSeen?: number;
+  /** How often it searches for a commit by halving; default once. */
+  readonly searches?: number;
 }
 type Uses = readonly (readonly [name: string, most: Most, use: Use])[];
+const NO_ENTRIES = { entries: [], nextPageToken: '' };
 
 /** Each read, with the most that it may ask of the database whatever the length of the history. */
 const READS: Uses = [
@@ -153,10 +175,39 @@ const READS: Uses = [
     ({ ledger }, { tenant, middle }) => ledger.listEntries(tenant, { endAt: middle.at }, PAGE_SIZE, ''),
   ],
   [
-    'a page of what hardly ever matches',
-    // Such a page ends early, with a token, when it has looked at so many entries.
-    { commands: 40, documents: 5_000, entriesSeen: 4_096 },
-    ({ ledger }, { tenant }) => ledger.listEntries(tenant, { action: 'never' }, PAGE_SIZE, ''),
+    'a page of work that there never was',
+    { commands: 26, documents: 250 },
+    async ({ ledger }, { tenant }) =>
+      expect(await ledger.listEntries(tenant, { action: 'never' }, PAGE_SIZE, '')).toEqual(NO_ENTRIES),
+  ],
+  [
+    'a page of work that there was once, at the beginning',
+    { commands: 32, documents: 600 },
+    async ({ ledger }, { tenant }) => {
+      const { entries, nextPageToken } = await ledger.listEntries(tenant, { workflowId: RARE_WORKFLOW }, PAGE_SIZE, '');
+      expect([entries.map(({ seq }) => seq), nextPageToken]).toEqual([[OPENING_COMMITS], '']);
+    },
+  ],
+  [
+    'a page of work that there was not since a time',
+    { commands: 60, documents: 300 },
+    async ({ ledger }, { tenant, middle }) => {
+      const filter = { workflowId: RARE_WORKFLOW, startAt: middle.at };
+      expect(await ledger.listEntries(tenant, filter, PAGE_SIZE, '')).toEqual(NO_ENTRIES);
+    },
+  ],
+  [
+    'a page of a type that there hardly ever was',
+    // No sum tells of types alone: such a page ends early, with a token.
+    {
+      commands: 40,
+      documents: 150 + (ENTRIES_SEEN_MAX + ENTRIES_AT_ONCE) / LONG.entriesPerCommit,
+      entriesSeen: ENTRIES_SEEN_MAX,
+    },
+    async ({ ledger }, account) => {
+      const page = await ledger.listEntries(account.tenant, { types: ['account_opened'] }, PAGE_SIZE, '');
+      if (account === long) expect([page.entries, page.nextPageToken === '']).toEqual([[], false]);
+    },
   ],
   [
     'an explanation',
@@ -165,12 +216,19 @@ const READS: Uses = [
   ],
   [
     'a summary of all time',
-    { commands: 30, documents: 10_000 },
+    { commands: 30, documents: ROLLUPS_OF_ALL_TIME },
     ({ usage }, { tenant }) => usage.summarize(tenant, everything({ groups: new Set<UsageGroup>(['project']) })),
   ],
   [
+    'a summary from any millisecond to another',
+    // Of the two parts of hours both ends are searched.
+    { commands: 120, documents: ROLLUPS_OF_ALL_TIME, searches: 4 },
+    ({ usage }, { tenant, middle }) =>
+      usage.summarize(tenant, everything({ startAt: middle.at - 10 * DAY_MS + 1, endAt: middle.at + 10 * DAY_MS + 2 })),
+  ],
+  [
     'a page of a summary by day',
-    { commands: 30, documents: 10_000 },
+    { commands: 30, documents: ROLLUPS_OF_ALL_TIME },
     ({ usage }, { tenant }) =>
       usage.summarize(tenant, everything({ groups: new Set<UsageGroup>(['day', 'action']), pageSize: 7 })),
   ],
@@ -217,8 +275,9 @@ async function expectBounded(most: Most, use: Use): Promise<void> {
   expect(inLong.documents).toBeLessThanOrEqual(most.documents);
   const isShortSeenWhole = SHORT.commits * SHORT.entriesPerCommit < (most.entriesSeen ?? 0);
   if (isShortSeenWhole) return;
-  expect(inLong.commands).toBeLessThanOrEqual(inShort.commands + HALVINGS + 1);
-  expect(inLong.commits).toBeLessThanOrEqual(inShort.commits + HALVINGS + PROBES);
+  const halvings = HALVINGS * (most.searches ?? 1);
+  expect(inLong.commands).toBeLessThanOrEqual(inShort.commands + halvings + 1);
+  expect(inLong.commits).toBeLessThanOrEqual(inShort.commits + halvings + PROBES);
 }
 
 async function watchUse(account: Account, use: Use): Promise<DatabaseWork> {
@@ -228,6 +287,29 @@ async function watchUse(account: Account, use: Use): Promise<DatabaseWork> {
 
 describe(`over ${ENTRIES} entries`, () => {
   test.each(READS)('%s reads a bounded range', (_, most, read) => expectBounded(most, read));
+
+  test('a part of an hour reads less than two stretches of its commits, and is exact', async () => {
+    const { tenant } = await openAccount(DENSE);
+    // Times at which a commit is, is not, and is no more.
+    const [first, last] = [Math.floor(DENSE.commits / 7), Math.floor(DENSE.commits / 1.1)];
+    for (const [from, to, count] of [
+      [0, 0, last - first],
+      [1, 1, last - first],
+      [1, 0, last - first - 1],
+    ] as const) {
+      const [startAt, endAt] = [DENSE.startAt + first * DENSE.stepMs + from, DENSE.startAt + last * DENSE.stepMs + to];
+      const stranger = await openStranger();
+      const work = await watchDatabaseWork(watched, async () => {
+        const groups = new Set<UsageGroup>(['hour']);
+        const { rows } = await stranger.usage.summarize(tenant, everything({ startAt, endAt, groups }));
+        const debitCount = BigInt(count * DENSE.entriesPerCommit);
+        expect(rows).toMatchObject([{ startAt: DENSE.startAt, debitCount, cost: debitCount * CREDIT }]);
+      });
+      expect(work.unbounded).toEqual([]);
+      const searched = 2 * Math.ceil(Math.log2(DENSE.commits)) + 2 * PROBES;
+      expect(work.commits).toBeLessThanOrEqual(2 * (STRETCH_COMMITS - 1) + CHUNK_COMMITS + searched);
+    }
+  });
 
   test('the sums are those of a raw aggregation, and come far faster', async () => {
     const stranger = await openStranger();

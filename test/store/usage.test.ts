@@ -176,6 +176,7 @@ describe('the usage store', () => {
     const broken = await openLedgerFixture();
     try {
       const rollups = broken.connection.collection('usage_rollups');
+      await rollups.dropIndex('tenant_range');
       await rollups.createIndex({ action: 1 }, { name: 'tenant_range' });
       await expect(openUsageStore(broken.connection)).rejects.toThrow(/The index .* of collection usage_rollups/);
     } finally {

@@ -7,6 +7,8 @@ import { v7 as newUuid } from 'uuid';
 import type { Ledger, Posting, TenantRef, WriteContext } from '../../kernel/app/ledger/ledger.ts';
 import { createLedger } from '../../kernel/app/ledger/ledger-service.ts';
 import type { LedgerObserver, LedgerStore, Pacing, RulebookSource } from '../../kernel/app/ports.ts';
+import type { UsageStore } from '../../kernel/app/usage/ports.ts';
+import { WorkSearch } from '../../kernel/app/usage/work-search.ts';
 import { createPriceBook } from '../../kernel/domain/action-price.ts';
 import { DomainError, type Reason } from '../../kernel/domain/error.ts';
 import type { Instant, PlanCode, ProductCode, TenantId } from '../../kernel/domain/id.ts';
@@ -15,6 +17,7 @@ import type { Rulebook } from '../../kernel/domain/rulebook.ts';
 import { RANDOM_ID_SOURCE } from '../../kernel/id-source.ts';
 import { type DatabaseClock, type MachineClocks, startDatabaseClock } from '../../kernel/store/database-clock.ts';
 import { openLedgerStore } from '../../kernel/store/ledger/ledger-store.ts';
+import { openUsageStore } from '../../kernel/store/usage/usage-store.ts';
 import { freshDatabaseUri } from './engine.ts';
 import { createFaultyStore, type FaultyStore } from './faulty-store.ts';
 
@@ -72,7 +75,8 @@ export async function openLedgerFixture(
   const rulebook = rulebookOf(options.overdraftLimit ?? 0n);
   const kernels: FixtureKernel[] = [];
   const addKernel: LedgerFixture['addKernel'] = async ({ machine, connection: own } = {}) => {
-    const kernel = await createKernel(connection, await openLedgerStore(own ?? connection), rulebook, machine);
+    const stores = { real: await openLedgerStore(own ?? connection), usage: await openUsageStore(own ?? connection) };
+    const kernel = await createKernel(connection, stores, rulebook, machine);
     kernels.push(kernel);
     return kernel;
   };
@@ -97,7 +101,7 @@ export async function openLedgerFixture(
 
 async function createKernel(
   connection: Connection,
-  real: LedgerStore,
+  { real, usage }: { readonly real: LedgerStore; readonly usage: UsageStore },
   rulebook: Rulebook,
   machine?: MachineClocks,
 ): Promise<FixtureKernel> {
@@ -125,6 +129,7 @@ async function createKernel(
     rulebooks,
     observer: observerOf(seen),
     pacing: REAL_PACING,
+    work: new WorkSearch(usage),
   };
   return { ...faulty, ledger: createLedger(tools), clock, seen };
 }

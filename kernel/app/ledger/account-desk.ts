@@ -11,7 +11,7 @@ import type { Clock, IdSource, LedgerObserver, LedgerStore, Pacing, RulebookSour
 import { AccountReader } from './account-reader.ts';
 import { Committer } from './committer.ts';
 import { DueNoteBook } from './due-note-book.ts';
-import { postedEntryOf } from './entry-list.ts';
+import { NO_WORK_FINDER, postedEntryOf, type WorkFinder } from './entry-list.ts';
 import { HeadLoader } from './head-loader.ts';
 import type { Committed } from './lane.ts';
 import { LaneRegistry } from './lane-registry.ts';
@@ -29,6 +29,8 @@ export interface LedgerTools {
   readonly pacing: Pacing;
   /** What is known of accounts, where others read them too; default: the ledger's own. */
   readonly lanes?: LaneRegistry;
+  /** Finds where entries about some work can be; default: nobody knows, and lists read every commit. */
+  readonly work?: WorkFinder;
 }
 
 /** What every use case of an account works with. */
@@ -37,6 +39,7 @@ export class AccountDesk {
   readonly committer: Committer;
   readonly reader: AccountReader;
   readonly loader: HeadLoader;
+  readonly work: WorkFinder;
   readonly #dueNotes: DueNoteBook;
 
   constructor(tools: LedgerTools) {
@@ -45,6 +48,7 @@ export class AccountDesk {
     this.committer = new Committer({ ...tools, lanes });
     this.reader = new AccountReader(tools.store, lanes, tools.clock);
     this.loader = new HeadLoader(tools.store);
+    this.work = tools.work ?? NO_WORK_FINDER;
     this.#dueNotes = new DueNoteBook(tools.store);
   }
 

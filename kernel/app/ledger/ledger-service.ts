@@ -156,7 +156,8 @@ class LedgerService implements Ledger {
   }
 
   listEntries(tenant: TenantRef, filter: EntryFilter, pageSize: number, pageToken: string): Promise<EntryPage> {
-    const tools = { store: this.#desk.tools.store, reader: this.#desk.reader };
+    const { reader, work } = this.#desk;
+    const tools = { store: this.#desk.tools.store, reader, work };
     return this.#desk.read(() => listEntries(tools, tenant.tenantId, filter, { size: pageSize, token: pageToken }));
   }
 

@@ -23,6 +23,7 @@ import { TenantDirectory } from '../../../kernel/app/tenant/tenant-directory.ts'
 import { TenantService } from '../../../kernel/app/tenant/tenant-service.ts';
 import { RollupProjector } from '../../../kernel/app/usage/rollup-projector.ts';
 import { createUsage } from '../../../kernel/app/usage/usage-service.ts';
+import { WorkSearch } from '../../../kernel/app/usage/work-search.ts';
 import { DEMO_CATALOG } from '../../../kernel/cli/demo-catalog.ts';
 import { type RunningKernel, startKernel } from '../../../kernel/composition.ts';
 import type { KernelConfig } from '../../../kernel/config.ts';
@@ -156,7 +157,7 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
   const lanes = new LaneRegistry();
   const notice = new CommitNotice();
   const observer = createLedgerObserver(metrics.ledger, logger, notice);
-  const ledger = wrap(createLedger({ ...tools, observer, lanes }), adapt.ledger);
+  const ledger = wrap(createLedger({ ...tools, observer, lanes, work: new WorkSearch(stores.usage) }), adapt.ledger);
   const watch = new BalanceWatch({
     ...{ ledger, clock, pacing: PROCESS_PACING, observer: createWatchObserver(metrics.watches, logger) },
     feed: wrap(createCommitFeed(connection, PROCESS_PACING), adapt.feed),
