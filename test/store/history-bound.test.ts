@@ -5,7 +5,6 @@ import type { Connection } from 'mongoose';
 import { v7 as newUuid } from 'uuid';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Ledger, TenantRef } from '../../kernel/app/ledger/ledger.ts';
-import { STRETCH_COMMITS } from '../../kernel/app/usage/rollup-key.ts';
 import { CHUNK_COMMITS, lastChunkEnd } from '../../kernel/app/usage/rollup-projector.ts';
 import type { UsageGroup } from '../../kernel/app/usage/usage.ts';
 import { formatEntryId } from '../../kernel/domain/entry-id.ts';
@@ -37,7 +36,7 @@ const PAGE_SIZE = 50;
 const isSoak = inject('isSoak');
 const LONG: LongHistory = isSoak
   ? { commits: 100_000, entriesPerCommit: 10, startAt: Date.now() - 70 * DAY_MS, stepMs: MINUTE_MS }
-  : { commits: 2_000, entriesPerCommit: 3, startAt: Date.now() - 70 * DAY_MS, stepMs: 45 * MINUTE_MS };
+  : { commits: 2_000, entriesPerCommit: 1, startAt: Date.now() - 70 * DAY_MS, stepMs: 45 * MINUTE_MS };
 // Over the same time, and as far into a chunk of rollups, so that only the length differs.
 const SHORT_COMMITS = (LONG.commits % CHUNK_COMMITS) + 14 * CHUNK_COMMITS;
 const SHORT: LongHistory = {
@@ -60,14 +59,6 @@ const WRITE_TIMEOUT_MS = isSoak ? 3_600_000 : 240_000;
 const OPENING_COMMITS = 6;
 const OPENING_DEBITS = 3;
 const RARE_WORKFLOW = 'wf_rare';
-/** A history as long within a single hour. */
-const DENSE: LongHistory = {
-  commits: isSoak ? LONG.commits : 3_000,
-  entriesPerCommit: LONG.entriesPerCommit,
-  startAt: Math.floor(LONG.startAt / HOUR_MS) * HOUR_MS,
-  stepMs: isSoak ? 36 : 1_200,
-};
-
 /** An account with a history. */
 interface Account {
   readonly tenant: TenantRef;
@@ -92,7 +83,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await watched.close();
   await fixture.close();
-});
+}, WRITE_TIMEOUT_MS);
 
 async function openAccount(history: LongHistory): Promise<Account> {
   const index = Math.floor(history.commits / 2);
@@ -201,12 +192,14 @@ const READS: Uses = [
     // No sum tells of types alone: such a page ends early, with a token.
     {
       commands: 40,
-      documents: 150 + (ENTRIES_SEEN_MAX + ENTRIES_AT_ONCE) / LONG.entriesPerCommit,
+      documents: 150 + Math.min(ENTRIES, ENTRIES_SEEN_MAX + ENTRIES_AT_ONCE) / LONG.entriesPerCommit,
       entriesSeen: ENTRIES_SEEN_MAX,
     },
     async ({ ledger }, account) => {
       const page = await ledger.listEntries(account.tenant, { types: ['account_opened'] }, PAGE_SIZE, '');
-      if (account === long) expect([page.entries, page.nextPageToken === '']).toEqual([[], false]);
+      if (account === long && ENTRIES > ENTRIES_SEEN_MAX + ENTRIES_AT_ONCE) {
+        expect([page.entries, page.nextPageToken === '']).toEqual([[], false]);
+      }
     },
   ],
   [
@@ -287,29 +280,6 @@ async function watchUse(account: Account, use: Use): Promise<DatabaseWork> {
 
 describe(`over ${ENTRIES} entries`, () => {
   test.each(READS)('%s reads a bounded range', (_, most, read) => expectBounded(most, read));
-
-  test('a part of an hour reads less than two stretches of its commits, and is exact', async () => {
-    const { tenant } = await openAccount(DENSE);
-    // Times at which a commit is, is not, and is no more.
-    const [first, last] = [Math.floor(DENSE.commits / 7), Math.floor(DENSE.commits / 1.1)];
-    for (const [from, to, count] of [
-      [0, 0, last - first],
-      [1, 1, last - first],
-      [1, 0, last - first - 1],
-    ] as const) {
-      const [startAt, endAt] = [DENSE.startAt + first * DENSE.stepMs + from, DENSE.startAt + last * DENSE.stepMs + to];
-      const stranger = await openStranger();
-      const work = await watchDatabaseWork(watched, async () => {
-        const groups = new Set<UsageGroup>(['hour']);
-        const { rows } = await stranger.usage.summarize(tenant, everything({ startAt, endAt, groups }));
-        const debitCount = BigInt(count * DENSE.entriesPerCommit);
-        expect(rows).toMatchObject([{ startAt: DENSE.startAt, debitCount, cost: debitCount * CREDIT }]);
-      });
-      expect(work.unbounded).toEqual([]);
-      const searched = 2 * Math.ceil(Math.log2(DENSE.commits)) + 2 * PROBES;
-      expect(work.commits).toBeLessThanOrEqual(2 * (STRETCH_COMMITS - 1) + CHUNK_COMMITS + searched);
-    }
-  });
 
   test('the sums are those of a raw aggregation, and come far faster', async () => {
     const stranger = await openStranger();
