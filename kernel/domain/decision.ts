@@ -45,12 +45,14 @@ export function findAdditionProblem(state: AccountState, amount: bigint, grants 
   }
   const scheduled = state.scheduled.reduce((sum, grant) => sum + grant.remaining, 0n);
   if (sumBuckets(state.totals) + scheduled + amount > MICROCREDITS_MAX)
-    return outOfRange('the balance after this grant');
+    return outOfRange(`the balance after this grant of ${amount} microcredits`);
   return undefined;
 }
 
 export function outOfRange(what: string): DomainError {
-  const message = `${what} would be more than 2^53 - 1 microcredits, the largest amount an account can hold or owe`;
+  const message =
+    `${what} would be more than 2^53 - 1 microcredits, the largest amount an account can hold or owe: ` +
+    'ask for less, or use another account';
   return new DomainError('BALANCE_OUT_OF_RANGE', message, {
     metadata: { limit_microcredits: String(MICROCREDITS_MAX) },
   });

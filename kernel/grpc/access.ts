@@ -37,6 +37,13 @@ type PathOf<Service> = {
 /** The path of one served method, such as `/wheelhouse.ledger.v1.LedgerService/Debit`. */
 export type MethodPath = { [Name in keyof ServedServices]: PathOf<ServedServices[Name]> }[keyof ServedServices];
 
+type StreamPathOf<Service> = {
+  [Name in keyof Service]: Service[Name] extends { path: infer Path; responseStream: true } ? Path : never;
+}[keyof Service];
+
+/** The path of one served method that answers with a stream. */
+export type StreamPath = { [Name in keyof ServedServices]: StreamPathOf<ServedServices[Name]> }[keyof ServedServices];
+
 /** What a person can be in a workspace, highest first; each includes the ones after it. */
 export const ROLES = ['tenant_admin', 'project_contributor', 'project_viewer'] as const;
 export type Role = (typeof ROLES)[number];

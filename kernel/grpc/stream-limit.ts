@@ -3,7 +3,7 @@
 // Invariant: no credential alone can keep the others out, except operators each other.
 
 import { DomainError } from '../domain/error.ts';
-import { type MethodPath, shortMethodName } from './access.ts';
+import { type MethodPath, type StreamPath, shortMethodName } from './access.ts';
 
 /** How many streams of one method may be open at once; beyond: QUEUE_FULL. */
 export interface StreamBound {
@@ -24,8 +24,8 @@ const AUDITS_MAX: StreamBound = { kernel: 32, credential: 32 };
 /** Syncs take turns anyway, and each holds what it has read of Stripe. */
 const SYNCS_MAX: StreamBound = { kernel: 8, credential: 8 };
 
-/** What a kernel carries. */
-export const STREAM_BOUNDS: StreamBounds = {
+/** What a kernel carries; a stream without a line does not compile. */
+export const STREAM_BOUNDS: Readonly<Record<StreamPath, StreamBound>> = {
   '/wheelhouse.ledger.v1.LedgerStreamService/StreamDebits': STREAM_DEBITS_MAX,
   '/wheelhouse.ledger.v1.LedgerStreamService/WatchBalance': WATCHES_MAX,
   '/wheelhouse.ledger.v1.LedgerAuditService/VerifyLedger': AUDITS_MAX,

@@ -1,7 +1,7 @@
 // Owns making indexes and proving that they are what they should be. Does not own which ones there are, nor what their
 // absence means to people: see model-index.ts, ledger-index.ts and usage-index.ts.
 
-import type { mongo } from 'mongoose';
+import { mongo } from 'mongoose';
 import { messageOf } from '../domain/error.ts';
 
 /** An index that something rests on. */
@@ -23,9 +23,12 @@ export interface IndexProblem {
 }
 
 /** Is what indexes are made and read with. */
-type IndexedCollection = Pick<mongo.Collection, 'createIndex' | 'indexes'>;
+type IndexedCollection = Pick<mongo.Collection, 'createIndex' | 'indexes' | 'collectionName'>;
 
-/** Creates the indexes that are missing, then reads all of them back; answers the first that is not as wanted. */
+/**
+ * Creates the indexes that are missing, then reads all of them back; answers the first that is not as wanted.
+ * Throws Error with one sentence for people where the database can't be asked: that says nothing about any index.
+ */
 export async function ensureIndexes(
   collection: IndexedCollection,
   wanted: readonly WantedIndex[],
@@ -34,10 +37,16 @@ export async function ensureIndexes(
     try {
       await collection.createIndex(key as mongo.IndexSpecification, options);
     } catch (cause) {
+      if (!(cause instanceof mongo.MongoServerError)) throw notAsked(collection.collectionName, cause);
       return { key, problem: `can't be created (${messageOf(cause)})`, cause };
     }
   }
   return findIndexProblem(collection, wanted);
+}
+
+function notAsked(collectionName: string, cause: unknown): Error {
+  const message = `The database went away while indexes of collection ${collectionName} were made (${messageOf(cause)}): start again when it is back.`;
+  return new Error(message, { cause });
 }
 
 /** Finds the first index that is missing, not unique where it should be, or covers other documents than it should. */

@@ -40,12 +40,16 @@ describe('grpcurl', () => {
     needGrpcurl(context);
     expect((await grpcurl('list')).trim().split('\n')).toEqual([
       'grpc.health.v1.Health',
+      'wheelhouse.catalog.v1.CatalogAdminService',
       'wheelhouse.catalog.v1.CatalogService',
+      'wheelhouse.catalog.v1.CatalogSyncService',
       'wheelhouse.ledger.v1.HoldService',
       'wheelhouse.ledger.v1.LedgerAuditService',
       'wheelhouse.ledger.v1.LedgerService',
       'wheelhouse.ledger.v1.LedgerStreamService',
       'wheelhouse.ledger.v1.UsageService',
+      'wheelhouse.operator.v1.OperatorService',
+      'wheelhouse.operator.v1.WebhookService',
       'wheelhouse.tenant.v1.TenantService',
     ]);
   });

@@ -221,6 +221,8 @@ describe('an event whose handler fails', () => {
     expect((await redrive(idOf(body))).event).toMatchObject({ eventId: idOf(body) });
     await becomes(body, WebhookEventState.PROCESSED);
     expect(await events().findOne(key)).toMatchObject({ redrives: [OPERATOR] });
+    const audited = { method: 'WebhookService/RedriveWebhookEvent', actor: OPERATOR.actor, reason: OPERATOR.reason };
+    expect(await kernel.connection.collection('audit_log').countDocuments(audited)).toBe(1);
     // Again: it is not dead any more, and stays as it is.
     expect((await redrive(idOf(body))).event).toMatchObject({ state: WebhookEventState.PROCESSED });
   });

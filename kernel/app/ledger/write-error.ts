@@ -4,6 +4,7 @@ import { formatEntryId } from '../../domain/entry-id.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { IdempotencyKey } from '../../domain/id.ts';
 import type { PlacedEntry } from '../ports.ts';
+import { requestIdOf } from './request-identity.ts';
 
 const QUEUE_RETRY_DELAY_MS = 200;
 
@@ -33,8 +34,9 @@ export function shuttingDown(): DomainError {
 
 /** A request id came with other content than before. */
 export function keyReused(key: IdempotencyKey): DomainError {
-  const message = `the request id was used before by a request with other content (${key}): use a new id for a new request`;
-  return new DomainError('IDEMPOTENCY_KEY_REUSED', message);
+  const requestId = requestIdOf(key) ?? key;
+  const message = `request_id: ${requestId} was used before by a request with other content: use a new one for a new request`;
+  return new DomainError('IDEMPOTENCY_KEY_REUSED', message, { metadata: { request_id: requestId } });
 }
 
 /** The database did not tell whether a write happened. */

@@ -127,9 +127,13 @@ function quote(value: string | Buffer): string {
 
 function scopeDenied({ scope, name }: Credential, { path }: GuardedMethod): DomainError {
   const method = shortMethodName(path);
-  return new DomainError('SCOPE_DENIED', `credential ${name} of scope ${scope} may not call ${method}`, {
-    metadata: { scope, method },
-  });
+  return new DomainError(
+    'SCOPE_DENIED',
+    `credential ${name} of scope ${scope} may not call ${method}: use one that may`,
+    {
+      metadata: { scope, method },
+    },
+  );
 }
 
 function scopeMismatch(message: string): DomainError {
@@ -137,5 +141,7 @@ function scopeMismatch(message: string): DomainError {
 }
 
 function roleRequired(role: string, problem: string): DomainError {
-  return new DomainError('ROLE_REQUIRED', `${problem}; this needs ${role}`, { metadata: { required_role: role } });
+  return new DomainError('ROLE_REQUIRED', `${problem}; this needs ${role}: ask an administrator of the workspace`, {
+    metadata: { required_role: role },
+  });
 }

@@ -1010,7 +1010,8 @@ export const CatalogSyncServiceService = {
    * Syncs the catalog with Stripe, or says what a sync would change, and streams how far it is and what it found. A bad row
    * is reported and left, the others go on. Idempotent by its nature: what is as Stripe has it is not written, so a repeated
    * call, with the same `request_id` or another, only does what is left to do.
-   * Errors: INVALID_FIELD, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, SYNC_BUSY, SHUTTING_DOWN, DATABASE_UNAVAILABLE.
+   * Errors: INVALID_FIELD, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, SYNC_BUSY, QUEUE_FULL (too many
+   * syncs of this kernel wait), SHUTTING_DOWN, DATABASE_UNAVAILABLE.
    */
   syncCatalog: {
     path: "/wheelhouse.catalog.v1.CatalogSyncService/SyncCatalog" as const,
@@ -1028,7 +1029,8 @@ export interface CatalogSyncServiceServer extends UntypedServiceImplementation {
    * Syncs the catalog with Stripe, or says what a sync would change, and streams how far it is and what it found. A bad row
    * is reported and left, the others go on. Idempotent by its nature: what is as Stripe has it is not written, so a repeated
    * call, with the same `request_id` or another, only does what is left to do.
-   * Errors: INVALID_FIELD, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, SYNC_BUSY, SHUTTING_DOWN, DATABASE_UNAVAILABLE.
+   * Errors: INVALID_FIELD, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, SYNC_BUSY, QUEUE_FULL (too many
+   * syncs of this kernel wait), SHUTTING_DOWN, DATABASE_UNAVAILABLE.
    */
   syncCatalog: handleServerStreamingCall<SyncCatalogRequest, SyncCatalogResponse>;
 }
@@ -1038,7 +1040,8 @@ export interface CatalogSyncServiceClient extends Client {
    * Syncs the catalog with Stripe, or says what a sync would change, and streams how far it is and what it found. A bad row
    * is reported and left, the others go on. Idempotent by its nature: what is as Stripe has it is not written, so a repeated
    * call, with the same `request_id` or another, only does what is left to do.
-   * Errors: INVALID_FIELD, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, SYNC_BUSY, SHUTTING_DOWN, DATABASE_UNAVAILABLE.
+   * Errors: INVALID_FIELD, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, SYNC_BUSY, QUEUE_FULL (too many
+   * syncs of this kernel wait), SHUTTING_DOWN, DATABASE_UNAVAILABLE.
    */
   syncCatalog(request: SyncCatalogRequest, options?: Partial<CallOptions>): ClientReadableStream<SyncCatalogResponse>;
   syncCatalog(

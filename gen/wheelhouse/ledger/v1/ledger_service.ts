@@ -2170,7 +2170,8 @@ export const LedgerServiceService = {
   },
   /**
    * Charges up to 1,000 debits of any tenants. Each item succeeds or fails by itself and has its own `request_id`; the
-   * call itself fails only where it can't be read at all. Where the entries of the answer would pass 2 MiB, the later ones
+   * call itself fails only where it can't be read at all. So the whole call may be repeated: items that succeeded before
+   * answer as they did. Where the entries of the answer would pass 2 MiB, the later ones
    * come without draws and dimensions, so that a client with the usual limit of 4 MiB can read it; ListEntries has them.
    * Errors: INVALID_FIELD (no items, or too many); each item as in Debit.
    */
@@ -2247,7 +2248,8 @@ export interface LedgerServiceServer extends UntypedServiceImplementation {
   debit: handleUnaryCall<DebitRequest, DebitResponse>;
   /**
    * Charges up to 1,000 debits of any tenants. Each item succeeds or fails by itself and has its own `request_id`; the
-   * call itself fails only where it can't be read at all. Where the entries of the answer would pass 2 MiB, the later ones
+   * call itself fails only where it can't be read at all. So the whole call may be repeated: items that succeeded before
+   * answer as they did. Where the entries of the answer would pass 2 MiB, the later ones
    * come without draws and dimensions, so that a client with the usual limit of 4 MiB can read it; ListEntries has them.
    * Errors: INVALID_FIELD (no items, or too many); each item as in Debit.
    */
@@ -2334,7 +2336,8 @@ export interface LedgerServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Charges up to 1,000 debits of any tenants. Each item succeeds or fails by itself and has its own `request_id`; the
-   * call itself fails only where it can't be read at all. Where the entries of the answer would pass 2 MiB, the later ones
+   * call itself fails only where it can't be read at all. So the whole call may be repeated: items that succeeded before
+   * answer as they did. Where the entries of the answer would pass 2 MiB, the later ones
    * come without draws and dimensions, so that a client with the usual limit of 4 MiB can read it; ListEntries has them.
    * Errors: INVALID_FIELD (no items, or too many); each item as in Debit.
    */

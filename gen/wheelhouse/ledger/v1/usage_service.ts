@@ -743,6 +743,7 @@ export const UsageServiceService = {
   /**
    * Sums the debits of any time range by the groups asked for, exactly to the millisecond. Never stale: it sees every
    * debit that was acknowledged before the call. What was undone is left out, at the time of its charge.
+   * No side effect; a repeated call may see more.
    * Errors: INVALID_FIELD, also for `end_time` or `groups` where one page would take more sums than it may.
    */
   getUsageSummary: {
@@ -757,7 +758,8 @@ export const UsageServiceService = {
     responseDeserialize: (value: Buffer): GetUsageSummaryResponse => GetUsageSummaryResponse.decode(value),
   },
   /**
-   * Explains one entry: price rule, quantity, the grants that paid, the hold, the commit and the request.
+   * Explains one entry: price rule, quantity, the grants that paid, the hold, the commit and the request. No side
+   * effect; the answer changes only where the entry is undone or redacted.
    * Errors: INVALID_FIELD, ENTRY_NOT_FOUND.
    */
   explainEntry: {
@@ -776,11 +778,13 @@ export interface UsageServiceServer extends UntypedServiceImplementation {
   /**
    * Sums the debits of any time range by the groups asked for, exactly to the millisecond. Never stale: it sees every
    * debit that was acknowledged before the call. What was undone is left out, at the time of its charge.
+   * No side effect; a repeated call may see more.
    * Errors: INVALID_FIELD, also for `end_time` or `groups` where one page would take more sums than it may.
    */
   getUsageSummary: handleUnaryCall<GetUsageSummaryRequest, GetUsageSummaryResponse>;
   /**
-   * Explains one entry: price rule, quantity, the grants that paid, the hold, the commit and the request.
+   * Explains one entry: price rule, quantity, the grants that paid, the hold, the commit and the request. No side
+   * effect; the answer changes only where the entry is undone or redacted.
    * Errors: INVALID_FIELD, ENTRY_NOT_FOUND.
    */
   explainEntry: handleUnaryCall<ExplainEntryRequest, ExplainEntryResponse>;
@@ -790,6 +794,7 @@ export interface UsageServiceClient extends Client {
   /**
    * Sums the debits of any time range by the groups asked for, exactly to the millisecond. Never stale: it sees every
    * debit that was acknowledged before the call. What was undone is left out, at the time of its charge.
+   * No side effect; a repeated call may see more.
    * Errors: INVALID_FIELD, also for `end_time` or `groups` where one page would take more sums than it may.
    */
   getUsageSummary(
@@ -808,7 +813,8 @@ export interface UsageServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetUsageSummaryResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Explains one entry: price rule, quantity, the grants that paid, the hold, the commit and the request.
+   * Explains one entry: price rule, quantity, the grants that paid, the hold, the commit and the request. No side
+   * effect; the answer changes only where the entry is undone or redacted.
    * Errors: INVALID_FIELD, ENTRY_NOT_FOUND.
    */
   explainEntry(
