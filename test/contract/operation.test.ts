@@ -306,13 +306,15 @@ describe('the log', () => {
   test('at level info says nothing of calls that went well, and names operators’ writes', async () => {
     const quiet = await openKernel({ logLevel: 'info', mongodbUri: kernel.mongodbUri });
     const there = callersOf(quiet);
+    // A kernel says by itself that Stripe is off.
+    const { length: saidAtStart } = quiet.logLines;
     const tenantId = await callers.openTenant(10n * CREDIT);
     await there.debit(tenantId);
     await failureOf(there.debit(tenantId, { quantity: '-1' }));
-    expect(quiet.logLines).toEqual([]);
+    expect(quiet.logLines.slice(saidAtStart)).toEqual([]);
     await there.grant(tenantId, 5n);
-    expect(quiet.logLines).toHaveLength(1);
-    expect(JSON.parse(quiet.logLines[0] ?? '')).toMatchObject({
+    expect(quiet.logLines).toHaveLength(saidAtStart + 1);
+    expect(JSON.parse(quiet.logLines.at(-1) ?? '')).toMatchObject({
       level: 'info',
       msg: 'operator call',
       caller: 'sysadmin/operator',
@@ -325,7 +327,7 @@ describe('the log', () => {
     const about = { ...correction, reason: 'Jane Doe 4711' };
     await there.sysadmin.call(reverseEntry, ReverseEntryRequest.fromPartial(about));
     await there.sysadmin.call(redactEntry, RedactEntryRequest.fromPartial(about));
-    expect(quiet.logLines.map((line): unknown => JSON.parse(line)).slice(1)).toMatchObject([
+    expect(quiet.logLines.map((line): unknown => JSON.parse(line)).slice(saidAtStart + 1)).toMatchObject([
       { msg: 'operator call', path: reverseEntry.path, tenantId },
       { msg: 'operator call', path: redactEntry.path, tenantId },
     ]);
