@@ -26,21 +26,26 @@ export interface HttpServerParts {
 const CHECK_TIMEOUT_MS = 2_000;
 /** How long a request may take to arrive whole, in milliseconds: everything that is asked here is small. */
 const REQUEST_TIMEOUT_MS = 15_000;
+/** How often connections are held to that, in milliseconds; Node looks every 30 s. */
+const CHECKING_INTERVAL_MS = 1_000;
 
 /** Serves health and metrics over HTTP. */
 export class HttpServer {
   readonly #server: Server;
 
   constructor(parts: HttpServerParts) {
-    this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
-      answer(parts, request)
-        .catch((error: unknown): Answer => {
-          parts.onError(error);
-          return toJson(500, { status: 'failed' });
-        })
-        .then((made) => send(request, response, made))
-        .catch(parts.onError);
-    });
+    this.#server = createServer(
+      { requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CHECKING_INTERVAL_MS },
+      (request, response) => {
+        answer(parts, request)
+          .catch((error: unknown): Answer => {
+            parts.onError(error);
+            return toJson(500, { status: 'failed' });
+          })
+          .then((made) => send(request, response, made))
+          .catch(parts.onError);
+      },
+    );
   }
 
   /**

@@ -15,6 +15,8 @@ export const WEBHOOK_PATH = '/stripe/webhook';
 export const WEBHOOK_BODY_BYTES_MAX = 1_048_576;
 /** How many deliveries are taken in at once; beyond, Stripe is asked to come again. */
 const DELIVERIES_MAX = 200;
+/** How long a body may take to arrive, in milliseconds: whoever sends slowly takes the place of others meanwhile. */
+const BODY_TIMEOUT_MS = 3_000;
 const RETRY_AFTER_S = '5';
 
 export interface WebhookEndpointParts {
@@ -34,7 +36,7 @@ export class WebhookEndpoint {
     this.#parts = parts;
   }
 
-  /** Answers one delivery. Throws only where the connection broke. */
+  /** Answers one delivery. */
   async answer(request: IncomingMessage): Promise<Answer> {
     const { inbox, observer } = this.#parts;
     if (request.method !== 'POST') return toJson(405, { status: 'only POST is known here' }, { allow: 'POST' });
@@ -48,10 +50,9 @@ export class WebhookEndpoint {
     this.#taking += 1;
     try {
       const body = await readBody(request);
-      if (body !== undefined) return await this.#receive(inbox, body, request.headers['stripe-signature']);
-      observer.refused('body_too_large');
-      const status = `the body has more than ${WEBHOOK_BODY_BYTES_MAX} bytes`;
-      return toJson(413, { status }, { connection: 'close' });
+      if (typeof body !== 'string') return await this.#receive(inbox, body, request.headers['stripe-signature']);
+      observer.refused(body);
+      return refuseBody(body);
     } finally {
       this.#taking -= 1;
     }
@@ -78,25 +79,38 @@ export class WebhookEndpoint {
   }
 }
 
-/** Reads a body whole; undefined where it is too large. Throws where the connection breaks. */
-function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > WEBHOOK_BODY_BYTES_MAX) return Promise.resolve(undefined);
-  return new Promise((resolve, reject) => {
+/** What reading a body came to: the body, or why there is none. */
+type Delivery = Buffer | 'body_too_large' | 'body_too_slow';
+
+/** Reads a body whole, within its bounds of size and time; one whose connection breaks came too slowly. */
+function readBody(request: IncomingMessage): Promise<Delivery> {
+  if (Number(request.headers['content-length'] ?? 0) > WEBHOOK_BODY_BYTES_MAX) return Promise.resolve('body_too_large');
+  return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    const giveUp = setTimeout(() => end('body_too_slow'), BODY_TIMEOUT_MS);
+    const end = (delivery: Delivery): void => {
+      clearTimeout(giveUp);
+      // What is left is not read; the connection ends with the answer.
+      if (typeof delivery === 'string') request.pause();
+      resolve(delivery);
+    };
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size <= WEBHOOK_BODY_BYTES_MAX) chunks.push(chunk);
-      else {
-        // What is left is not read; the connection ends with the answer.
-        request.pause();
-        resolve(undefined);
-      }
+      else end('body_too_large');
     });
-    request.once('end', () => resolve(Buffer.concat(chunks)));
-    request.once('error', reject);
-    request.once('close', () => reject(new Error('the connection of a delivery broke')));
+    request.once('end', () => end(Buffer.concat(chunks)));
+    request.once('error', () => end('body_too_slow'));
+    request.once('close', () => end('body_too_slow'));
   });
+}
+
+function refuseBody(problem: 'body_too_large' | 'body_too_slow'): Answer {
+  if (problem === 'body_too_large') {
+    return toJson(413, { status: `the body has more than ${WEBHOOK_BODY_BYTES_MAX} bytes` }, { connection: 'close' });
+  }
+  return toJson(408, { status: `the body did not arrive within ${BODY_TIMEOUT_MS} ms` }, { connection: 'close' });
 }
 
 function unavailable(status: string): Answer {

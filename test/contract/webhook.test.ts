@@ -1,6 +1,7 @@
 // Stripe's events through the front door: what is believed, what is stored, what becomes of it, over two kernels of one
 // database and the sandbox.
 
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type WebhookEvent, WebhookEventState } from '../../gen/wheelhouse/operator/v1/webhook_event.ts';
 import {
@@ -152,6 +153,23 @@ describe('a delivery that nobody should believe', () => {
     const header = signature === '' ? sign(String(content)) : signature;
     expect(await deliver(kernel.httpUrl, content, header)).toEqual({ code: 400, status: reason });
     expect(await countStored()).toBe(before);
+  });
+
+  test('that comes byte by byte is cut off soon, so that those who send slowly keep nobody out', async () => {
+    const { hostname, port } = new URL(kernel.httpUrl);
+    const head = `POST /stripe/webhook HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{`;
+    const socket = connect(Number(port), hostname, () => socket.write(head));
+    const trickle = setInterval(() => socket.write(' '), 200);
+    const answer = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      socket.on('data', (chunk) => {
+        text += chunk.toString();
+      });
+      socket.once('close', () => resolve(text));
+      socket.once('error', reject);
+    }).finally(() => clearInterval(trickle));
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(await deliverEvent(kernel.httpUrl, eventBody('x.y'))).toMatchObject({ code: 200 });
   });
 
   test('too large is refused, whether it says so or not', async () => {

@@ -106,7 +106,7 @@ export interface WebhookStore {
 /** Counts and reports what happens in the inbox. */
 export interface WebhookObserver {
   received(outcome: 'stored' | 'duplicate' | 'ignored'): void;
-  refused(refusal: WebhookRefusal | 'body_too_large' | 'overloaded' | 'not_stored'): void;
+  refused(refusal: WebhookRefusal | 'body_too_large' | 'body_too_slow' | 'overloaded' | 'not_stored'): void;
   processed(type: string): void;
   /** An attempt failed; it is tried again. */
   failed(event: StoredEvent, error: unknown): void;
