@@ -257,9 +257,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a balance is not read by a read that began before it was asked for',
-    file: 'kernel/app/ledger/account-reader.ts',
-    anchor: 'if (flight === undefined) return this.#begin(tenantId);',
-    replacement: 'return flight === undefined ? this.#begin(tenantId) : flight.running;',
+    file: 'kernel/app/shared-read.ts',
+    anchor: 'if (flight === undefined) return this.#begin(key);',
+    replacement: 'return flight === undefined ? this.#begin(key) : flight.running;',
     detectors: SIMULATION,
   },
   {
