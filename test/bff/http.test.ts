@@ -194,6 +194,13 @@ describe('what is no proper request is a problem:', () => {
     expect(answer.status).toBe(200);
   });
 
+  test('a request that does not arrive whole is answered as such, and its connection ends', async () => {
+    const answer = await stage.sendRaw(`GET ${PATH} HTTP/1.1\r\nhost: x\r\nx-slow: `, 30_000);
+
+    expect(answer.status).toBe(408);
+    expect(answer.problem()).toMatchObject({ status: 408, reason: 'REQUEST_TIMEOUT' });
+  });
+
   test('HTTP/1.0 without Host is served', async () => {
     expect((await stage.sendRaw(`GET /healthz HTTP/1.0\r\n\r\n`)).status).toBe(200);
   });

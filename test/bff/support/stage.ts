@@ -88,12 +88,12 @@ export class Stage {
   }
 
   /** Sends bytes over a socket and reads until the other side ends: for what no HTTP client would send. */
-  sendRaw(text: string): Promise<HttpAnswer> {
+  sendRaw(text: string, endWithinMs = 4_000): Promise<HttpAnswer> {
     const [host, port] = this.bff.http.split(':');
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       const socket = connect(Number(port), host, () => socket.write(text));
-      socket.setTimeout(4_000, () => socket.destroy(new Error('no end within 4 s')));
+      socket.setTimeout(endWithinMs, () => socket.destroy(new Error(`no end within ${endWithinMs} ms`)));
       socket.on('data', (chunk) => chunks.push(chunk));
       socket.on('error', reject);
       socket.on('close', () => resolve(parseAnswer(Buffer.concat(chunks).toString())));
