@@ -36,6 +36,8 @@ import { dyingAt, everything, openUsage, type UsageKernel } from '../support/usa
 
 const uri = freshDatabaseUri();
 const HOUR_MS = 3_600_000;
+/** Some engines take long to write and to drop a long history. */
+const HISTORY_TIMEOUT_MS = inject('isSoak') ? 3_600_000 : 240_000;
 const TENANT = 'ten_store' as TenantId;
 let fixture: LedgerFixture;
 let kernels: readonly [FixtureKernel, FixtureKernel, FixtureKernel];
@@ -324,9 +326,23 @@ describe('a summary', () => {
 });
 
 describe('a summary of any range', () => {
-  const COMMITS = inject('isSoak') ? 100_000 : 1_200;
+  const COMMITS = inject('isSoak') ? 100_000 : 1_100;
+  const UNDONE: readonly number[] = [3, 200, 255, 256, 257, 258, 511, 512, 513, 1_050, 1_090, COMMITS];
   /** Less than a stretch at either end, what is not projected yet, two searches by halving, and finding the newest commit. */
   const COMMITS_READ_MAX = 2 * (STRETCH_COMMITS - 1) + CHUNK_COMMITS + 2 * Math.ceil(Math.log2(COMMITS)) + 60;
+
+  const startAt = Math.floor(Date.now() / HOUR_MS - 5) * HOUR_MS + 60_000;
+  const stepMs = Math.floor((HOUR_MS - 120_000) / COMMITS);
+  const ownUri = freshDatabaseUri();
+  // Its time is moved, which is not for the kernels of other tests.
+  let past: LedgerFixture;
+  let tenant: TenantRef;
+
+  beforeAll(async () => {
+    past = await openLedgerFixture({ uri: ownUri });
+    tenant = await writeBusyHour();
+  }, HISTORY_TIMEOUT_MS);
+  afterAll(() => past.close(), HISTORY_TIMEOUT_MS);
 
   /** When, and of how much, something was charged or undone. */
   interface Charge {
@@ -335,10 +351,10 @@ describe('a summary of any range', () => {
   }
 
   /** Reads every charge of an account, and what was undone of it, out of the documents. */
-  async function chargesOf(tenantId: string): Promise<readonly Charge[]> {
-    const documents = await fixture.connection
+  async function loadCharges(): Promise<readonly Charge[]> {
+    const documents = await past.connection
       .collection<{ created_at: Date; entries: { type: string; usage?: { at: Date } }[] }>('ledger_commits')
-      .find({ tenant_id: tenantId })
+      .find({ tenant_id: tenant.tenantId })
       .toArray();
     return documents.flatMap(({ created_at: createdAt, entries }) =>
       entries.flatMap(({ type, usage }): Charge[] => {
@@ -348,46 +364,43 @@ describe('a summary of any range', () => {
     );
   }
 
-  test('is exact over an hour of many commits, of which some were undone much later, and reads few of them', async () => {
-    const startAt = Math.floor(Date.now() / HOUR_MS - 5) * HOUR_MS + 60_000;
-    const history = {
-      commits: COMMITS,
-      entriesPerCommit: 1,
-      startAt,
-      stepMs: Math.floor((HOUR_MS - 120_000) / COMMITS),
-    };
-    const tenant: TenantRef = { tenantId: `ten_${newUuid()}` as TenantId, productCode: fixture.rulebook.productCode };
-    await runAtTime(fixture, startAt - HOUR_MS, ({ ledger }) => ledger.openAccount(tenant, { planCode: PLAN }));
-    await writeLongHistory(kernels[0].store, tenant, fixture.rulebook, history);
-    const undone = [3, 200, 255, 256, 257, 258, 511, 512, 513, 1_100, 1_190, COMMITS];
-    for (const seq of undone) {
-      const entryId = formatEntryId({ seq, index: 0 }, startAt + (seq - 2) * history.stepMs);
-      const input = { entryId, actor: 'usr_operator', reason: 'charged by mistake' };
-      await kernels[1].ledger.reverse(tenant, input, caller());
+  /** An account of an hour in the past, some of whose debits were undone just now. */
+  async function writeBusyHour(): Promise<TenantRef> {
+    const busy: TenantRef = { tenantId: `ten_${newUuid()}` as TenantId, productCode: past.rulebook.productCode };
+    await runAtTime(past, startAt - HOUR_MS, ({ ledger }) => ledger.openAccount(busy, { planCode: PLAN }));
+    const { store, ledger } = await past.addKernel();
+    await writeLongHistory(store, busy, past.rulebook, { commits: COMMITS, entriesPerCommit: 1, startAt, stepMs });
+    for (const seq of UNDONE) {
+      const entryId = formatEntryId({ seq, index: 0 }, startAt + (seq - 2) * stepMs);
+      await ledger.reverse(busy, { entryId, actor: 'usr_operator', reason: 'charged by mistake' }, caller());
     }
-    const charges = await chargesOf(tenant.tenantId);
-    expect(charges.filter(({ debits }) => debits < 0n)).toHaveLength(undone.length);
-    const watched = await openConnection({ uri, timeoutMs: 10_000, onCommand: () => undefined });
-    const { usage, projector } = await openUsage(watched, { ...kernels[2], store: await openLedgerStore(watched) });
+    return busy;
+  }
+
+  test('is exact over an hour of many commits, of which some were undone much later, and reads few of them', async () => {
+    const watched = await openConnection({ uri: ownUri, timeoutMs: 10_000, onCommand: () => undefined });
+    const charges = await loadCharges();
+    expect(charges.filter(({ debits }) => debits < 0n)).toHaveLength(UNDONE.length);
+    const { clock } = await past.addKernel();
+    const { usage, projector } = await openUsage(watched, { clock, store: await openLedgerStore(watched) });
     await projector.catchUp(tenant.tenantId, COMMITS - 10);
-    const places = fc.oneof(fc.integer({ min: -2, max: 1_200 }), fc.integer({ min: -2, max: COMMITS + 2 }));
-    const times = fc.tuple(places, fc.integer({ min: -1, max: 1 }));
+    const places = fc.oneof(fc.integer({ min: -2, max: 1_100 }), fc.integer({ min: -2, max: COMMITS + 2 }));
+    const times = fc.tuple(places, fc.integer({ min: -1, max: 1 })).map(([a, beside]) => startAt + a * stepMs + beside);
     await fc.assert(
-      fc.asyncProperty(times, times, async ([a, aBeside], [b, bBeside]) => {
-        const ends = [a * history.stepMs + aBeside, b * history.stepMs + bBeside].map((ms) => startAt + ms);
-        const range = { startAt: Math.min(...ends), endAt: Math.max(...ends) + 1 };
+      fc.asyncProperty(times, times, async (a, b) => {
+        const range = { startAt: Math.min(a, b), endAt: Math.max(a, b) + 1 };
         let rows: readonly UsageRow[] = [];
         const work = await watchDatabaseWork(watched, async () => {
           ({ rows } = await usage.summarize(tenant, everything(range)));
         });
-        expect(work.unbounded).toEqual([]);
-        expect(work.commits).toBeLessThanOrEqual(COMMITS_READ_MAX);
         const within = charges.filter(({ at }) => at >= range.startAt && at < range.endAt);
         const expected = within.reduce((sum, { debits }) => sum + debits, 0n);
-        expect(rows[0]?.debitCount ?? 0n).toBe(expected);
-        expect(rows[0]?.cost ?? 0n).toBe(expected * CREDIT);
+        expect([rows[0]?.debitCount ?? 0n, rows[0]?.cost ?? 0n]).toEqual([expected, expected * CREDIT]);
+        expect(work.unbounded).toEqual([]);
+        expect(work.commits).toBeLessThanOrEqual(COMMITS_READ_MAX);
       }),
-      { numRuns: roundCount(40, 400) },
+      // The widest range reads the most.
+      { numRuns: roundCount(15, 400), examples: [[startAt, startAt + COMMITS * stepMs]] },
     );
     await watched.close();
   });
