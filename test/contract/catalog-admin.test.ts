@@ -328,7 +328,7 @@ describe('UpsertPlanPolicy', () => {
       const request = GetBalanceRequest.fromPartial({ tenantId });
       return (await callers.internal.call(LedgerServiceService.getBalance, request)).overdraftLimitMicrocredits;
     };
-    await expect.poll(limit, { timeout: 10_000 }).toBe(CREDIT);
+    await expect.poll(limit).toBe(CREDIT);
     await operators.upsertPolicy({ productCode: 'otherproduct', planCode: 'pro' }, ['overdraft_limit_microcredits']);
   });
 

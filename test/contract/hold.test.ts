@@ -326,7 +326,7 @@ describe('Settle', () => {
       const { entry } = await callers.debit(tenantId, { action: 'meter' });
       return detailOf(entry, 'debit').costMicrocredits;
     };
-    await expect.poll(newPrice, { timeout: 10_000 }).toBe(5n * CREDIT);
+    await expect.poll(newPrice).toBe(5n * CREDIT);
     const extended = await holds.extend(hold, { additionalQuantity: '1' });
     expect(extended.hold?.heldMicrocredits).toBe(8n * CREDIT);
     const { charge } = detailOf((await holds.settle(hold, { quantity: '10' })).entry, 'settlement');

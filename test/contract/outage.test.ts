@@ -133,7 +133,7 @@ describe('ending', () => {
     const kernel = await start({ SHUTDOWN_TIMEOUT_MS: '300', DATABASE_TIMEOUT_MS: '20000' });
     await engine.kill9();
     const call = failureOf(kernel.internal.call(debit, debitRequest(kernel.tenantId)));
-    await expect.poll(() => inFlight(kernel), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => inFlight(kernel)).toBe(1);
     kernel.child.kill('SIGTERM');
     expect((await kernel.ended).code).toBe(1);
     expect(kernel.logLines().map(({ msg }) => msg)).toContain(
@@ -148,11 +148,9 @@ describe('ending', () => {
     const kernel = await start({ SHUTDOWN_TIMEOUT_MS: '60000', DATABASE_TIMEOUT_MS: '60000' });
     await engine.kill9();
     const call = failureOf(kernel.internal.call(debit, debitRequest(kernel.tenantId)));
-    await expect.poll(() => inFlight(kernel), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => inFlight(kernel)).toBe(1);
     kernel.child.kill('SIGTERM');
-    await expect
-      .poll(() => kernel.logLines().some(({ signal }) => signal === 'SIGTERM'), { timeout: 10_000 })
-      .toBe(true);
+    await expect.poll(() => kernel.logLines().some(({ signal }) => signal === 'SIGTERM')).toBe(true);
     kernel.child.kill('SIGINT');
     expect((await kernel.ended).code).toBe(1);
     expect(kernel.logLines().map(({ msg }) => msg)).toContain('a second signal: this kernel ends at once');

@@ -141,7 +141,7 @@ describe('GetUsageSummary', () => {
     for (let count = 0; count <= SMALL_COMMITS; count += 1) await callers.debit(tenantId);
     const watermarks = kernel.connection.collection<{ _id: string; applied_seq: bigint }>('usage_watermarks');
     const seqOf = async (): Promise<number> => Number((await watermarks.findOne({ _id: tenantId }))?.applied_seq ?? 0);
-    await expect.poll(seqOf, { timeout: 10_000 }).toBe(SMALL_COMMITS);
+    await expect.poll(seqOf).toBe(SMALL_COMMITS);
     expect((await summarize(tenantId)).rows).toMatchObject([
       { debitCount: BigInt(SMALL_COMMITS + 1), quantity: String(SMALL_COMMITS + 1) },
     ]);

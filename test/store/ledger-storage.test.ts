@@ -293,9 +293,7 @@ describe('the hint of the newest commit', () => {
     const tenant = await fixture.openTenant(1_000n * CREDIT);
     kernel.calls.clear();
     for (let round = 0; round < 64; round += 1) await debit(kernel.ledger, tenant, '1');
-    await expect
-      .poll(async () => (await heads().findOne({ _id: tenant.tenantId }))?.seq, { timeout: 5_000 })
-      .toBeGreaterThanOrEqual(33n);
+    await expect.poll(async () => (await heads().findOne({ _id: tenant.tenantId }))?.seq).toBeGreaterThanOrEqual(33n);
     const writes = (kernel.calls.get('saveHeadHint') ?? 0) + (kernel.calls.get('saveHeadHints') ?? 0);
     expect(writes).toBeLessThanOrEqual(2);
   });
@@ -427,7 +425,7 @@ describe('what falls due by itself', () => {
     ]);
     const observer = new Proxy({}, { get: () => () => {} }) as Parameters<typeof startDueWorker>[0]['observer'];
     const worker = startDueWorker({ ledger: kernel.ledger, store, clock: kernel.clock, observer });
-    await expect.poll(() => commits().countDocuments({ tenant_id: tenant.tenantId }), { timeout: 15_000 }).toBe(3);
+    await expect.poll(() => commits().countDocuments({ tenant_id: tenant.tenantId })).toBe(3);
     await worker.stop();
     const [newest] = (await kernel.ledger.listEntries(tenant, {}, 1, '')).entries;
     expect(newest?.entry).toMatchObject({ type: 'grant_expired', dueAt: expiresAt });
@@ -444,7 +442,7 @@ describe('what falls due by itself', () => {
     const observer = new Proxy({}, { get: () => () => {} }) as Parameters<typeof startDueWorker>[0]['observer'];
     const fresh = await fixture.addKernel();
     const worker = startDueWorker({ ledger: fresh.ledger, store, clock: fresh.clock, observer });
-    await expect.poll(() => commits().countDocuments({ tenant_id: whole.tenantId }), { timeout: 15_000 }).toBe(3);
+    await expect.poll(() => commits().countDocuments({ tenant_id: whole.tenantId })).toBe(3);
     await worker.stop();
     const notes = await store.loadDueNotes(expiresAt - 1, expiresAt, 10);
     expect(notes.map(({ tenantId }) => tenantId)).toContain(broken.tenantId);

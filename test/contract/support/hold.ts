@@ -112,5 +112,5 @@ export async function moveClock(
     const { asOfTime } = await callers.internal.call(LedgerServiceService.getBalance, request);
     return (asOfTime?.getTime() ?? 0) - Date.now();
   };
-  await expect.poll(aheadNow, { timeout: 10_000 }).toBeGreaterThan(aheadMs - 5_000);
+  await expect.poll(aheadNow).toBeGreaterThan(aheadMs - 5_000);
 }
