@@ -3,20 +3,23 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openLedgerStore } from '../../kernel/store/ledger/ledger-store.ts';
 import { type Cut, type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';
-import { freshDatabaseUri } from '../support/engine.ts';
+import { startEngine, type TestEngine } from '../support/engine.ts';
 import { CREDIT, debit, type FixtureKernel, type LedgerFixture, openLedgerFixture } from '../support/ledger-fixture.ts';
 
 /** The driver sends a write again by itself, once. */
 const DRIVER_ATTEMPTS = 2;
 
 let proxy: CuttingProxy;
+let engine: TestEngine;
 let fixture: LedgerFixture;
 let direct: LedgerFixture;
 let kernel: FixtureKernel;
 let witness: FixtureKernel;
 
 beforeAll(async () => {
-  const uri = freshDatabaseUri();
+  // A fail point is the engine's, and must meet no insert of other tests.
+  engine = await startEngine();
+  const uri = engine.freshDatabaseUri();
   proxy = await startCuttingProxy(uri);
   direct = await openLedgerFixture({ uri });
   fixture = await openLedgerFixture({ uri: proxy.uri });
@@ -28,6 +31,7 @@ afterAll(async () => {
   await fixture.close();
   await direct.close();
   await proxy.stop();
+  await engine.stop();
 });
 
 const CUTS: readonly Cut[] = ['before the database', 'before the answer'];

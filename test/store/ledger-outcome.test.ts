@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TenantRef } from '../../kernel/app/ledger/ledger.ts';
 import type { InsertOutcome } from '../../kernel/app/ports.ts';
 import { openLedgerStore } from '../../kernel/store/ledger/ledger-store.ts';
+import { startEngine, type TestEngine } from '../support/engine.ts';
 import { ANSWER_LOST, landsLate, REQUEST_LOST } from '../support/faulty-store.ts';
 import {
   ACTION,
@@ -19,18 +20,24 @@ import {
   settleAll,
 } from '../support/ledger-fixture.ts';
 
+let engine: TestEngine;
 let fixture: LedgerFixture;
 let kernel: FixtureKernel;
 let other: FixtureKernel;
 
 beforeAll(async () => {
-  fixture = await openLedgerFixture();
+  // A fail point is the engine's, and must meet no insert of other tests.
+  engine = await startEngine();
+  fixture = await openLedgerFixture({ uri: engine.freshDatabaseUri() });
 });
 beforeEach(async () => {
   kernel = await fixture.addKernel();
   other = await fixture.addKernel();
 });
-afterAll(() => fixture.close());
+afterAll(async () => {
+  await fixture.close();
+  await engine.stop();
+});
 
 const paygOf = async (tenant: TenantRef): Promise<bigint> => (await other.ledger.readBalance(tenant)).totals.payg;
 
