@@ -12,7 +12,7 @@ import type { Lane } from './lane.ts';
 /** An account counts as contended for so long after another kernel was last noticed, in milliseconds. */
 const CONTENTION_WINDOW_MS = 1_000;
 /** The hint is written, and so contention is heard of, every so many commits of one kernel. */
-const HINT_INTERVAL_COMMITS = 32;
+const HINT_INTERVAL_COMMITS = 48;
 /** An account whose hint is due again within so many milliseconds is busy: what it says of contention can't wait. */
 const BUSY_HINT_MS = 1_000;
 /** After so many races lost in a row the winners are told. */
