@@ -8,7 +8,7 @@ import type { HeadHint, InsertOutcome, LedgerStore, PlacedEntry, PreparedCommit 
 import { COMMIT_DOCUMENT_BYTES_MAX } from '../../domain/bound.ts';
 import { estimateCommitBytes } from '../../domain/byte-estimate.ts';
 import type { Commit } from '../../domain/commit.ts';
-import { DomainError } from '../../domain/error.ts';
+import { DomainError, messageOf } from '../../domain/error.ts';
 import type { IdempotencyKey, Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { guardDatabase } from '../database-failure.ts';
@@ -85,7 +85,7 @@ class MongoLedgerStore implements LedgerStore {
       return { commit: { ...commit, hash }, bytes: boundBytes(commit, document), document };
     } catch (cause) {
       if (cause instanceof DomainError) throw cause;
-      const message = `commit ${commit.seq} of ${commit.tenantId} can't be stored: ${cause instanceof Error ? cause.message : cause}`;
+      const message = `commit ${commit.seq} of ${commit.tenantId} can't be stored: ${messageOf(cause)}`;
       throw new DomainError('INTERNAL', message, { cause });
     }
   };

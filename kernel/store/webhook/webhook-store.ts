@@ -7,7 +7,7 @@ import type { InsertedEvent, WebhookStore } from '../../app/webhook/ports.ts';
 import { databaseUnavailable, guardDatabase } from '../database-failure.ts';
 import { ensureIndexes } from '../index-proof.ts';
 import { LEDGER_COLLECTION_OPTIONS } from '../ledger/collection-option.ts';
-import { outcomesOfInsertError } from '../ledger/insert-outcome.ts';
+import { asError, outcomesOfInsertError } from '../ledger/insert-outcome.ts';
 import { expiryOf, fromDocumentEvent, toDocumentEvent, type WebhookDocument } from './webhook-document.ts';
 
 /** How long the database may take for one read, in milliseconds. */
@@ -155,7 +155,7 @@ class MongoWebhookStore implements WebhookStore {
       const found = await this.#events.find({ _id: { $in: [...eventIds] } }, options).toArray();
       return new Set(found.map(({ _id }) => _id));
     } catch (error) {
-      return error instanceof Error ? error : new Error(String(error));
+      return asError(error);
     }
   }
 }
