@@ -192,7 +192,10 @@ async function serve(
   const http = new HttpServer({
     registry: metrics.registry,
     checks: readinessChecks(connection, clock, () => isAccepting),
-    webhooks: new WebhookEndpoint({ inbox: stripe.inbox, observer: stripe.observer, onError }),
+    webhooks: new WebhookEndpoint({
+      ...{ inbox: stripe.inbox, observer: stripe.observer, onError },
+      trustedProxies: config.trustedProxies,
+    }),
     onError,
   });
   const httpAddress = await http.listen(config.httpAddress);

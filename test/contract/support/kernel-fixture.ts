@@ -90,6 +90,7 @@ export async function openKernel(settings: Partial<KernelConfig> = {}): Promise<
     databaseTimeoutMs: 10_000,
     grpcAddress: '127.0.0.1:0',
     httpAddress: '127.0.0.1:0',
+    trustedProxies: [],
     logLevel: 'debug',
     credentials: credentials.known,
     movableClock: true,
