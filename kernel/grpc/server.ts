@@ -4,6 +4,7 @@
 import { Server, ServerCredentials, type UntypedHandleCall, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { METHOD_PATHS, type MethodPath, SERVED_SERVICES } from './access.ts';
 import { Admission, type PipelineParts } from './admission.ts';
+import { endHalfOpenCalls } from './half-open.ts';
 import { type CatalogAdminHandlerParts, createCatalogAdminHandlers } from './handler/catalog-admin-handler.ts';
 import { type CatalogHandlerParts, createCatalogHandlers } from './handler/catalog-handler.ts';
 import { type CatalogSyncHandlerParts, createCatalogSyncHandlers } from './handler/catalog-sync-handler.ts';
@@ -16,7 +17,6 @@ import { createOperatorHandlers, type OperatorHandlerParts } from './handler/ope
 import { createTenantHandlers } from './handler/tenant-handler.ts';
 import { createUsageHandlers, type UsageHandlerParts } from './handler/usage-handler.ts';
 import { createWebhookServiceHandlers, type WebhookHandlerParts } from './handler/webhook-handler.ts';
-import { endHalfOpenCalls } from './half-open.ts';
 import { Health } from './health.ts';
 import { boundTimeouts } from './interceptors/deadline.ts';
 import { addReflection } from './reflection.ts';

@@ -80,7 +80,9 @@ describe('a wrong configuration', () => {
   });
 
   test('names each proxy that is none', async () => {
-    const message = await failsWith({ HTTP_TRUSTED_PROXIES: '10.0.0.0/8,10.0.0.0/33,1.2.3,2001:db8::/32,2001:db8::/129' });
+    const message = await failsWith({
+      HTTP_TRUSTED_PROXIES: '10.0.0.0/8,10.0.0.0/33,1.2.3,2001:db8::/32,2001:db8::/129',
+    });
     for (const network of ['10.0.0.0/33', '1.2.3', '2001:db8::/129']) {
       expect(message).toContain(`HTTP_TRUSTED_PROXIES names ${network}, which is no address or network: `);
     }

@@ -3,6 +3,7 @@
 
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { AuditOutcome } from '../../gen/wheelhouse/operator/v1/audit_record.ts';
 import { type WebhookEvent, WebhookEventState } from '../../gen/wheelhouse/operator/v1/webhook_event.ts';
 import {
   ListWebhookEventsRequest,
@@ -15,6 +16,7 @@ import { callersOf, OPERATOR } from './support/account.ts';
 import { deliver, deliverEvent, eventBody, idOf, sign } from './support/delivery.ts';
 import { failureOf } from './support/failure.ts';
 import { type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
+import { operatorCallsOf } from './support/operator.ts';
 import { createPlan, openStripe, openSyncedKernel, type StripeFixture, WEBHOOK_SECRET } from './support/stripe.ts';
 
 const OLD_SECRET = 'whsec_test_before';
@@ -41,7 +43,7 @@ afterAll(async () => {
 // What one test has made go wrong is right again for the next.
 afterEach(() => stripe.sandbox.control.clearFaults());
 
-const events = () => kernel.connection.collection<{ readonly _id: string }>('stripe_events');
+const events = () => kernel.connection.collection<{ readonly _id: string; readonly state?: string }>('stripe_events');
 const countStored = () => events().countDocuments();
 
 async function listEvents(fields: Partial<ListWebhookEventsRequest> = {}): Promise<readonly WebhookEvent[]> {
@@ -53,10 +55,16 @@ async function eventOf(body: string): Promise<WebhookEvent | undefined> {
   return (await listEvents()).find(({ eventId }) => eventId === idOf(body));
 }
 
-function redrive(eventId: string) {
-  const request = RedriveWebhookEventRequest.fromPartial({ requestId: newRequestId(), eventId, ...OPERATOR });
-  return callersOf(kernel).sysadmin.call(WebhookServiceService.redriveWebhookEvent, request);
+function redrive(eventId: string, fields: Partial<RedriveWebhookEventRequest> = {}, at = kernel) {
+  const asked = { requestId: newRequestId(), eventId, ...OPERATOR, ...fields };
+  const request = RedriveWebhookEventRequest.fromPartial(asked);
+  return callersOf(at).sysadmin.call(WebhookServiceService.redriveWebhookEvent, request);
 }
+
+const redrivesOf = async (eventId: string) =>
+  (await operatorCallsOf(callersOf(kernel)).audit({ method: 'WebhookService/RedriveWebhookEvent' })).filter(
+    ({ changes }) => changes.some(({ after }) => after === eventId),
+  );
 
 const becomes = (body: string, state: WebhookEventState) =>
   expect.poll(async () => (await eventOf(body))?.state, { timeout: 45_000, interval: 100 }).toBe(state);
@@ -301,13 +309,53 @@ describe('an event whose handler fails', () => {
     expect((await listEvents({ state: WebhookEventState.DEAD })).map(({ eventId }) => eventId)).toEqual([idOf(body)]);
     await expect.poll(() => metricOf('wheelhouse_webhook_dead')).toBe(1);
     expect([...kernel.logLines, ...second.logLines].join('')).toContain('an event failed too often');
-    expect((await redrive(idOf(body))).event).toMatchObject({ eventId: idOf(body) });
+    const requestId = newRequestId();
+    expect(await redrive(idOf(body), { requestId })).toMatchObject({ event: { eventId: idOf(body) }, replayed: false });
     await becomes(body, WebhookEventState.PROCESSED);
-    expect(await events().findOne(key)).toMatchObject({ redrives: [OPERATOR] });
-    const audited = { method: 'WebhookService/RedriveWebhookEvent', actor: OPERATOR.actor, reason: OPERATOR.reason };
-    expect(await kernel.connection.collection('audit_log').countDocuments(audited)).toBe(1);
-    // Again: it is not dead any more, and stays as it is.
-    expect((await redrive(idOf(body))).event).toMatchObject({ state: WebhookEventState.PROCESSED });
+    expect(await redrivesOf(idOf(body))).toMatchObject([{ ...OPERATOR, requestId, outcome: AuditOutcome.APPLIED }]);
+    // Another one: it is not dead any more, stays as it is, and nothing was done that could be recorded.
+    expect(await redrive(idOf(body))).toMatchObject({ event: { state: WebhookEventState.PROCESSED }, replayed: false });
+    expect(await redrivesOf(idOf(body))).toHaveLength(1);
+  });
+
+  /** An event that has died, as the last failure leaves it. */
+  async function deadEvent(): Promise<string> {
+    const body = eventBody('x.y');
+    await deliverEvent(kernel.httpUrl, body);
+    const dead = { state: 'dead', failure: 'it failed', attempts: 20, type: HANDLED };
+    await events().updateOne({ _id: idOf(body) }, { $set: dead, $unset: { expires_at: '' } });
+    return idOf(body);
+  }
+
+  test('is driven once by one request, however often that comes and to which kernel', async () => {
+    const eventId = await deadEvent();
+    const requestId = newRequestId();
+    const calls = Array.from({ length: 6 }, (_, index) => redrive(eventId, { requestId }, [kernel, second][index % 2]));
+    expect((await Promise.all(calls)).filter(({ replayed }) => !replayed)).toHaveLength(1);
+    await expect.poll(async () => (await events().findOne({ _id: eventId }))?.state).toBe('processed');
+    // It died again: what the request asked for was done, and is not done again.
+    await events().updateOne({ _id: eventId }, { $set: { state: 'dead' } });
+    expect(await redrive(eventId, { requestId }, second)).toMatchObject({
+      ...{ replayed: true, event: { state: WebhookEventState.DEAD } },
+    });
+    expect(await redrivesOf(eventId)).toHaveLength(1);
+    expect(await redrive(eventId)).toMatchObject({ replayed: false, event: { state: WebhookEventState.PENDING } });
+    await expect.poll(async () => (await events().findOne({ _id: eventId }))?.state).toBe('processed');
+  });
+
+  test('is not driven by a request id that had another meaning, nor recorded where it is not there', async () => {
+    const eventId = await deadEvent();
+    const requestId = newRequestId();
+    expect((await failureOf(redrive('evt_nosuch', { requestId }))).reason).toBe('WEBHOOK_EVENT_NOT_FOUND');
+    expect(await redrivesOf('evt_nosuch')).toEqual([]);
+    await redrive(eventId, { requestId });
+    const another = await deadEvent();
+    for (const call of [redrive(eventId, { requestId, reason: 'another' }), redrive(another, { requestId }, second)]) {
+      expect((await failureOf(call)).reason).toBe('IDEMPOTENCY_KEY_REUSED');
+    }
+    expect(await events().findOne({ _id: another })).toMatchObject({ state: 'dead' });
+    expect(await redrivesOf(another)).toEqual([]);
+    await redrive(another);
   });
 });
 
@@ -382,7 +430,9 @@ describe('with the sandbox as Stripe', () => {
     const before = countReads();
     const bodies = Array.from({ length: 90 }, () => eventBody(HANDLED));
     for (let from = 0; from < bodies.length; from += 30) {
-      const answers = await Promise.all(bodies.slice(from, from + 30).map((body) => deliverEvent(kernel.httpUrl, body)));
+      const answers = await Promise.all(
+        bodies.slice(from, from + 30).map((body) => deliverEvent(kernel.httpUrl, body)),
+      );
       expect(new Set(answers.map(({ code }) => code))).toEqual(new Set([200]));
     }
     await turns.updateOne({ _id: 'stripe' }, { $set: { until: new Date(0) } });
