@@ -6,10 +6,14 @@ import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 
 /** How many deliveries are taken in at once: with bodies of 1 MiB at most, 200 MiB. Beyond, Stripe is asked to come again. */
-export const DELIVERIES_MAX = 200;
+const DELIVERIES_MAX = 200;
 /** How many of one address; what Stripe sends comes from a dozen of them. */
 export const DELIVERIES_PER_ADDRESS_MAX = 100;
 
+/** What a socket for both families puts before an IPv4 address. */
+const IPV4_MARK = /^::ffff:(?=\d+\.)/i;
+const INTERFACE_NAME = /%.*$/;
+const LEADING_ZEROS = /^0+(?=.)/;
 const IPV6_GROUPS = 8;
 /** Who has one IPv6 address has all of its network. */
 const IPV6_NETWORK_GROUPS = 4;
@@ -76,9 +80,9 @@ function matcherOf(networks: readonly string[]): (address: string) => boolean {
   return (address) => isIP(address) !== 0 && list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
 }
 
-/** Takes off what a socket for both families puts before an IPv4 address, and the name of an interface. */
+/** Takes off what stands around an address. */
 function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+  return address.replace(IPV4_MARK, '').replace(INTERFACE_NAME, '');
 }
 
 /** What counts as one address: an IPv4 address, or the network of an IPv6 address. */
@@ -88,6 +92,6 @@ function networkOf(address: string): string {
   const front = head === '' ? [] : head.split(':');
   const back = tail === undefined || tail === '' ? [] : tail.split(':');
   const gap = Array.from({ length: Math.max(0, IPV6_GROUPS - front.length - back.length) }, () => '0');
-  const groups = [...front, ...gap, ...back].map((group) => group.replace(/^0+(?=.)/, ''));
+  const groups = [...front, ...gap, ...back].map((group) => group.replace(LEADING_ZEROS, ''));
   return groups.slice(0, IPV6_NETWORK_GROUPS).join(':');
 }

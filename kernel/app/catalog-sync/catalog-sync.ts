@@ -1,8 +1,9 @@
 // Owns bringing the catalog to what Stripe holds: read all Prices, compute what differs, write it. Does not own what differs
 // (domain/catalog-diff.ts) or when it runs (sync-schedule.ts).
-// Invariants: what an operator sets while a sync runs stays as it was set, and the sync compares anew; one sync at a time writes, as long as turns are kept; where one is not (a kernel that stood still), the later
-// turn's rows stay, and whoever finds that its turn had passed begins anew, so that the last to end saw Stripe last. What a
-// crash leaves half done the next sync finishes, since it starts from what is stored.
+// Invariants: what an operator sets while a sync runs stays, and the sync compares anew; one sync at a time writes, as long as
+// turns are kept; where one is not (a kernel that stood still), the later turn's rows stay, and whoever finds that its turn had
+// passed begins anew, so that the last to end saw Stripe last. What a crash leaves half done the next sync finishes, since it
+// starts from what is stored.
 
 import {
   type BadRow,

@@ -45,7 +45,10 @@ export interface AuditRecord extends AuditSubject {
   readonly createdAt: Instant;
 }
 
-/** A document that operators change. The changes of a product and of its plans are one line: each is decided over all before. */
+/**
+ * A document that operators change. The changes of a product and of its plans are one line: each is decided over what all before
+ * it have done.
+ */
 export type ChangeTarget =
   | { readonly kind: 'product'; readonly productCode: ProductCode }
   | { readonly kind: 'plan'; readonly productCode: ProductCode; readonly planCode: PlanCode }
