@@ -35,6 +35,7 @@ import { PROCESS_PACING } from './pacing.ts';
 import { openCatalogStore } from './store/catalog/catalog-store.ts';
 import { openCatalogSyncStore } from './store/catalog/catalog-sync-store.ts';
 import { openPriceStore } from './store/catalog/price-store.ts';
+import { openSyncNoteStore } from './store/catalog/sync-note-store.ts';
 import { openConnection } from './store/connection.ts';
 import { type DatabaseClock, startDatabaseClock } from './store/database-clock.ts';
 import { createCommitFeed } from './store/ledger/commit-feed.ts';
@@ -107,7 +108,13 @@ async function begin(
   }
   const services = createServices(base, stores);
   endings.push(() => services.rollups.stop());
-  const stripe = createStripePart({ ...base, stores, config: config.stripe, notebook: services.notebook });
+  const stripe = createStripePart({
+    ...base,
+    stores,
+    config: config.stripe,
+    notebook: services.notebook,
+    book: services.book,
+  });
   endings.push(() => stripe.worker?.stop());
   return serve(base, { ...services, stripe }, endings);
 }
@@ -192,7 +199,10 @@ async function serve(
   const http = new HttpServer({
     registry: metrics.registry,
     checks: readinessChecks(connection, clock, () => isAccepting),
-    webhooks: new WebhookEndpoint({ inbox: stripe.inbox, observer: stripe.observer, onError }),
+    webhooks: new WebhookEndpoint({
+      ...{ inbox: stripe.inbox, observer: stripe.observer, onError },
+      trustedProxies: config.trustedProxies,
+    }),
     onError,
   });
   const httpAddress = await http.listen(config.httpAddress);
@@ -235,6 +245,7 @@ async function openStores(connection: Connection) {
     catalog: await openCatalogStore(connection),
     prices: await openPriceStore(connection),
     catalogSync: openCatalogSyncStore(connection),
+    syncNotes: openSyncNoteStore(connection),
     webhooks: await openWebhookStore(connection),
     tenants: await openTenantStore(connection),
     usage: await openUsageStore(connection),

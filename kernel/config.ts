@@ -11,6 +11,7 @@ import { present } from './domain/optional.ts';
 import { INTERNAL_METHODS } from './grpc/access.ts';
 import type { Credential } from './grpc/interceptors/authentication.ts';
 import type { TlsPair } from './grpc/server.ts';
+import { isNetwork } from './http/delivery-place.ts';
 import { withDatabaseName } from './store/connection.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -48,6 +49,8 @@ export interface KernelConfig extends DatabaseConfig {
   readonly grpcAddress: string;
   /** `host:port`; port 0 means any free one. */
   readonly httpAddress: string;
+  /** Proxies before the HTTP address, as addresses or networks: they are believed whom they forward for. */
+  readonly trustedProxies: readonly string[];
   readonly logLevel: LogLevel;
   readonly credentials: readonly Credential[];
   readonly tls?: TlsPair;
@@ -83,6 +86,8 @@ const ADDRESS =
   '^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+):([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$';
 const MILLISECONDS = '^[0-9]{1,6}$';
 const ABSENT = '';
+const TRUSTED_PROXIES_ADVICE =
+  'set it to the addresses or networks of the proxies before HTTP_ADDRESS, such as 10.0.0.0/8,192.0.2.7';
 const WEBHOOK_SECRET = 'whsec_[A-Za-z0-9+/=_-]+';
 /** A key in plain text may not leave the machine. */
 const API_URL = '^(https://[A-Za-z0-9.-]+|http://(127\\.[0-9.]+|localhost|\\[::1\\]))(:[0-9]{1,5})?/?$';
@@ -113,6 +118,11 @@ const KERNEL_SETTINGS = {
   ...DATABASE_SETTINGS,
   GRPC_ADDRESS: { pattern: ADDRESS, fallback: '127.0.0.1:50051', advice: 'set it to host:port, such as 0.0.0.0:50051' },
   HTTP_ADDRESS: { pattern: ADDRESS, fallback: '127.0.0.1:8090', advice: 'set it to host:port, such as 0.0.0.0:8090' },
+  HTTP_TRUSTED_PROXIES: {
+    pattern: '^([0-9A-Fa-f:.]+(/[0-9]{1,3})?(,[0-9A-Fa-f:.]+(/[0-9]{1,3})?)*)?$',
+    fallback: ABSENT,
+    advice: TRUSTED_PROXIES_ADVICE,
+  },
   LOG_LEVEL: {
     pattern: '^(trace|debug|info|warn|error|fatal)$',
     fallback: 'info',
@@ -215,11 +225,13 @@ export function loadKernelConfig(environment: NodeJS.ProcessEnv = process.env): 
   const credentials = readCredentials(values.KERNEL_CREDENTIALS_FILE, problems);
   const tls = readTls(values.GRPC_TLS_CERT_FILE, values.GRPC_TLS_KEY_FILE, problems);
   const stripe = readStripe(values, problems);
+  const trustedProxies = readTrustedProxies(values.HTTP_TRUSTED_PROXIES, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     ...toDatabaseConfig(values),
     grpcAddress: values.GRPC_ADDRESS,
     httpAddress: values.HTTP_ADDRESS,
+    trustedProxies,
     // The pattern allows nothing else.
     logLevel: values.LOG_LEVEL as LogLevel,
     credentials,
@@ -264,6 +276,15 @@ function readAuthority(path: string, problems: string[]): Buffer | undefined {
     problems.push(`KERNEL_CA_FILE ${path} is no certificate in PEM (${detail}): correct the file.`);
     return undefined;
   }
+}
+
+/** Reads proxies; the pattern lets addresses pass that are none. */
+function readTrustedProxies(text: string, problems: string[]): readonly string[] {
+  const networks = text === ABSENT ? [] : text.split(',');
+  for (const network of networks.filter((candidate) => !isNetwork(candidate))) {
+    problems.push(`HTTP_TRUSTED_PROXIES names ${network}, which is no address or network: ${TRUSTED_PROXIES_ADVICE}.`);
+  }
+  return networks;
 }
 
 function readStripe(

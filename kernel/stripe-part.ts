@@ -3,8 +3,10 @@
 import type { Logger } from 'pino';
 import { CatalogSync, type CatalogSyncParts } from './app/catalog-sync/catalog-sync.ts';
 import { OperatorSync } from './app/catalog-sync/operator-sync.ts';
+import type { SyncNoteStore } from './app/catalog-sync/ports.ts';
 import { SyncSchedule } from './app/catalog-sync/sync-schedule.ts';
 import type { AuditNotebook } from './app/operator/audit-notebook.ts';
+import type { ChangeBook } from './app/operator/change-book.ts';
 import type { Clock } from './app/ports.ts';
 import type { WebhookObserver, WebhookStore } from './app/webhook/ports.ts';
 import { WebhookDesk } from './app/webhook/webhook-desk.ts';
@@ -28,9 +30,11 @@ export interface StripePartTools {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly notebook: Pick<AuditNotebook, 'note'>;
+  readonly book: Pick<ChangeBook, 'change'>;
   readonly stores: {
     readonly catalog: CatalogSyncParts['catalog'];
     readonly catalogSync: CatalogSyncParts['store'];
+    readonly syncNotes: SyncNoteStore;
     readonly webhooks: WebhookStore;
   };
 }
@@ -48,11 +52,11 @@ export interface StripePart {
 
 /** Builds what works with Stripe; only the worker that looks for due events begins at once. */
 export function createStripePart(tools: StripePartTools): StripePart {
-  const { config, logger, metrics, clock, stores, notebook } = tools;
+  const { config, logger, metrics, clock, stores, notebook, book } = tools;
   const observer = createWebhookObserver(metrics.webhooks, logger);
   const store = stores.webhooks;
   if (config === undefined) {
-    return { observer, desk: new WebhookDesk({ store, clock, notebook, wake: () => undefined }) };
+    return { observer, desk: new WebhookDesk({ store, book, wake: () => undefined }) };
   }
   const { secretKey, apiUrl, webhookSecrets, syncIntervalMs: intervalMs } = config;
   const pacing = PROCESS_PACING;
@@ -65,8 +69,9 @@ export function createStripePart(tools: StripePartTools): StripePart {
   const handlers = createWebhookHandlers({ syncCatalog: () => schedule.syncSoon() });
   const processor = new WebhookProcessor({ store, handlers, clock, pacing, observer });
   const worker = startWebhookWorker({ processor, observer });
-  const desk = new WebhookDesk({ store, clock, notebook, wake: worker.wake });
-  const part = { observer, desk, sync: new OperatorSync({ sync, notebook }), schedule, worker };
+  const desk = new WebhookDesk({ store, book, wake: worker.wake });
+  const operatorSync = new OperatorSync({ sync, notebook, notes: stores.syncNotes, clock });
+  const part = { observer, desk, sync: operatorSync, schedule, worker };
   if (webhookSecrets.length === 0) return part;
   const verifier = createWebhookVerifier(webhookSecrets, Date.now);
   return { ...part, inbox: new WebhookInbox({ store, verifier, handlers, processor, clock, observer }) };

@@ -115,7 +115,7 @@ function toAuditRow(record: AuditRecord): Row {
     changes: record.changes.map(({ field, before, after }) =>
       before === '' ? `${field}=${after}` : `${field}: ${before} -> ${after || 'none'}`,
     ),
-    done: record.outcome === AuditOutcome.APPLIED,
+    done: record.outcome === AuditOutcome.PARTLY_APPLIED ? 'partly' : record.outcome === AuditOutcome.APPLIED,
     reason: record.reason,
     request_id: record.requestId,
     credential: record.credential,

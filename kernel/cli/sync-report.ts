@@ -37,6 +37,7 @@ export class SyncReport {
   readonly #badRows: BadRow[] = [];
   readonly #pinned: PinnedDifference[] = [];
   #summary: SyncSummary | undefined;
+  #isReplay = false;
 
   constructor(target: SyncReportTarget, isDryRun: boolean) {
     this.#target = target;
@@ -51,6 +52,7 @@ export class SyncReport {
     this.#badRows.push(...message.badRows);
     this.#pinned.push(...message.pinnedDifferences);
     this.#summary = message.summary ?? this.#summary;
+    this.#isReplay ||= message.replayed;
     const { pricesRead, plansWritten, plansToWrite } = message;
     if (plansToWrite === undefined) {
       this.#line.show(
@@ -80,8 +82,14 @@ export class SyncReport {
     );
     this.#print(['LEFT AT STRIPE', 'WHY', 'WHAT'], this.#badRows.map(toBadRow));
     this.#print(['SET BY AN OPERATOR', 'FIELD', 'STAYS', 'AT STRIPE'], this.#pinned.map(toPinnedRow));
-    this.#target.out.write(`${this.#describe()}\n`);
-    return this.#badRows.length;
+    this.#target.out.write(`${this.#isReplay ? this.#describeReplay() : this.#describe()}\n`);
+    return Number(this.#summary?.badRows ?? this.#badRows.length);
+  }
+
+  #describeReplay(): string {
+    const { changedPlans = 0n, badRows = 0n } = this.#summary ?? {};
+    const came = `${count(changedPlans, 'row')} changed, ${count(badRows, 'problem')} at Stripe`;
+    return `An earlier call with this request id synced (${came}): nothing was done now. Sync again without it.`;
   }
 
   #describe(): string {

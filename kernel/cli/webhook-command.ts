@@ -68,12 +68,18 @@ async function redrive(
   const eventIds = all ? dead.map(({ eventId }) => eventId) : named;
   const events: Row[] = [];
   for (const eventId of eventIds) {
-    const { event } = await write(streams, options, (kernel, request) =>
+    const { event } = await write(streams, optionsFor(eventId, options, all || named.length > 1), (kernel, request) =>
       kernel.ask(Webhooks.redriveWebhookEvent, RedriveWebhookEventRequest.fromPartial({ ...request, eventId })),
     );
     if (event !== undefined) events.push(toRow(event));
   }
   printRows(streams.out, events, COLUMNS, false);
+}
+
+/** One request drives one event: of several each has an id of its own, which a retry makes again. */
+function optionsFor(eventId: string, { requestId, ...rest }: WriteOptions, isOneOfSeveral: boolean): WriteOptions {
+  if (requestId === undefined) return rest;
+  return { ...rest, requestId: isOneOfSeveral ? `${requestId}.${eventId}` : requestId };
 }
 
 function listEvents(streams: CommandStreams, state: WebhookEventState, type: string): Promise<readonly WebhookEvent[]> {

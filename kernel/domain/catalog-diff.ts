@@ -1,7 +1,8 @@
 // Owns what a sync makes of the catalog: pure, from what Stripe holds and what is stored to the rows that change. Does not
 // own how a Price is read (plan-metadata.ts) or how a change is written.
-// Invariants: the diff of what was written is empty; a row is archived and never removed, and only one that Stripe sold; a
-// bad row changes nothing, neither the plan that it may be meant for nor any other.
+// Invariants: the diff of what was written is empty; a row is archived and never removed, and only one that Stripe sold; the
+// plan that workspaces fall back to is never archived; a bad row changes nothing, neither the plan that it may be meant for
+// nor any other.
 
 import { present } from './optional.ts';
 import {
@@ -44,6 +45,8 @@ export interface KnownPlan extends PlanKey {
   readonly interval?: 'month' | 'year';
   readonly intervalCount: number;
   readonly archived: boolean;
+  /** How many changes of operators are in the row. */
+  readonly revision: number;
 }
 
 /** A policy as it is stored. */
@@ -59,7 +62,7 @@ export interface KnownCatalog<Policy extends KnownPolicy = KnownPolicy> {
   readonly policies: readonly Policy[];
 }
 
-/** A row that is not taken over. */
+/** A row that is not taken over, or that is missed. */
 export interface BadRow extends RowProblem {
   /** Stripe's id of the Price. */
   readonly stripeId: string;
@@ -97,7 +100,12 @@ export interface RowChange<Policy extends KnownPolicy = KnownPolicy> extends Pla
   readonly stripePriceId: string;
   readonly differences: readonly FieldDifference[];
   /** What the row becomes; absent where only the policy changes. */
-  readonly plan?: { readonly terms: PlanTerms | undefined; readonly archived: boolean };
+  readonly plan?: {
+    readonly terms: PlanTerms | undefined;
+    readonly archived: boolean;
+    /** How many changes of operators are in the row that was compared; 0 where there was none. */
+    readonly revision: number;
+  };
   /** Absent where the policy stays. */
   readonly policy?: PolicyWrite<Policy>;
 }
@@ -140,6 +148,7 @@ class Differ<Policy extends KnownPolicy> {
   readonly #changes: RowChange<Policy>[] = [];
   /** Plans that a bad row may be meant for: they stay as they are. */
   readonly #held = new Set<string>();
+  #onboarding: readonly OnboardingChange[] = [];
   #unchanged = 0;
   #ignored = 0;
 
@@ -156,14 +165,14 @@ class Differ<Policy extends KnownPolicy> {
   run(): CatalogDiff<Policy> {
     this.#holdUnreadable();
     this.#holdAmbiguous();
-    const onboarding = this.#known.products.flatMap((product) => this.#decideOnboarding(product));
+    this.#onboarding = this.#known.products.flatMap((product) => this.#decideOnboarding(product));
     const wanted = this.#chooseDrafts();
     for (const draft of wanted.values()) this.#compare(draft);
     for (const plan of this.#known.plans) this.#archiveIfGone(plan, wanted.get(keyText(plan)));
     return {
       changes: this.#changes.sort((a, b) => compareText(keyText(a), keyText(b))),
-      onboarding,
-      badRows: this.#badRows,
+      onboarding: this.#onboarding,
+      badRows: this.#badRows.toSorted((a, b) => compareText(a.stripeId, b.stripeId)),
       pinned: this.#pinned,
       unchanged: this.#unchanged,
       ignored: this.#ignored,
@@ -250,8 +259,7 @@ class Differ<Policy extends KnownPolicy> {
   #compare(draft: PlanDraft): void {
     const text = keyText(draft);
     const plan = this.#plans.get(text);
-    // Of what is archived at Stripe only a plan that is not known here is news: there may be subscribers of before.
-    if (plan !== undefined && !draft.isActive) return;
+    if (!this.#isNews(draft, plan)) return;
     const record = this.#policies.get(text);
     const pinnedFields = record?.pinnedFields ?? new Set();
     const synced = computeSyncedPolicy(
@@ -285,10 +293,24 @@ class Differ<Policy extends KnownPolicy> {
       stripePriceId: draft.priceId,
       differences,
       ...present({
-        plan: isPlanWritten ? { terms: draft.terms, archived: !draft.isActive } : undefined,
+        plan: isPlanWritten
+          ? { terms: draft.terms, archived: !draft.isActive, revision: plan?.revision ?? 0 }
+          : undefined,
         policy,
       }),
     });
+  }
+
+  /** Of what is archived at Stripe only a plan that is not known here is news: there may be subscribers of before. */
+  #isNews(draft: PlanDraft, plan: KnownPlan | undefined): boolean {
+    if (draft.isActive) return true;
+    if (plan !== undefined) return false;
+    if (this.#productOf(draft)?.fallbackPlanCode === draft.planCode) {
+      this.#refuseFallback(draft, draft.priceId);
+      return false;
+    }
+    this.#reportOnboarding(draft, draft.priceId);
+    return true;
   }
 
   #reportPinned({ productCode, planCode, priceId }: PlanDraft, { field, before, after }: PolicyDifference): void {
@@ -297,22 +319,40 @@ class Differ<Policy extends KnownPolicy> {
   }
 
   #archiveIfGone(plan: KnownPlan, draft: PlanDraft | undefined): void {
-    const { productCode, planCode, source, stripePriceId, archived } = plan;
+    const { productCode, planCode, source, stripePriceId, archived, revision } = plan;
     if (source !== 'stripe' || stripePriceId === undefined || this.#held.has(keyText(plan))) return;
     if (draft?.isActive === true) return;
+    this.#reportOnboarding(plan, stripePriceId);
     if (archived) {
       this.#unchanged += 1;
       return;
     }
-    const product = this.#known.products.find((candidate) => candidate.productCode === productCode);
-    if (product?.fallbackPlanCode === planCode) {
-      const message = `is gone or archived, but workspaces of ${productCode} fall back to ${planCode}: the plan stays; make a Price active for it, or name another fallback plan`;
-      this.#refuse(stripePriceId, 'fallback_plan_gone', message);
+    if (this.#productOf(plan)?.fallbackPlanCode === planCode) {
+      this.#refuseFallback(plan, stripePriceId);
       return;
     }
     const differences = [{ field: 'archived', before: 'false', after: 'true' }];
-    const write = { terms: undefined, archived: true };
+    const write = { terms: undefined, archived: true, revision };
     this.#changes.push({ productCode, planCode, kind: 'archived', stripePriceId, differences, plan: write });
+  }
+
+  #productOf({ productCode }: PlanKey): KnownProduct | undefined {
+    return this.#known.products.find((product) => product.productCode === productCode);
+  }
+
+  /** Is told by each sync until it is put right: until then new workspaces start elsewhere. */
+  #reportOnboarding({ productCode, planCode }: PlanKey, stripePriceId: string): void {
+    const product = this.#productOf({ productCode, planCode });
+    const move = this.#onboarding.find((change) => change.productCode === productCode);
+    const current = move === undefined ? product?.onboardingPlanCode : move.planCode;
+    if (product === undefined || current !== planCode || product.fallbackPlanCode === planCode) return;
+    const message = `is gone or archived, but new workspaces of ${productCode} start on ${planCode}: until a Price is active for it, or another onboarding plan is named, they start on ${product.fallbackPlanCode}`;
+    this.#refuse(stripePriceId, 'onboarding_plan_gone', message);
+  }
+
+  #refuseFallback({ productCode, planCode }: PlanKey, stripePriceId: string): void {
+    const message = `is gone or archived, but workspaces of ${productCode} fall back to ${planCode}: the plan is not archived; make a Price active for it, or name another fallback plan`;
+    this.#refuse(stripePriceId, 'fallback_plan_gone', message);
   }
 }
 

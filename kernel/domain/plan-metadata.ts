@@ -27,7 +27,8 @@ export type BadRowReason =
   | 'credits_negative'
   | 'price_unsupported'
   | 'onboarding_default_taken'
-  | 'fallback_plan_gone';
+  | 'fallback_plan_gone'
+  | 'onboarding_plan_gone';
 
 /** One problem of a row, as a sentence part for people that follows the row's id. */
 export interface RowProblem {

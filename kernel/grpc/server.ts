@@ -4,6 +4,7 @@
 import { Server, ServerCredentials, type UntypedHandleCall, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { METHOD_PATHS, type MethodPath, SERVED_SERVICES } from './access.ts';
 import { Admission, type PipelineParts } from './admission.ts';
+import { endHalfOpenCalls } from './half-open.ts';
 import { type CatalogAdminHandlerParts, createCatalogAdminHandlers } from './handler/catalog-admin-handler.ts';
 import { type CatalogHandlerParts, createCatalogHandlers } from './handler/catalog-handler.ts';
 import { type CatalogSyncHandlerParts, createCatalogSyncHandlers } from './handler/catalog-sync-handler.ts';
@@ -34,6 +35,10 @@ const SERVER_OPTIONS = {
   // A peer that vanished without a word is noticed, so that its calls don't count for ever.
   'grpc.keepalive_time_ms': 60_000,
   'grpc.keepalive_timeout_ms': 20_000,
+  // More than all that one caller may have open: 5,000 watches of a balance, streams of debits, and calls in flight.
+  'grpc.max_concurrent_streams': 8_192,
+  // Whoever connects and calls nothing is let go; clients connect again by themselves with their next call.
+  'grpc.max_connection_idle_ms': 300_000,
   // Bookkeeping of each call for a debugging service that is not served.
   'grpc.enable_channelz': 0,
 };
@@ -71,7 +76,7 @@ export class GrpcServer {
   readonly #streams: StreamPipeline;
   readonly #health: Health;
   readonly #credentials: ServerCredentials;
-  readonly #releaseTimeouts: () => void;
+  readonly #stopWatching: readonly (() => void)[];
 
   constructor(parts: GrpcServerParts) {
     const names = Object.keys(SERVED_SERVICES);
@@ -81,7 +86,7 @@ export class GrpcServer {
     this.#server = new Server({ ...SERVER_OPTIONS, interceptors: [this.#admission.gate.interceptor] });
     this.#health = new Health(names);
     this.#credentials = toServerCredentials(parts.tls);
-    this.#releaseTimeouts = boundTimeouts();
+    this.#stopWatching = [boundTimeouts(), endHalfOpenCalls()];
     this.#addServices(parts);
     this.#health.addTo(this.#server);
     addReflection(this.#server, names);
@@ -121,7 +126,7 @@ export class GrpcServer {
   /** Cuts off everything that is still open. */
   forceStop(): void {
     this.#server.forceShutdown();
-    this.#releaseTimeouts();
+    for (const stop of this.#stopWatching) stop();
   }
 
   #addServices(parts: GrpcServerParts): void {

@@ -8,13 +8,12 @@ import type { WebhookObserver } from '../app/webhook/ports.ts';
 import type { WebhookInbox } from '../app/webhook/webhook-inbox.ts';
 import { DomainError } from '../domain/error.ts';
 import { type Answer, toJson } from './answer.ts';
+import { DeliveryPlaces } from './delivery-place.ts';
 
 export const WEBHOOK_PATH = '/stripe/webhook';
 
 /** How large a delivery may be, in bytes; Stripe's are a few KiB, some come near 100. */
 export const WEBHOOK_BODY_BYTES_MAX = 1_048_576;
-/** How many deliveries are taken in at once; beyond, Stripe is asked to come again. */
-const DELIVERIES_MAX = 200;
 /** How long a body may take to arrive, in milliseconds: whoever sends slowly takes the place of others meanwhile. */
 const BODY_TIMEOUT_MS = 3_000;
 const RETRY_AFTER_S = '5';
@@ -25,15 +24,18 @@ export interface WebhookEndpointParts {
   readonly observer: Pick<WebhookObserver, 'refused'>;
   /** Told why a delivery could not be stored. */
   readonly onError: (error: unknown) => void;
+  /** Whose `X-Forwarded-For` is believed: addresses, or networks such as `10.0.0.0/8`. */
+  readonly trustedProxies: readonly string[];
 }
 
 /** Takes deliveries. */
 export class WebhookEndpoint {
   readonly #parts: WebhookEndpointParts;
-  #taking = 0;
+  readonly #places: DeliveryPlaces;
 
   constructor(parts: WebhookEndpointParts) {
     this.#parts = parts;
+    this.#places = new DeliveryPlaces(parts.trustedProxies);
   }
 
   /** Answers one delivery. */
@@ -43,18 +45,18 @@ export class WebhookEndpoint {
     if (inbox === undefined) {
       return toJson(404, { status: 'not found: this kernel takes no events, set STRIPE_WEBHOOK_SECRETS' });
     }
-    if (this.#taking >= DELIVERIES_MAX) {
+    const leave = this.#places.take(request);
+    if (leave === undefined) {
       observer.refused('overloaded');
-      return unavailable('too many deliveries at once: come again');
+      return unavailable('too many deliveries at once, or from this address: come again');
     }
-    this.#taking += 1;
     try {
       const body = await readBody(request);
       if (typeof body !== 'string') return await this.#receive(inbox, body, request.headers['stripe-signature']);
       observer.refused(body);
       return refuseBody(body);
     } finally {
-      this.#taking -= 1;
+      leave();
     }
   }
 

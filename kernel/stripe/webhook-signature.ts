@@ -8,6 +8,8 @@ import type { Verification, WebhookRefusal, WebhookVerifier } from '../app/webho
 /** How far the time of a signature may lie from now, before or after, in seconds; Stripe's own libraries allow as much. */
 const TOLERANCE_S = 300;
 const ID_LENGTH_MAX = 255;
+/** The last second that has a date everywhere: of the year 9999. */
+const CREATED_MAX_S = 253_402_300_799;
 /** One `t`, which the SDK would not insist on: of two it takes the last. */
 const SIGNATURE = /^t=(\d{1,12})(?:,(?!t=)[a-z0-9]+=[0-9a-f]*)+$/;
 
@@ -60,10 +62,19 @@ function readEvent(body: Uint8Array): Verification {
   const eventId = fieldOf(content, 'id');
   const type = fieldOf(content, 'type');
   const created = fieldOf(content, 'created');
-  if (fieldOf(content, 'object') !== 'event' || !isName(eventId) || !isName(type) || !Number.isSafeInteger(created)) {
+  if (fieldOf(content, 'object') !== 'event' || !isName(eventId) || !isName(type)) {
     return refuse('not_an_event', 'the body is signed and is no snapshot event: give this endpoint snapshot payloads');
   }
-  return { kind: 'verified', event: { eventId, type, happenedAt: Number(created) * 1_000, payload } };
+  if (!isSecond(created)) {
+    const message = `the body is signed, and its \`created\` is no time: Stripe sends whole seconds since 1970, from 1 to ${CREATED_MAX_S}`;
+    return refuse('not_an_event', message);
+  }
+  return { kind: 'verified', event: { eventId, type, happenedAt: created * 1_000, payload } };
+}
+
+/** Tells a time as Stripe gives it. One that lies ahead is one: Stripe's test clocks run ahead of the time of day. */
+function isSecond(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= CREATED_MAX_S;
 }
 
 function isName(value: unknown): value is string {

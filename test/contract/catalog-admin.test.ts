@@ -15,10 +15,13 @@ import {
 import { PlanSource } from '../../gen/wheelhouse/catalog/v1/plan.ts';
 import { TrialEndBehaviour } from '../../gen/wheelhouse/catalog/v1/plan_policy.ts';
 import { GetBalanceRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import type { AuditStore } from '../../kernel/app/operator/ports.ts';
+import { roundCount } from '../support/round-count.ts';
 import { type Callers, CREDIT, callersOf, OPERATOR } from './support/account.ts';
 import { failureOf, settle } from './support/failure.ts';
-import { type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
+import { composeKernel, type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
 import { operatorCallsOf } from './support/operator.ts';
+import { override } from './support/override.ts';
 
 let kernel: KernelFixture;
 let other: KernelFixture;
@@ -170,7 +173,8 @@ describe('UpdateProduct', () => {
     const records = await operators.audit({ productCode, method: 'CatalogAdminService/UpdateProduct' });
     expect(records).toHaveLength(12);
     const stored = await kernel.connection.collection('products').findOne({ product_code: productCode });
-    expect(Number(stored?.['revision'])).toBe(13);
+    // It was registered, and has got two plans.
+    expect(Number(stored?.['revision'])).toBe(15);
   });
 
   test.each<[string, object, string[], string]>([
@@ -228,6 +232,11 @@ describe('UpsertPlan', () => {
     expect((await failureOf(operators.upsertPlan(plan))).reason).toBe('PLAN_SOLD_BY_STRIPE');
     const end = await failureOf(operators.upsertPlan({ ...plan, productCode, planCode: 'free', archived: true }));
     expect(Object.keys(end.violations)).toEqual(['archived']);
+    await operators.update({ productCode, onboardingPlanCode: 'enterprise' }, ['onboarding_plan_code']);
+    const started = await failureOf(
+      operators.upsertPlan({ ...plan, productCode, planCode: 'enterprise', archived: true }),
+    );
+    expect(started.violations['archived']).toContain('enterprise is the onboarding plan');
     expect((await failureOf(operators.upsertPlan({ ...plan, productCode: 'nosuch' }))).reason).toBe(
       'PRODUCT_NOT_FOUND',
     );
@@ -235,6 +244,82 @@ describe('UpsertPlan', () => {
     expect(Object.keys(wrong.violations).sort()).toEqual([
       ...['plan_code', 'price_minor_units', 'product_code', 'product_name'],
     ]);
+  });
+});
+
+describe('the plan that a product names', () => {
+  const isOnSale = async (productCode: string, planCode: string) => {
+    const request = ListPlansRequest.fromPartial({ productCode });
+    const { plans } = await callers.sysadmin.call(CatalogServiceService.listPlans, request);
+    return plans.some((plan) => plan.planCode === planCode);
+  };
+  const archive = (productCode: string, by = operators) =>
+    by.upsertPlan({ productCode, planCode: 'enterprise', productName: 'x', archived: true });
+  const name = (productCode: string, field: NamingField, by = operators) =>
+    by.update({ productCode, [FIELDS[field]]: 'enterprise' }, [field]);
+  type NamingField = keyof typeof FIELDS;
+  const FIELDS = { fallback_plan_code: 'fallbackPlanCode', onboarding_plan_code: 'onboardingPlanCode' } as const;
+
+  let held: KernelFixture;
+  let actFirst: (() => Promise<unknown>) | undefined;
+
+  /** A kernel in which something can be done after a change was decided on, and before it is recorded. */
+  beforeAll(async () => {
+    const auditStore = (real: AuditStore): AuditStore =>
+      override(real, {
+        insertChange: async (record) => {
+          const act = actFirst;
+          actFirst = undefined;
+          await act?.();
+          return real.insertChange(record);
+        },
+      });
+    held = await composeKernel({ mongodbUri: kernel.mongodbUri, auditStore });
+  });
+  afterAll(() => held.close());
+
+  const heldAfter = (act: () => Promise<unknown>) => {
+    actFirst = act;
+    return operatorCallsOf(callersOf(held));
+  };
+
+  test.each<NamingField>(['fallback_plan_code', 'onboarding_plan_code'])(
+    'by %s is on sale, whichever of two operators is first to have decided',
+    async (field) => {
+      const named = await newProduct();
+      const late = await failureOf(
+        archive(
+          named,
+          heldAfter(() => name(named, field)),
+        ),
+      );
+      expect(Object.keys(late.violations)).toEqual(['archived']);
+      expect(await isOnSale(named, 'enterprise')).toBe(true);
+      const archived = await newProduct();
+      const refused = await failureOf(
+        name(
+          archived,
+          field,
+          heldAfter(() => archive(archived)),
+        ),
+      );
+      expect(refused).toMatchObject({ reason: 'PLAN_NOT_FOUND', metadata: { plan_code: 'enterprise' } });
+      expect((await operators.productOf(archived)).fallbackPlanCode).toBe('free');
+    },
+  );
+
+  test('is on sale however often two kernels meet, and a workspace can start there', async () => {
+    for (let round = 0; round < roundCount(3, 100); round += 1) {
+      const productCode = await newProduct();
+      const [by, against] = round % 2 === 0 ? [operators, others] : [others, operators];
+      const { answers } = await settle<unknown>([
+        name(productCode, 'fallback_plan_code', by),
+        archive(productCode, against),
+      ]);
+      expect(answers).toHaveLength(1);
+      const { fallbackPlanCode } = await operators.productOf(productCode);
+      expect(await isOnSale(productCode, fallbackPlanCode)).toBe(true);
+    }
   });
 });
 

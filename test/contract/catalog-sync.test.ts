@@ -6,8 +6,10 @@ import { CatalogServiceService, ListPlansRequest } from '../../gen/wheelhouse/ca
 import { BadRowReason, PlanChangeKind } from '../../gen/wheelhouse/catalog/v1/catalog_sync_service.ts';
 import type { Plan } from '../../gen/wheelhouse/catalog/v1/plan.ts';
 import { BillingInterval, PlanSource } from '../../gen/wheelhouse/catalog/v1/plan.ts';
+import { AuditOutcome } from '../../gen/wheelhouse/operator/v1/audit_record.ts';
 import { callersOf, OPERATOR } from './support/account.ts';
-import { type KernelFixture, openKernel } from './support/kernel-fixture.ts';
+import { type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
+import { operatorCallsOf } from './support/operator.ts';
 import {
   createPlan,
   createPlans,
@@ -22,12 +24,15 @@ const AUDITED = { method: 'CatalogSyncService/SyncCatalog', ...OPERATOR };
 
 let stripe: StripeFixture;
 let kernel: KernelFixture;
+let other: KernelFixture;
 
 beforeAll(async () => {
   stripe = await openStripe({ hasCatalog: true });
   kernel = await openSyncedKernel({ stripe: stripe.config });
+  other = await openSyncedKernel({ stripe: stripe.config, mongodbUri: kernel.mongodbUri });
 });
 afterAll(async () => {
+  await other.close();
   await kernel.close();
   await stripe.stop();
 });
@@ -61,7 +66,10 @@ describe('a sync', () => {
     const before = await Promise.all(['plans', 'plan_policies', 'products'].map((name) => documentsOf(name)));
     const { changes, badRows, pinned, onboarding, summary } = await syncCatalog(kernel);
     expect({ changes, badRows, pinned, onboarding }).toEqual({ changes: [], badRows: [], pinned: [], onboarding: [] });
-    expect(summary).toEqual({ pricesRead: 7n, unchangedPlans: 7n, ignoredPrices: 0n });
+    expect(summary).toEqual({
+      ...{ pricesRead: 7n, unchangedPlans: 7n, ignoredPrices: 0n },
+      ...{ changedPlans: 0n, badRows: 0n },
+    });
     expect(await Promise.all(['plans', 'plan_policies', 'products'].map((name) => documentsOf(name)))).toEqual(before);
   });
 
@@ -136,7 +144,7 @@ describe('a sync', () => {
   test('that is dry says the same and writes nothing', async () => {
     await withOwnStripe(async (own) => {
       await createPlan(own.stripe.stripe, 'dry');
-      await createPlan(own.stripe.stripe, 'typo', { product_code: 'agentruntme' });
+      const typo = await createPlan(own.stripe.stripe, 'typo', { product_code: 'agentruntme' });
       const before = await Promise.all(
         ['plans', 'plan_policies', 'products'].map((name) => documentsOf(name, own.kernel)),
       );
@@ -152,7 +160,10 @@ describe('a sync', () => {
       // The kernel's own first sync ran over an empty Stripe and archived what the seed says Stripe sold.
       expect(dry.changes).toMatchObject([{ planCode: 'dry', kind: PlanChangeKind.ADDED }]);
       expect({ ...wet, messages: 0 }).toEqual({ ...dry, messages: 0 });
-      expect(wet.badRows).toMatchObject([{ reason: BadRowReason.PRODUCT_UNKNOWN }]);
+      const reasons = wet.badRows.map(({ stripeId, reason }) => [stripeId, reason]);
+      expect(reasons).toContainEqual([typo.id, BadRowReason.PRODUCT_UNKNOWN]);
+      // As long as new workspaces would start there.
+      expect(reasons).toContainEqual(['price_agentruntime_pro', BadRowReason.ONBOARDING_PLAN_GONE]);
     });
   });
 
@@ -189,6 +200,61 @@ describe('a sync', () => {
   }, 120_000);
 });
 
+describe('a sync that an operator asks for', () => {
+  const { actor } = OPERATOR;
+  const recordsOf = async (requestId: string) => {
+    const records = await operatorCallsOf(callersOf(kernel)).audit({ method: AUDITED.method, actor });
+    return records.filter((record) => record.requestId === requestId).map(({ outcome }) => outcome);
+  };
+  const reads = () => stripe.countRequests('GET /v1/prices');
+
+  test('is done once for its request id, and a retry is told what it came to', async () => {
+    await createPlan(stripe.stripe, 'once');
+    const requestId = newRequestId();
+    const first = await syncCatalog(kernel, { requestId });
+    expect(first).toMatchObject({ replayed: false, summary: { changedPlans: 1n, badRows: 0n } });
+    const before = reads();
+    await createPlan(stripe.stripe, 'once_later');
+    const again = await syncCatalog(other, { requestId });
+    expect(again).toEqual({
+      ...{ changes: [], onboarding: [], badRows: [], pinned: [] },
+      ...{ summary: first.summary, messages: 1, replayed: true },
+    });
+    expect(reads()).toBe(before);
+    expect(await recordsOf(requestId)).toEqual([AuditOutcome.APPLIED]);
+    expect((await syncCatalog(kernel)).changes).toMatchObject([{ planCode: 'once_later' }]);
+  });
+
+  test('with a request id of another meaning is refused, and stands in the log as refused', async () => {
+    const requestId = newRequestId();
+    await syncCatalog(kernel, { requestId });
+    const before = reads();
+    for (const fields of [{ reason: 'another reason' }, { actor: 'usr_somebody' }]) {
+      const failure: unknown = await syncCatalog(other, { requestId, ...fields }).catch((error: unknown) => error);
+      expect(failure).toMatchObject({ cause: { code: status.ALREADY_EXISTS } });
+    }
+    expect(reads()).toBe(before);
+    expect(await recordsOf(requestId)).toEqual([AuditOutcome.NOT_APPLIED, AuditOutcome.APPLIED]);
+    // A dry run writes nothing, so it takes no id.
+    expect(await syncCatalog(kernel, { requestId, reason: 'dry', dryRun: true })).toMatchObject({ replayed: false });
+  });
+
+  test('and that Stripe refuses stands in the log as not done, until its retry is', async () => {
+    await createPlan(stripe.stripe, 'refused');
+    const requestId = newRequestId();
+    stripe.sandbox.control.addFault({ path: '/v1/prices', outcome: 'failed', status: 500 });
+    const failure: unknown = await syncCatalog(kernel, { requestId }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ cause: { code: status.UNAVAILABLE } });
+    stripe.sandbox.control.clearFaults();
+    expect(await recordsOf(requestId)).toEqual([AuditOutcome.NOT_APPLIED]);
+    expect(await syncCatalog(kernel, { requestId })).toMatchObject({
+      replayed: false,
+      changes: [{ planCode: 'refused' }],
+    });
+    expect(await recordsOf(requestId)).toEqual([AuditOutcome.APPLIED]);
+  });
+});
+
 describe('a sync that can’t be', () => {
   test('says that Stripe is off', async () => {
     const off = await openKernel();
@@ -217,12 +283,12 @@ describe('a sync that can’t be', () => {
 
   test('names a key that Stripe refuses, without showing it', async () => {
     const wrong = 'sk_live_wrong_4711';
-    const other = await openKernel({ stripe: { ...stripe.config, secretKey: wrong } });
-    const failure: unknown = await syncCatalog(other).catch((error: unknown) => error);
+    const stranger = await openKernel({ stripe: { ...stripe.config, secretKey: wrong } });
+    const failure: unknown = await syncCatalog(stranger).catch((error: unknown) => error);
     expect(failure).toMatchObject({ cause: { code: status.FAILED_PRECONDITION } });
     expect(String(failure)).toContain('correct STRIPE_SECRET_KEY');
-    expect(String(failure) + other.logLines.join('')).not.toContain(wrong);
-    await other.close();
+    expect(String(failure) + stranger.logLines.join('')).not.toContain(wrong);
+    await stranger.close();
   });
 });
 

@@ -1,6 +1,12 @@
-// Strangers are turned away by their headers alone: they can't make the kernel hold messages that never end.
+// Strangers are turned away by their headers alone: they can't make the kernel hold messages that never end, nor calls.
 
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
@@ -49,4 +55,19 @@ test('a call without a credential is answered before its message has arrived', a
     Array.from({ length: STREAMS }, () => status.UNAUTHENTICATED),
   );
   expect(answers[0]?.['grpc-status-details-bin']).toBeDefined();
+});
+
+test('a call without a credential is over with its answer, though its caller never ends its request', async () => {
+  const streams = Array.from({ length: STREAMS }, beginCall);
+  const codes = await Promise.all(
+    streams.map(
+      (stream) =>
+        new Promise<number>((resolve, reject) => {
+          stream.resume().once('error', reject);
+          stream.once('close', () => resolve(stream.rstCode));
+        }),
+    ),
+  );
+  // The server has ended each, and not for a fault of the caller.
+  expect(codes).toEqual(Array.from({ length: STREAMS }, () => constants.NGHTTP2_NO_ERROR));
 });

@@ -79,6 +79,17 @@ describe('a wrong configuration', () => {
     );
   });
 
+  test('names each proxy that is none', async () => {
+    const message = await failsWith({
+      HTTP_TRUSTED_PROXIES: '10.0.0.0/8,10.0.0.0/33,1.2.3,2001:db8::/32,2001:db8::/129',
+    });
+    for (const network of ['10.0.0.0/33', '1.2.3', '2001:db8::/129']) {
+      expect(message).toContain(`HTTP_TRUSTED_PROXIES names ${network}, which is no address or network: `);
+    }
+    expect(message.match(/which is no address/g)).toHaveLength(3);
+    expect(await failsWith({ HTTP_TRUSTED_PROXIES: 'proxy.example.com' })).toContain('HTTP_TRUSTED_PROXIES is "proxy');
+  });
+
   test('names webhook secrets without a key', async () => {
     expect(await failsWith({ STRIPE_WEBHOOK_SECRETS: 'whsec_a' })).toContain('is set without STRIPE_SECRET_KEY: ');
   });

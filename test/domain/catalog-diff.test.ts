@@ -114,6 +114,27 @@ describe('a row that is archived', () => {
     });
   });
 
+  test('is not added for what workspaces fall back to', () => {
+    const price = stripePrice({ isActive: false }, { plan_code: 'free' });
+    expect(computeCatalogDiff([price], EMPTY)).toMatchObject({
+      changes: [],
+      badRows: [{ stripeId: 'price_pro', reason: 'fallback_plan_gone' }],
+    });
+  });
+
+  test('is told of by each sync where new workspaces start on it, until another plan is named', () => {
+    const told = [{ stripeId: 'price_pro', reason: 'onboarding_plan_gone' }];
+    const first = computeCatalogDiff([], SYNCED);
+    expect(first).toMatchObject({ changes: [{ kind: 'archived' }], onboarding: [], badRows: told });
+    const after = applyDiff(SYNCED, first);
+    expect(computeCatalogDiff([], after)).toMatchObject({ changes: [], badRows: told });
+    expect(computeCatalogDiff([stripePrice()], after)).toMatchObject({ changes: [{ kind: 'restored' }], badRows: [] });
+    const named = stripePrice({ priceId: 'price_team' }, { plan_code: 'team', onboarding_default: 'true' });
+    expect(computeCatalogDiff([named], SYNCED).badRows).toEqual([]);
+    const products = PRODUCTS.map((row) => ({ ...row, onboardingPlanCode: 'free' as PlanCode }));
+    expect(computeCatalogDiff([], { ...SYNCED, products }).badRows).toEqual([]);
+  });
+
   test('an operator’s row that gets a Price becomes Stripe’s', () => {
     const { stripePriceId: _, ...row } = knownPlan({ source: 'operator' });
     const { changes } = computeCatalogDiff([stripePrice()], { ...SYNCED, plans: [row] });

@@ -131,7 +131,8 @@ describe('a recorded change', () => {
   test('keeps the kinds of its values', async () => {
     const target = { kind: 'plan', productCode: PRODUCT, planCode: 'typed' as PlanCode } as const;
     const price = { minorUnits: 12n, currency: 'usd' };
-    const effect = { kind: 'plan', fields: { productName: 'x', price, archived: false } } as const;
+    const fields = { productName: 'x', price, archived: false };
+    const effect = { kind: 'plan', fields, planRevision: 1 } as const;
     await store.insertChange({ audit: newRecord(), target, revision: 1, effect });
     await store.settleTarget(target);
     const raw = await connection

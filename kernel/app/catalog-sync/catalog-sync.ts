@@ -1,8 +1,9 @@
 // Owns bringing the catalog to what Stripe holds: read all Prices, compute what differs, write it. Does not own what differs
 // (domain/catalog-diff.ts) or when it runs (sync-schedule.ts).
-// Invariants: one sync at a time writes, as long as turns are kept; where one is not (a kernel that stood still), the later
-// turn's rows stay, and whoever finds that its turn had passed begins anew, so that the last to end saw Stripe last. What a
-// crash leaves half done the next sync finishes, since it starts from what is stored.
+// Invariants: what an operator sets while a sync runs stays, and the sync compares anew; one sync at a time writes, as long as
+// turns are kept; where one is not (a kernel that stood still), the later turn's rows stay, and whoever finds that its turn had
+// passed begins anew, so that the last to end saw Stripe last. What a crash leaves half done the next sync finishes, since it
+// starts from what is stored.
 
 import {
   type BadRow,
@@ -35,7 +36,7 @@ const PRICES_MAX = 20_000;
 export interface CatalogSyncParts {
   readonly stripe: StripeCatalog;
   readonly store: CatalogSyncStore;
-  readonly catalog: Pick<CatalogStore, 'loadPolicy' | 'insertPolicy' | 'saveSyncedPolicy' | 'saveSyncedOnboardingPlan'>;
+  readonly catalog: Pick<CatalogStore, 'insertPolicy' | 'saveSyncedPolicy' | 'saveSyncedOnboardingPlan'>;
   readonly clock: Pick<Clock, 'estimate'>;
   readonly pacing: Pick<Pacing, 'delay' | 'monotonicMs'>;
   readonly observer: SyncObserver;
@@ -53,6 +54,8 @@ export interface SyncOptions {
   /** Says that nothing is written. */
   readonly dryRun: boolean;
   readonly onProgress?: (progress: SyncProgress) => void;
+  /** Awaited before anything is written; what it throws ends the sync. */
+  readonly beforeWriting?: () => Promise<void>;
   /** Ends the sync where it is: what was written stays, and the next one goes on from there. */
   readonly signal?: AbortSignal;
 }
@@ -69,6 +72,12 @@ export interface SyncReport {
 }
 
 type Diff = CatalogDiff<PolicyRecord>;
+
+/** What a sync has written, over all its attempts. */
+interface Written {
+  readonly changes: RowChange[];
+  readonly onboarding: OnboardingChange[];
+}
 
 /** What one attempt came to. */
 type Attempt = { readonly kind: 'done'; readonly report: SyncReport } | { readonly kind: 'overtaken' };
@@ -90,8 +99,9 @@ export class CatalogSync {
     const { pacing, observer } = this.#parts;
     if (options.dryRun) return this.#preview(options);
     const beganMs = pacing.monotonicMs();
+    const written: Written = { changes: [], onboarding: [] };
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const outcome = await this.#inTurn(options, (turn) => this.#attempt(turn, options));
+      const outcome = await this.#inTurn(options, (turn) => this.#attempt(turn, options, written));
       if (outcome.kind === 'overtaken') continue;
       const { changes, badRows } = outcome.report;
       const durationMs = pacing.monotonicMs() - beganMs;
@@ -103,7 +113,7 @@ export class CatalogSync {
 
   async #preview(options: SyncOptions): Promise<SyncReport> {
     const { prices, diff } = await this.#compare(options);
-    return toReport(prices.length, diff);
+    return toReport(prices.length, diff, diff);
   }
 
   async #inTurn(options: SyncOptions, work: (turn: SyncTurn) => Promise<Attempt>): Promise<Attempt> {
@@ -153,10 +163,11 @@ export class CatalogSync {
     };
   }
 
-  async #attempt(turn: SyncTurn, options: SyncOptions): Promise<Attempt> {
+  async #attempt(turn: SyncTurn, options: SyncOptions, written: Written): Promise<Attempt> {
     const { prices, diff } = await this.#compare(options);
-    const isWritten = await this.#write(turn, diff, prices.length, options);
-    return isWritten ? { kind: 'done', report: toReport(prices.length, diff) } : { kind: 'overtaken' };
+    if (diff.changes.length + diff.onboarding.length > 0) await options.beforeWriting?.();
+    const isWritten = await this.#write(turn, { diff, pricesRead: prices.length, written }, options);
+    return isWritten ? { kind: 'done', report: toReport(prices.length, diff, written) } : { kind: 'overtaken' };
   }
 
   async #compare(options: SyncOptions): Promise<{ readonly prices: readonly StripePrice[]; readonly diff: Diff }> {
@@ -192,7 +203,11 @@ export class CatalogSync {
   }
 
   /** Writes what differs; answers whether all of it was written over what was read. */
-  async #write(turn: SyncTurn, diff: Diff, pricesRead: number, options: SyncOptions): Promise<boolean> {
+  async #write(
+    turn: SyncTurn,
+    { diff, pricesRead, written }: { readonly diff: Diff; readonly pricesRead: number; readonly written: Written },
+    options: SyncOptions,
+  ): Promise<boolean> {
     const { store, catalog, clock } = this.#parts;
     const { changes, onboarding } = diff;
     let isWhole = true;
@@ -201,13 +216,15 @@ export class CatalogSync {
       // A kernel that stood still must not begin to write what it read long ago.
       if (!(await store.prolongTurn(turn, clock.estimate() + TURN_MS))) return false;
       const rows = changes.slice(from, from + ROWS_AT_ONCE);
-      const written = await Promise.all(rows.map((change) => this.#writeRow(turn, change)));
-      if (written.includes(false)) isWhole = false;
+      const areWritten = await Promise.all(rows.map((change) => this.#writeRow(turn, change)));
+      written.changes.push(...rows.filter((_, index) => areWritten[index] === true));
+      if (areWritten.includes(false)) isWhole = false;
       options.onProgress?.({ pricesRead, rowsWritten: from + rows.length, rowsToWrite: changes.length });
     }
     // After the plans that are named there.
-    for (const { productCode, planCode } of onboarding) {
-      if (!(await catalog.saveSyncedOnboardingPlan(productCode, planCode))) isWhole = false;
+    for (const change of onboarding) {
+      if (await catalog.saveSyncedOnboardingPlan(change.productCode, change.planCode)) written.onboarding.push(change);
+      else isWhole = false;
     }
     return isWhole;
   }
@@ -216,18 +233,20 @@ export class CatalogSync {
   async #writeRow(turn: SyncTurn, change: RowChange<PolicyRecord>): Promise<boolean> {
     const { store, catalog } = this.#parts;
     const { plan, policy } = change;
-    try {
-      if (policy !== undefined) await writeSyncedPolicy(catalog, change, policy.synced, policy.read);
-    } catch (error) {
-      // With what an operator has pinned meanwhile it would not hold together: the row is compared anew.
-      if (error instanceof DomainError && error.reason === 'INVALID_FIELD') return false;
-      throw error;
+    if (policy !== undefined) {
+      // What an operator has changed meanwhile stays, and is compared anew, so that the report says what is so.
+      const isWritten = await writeSyncedPolicy(catalog, change, policy.synced, policy.read);
+      if (isWritten === undefined) return false;
     }
     return plan === undefined || store.savePlan(turn, { ...change, plan });
   }
 }
 
-function toReport(pricesRead: number, { changes, onboarding, badRows, pinned, unchanged, ignored }: Diff): SyncReport {
+function toReport(
+  pricesRead: number,
+  { badRows, pinned, unchanged, ignored }: Diff,
+  { changes, onboarding }: Pick<SyncReport, 'changes' | 'onboarding'>,
+): SyncReport {
   return { changes, onboarding, badRows, pinned, pricesRead, unchanged, ignored };
 }
 

@@ -1,7 +1,7 @@
 // Owns what the sync of the catalog needs of Stripe and of the database, and the shape of what it gets.
 
 import type { KnownPlan, KnownProduct, RowChange } from '../../domain/catalog-diff.ts';
-import type { Instant } from '../../domain/id.ts';
+import type { Fingerprint, IdempotencyKey, Instant } from '../../domain/id.ts';
 import type { StripePrice } from '../../domain/stripe-price.ts';
 import type { PolicyRecord } from '../catalog/ports.ts';
 
@@ -45,8 +45,37 @@ export interface CatalogSyncStore {
   /** Ends a turn, so that the next one need not wait. */
   endTurn(turn: SyncTurn): Promise<void>;
   loadCatalog(): Promise<StoredCatalog>;
-  /** Writes the row of a plan; answers false, and writes nothing, where a later turn has written it. */
+  /** Writes the row of a plan; answers false, and writes nothing, where a later turn, or an operator since it was read, has. */
   savePlan(turn: SyncTurn, change: PlanWrite): Promise<boolean>;
+}
+
+/** What a sync came to, in figures. */
+export interface SyncFigures {
+  readonly pricesRead: number;
+  readonly changed: number;
+  readonly unchanged: number;
+  readonly ignored: number;
+  readonly badRows: number;
+}
+
+/** A sync that an operator asked for, once it has begun to write. */
+export interface SyncNote {
+  /** The namespaced key of the request; no two notes have the same. */
+  readonly requestKey: IdempotencyKey;
+  /** What the request meant. */
+  readonly fingerprint: Fingerprint;
+  /** Absent until it has come to its end. */
+  readonly figures?: SyncFigures;
+}
+
+/** Keeps the notes of syncs. Reads are primary + majority. Every method throws DomainError DATABASE_UNAVAILABLE. */
+export interface SyncNoteStore {
+  loadSyncNote(key: IdempotencyKey): Promise<SyncNote | undefined>;
+  /**
+   * Stores a note, or the end of the sync of one that is there; answers what is stored then: a note of another meaning, and
+   * one whose sync has ended, stay as they are.
+   */
+  saveSyncNote(note: SyncNote, at: Instant): Promise<SyncNote>;
 }
 
 /** Counts and reports what syncs do. */

@@ -1,7 +1,7 @@
 // Owns how a sync writes the policy of a plan. Does not own which fields it knows, or what they are set to.
 // Invariant: a field that an operator has pinned stays, also where it is pinned while the sync runs.
 
-import { DomainError, invalidField } from '../../domain/error.ts';
+import { invalidField } from '../../domain/error.ts';
 import type { PlanCode, ProductCode } from '../../domain/id.ts';
 import {
   computeDefaultPolicy,
@@ -11,9 +11,6 @@ import {
   type SyncedPolicy,
 } from '../../domain/plan-policy.ts';
 import type { CatalogStore, PolicyRecord } from './ports.ts';
-
-/** How often a policy is read again because an operator has changed it meanwhile. */
-const ATTEMPTS_MAX = 10;
 
 /** Names the policy that a sync writes. */
 export interface PolicyTarget {
@@ -43,26 +40,21 @@ export function computePolicySync(
 }
 
 /**
- * Writes what a sync knows of a policy, all of it or nothing; a second time changes nothing. `read` spares a first read.
+ * Writes what a sync knows of a policy over what was read of it, all of it or nothing; a second time changes nothing.
+ * Answers undefined, and writes nothing, where the policy is not what was read any more.
  * Throws DomainError INVALID_FIELD as {@link computePolicySync} does, DATABASE_UNAVAILABLE.
  */
 export async function writeSyncedPolicy(
-  store: Pick<CatalogStore, 'loadPolicy' | 'insertPolicy' | 'saveSyncedPolicy'>,
+  store: Pick<CatalogStore, 'insertPolicy' | 'saveSyncedPolicy'>,
   target: PolicyTarget,
   synced: PolicyChange,
-  read?: PolicyRecord,
-): Promise<PolicySyncResult> {
+  read: PolicyRecord | undefined,
+): Promise<PolicySyncResult | undefined> {
   const { productCode, planCode } = target;
-  let record = read ?? (await store.loadPolicy(productCode, planCode));
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-    const result = computePolicySync(target, record, synced);
-    if (record === undefined) {
-      if (await store.insertPolicy(productCode, planCode, result.policy)) return result;
-    } else if (result.changed.length === 0 || (await store.saveSyncedPolicy(record, result.change))) {
-      return result;
-    }
-    record = await store.loadPolicy(productCode, planCode);
+  const result = computePolicySync(target, read, synced);
+  if (read === undefined) {
+    return (await store.insertPolicy(productCode, planCode, result.policy)) ? result : undefined;
   }
-  const message = `the policy of ${productCode}/${planCode} is changed by others all the time: sync again`;
-  throw new DomainError('DATABASE_UNAVAILABLE', message, { retryDelayMs: 1_000 });
+  if (result.changed.length === 0) return result;
+  return (await store.saveSyncedPolicy(read, result.change)) ? result : undefined;
 }

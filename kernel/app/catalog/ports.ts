@@ -47,6 +47,8 @@ export interface Plan {
   readonly interval?: BillingInterval;
   readonly intervalCount: number;
   readonly archived: boolean;
+  /** How many changes of operators are in the row. */
+  readonly revision: number;
   /** Says that new workspaces start on this plan: the product names it, so at most one of its plans is. */
   readonly onboardingDefault: boolean;
   readonly policy: PlanPolicy;

@@ -4,6 +4,7 @@
 import type { IdempotencyKey, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import type { PriceStore } from '../catalog/ports.ts';
+import type { SyncNoteStore } from '../catalog-sync/ports.ts';
 import { postedEntryOf } from '../ledger/entry-list.ts';
 import { openingKey } from '../ledger/request-identity.ts';
 import type { LedgerStore, PlacedEntry } from '../ports.ts';
@@ -17,12 +18,16 @@ export interface AuditLogParts {
   readonly ledger: Pick<LedgerStore, 'loadEntriesByKeys'>;
   readonly prices: Pick<PriceStore, 'loadPriceByRequestKey'>;
   readonly tenants: Pick<TenantStore, 'loadTenantByRequestKey'>;
+  readonly syncNotes: Pick<SyncNoteStore, 'loadSyncNote'>;
 }
+
+/** What became of a write; of one that consists of several, a part may stand. */
+export type AuditOutcome = 'applied' | 'not_applied' | 'partly_applied';
 
 /** A record with what became of its write. */
 export interface AuditReading {
   readonly record: AuditRecord;
-  readonly isApplied: boolean;
+  readonly outcome: AuditOutcome;
   /** Empty where it was redacted, or nothing of the write stands. */
   readonly reason: string;
   /** The tenant that it is about, also where the write made it. */
@@ -82,28 +87,36 @@ export class AuditLog {
     const known = { record, reason, ...present({ tenantId }) };
     switch (evidence) {
       case 'record':
-        return { ...known, isApplied: true };
+        return { ...known, outcome: 'applied' };
       case 'action_price': {
         const price = await this.#parts.prices.loadPriceByRequestKey(requestKey);
-        return { ...known, isApplied: price?.fingerprint === fingerprint };
+        return { ...known, outcome: price?.fingerprint === fingerprint ? 'applied' : 'not_applied' };
+      }
+      case 'catalog_sync': {
+        const note = await this.#parts.syncNotes.loadSyncNote(requestKey);
+        if (note === undefined || note.fingerprint !== fingerprint) return { ...known, outcome: 'not_applied' };
+        return { ...known, outcome: note.figures === undefined ? 'partly_applied' : 'applied' };
       }
       case 'tenant':
         return this.#readTenant(record);
       case 'ledger_entry': {
         const placed = tenantId === undefined ? undefined : findEntry(tenantId, requestKey);
-        if (tenantId === undefined || placed?.entry.fingerprint !== fingerprint) return { ...known, isApplied: false };
-        return { ...known, isApplied: true, ...entryPart(tenantId, placed) };
+        if (tenantId === undefined || placed?.entry.fingerprint !== fingerprint)
+          return { ...known, outcome: 'not_applied' };
+        return { ...known, outcome: 'applied', ...entryPart(tenantId, placed) };
       }
     }
   }
 
   async #readTenant(record: AuditRecord): Promise<AuditReading> {
     const made = await this.#parts.tenants.loadTenantByRequestKey(record.requestKey);
-    if (made === undefined || made.fingerprint !== record.fingerprint) return { record, reason: '', isApplied: false };
+    if (made === undefined || made.fingerprint !== record.fingerprint) {
+      return { record, reason: '', outcome: 'not_applied' };
+    }
     const { tenantId } = made.tenant;
     const [opening] = await this.#parts.ledger.loadEntriesByKeys(tenantId, [openingKey(tenantId)]);
     const part = opening === undefined ? { reason: '' } : entryPart(tenantId, opening);
-    return { record, isApplied: true, tenantId, ...part };
+    return { record, outcome: 'applied', tenantId, ...part };
   }
 }
 

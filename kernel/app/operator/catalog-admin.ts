@@ -2,7 +2,7 @@
 // policies; and what they see of it. Does not own how a change is recorded and made (change-book.ts), or prices as they are
 // set (app/catalog/price-setter.ts).
 // Invariants: a policy that is stored holds together; a field that an operator sets is pinned; what Stripe sells is changed
-// at Stripe.
+// at Stripe; the plan that a product's workspaces fall back to is on sale, whoever changes product and plan at the same time.
 
 import { DomainError, invalidField } from '../../domain/error.ts';
 import type { PlanCode, ProductCode } from '../../domain/id.ts';
@@ -147,7 +147,10 @@ export class CatalogAdmin {
     return this.#parts.store.loadProducts(limit, after);
   }
 
-  /** Throws DomainError PRODUCT_NOT_FOUND, PLAN_SOLD_BY_STRIPE, INVALID_FIELD where it archives the fallback plan. */
+  /**
+   * Throws DomainError PRODUCT_NOT_FOUND, PLAN_SOLD_BY_STRIPE, INVALID_FIELD where it archives the fallback plan or the
+   * onboarding plan.
+   */
   async upsertPlan(
     request: OperatorRequest,
     input: UpsertPlanInput,
@@ -214,8 +217,8 @@ export class CatalogAdmin {
   async #draftProduct(input: UpdateProductInput): Promise<ChangeDraft> {
     const { productCode, displayName, fallbackPlanCode, onboardingPlanCode, unpinOnboarding } = input;
     const product = await this.getProduct(productCode);
-    if (fallbackPlanCode !== undefined) await this.#assertOnSale(productCode, fallbackPlanCode);
-    if (typeof onboardingPlanCode === 'string') await this.#assertOnSale(productCode, onboardingPlanCode);
+    const kept = fallbackPlanCode === undefined ? undefined : await this.#findOnSale(productCode, fallbackPlanCode);
+    if (typeof onboardingPlanCode === 'string') await this.#findOnSale(productCode, onboardingPlanCode);
     const isNamed = onboardingPlanCode !== undefined;
     const fields: ProductChange = {
       ...present({ displayName, fallbackPlanCode }),
@@ -224,7 +227,8 @@ export class CatalogAdmin {
     };
     const before = productFigures(product);
     const after = productFigures({ ...product, ...fields });
-    return { effect: { kind: 'product', fields }, changes: differencesOf(before, after) };
+    const keptPlan = kept === undefined ? undefined : { planCode: kept.planCode, planRevision: kept.revision + 1 };
+    return { effect: { kind: 'product', fields, ...present({ keptPlan }) }, changes: differencesOf(before, after) };
   }
 
   async #draftPlan(input: UpsertPlanInput): Promise<ChangeDraft> {
@@ -232,15 +236,13 @@ export class CatalogAdmin {
     const product = await this.getProduct(productCode);
     const plan = (await this.#parts.store.loadPlans(productCode)).find((other) => other.planCode === planCode);
     if (plan?.source === 'stripe') throw soldByStripe(productCode, planCode);
-    if (archived && product.fallbackPlanCode === planCode) {
-      const description = `${planCode} is the fallback plan of ${productCode}: name another one by UpdateProduct first`;
-      throw invalidField({ field: 'archived', description });
-    }
+    if (archived) assertNotNeeded(product, planCode);
     const { currency } = product;
     const price = priceMinorUnits === undefined ? undefined : { minorUnits: priceMinorUnits, currency };
     const fields = { productName, archived, ...present({ price }) };
     const before = plan === undefined ? {} : planFigures(plan);
-    return { effect: { kind: 'plan', fields }, changes: differencesOf(before, planFigures(fields)) };
+    const planRevision = (plan?.revision ?? 0) + 1;
+    return { effect: { kind: 'plan', fields, planRevision }, changes: differencesOf(before, planFigures(fields)) };
   }
 
   async #draftPolicy({ productCode, planCode, change, unpinFields }: UpsertPolicyInput): Promise<ChangeDraft> {
@@ -269,9 +271,19 @@ export class CatalogAdmin {
     return plan;
   }
 
-  async #assertOnSale(productCode: ProductCode, planCode: PlanCode): Promise<void> {
-    if ((await this.#findPlan(productCode, planCode)).archived) throw planNotFound(productCode, planCode);
+  async #findOnSale(productCode: ProductCode, planCode: PlanCode): Promise<Plan> {
+    const plan = await this.#findPlan(productCode, planCode);
+    if (plan.archived) throw planNotFound(productCode, planCode);
+    return plan;
   }
+}
+
+/** Throws DomainError INVALID_FIELD for a plan that the product names, and that is to be archived. */
+function assertNotNeeded({ productCode, fallbackPlanCode, onboardingPlanCode }: Product, planCode: PlanCode): void {
+  const role = fallbackPlanCode === planCode ? 'fallback' : 'onboarding';
+  if (role === 'onboarding' && onboardingPlanCode !== planCode) return;
+  const description = `${planCode} is the ${role} plan of ${productCode}: name another one by UpdateProduct first`;
+  throw invalidField({ field: 'archived', description });
 }
 
 function toReading(plan: Plan, record: PolicyRecord | undefined): PolicyReading {

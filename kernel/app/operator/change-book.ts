@@ -1,5 +1,6 @@
-// Owns how operators change a document of the catalog or a switch: the record of a change is stored first and is the
-// decision; what it says is then done to its target. Does not own what may be changed (catalog-admin.ts, kill-switch-board.ts).
+// Owns how operators change a document of the catalog, a switch or an event: the record of a change is stored first and is the
+// decision; what it says is then done to its target. Does not own what may be changed (catalog-admin.ts, kill-switch-board.ts,
+// webhook-desk.ts).
 // Invariants: no change is without a record; one request makes one record, whichever kernels it reaches; the changes of a
 // target are numbered without gaps, and one is recorded only on top of a target that has all before it, so a change that a
 // crash has left undone is done by the retry, by the next change, or by the worker, and never after a later one.
@@ -62,14 +63,15 @@ export class ChangeBook {
 
   /**
    * Makes a change, once for each caller and request id; answers whether an earlier call did. `decide` reads the target and
-   * says what becomes of it, or throws; it runs again where somebody else changed the target meanwhile.
+   * says what becomes of it, throws, or answers undefined where there is nothing to do: then nothing is recorded, and the
+   * request id stays free. It runs again where somebody else changed the target meanwhile.
    * Throws DomainError IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN, and what `decide` throws.
    */
   async change(
     request: OperatorRequest,
     kind: ChangeKind,
     target: ChangeTarget,
-    decide: () => Promise<ChangeDraft>,
+    decide: () => Promise<ChangeDraft | undefined>,
   ): Promise<boolean> {
     const { store, clock, ids, pacing } = this.#parts;
     const { requestId, callerScope, actor, reason } = request;
@@ -80,7 +82,9 @@ export class ChangeBook {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       // First: what is read from here on has every change up to this number, and what comes after takes the next one.
       const revision = (await store.settleTarget(target)) + 1;
-      const { effect, changes } = await decide();
+      const draft = await decide();
+      if (draft === undefined) return false;
+      const { effect, changes } = draft;
       const audit = {
         ...{
           recordId: ids.auditRecordId(),
@@ -118,7 +122,7 @@ export class ChangeBook {
 }
 
 function subjectOf(target: ChangeTarget): AuditSubject {
-  if (target.kind === 'switch') return {};
+  if (target.kind === 'switch' || target.kind === 'webhook_event') return {};
   const { productCode } = target;
   return target.kind === 'product' ? { productCode } : { productCode, planCode: target.planCode };
 }

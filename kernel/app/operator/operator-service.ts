@@ -1,6 +1,7 @@
 // Owns how the use cases of operators are put together.
 
 import type { CatalogStore, PriceStore } from '../catalog/ports.ts';
+import type { SyncNoteStore } from '../catalog-sync/ports.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock, LedgerStore, Pacing } from '../ports.ts';
 import type { TenantStore } from '../tenant/ports.ts';
@@ -21,6 +22,7 @@ export interface OperatorTools {
     readonly prices: PriceStore;
     readonly tenants: TenantStore;
     readonly ledger: LedgerStore;
+    readonly syncNotes: SyncNoteStore;
   };
   readonly ledger: Pick<Ledger, 'grant' | 'adjust' | 'reverse' | 'redact'>;
   readonly clock: Pick<Clock, 'now'>;
@@ -35,6 +37,7 @@ export interface Operators {
   readonly switches: KillSwitchBoard;
   readonly operatorLog: AuditLog;
   readonly notebook: AuditNotebook;
+  readonly book: ChangeBook;
   readonly operatorLedger: OperatorLedger;
 }
 
@@ -48,6 +51,7 @@ export function createOperators(tools: OperatorTools): Operators {
     switches: new KillSwitchBoard({ store: stores.switches, book, firstValues: killSwitches }),
     operatorLog: new AuditLog({ ...stores, store: stores.audit }),
     notebook,
+    book,
     operatorLedger: new OperatorLedger(ledger, notebook),
   };
 }

@@ -14,9 +14,9 @@ export interface FieldChange {
 
 /**
  * Where it stands that a write happened, and why: in the record itself, which is then the decision; or in what the write
- * made, which carries the record's request key: an entry of a ledger, a price, a tenant.
+ * made, which carries the record's request key: an entry of a ledger, a price, a tenant, the note of a sync.
  */
-export type Evidence = 'record' | 'ledger_entry' | 'action_price' | 'tenant';
+export type Evidence = 'record' | 'ledger_entry' | 'action_price' | 'tenant' | 'catalog_sync';
 
 /** What a write is about. */
 export interface AuditSubject {
@@ -45,12 +45,16 @@ export interface AuditRecord extends AuditSubject {
   readonly createdAt: Instant;
 }
 
-/** A document that operators change. */
+/**
+ * A document that operators change. The changes of a product and of its plans are one line: each is decided over what all before
+ * it have done.
+ */
 export type ChangeTarget =
   | { readonly kind: 'product'; readonly productCode: ProductCode }
   | { readonly kind: 'plan'; readonly productCode: ProductCode; readonly planCode: PlanCode }
   | { readonly kind: 'policy'; readonly productCode: ProductCode; readonly planCode: PlanCode }
-  | { readonly kind: 'switch'; readonly name: KillSwitchName };
+  | { readonly kind: 'switch'; readonly name: KillSwitchName }
+  | { readonly kind: 'webhook_event'; readonly eventId: string };
 
 /** New values for some fields of a product; null means that it names no onboarding plan. */
 export type ProductChange = Partial<Omit<Product, 'onboardingPlanCode'>> & {
@@ -59,8 +63,18 @@ export type ProductChange = Partial<Omit<Product, 'onboardingPlanCode'>> & {
 
 /** What a change makes of its target. */
 export type ChangeEffect =
-  | { readonly kind: 'product'; readonly fields: ProductChange }
-  | { readonly kind: 'plan'; readonly fields: Pick<Plan, 'productName' | 'price' | 'archived'> }
+  | {
+      readonly kind: 'product';
+      readonly fields: ProductChange;
+      /** The plan that becomes the fallback plan: it stays on sale, also where a sync archives it meanwhile. */
+      readonly keptPlan?: { readonly planCode: PlanCode; readonly planRevision: number };
+    }
+  | {
+      readonly kind: 'plan';
+      readonly fields: Pick<Plan, 'productName' | 'price' | 'archived'>;
+      /** The number that the plan has after it. */
+      readonly planRevision: number;
+    }
   | {
       readonly kind: 'policy';
       readonly change: PolicyChange;
@@ -68,7 +82,9 @@ export type ChangeEffect =
       /** What the other fields begin with where there is no policy yet. */
       readonly base: PlanPolicy;
     }
-  | { readonly kind: 'switch'; readonly enabled: boolean };
+  | { readonly kind: 'switch'; readonly enabled: boolean }
+  /** Makes it pending again, due at once and with all its attempts. */
+  | { readonly kind: 'webhook_event' };
 
 /** A record that is itself the decision: what it says is done to its target, by whoever comes next if need be. */
 export interface ChangeRecord {

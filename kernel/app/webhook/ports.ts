@@ -69,15 +69,8 @@ export interface WebhookQuery {
 /** What became of an event that was to be stored. */
 export type InsertedEvent = 'stored' | 'duplicate';
 
-/** What an operator did to a dead event. */
-export interface Redrive {
-  readonly actor: string;
-  readonly reason: string;
-  readonly at: Instant;
-}
-
 /**
- * Keeps events. Reads are primary + majority. Every method throws DomainError DATABASE_UNAVAILABLE.
+ * Keeps events; how an operator's change reaches them is the audit log's. Reads are primary + majority. Every method throws DomainError DATABASE_UNAVAILABLE.
  * An attempt is told from another by its number: who was given up for dead changes nothing any more.
  */
 export interface WebhookStore {
@@ -95,8 +88,6 @@ export interface WebhookStore {
   loadEvent(eventId: string): Promise<StoredEvent | undefined>;
   /** Lists events, the earliest first. */
   loadEvents(query: WebhookQuery): Promise<readonly StoredEvent[]>;
-  /** Makes a dead event pending again, due at once and without attempts; does nothing to any other. */
-  redriveEvent(eventId: string, redrive: Redrive): Promise<void>;
   /** Answers when the oldest event that is still pending was received. */
   loadOldestPending(): Promise<Instant | undefined>;
   /** Counts the events that are dead. */

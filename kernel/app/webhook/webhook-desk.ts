@@ -2,26 +2,15 @@
 
 import { DomainError, invalidField } from '../../domain/error.ts';
 import { present } from '../../domain/optional.ts';
-import { computeFingerprint, requestKey } from '../ledger/request-identity.ts';
-import type { AuditNotebook } from '../operator/audit-notebook.ts';
-import type { Clock } from '../ports.ts';
+import type { ChangeBook, OperatorRequest } from '../operator/change-book.ts';
 import { computeTokenSignature } from '../token-signature.ts';
 import type { StoredEvent, WebhookQuery, WebhookState, WebhookStore } from './ports.ts';
 
 export interface WebhookDeskParts {
-  readonly store: Pick<WebhookStore, 'loadEvents' | 'loadEvent' | 'redriveEvent'>;
-  readonly clock: Pick<Clock, 'estimate'>;
-  readonly notebook: Pick<AuditNotebook, 'note'>;
+  readonly store: Pick<WebhookStore, 'loadEvents' | 'loadEvent'>;
+  readonly book: Pick<ChangeBook, 'change'>;
   /** Told that something became due, so that this kernel looks at once. */
   readonly wake: () => void;
-}
-
-/** Who drives an event again, and why. */
-export interface RedriveRequest {
-  readonly callerScope: string;
-  readonly requestId: string;
-  readonly actor: string;
-  readonly reason: string;
 }
 
 /** Limits a list of events. */
@@ -63,17 +52,29 @@ export class WebhookDesk {
   }
 
   /**
-   * Makes a dead event pending again, which stands in the audit log before; any other stays as it is. Answers it as it
-   * stands then. Throws DomainError WEBHOOK_EVENT_NOT_FOUND, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * Makes a dead event pending again; of any other nothing is changed or recorded. Answers the event as it stands then, and
+   * whether an earlier call drove it. Throws DomainError WEBHOOK_EVENT_NOT_FOUND, and what ChangeBook.change does.
    */
-  async redrive(eventId: string, request: RedriveRequest): Promise<StoredEvent> {
-    const { store, clock, wake } = this.#parts;
-    const event = await this.#load(eventId);
-    if (event.state !== 'dead') return event;
-    await this.#note(eventId, request);
-    await store.redriveEvent(eventId, { actor: request.actor, reason: request.reason, at: clock.estimate() });
-    wake();
-    return this.#load(eventId);
+  async redrive(
+    request: OperatorRequest,
+    eventId: string,
+  ): Promise<{ readonly event: StoredEvent; readonly replayed: boolean }> {
+    const kind = {
+      operation: 'redrive_webhook_event' as const,
+      method: 'WebhookService/RedriveWebhookEvent',
+      meaning: [eventId],
+    };
+    const replayed = await this.#parts.book.change(request, kind, { kind: 'webhook_event', eventId }, async () => {
+      const { state } = await this.#load(eventId);
+      if (state !== 'dead') return undefined;
+      const changes = [
+        { field: 'event_id', before: '', after: eventId },
+        { field: 'state', before: state, after: 'pending' },
+      ];
+      return { effect: { kind: 'webhook_event' }, changes };
+    });
+    this.#parts.wake();
+    return { event: await this.#load(eventId), replayed };
   }
 
   async #load(eventId: string): Promise<StoredEvent> {
@@ -81,15 +82,6 @@ export class WebhookDesk {
     if (event !== undefined) return event;
     const message = `event_id: no event ${eventId} is stored: check the id; what is dealt with is kept for 30 days`;
     throw new DomainError('WEBHOOK_EVENT_NOT_FOUND', message, { metadata: { event_id: eventId } });
-  }
-
-  #note(eventId: string, { callerScope, requestId, actor, reason }: RedriveRequest): Promise<void> {
-    return this.#parts.notebook.note({
-      ...{ method: 'WebhookService/RedriveWebhookEvent', callerScope, requestId, actor, reason },
-      requestKey: requestKey(callerScope, 'redrive_webhook_event', requestId),
-      fingerprint: computeFingerprint(['redrive_webhook_event', eventId, actor, reason]),
-      ...{ figures: { event_id: eventId }, evidence: 'record' },
-    });
   }
 }
 

@@ -6,8 +6,11 @@ import {
   type PlanChange as PlanChangeMessage,
   type SyncCatalogRequest,
   SyncCatalogResponse,
+  type SyncSummary,
 } from '../../../gen/wheelhouse/catalog/v1/catalog_sync_service.ts';
 import type { SyncProgress, SyncReport } from '../../app/catalog-sync/catalog-sync.ts';
+import { computeSyncFigures } from '../../app/catalog-sync/operator-sync.ts';
+import type { SyncFigures } from '../../app/catalog-sync/ports.ts';
 import type { RowChange, RowChangeKind } from '../../domain/catalog-diff.ts';
 import type { BadRowReason } from '../../domain/plan-metadata.ts';
 import { FieldCheck } from './field-check.ts';
@@ -34,6 +37,7 @@ const REASONS: Readonly<Record<BadRowReason, BadRowReasonMessage>> = {
   price_unsupported: BadRowReasonMessage.PRICE_UNSUPPORTED,
   onboarding_default_taken: BadRowReasonMessage.ONBOARDING_DEFAULT_TAKEN,
   fallback_plan_gone: BadRowReasonMessage.FALLBACK_PLAN_GONE,
+  onboarding_plan_gone: BadRowReasonMessage.ONBOARDING_PLAN_GONE,
 };
 
 /** A checked request for a sync. */
@@ -70,12 +74,23 @@ export function* toProtoSyncReport(report: SyncReport, progress: SyncProgress): 
     cut(report.pinned, (items) => ({ pinnedDifferences: items.map(toProtoPinnedDifference) })),
   ];
   for (const part of lists.flat()) yield SyncCatalogResponse.fromPartial({ ...fields, ...part });
-  const summary = {
-    pricesRead: BigInt(report.pricesRead),
-    unchangedPlans: BigInt(report.unchanged),
-    ignoredPrices: BigInt(report.ignored),
+  yield SyncCatalogResponse.fromPartial({ ...fields, summary: toProtoSummary(computeSyncFigures(report)) });
+}
+
+/** Translates what an earlier call of the same request came to. */
+export function toProtoSyncReplay(figures: SyncFigures): SyncCatalogResponse {
+  const pricesRead = BigInt(figures.pricesRead);
+  return SyncCatalogResponse.fromPartial({ pricesRead, summary: toProtoSummary(figures), replayed: true });
+}
+
+function toProtoSummary({ pricesRead, changed, unchanged, ignored, badRows }: SyncFigures): SyncSummary {
+  return {
+    pricesRead: BigInt(pricesRead),
+    unchangedPlans: BigInt(unchanged),
+    ignoredPrices: BigInt(ignored),
+    changedPlans: BigInt(changed),
+    badRows: BigInt(badRows),
   };
-  yield SyncCatalogResponse.fromPartial({ ...fields, summary });
 }
 
 type Part = Partial<SyncCatalogResponse>;

@@ -12,7 +12,7 @@ import type {
   ListAuditRecordsRequest,
   SetKillSwitchRequest,
 } from '../../../gen/wheelhouse/operator/v1/operator_service.ts';
-import type { AuditReading } from '../../app/operator/audit-log.ts';
+import type { AuditReading, AuditOutcome as Outcome } from '../../app/operator/audit-log.ts';
 import type { KillSwitchReading } from '../../app/operator/kill-switch-board.ts';
 import type { AuditFilter } from '../../app/operator/ports.ts';
 import type { ProductCode, TenantId } from '../../domain/id.ts';
@@ -26,6 +26,11 @@ const PAGE_SIZE_DEFAULT = 50;
 /** Behind each record may stand a read of its own. */
 const PAGE_SIZE_MAX = 200;
 
+const OUTCOMES: Readonly<Record<Outcome, AuditOutcome>> = {
+  applied: AuditOutcome.APPLIED,
+  not_applied: AuditOutcome.NOT_APPLIED,
+  partly_applied: AuditOutcome.PARTLY_APPLIED,
+};
 const NUMBERS = {
   TRIALS_ENABLED: KillSwitchNumber.TRIALS_ENABLED,
   TOPUPS_ENABLED: KillSwitchNumber.TOPUPS_ENABLED,
@@ -78,7 +83,7 @@ export function fromProtoListAuditRecords(
   return query;
 }
 
-export function toProtoAuditRecord({ record, isApplied, reason, tenantId, entryId }: AuditReading): AuditRecordMessage {
+export function toProtoAuditRecord({ record, outcome, reason, tenantId, entryId }: AuditReading): AuditRecordMessage {
   return {
     recordId: record.recordId,
     createTime: new Date(record.createdAt),
@@ -91,7 +96,7 @@ export function toProtoAuditRecord({ record, isApplied, reason, tenantId, entryI
     planCode: record.planCode ?? '',
     tenantId: tenantId ?? '',
     changes: record.changes.map(({ field, before, after }) => ({ field, before, after })),
-    outcome: isApplied ? AuditOutcome.APPLIED : AuditOutcome.NOT_APPLIED,
+    outcome: OUTCOMES[outcome],
     entryId: entryId ?? '',
   };
 }

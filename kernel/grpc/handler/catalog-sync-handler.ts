@@ -4,7 +4,12 @@ import type { CatalogSyncServiceService } from '../../../gen/wheelhouse/catalog/
 import type { SyncProgress } from '../../app/catalog-sync/catalog-sync.ts';
 import type { OperatorSync } from '../../app/catalog-sync/operator-sync.ts';
 import { DomainError } from '../../domain/error.ts';
-import { fromProtoSyncCatalog, toProtoSyncProgress, toProtoSyncReport } from '../convert/catalog-sync.ts';
+import {
+  fromProtoSyncCatalog,
+  toProtoSyncProgress,
+  toProtoSyncReplay,
+  toProtoSyncReport,
+} from '../convert/catalog-sync.ts';
 import type { HandlerMap } from './handler-map.ts';
 
 /** What CatalogSyncService answers with. */
@@ -32,9 +37,10 @@ export function createCatalogSyncHandlers({
             sending = undefined;
           });
       };
-      const report = await catalogSync.run({ ...asked, callerScope }, { dryRun, onProgress, signal });
+      const result = await catalogSync.run({ ...asked, callerScope }, { dryRun, onProgress, signal });
       await sending;
-      for (const message of toProtoSyncReport(report, progress)) await send(message);
+      if (result.kind === 'replayed') return send(toProtoSyncReplay(result.figures));
+      for (const message of toProtoSyncReport(result.report, progress)) await send(message);
     },
   };
 }

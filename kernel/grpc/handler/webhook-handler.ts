@@ -22,7 +22,8 @@ export function createWebhookServiceHandlers({
     },
     redriveWebhookEvent: async (request, { caller: { callerScope } }) => {
       const { eventId, ...asked } = fromProtoRedriveWebhookEvent(request);
-      return { event: toProtoWebhookEvent(await webhooks.redrive(eventId, { ...asked, callerScope })) };
+      const { event, replayed } = await webhooks.redrive({ ...asked, callerScope }, eventId);
+      return { event: toProtoWebhookEvent(event), replayed };
     },
   };
 }

@@ -50,6 +50,7 @@ export function fromDocumentPlan(document: PlanDocument, { product, policy }: Pl
     }),
     intervalCount: document.interval_count,
     archived: document.archived,
+    revision: document.revision ?? 0,
     onboardingDefault: product?.onboarding_plan_code === document.plan_code,
     policy: policy === undefined ? CLOSED_POLICY : fromDocumentPolicy(policy),
   };

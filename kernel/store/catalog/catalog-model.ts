@@ -16,7 +16,7 @@ export interface ProductDocument {
   /** Says that an operator has set the onboarding plan. */
   readonly onboarding_pinned: boolean;
   readonly currency: string;
-  /** How many changes of operators are in it; absent: none. */
+  /** How many changes of operators are in it and in its plans; absent: none. */
   readonly revision?: number;
   readonly created_at: Date;
 }

@@ -1,7 +1,7 @@
 // Owns how a sync writes the rows of plans in MongoDB, and whose turn it is to sync: collection `catalog_syncs`. Does not own
 // what is written, or policies (catalog-store.ts).
-// Invariants: a row never goes back behind what a later turn wrote; each write is of one document and may be repeated, so a
-// crash between two leaves nothing that a sync can't finish.
+// Invariants: a row never goes back behind what a later turn or an operator wrote; each write is of one document and may be
+// repeated, so a crash between two leaves nothing that a sync can't finish.
 
 import { type Connection, type mongo, trusted } from 'mongoose';
 import type { CatalogSyncStore, SyncTurn } from '../../app/catalog-sync/ports.ts';
@@ -71,11 +71,13 @@ class MongoCatalogSyncStore implements CatalogSyncStore {
   loadCatalog: CatalogSyncStore['loadCatalog'] = () =>
     guardDatabase(async () => {
       const { products, plans, policies } = this.#models;
-      const [productRows, planRows, policyRows] = await Promise.all([
-        products.find().maxTimeMS(READ_TIMEOUT_MS).lean(),
+      const [planRows, policyRows] = await Promise.all([
         plans.find().maxTimeMS(READ_TIMEOUT_MS).lean(),
         policies.find().maxTimeMS(READ_TIMEOUT_MS).lean(),
       ]);
+      // After the plans: a product that names a plan is written before that plan's row gets a new number (audit-store.ts), so
+      // what is said of a row by its number here knows of the product that names it.
+      const productRows = await products.find().maxTimeMS(READ_TIMEOUT_MS).lean();
       return {
         products: productRows.map(fromDocumentProduct),
         plans: planRows.map((document) => fromDocumentPlan(document, { product: undefined, policy: undefined })),
@@ -85,7 +87,7 @@ class MongoCatalogSyncStore implements CatalogSyncStore {
 
   savePlan: CatalogSyncStore['savePlan'] = (turn, { productCode, planCode, kind, stripePriceId, plan }) =>
     guardDatabase(async () => {
-      const { terms, archived } = plan;
+      const { terms, archived, revision } = plan;
       const fields = {
         ...(terms === undefined ? {} : toDocumentTerms(stripePriceId, terms)),
         archived,
@@ -93,13 +95,13 @@ class MongoCatalogSyncStore implements CatalogSyncStore {
       };
       try {
         const { matchedCount, upsertedCount } = await this.#models.plans.updateOne(
-          { product_code: productCode, plan_code: planCode, ...notLaterThan(turn) },
+          { product_code: productCode, plan_code: planCode, revision: revisionOf(revision), ...notLaterThan(turn) },
           { $set: fields, $setOnInsert: { created_at: new Date() } },
           { upsert: kind === 'added', runValidators: true },
         );
         return matchedCount + upsertedCount === 1;
       } catch (error) {
-        // The row is there, of a later turn.
+        // The row is there, of a later turn or of an operator.
         if (isDuplicateKey(error)) return false;
         throw error;
       }
@@ -116,6 +118,11 @@ function toDocumentTerms(stripePriceId: string, terms: PlanTerms) {
     interval: terms.interval,
     interval_count: terms.intervalCount,
   } as const;
+}
+
+/** Matches a row that has so many changes of operators, and no more. */
+function revisionOf(revision: number): number | { readonly $in: readonly (number | null)[] } {
+  return revision === 0 ? trusted({ $in: [0, null] }) : revision;
 }
 
 /** Matches what no later turn has written. */

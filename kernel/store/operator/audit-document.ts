@@ -18,7 +18,7 @@ import { contractNameOf } from '../../domain/plan-policy.ts';
 import { toDocumentPolicy, toDocumentPolicyChange } from '../catalog/catalog-document.ts';
 
 /** The collections that changes are made to. */
-export type ChangedCollection = 'products' | 'plans' | 'plan_policies' | 'kill_switches';
+export type ChangedCollection = 'products' | 'plans' | 'plan_policies' | 'kill_switches' | 'stripe_events';
 
 /** What is done to a document. */
 export interface EffectDocument {
@@ -26,8 +26,15 @@ export interface EffectDocument {
   /** Names the document. */
   readonly key: Readonly<Record<string, string>>;
   readonly set: mongo.Document;
+  /** The fields that are taken away. */
+  readonly unset?: readonly string[];
   /** The further fields of a document that is not there yet; absent: one must be there. */
   readonly on_insert?: mongo.Document;
+}
+
+/** What is done to a plan beside, whose changes have numbers of their own. */
+export interface PlanEffectDocument extends EffectDocument {
+  readonly revision: number;
 }
 
 export interface AuditDocument {
@@ -51,6 +58,7 @@ export interface AuditDocument {
   readonly target?: string;
   readonly revision?: number;
   readonly effect?: EffectDocument;
+  readonly plan_effect?: PlanEffectDocument;
 }
 
 export function toDocumentRecord(record: AuditRecord): AuditDocument {
@@ -100,33 +108,37 @@ export function toDocumentChange({ audit, target, revision, effect }: ChangeReco
     target: targetName(target),
     revision,
     effect: { ...placeOf(target), ...toDocumentEffect(effect, createdAt) },
+    ...present({ plan_effect: toPlanEffect(target, effect, createdAt) }),
   };
 }
 
-/** Names a target within the log. Codes hold neither `:` nor `/`. */
+/** Names a target within the log. Codes hold neither `:` nor `/`, and an event's id stands alone. */
 export function targetName(target: ChangeTarget): string {
-  return `${target.kind}:${Object.values(placeOf(target).key).join('/')}`;
+  const kind = target.kind === 'plan' ? 'product' : target.kind;
+  return `${kind}:${Object.values(placeOf(target).key).join('/')}`;
 }
 
+/** The document that has the number of the change: a plan's changes are numbered with those of its product. */
 function placeOf(target: ChangeTarget): Pick<EffectDocument, 'collection' | 'key'> {
   switch (target.kind) {
     case 'product':
-      return { collection: 'products', key: { product_code: target.productCode } };
     case 'plan':
-      return { collection: 'plans', key: { product_code: target.productCode, plan_code: target.planCode } };
+      return { collection: 'products', key: { product_code: target.productCode } };
     case 'policy':
       return { collection: 'plan_policies', key: { product_code: target.productCode, plan_code: target.planCode } };
     case 'switch':
       return { collection: 'kill_switches', key: { name: target.name } };
+    case 'webhook_event':
+      return { collection: 'stripe_events', key: { _id: target.eventId } };
   }
 }
 
-function toDocumentEffect(effect: ChangeEffect, createdAt: Date): Pick<EffectDocument, 'set' | 'on_insert'> {
+function toDocumentEffect(effect: ChangeEffect, createdAt: Date): Pick<EffectDocument, 'set' | 'unset' | 'on_insert'> {
   switch (effect.kind) {
     case 'product':
       return { set: toProductFields(effect.fields), on_insert: { created_at: createdAt } };
     case 'plan':
-      return { set: toPlanFields(effect.fields), on_insert: { created_at: createdAt } };
+      return { set: {} };
     case 'policy': {
       const { base, change, pinnedFields } = effect;
       const changed = toDocumentPolicyChange(base, change);
@@ -138,7 +150,25 @@ function toDocumentEffect(effect: ChangeEffect, createdAt: Date): Pick<EffectDoc
     }
     case 'switch':
       return { set: { enabled: effect.enabled }, on_insert: {} };
+    case 'webhook_event':
+      // An attempt that came to its end all the same, after it was given up, has left marks of that.
+      return { set: { state: 'pending', attempts: 0, due_at: createdAt }, unset: ['processed_at', 'expires_at'] };
   }
+}
+
+function toPlanEffect(target: ChangeTarget, effect: ChangeEffect, createdAt: Date): PlanEffectDocument | undefined {
+  if (target.kind === 'plan' && effect.kind === 'plan') {
+    const { fields, planRevision: revision } = effect;
+    const onInsert = { created_at: createdAt };
+    return { ...planPlace(target), set: toPlanFields(fields), on_insert: onInsert, revision };
+  }
+  if (target.kind !== 'product' || effect.kind !== 'product' || effect.keptPlan === undefined) return undefined;
+  const { planCode, planRevision: revision } = effect.keptPlan;
+  return { ...planPlace({ productCode: target.productCode, planCode }), set: { archived: false }, revision };
+}
+
+function planPlace({ productCode, planCode }: { readonly productCode: ProductCode; readonly planCode: PlanCode }) {
+  return { collection: 'plans', key: { product_code: productCode, plan_code: planCode } } as const;
 }
 
 function toProductFields(fields: ProductChange): mongo.Document {

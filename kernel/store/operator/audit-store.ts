@@ -119,7 +119,7 @@ class MongoAuditStore implements AuditStore {
         .find(toQuery(filter, after), { maxTimeMS: READ_TIMEOUT_MS })
         .sort({ created_at: -1, _id: -1 })
         .limit(limit)
-        .project<Omit<AuditDocument, 'effect'>>({ effect: 0 })
+        .project<Omit<AuditDocument, 'effect' | 'plan_effect'>>({ effect: 0, plan_effect: 0 })
         .toArray();
       return documents.map(fromDocumentRecord);
     });
@@ -142,21 +142,24 @@ class MongoAuditStore implements AuditStore {
       { sort: { revision: -1 }, maxTimeMS: READ_TIMEOUT_MS },
     );
     if (newest?.revision === undefined || newest.effect === undefined) return 0;
+    // The plan last: whoever sees what was done to it finds what was done to its product.
     await this.#apply(newest.effect, newest.revision);
+    if (newest.plan_effect !== undefined) await this.#apply(newest.plan_effect, newest.plan_effect.revision);
     return newest.revision;
   }
 
-  async #apply({ collection, key, set, on_insert }: EffectDocument, revision: number): Promise<void> {
+  async #apply({ collection, key, set, unset = [], on_insert }: EffectDocument, revision: number): Promise<void> {
     const before = revision === 1 ? { $in: [0, null] } : revision - 1;
     const isFirst = revision === 1 && on_insert !== undefined;
+    const update = {
+      $set: { ...set, revision },
+      ...(unset.length === 0 ? {} : { $unset: Object.fromEntries(unset.map((field) => [field, ''])) }),
+      ...(isFirst && !isEmpty(on_insert) ? { $setOnInsert: on_insert } : {}),
+    };
     try {
-      await this.#database
-        .collection(collection)
-        .updateOne(
-          { ...key, revision: before },
-          { $set: { ...set, revision }, ...(isFirst && !isEmpty(on_insert) ? { $setOnInsert: on_insert } : {}) },
-          { upsert: isFirst },
-        );
+      // What kind of id a document has is its collection's affair.
+      const documents = this.#database.collection<mongo.Document>(collection);
+      await documents.updateOne({ ...key, revision: before }, update, { upsert: isFirst });
     } catch (error) {
       // The document is there and has the change already, or another kernel has just done it.
       if (!isDuplicateKey(error)) throw error;

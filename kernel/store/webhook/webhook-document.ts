@@ -20,8 +20,8 @@ export interface WebhookDocument {
   readonly processed_at?: Date;
   /** From when on the database may remove it; absent while something is left to do. */
   readonly expires_at?: Date;
-  /** Who drove it again, when it was dead, and why. */
-  readonly redrives?: readonly { readonly actor: string; readonly reason: string; readonly at: Date }[];
+  /** How often operators drove it again, when it was dead; absent: never. Who and why stands in the audit log. */
+  readonly revision?: number;
 }
 
 /** How long an event is kept once nothing is left to do about it: Stripe's own list of events reaches back 30 days. */

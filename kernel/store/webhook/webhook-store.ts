@@ -111,18 +111,6 @@ class MongoWebhookStore implements WebhookStore {
       return documents.map(fromDocumentEvent);
     });
 
-  redriveEvent: WebhookStore['redriveEvent'] = (eventId, { actor, reason, at }) =>
-    guardDatabase(async () => {
-      const now = new Date(at);
-      await this.#events.updateOne(
-        { _id: eventId, state: 'dead' },
-        {
-          $set: { state: 'pending', attempts: 0, due_at: now },
-          $push: { redrives: { actor, reason, at: now } },
-        },
-      );
-    });
-
   loadOldestPending: WebhookStore['loadOldestPending'] = () =>
     guardDatabase(async () => {
       const [oldest] = await this.#events

@@ -41,12 +41,14 @@ export async function deliver(
   httpUrl: string,
   body: string | Buffer | ReadableStream,
   signature: string | undefined,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly code: number; readonly status: unknown }> {
   const response = await fetch(`${httpUrl}/stripe/webhook`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json; charset=utf-8',
       ...(signature === undefined ? {} : { 'stripe-signature': signature }),
+      ...headers,
     },
     body: Buffer.isBuffer(body) ? new Uint8Array(body) : body,
     ...(body instanceof ReadableStream ? { duplex: 'half' } : {}),

@@ -39,6 +39,7 @@ import { seedCatalog } from '../../../kernel/store/catalog/catalog-seed.ts';
 import { openCatalogStore } from '../../../kernel/store/catalog/catalog-store.ts';
 import { openCatalogSyncStore } from '../../../kernel/store/catalog/catalog-sync-store.ts';
 import { openPriceStore } from '../../../kernel/store/catalog/price-store.ts';
+import { openSyncNoteStore } from '../../../kernel/store/catalog/sync-note-store.ts';
 import { openConnection } from '../../../kernel/store/connection.ts';
 import { type MachineClocks, startDatabaseClock } from '../../../kernel/store/database-clock.ts';
 import { createCommitFeed } from '../../../kernel/store/ledger/commit-feed.ts';
@@ -90,6 +91,7 @@ export async function openKernel(settings: Partial<KernelConfig> = {}): Promise<
     databaseTimeoutMs: 10_000,
     grpcAddress: '127.0.0.1:0',
     httpAddress: '127.0.0.1:0',
+    trustedProxies: [],
     logLevel: 'debug',
     credentials: credentials.known,
     movableClock: true,
@@ -149,6 +151,7 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
     audit: wrap(await openAuditLogStore(connection), adapt.auditStore),
     switches: await openKillSwitchStore(connection),
     catalogSync: openCatalogSyncStore(connection),
+    syncNotes: openSyncNoteStore(connection),
     webhooks: await openWebhookStore(connection),
   };
   const metrics = new Metrics();
@@ -172,14 +175,14 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
     pacing: PROCESS_PACING,
     killSwitches: ALL_ON,
   });
-  const { notebook, switches } = operators;
+  const { notebook, switches, book } = operators;
   const tenantParts = { store: stores.tenants, catalog: stores.catalog, directory, ledger, clock };
   const priceParts = { store: stores.prices, catalog: stores.catalog, directory, rulebooks, clock };
   const usageParts = { store: stores.ledger, usage: stores.usage };
   const projector = new RollupProjector(stores.usage);
   const reader = new AccountReader(stores.ledger, lanes, clock);
   const auditParts = { store: openAuditStore(connection), heads: new HeadLoader(stores.ledger) };
-  const stripe = createStripePart({ config: undefined, logger, metrics, clock, stores, notebook });
+  const stripe = createStripePart({ config: undefined, logger, metrics, clock, stores, notebook, book });
   const server = new GrpcServer({
     ...operators,
     ...{ ledger, directory, clock, watch, credentials: credentials.known, meter: metrics.calls },

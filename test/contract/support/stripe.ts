@@ -72,6 +72,8 @@ export interface SyncOutcome {
   readonly pinned: readonly PinnedDifference[];
   readonly summary: SyncSummary;
   readonly messages: number;
+  /** An earlier call of the request did it. */
+  readonly replayed: boolean;
 }
 
 /** Syncs as an operator. Throws KernelCallError. */
@@ -87,6 +89,7 @@ export async function syncCatalog(
   const pinned: PinnedDifference[] = [];
   let summary: SyncSummary | undefined;
   let messages = 0;
+  let replayed = false;
   try {
     for await (const message of streams.stream(CatalogSyncServiceService.syncCatalog, request)) {
       changes.push(...message.changes);
@@ -94,13 +97,14 @@ export async function syncCatalog(
       badRows.push(...message.badRows);
       pinned.push(...message.pinnedDifferences);
       summary = message.summary;
+      replayed = message.replayed;
       messages += 1;
     }
   } finally {
     streams.close();
   }
   if (summary === undefined) throw new Error('the sync ended without a summary');
-  return { changes, onboarding, badRows, pinned, summary, messages };
+  return { changes, onboarding, badRows, pinned, summary, messages, replayed };
 }
 
 /** Makes many plans of one Product: `plan_0` and so on. */

@@ -60,6 +60,7 @@ export function knownPlan(fields: Partial<KnownPlan> = {}): KnownPlan {
     interval: 'month',
     intervalCount: 1,
     archived: false,
+    revision: 0,
     ...fields,
   };
 }
@@ -88,7 +89,7 @@ export function applyDiff(known: KnownCatalog, diff: CatalogDiff): KnownCatalog 
       const { terms, archived } = plan;
       const { productName, minorUnits, currency, interval, intervalCount } = terms;
       const row = { productName, interval, intervalCount, price: { minorUnits, currency }, archived };
-      plans.set(text, { productCode, planCode, source: 'stripe', stripePriceId, ...row });
+      plans.set(text, { productCode, planCode, source: 'stripe', stripePriceId, revision: plan.revision, ...row });
     } else if (plan !== undefined) {
       const before = plans.get(text);
       if (before === undefined) throw new Error(`${text} is archived without being known`);

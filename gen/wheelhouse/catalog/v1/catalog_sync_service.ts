@@ -73,6 +73,11 @@ export const BadRowReason = {
   ONBOARDING_DEFAULT_TAKEN: 9,
   /** FALLBACK_PLAN_GONE - Says that the Price of the plan that workspaces fall back to is gone or archived; the plan stays. */
   FALLBACK_PLAN_GONE: 10,
+  /**
+   * ONBOARDING_PLAN_GONE - Says that the Price of the plan that new workspaces start on is gone or archived. The plan is archived as any other, for
+   * nobody could pay for it, and new workspaces start on the fallback plan until it has a Price again, or another is named.
+   */
+  ONBOARDING_PLAN_GONE: 11,
 } as const;
 
 export type BadRowReason = typeof BadRowReason[keyof typeof BadRowReason];
@@ -89,6 +94,7 @@ export namespace BadRowReason {
   export type PRICE_UNSUPPORTED = typeof BadRowReason.PRICE_UNSUPPORTED;
   export type ONBOARDING_DEFAULT_TAKEN = typeof BadRowReason.ONBOARDING_DEFAULT_TAKEN;
   export type FALLBACK_PLAN_GONE = typeof BadRowReason.FALLBACK_PLAN_GONE;
+  export type ONBOARDING_PLAN_GONE = typeof BadRowReason.ONBOARDING_PLAN_GONE;
 }
 
 /** Is one field that differs, by its name in the contract and values as people read them. */
@@ -125,7 +131,10 @@ export interface OnboardingChange {
   planCode: string;
 }
 
-/** Is a row at Stripe that is not taken over, and why. A row with several problems is listed once for each. */
+/**
+ * Is a problem at Stripe: a row that is not taken over, or one that is missed, and why. A row with several problems is listed
+ * once for each.
+ */
 export interface BadRow {
   /** Is Stripe's id of the Price. */
   stripeId: string;
@@ -159,17 +168,21 @@ export interface SyncSummary {
   unchangedPlans: bigint;
   /** Is how many archived Prices are no plans, or older ones of a plan. */
   ignoredPrices: bigint;
+  /** Is how many plans changed, or would. */
+  changedPlans: bigint;
+  /** Is how many problems there are at Stripe. */
+  badRows: bigint;
 }
 
 /** Asks for a sync. */
 export interface SyncCatalogRequest {
-  /** Names the request in logs: 1 to 128 characters; required. */
+  /** Is the idempotency key: 1 to 128 characters; required. A dry run takes it for nothing. */
   requestId: string;
-  /** Says that nothing is written. Default false. */
+  /** Says that nothing is written, nor stands in the audit log. Default false. */
   dryRun: boolean;
   /** Names the operator; an id of at most 128 characters; required. */
   actor: string;
-  /** Says why; 1 to 500 characters; required. */
+  /** Says why; 1 to 500 characters, no personal data; required. */
   reason: string;
 }
 
@@ -192,7 +205,11 @@ export interface SyncCatalogResponse {
   /** Lists what operators have set and the sync left. */
   pinnedDifferences: PinnedDifference[];
   /** Is set in the last message, and only there: the sync is done. */
-  summary: SyncSummary | undefined;
+  summary:
+    | SyncSummary
+    | undefined;
+  /** Says that an earlier call with the same request id did the sync: the summary is its own, and this is the only message. */
+  replayed: boolean;
 }
 
 function createBaseFieldDifference(): FieldDifference {
@@ -651,7 +668,7 @@ export const PinnedDifference: MessageFns<PinnedDifference> = {
 };
 
 function createBaseSyncSummary(): SyncSummary {
-  return { pricesRead: 0n, unchangedPlans: 0n, ignoredPrices: 0n };
+  return { pricesRead: 0n, unchangedPlans: 0n, ignoredPrices: 0n, changedPlans: 0n, badRows: 0n };
 }
 
 export const SyncSummary: MessageFns<SyncSummary> = {
@@ -673,6 +690,18 @@ export const SyncSummary: MessageFns<SyncSummary> = {
         throw new globalThis.Error("value provided for field message.ignoredPrices of type int64 too large");
       }
       writer.uint32(24).int64(message.ignoredPrices);
+    }
+    if (message.changedPlans !== 0n) {
+      if (BigInt.asIntN(64, message.changedPlans) !== message.changedPlans) {
+        throw new globalThis.Error("value provided for field message.changedPlans of type int64 too large");
+      }
+      writer.uint32(32).int64(message.changedPlans);
+    }
+    if (message.badRows !== 0n) {
+      if (BigInt.asIntN(64, message.badRows) !== message.badRows) {
+        throw new globalThis.Error("value provided for field message.badRows of type int64 too large");
+      }
+      writer.uint32(40).int64(message.badRows);
     }
     return writer;
   },
@@ -714,6 +743,22 @@ export const SyncSummary: MessageFns<SyncSummary> = {
             message.ignoredPrices = reader.int64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.changedPlans = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.badRows = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -740,6 +785,10 @@ export const SyncSummary: MessageFns<SyncSummary> = {
     message.ignoredPrices = (object.ignoredPrices !== undefined && object.ignoredPrices !== null)
       ? BigInt(object.ignoredPrices)
       : 0n;
+    message.changedPlans = (object.changedPlans !== undefined && object.changedPlans !== null)
+      ? BigInt(object.changedPlans)
+      : 0n;
+    message.badRows = (object.badRows !== undefined && object.badRows !== null) ? BigInt(object.badRows) : 0n;
     return message;
   },
 };
@@ -845,6 +894,7 @@ function createBaseSyncCatalogResponse(): SyncCatalogResponse {
     badRows: [],
     pinnedDifferences: [],
     summary: undefined,
+    replayed: false,
   };
 }
 
@@ -882,6 +932,9 @@ export const SyncCatalogResponse: MessageFns<SyncCatalogResponse> = {
     }
     if (message.summary !== undefined) {
       SyncSummary.encode(message.summary, writer.uint32(66).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(72).bool(message.replayed);
     }
     return writer;
   },
@@ -963,6 +1016,14 @@ export const SyncCatalogResponse: MessageFns<SyncCatalogResponse> = {
             message.summary = SyncSummary.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -996,6 +1057,7 @@ export const SyncCatalogResponse: MessageFns<SyncCatalogResponse> = {
     message.summary = (object.summary !== undefined && object.summary !== null)
       ? SyncSummary.fromPartial(object.summary)
       : undefined;
+    message.replayed = object.replayed ?? false;
     return message;
   },
 };
@@ -1008,10 +1070,12 @@ export type CatalogSyncServiceService = typeof CatalogSyncServiceService;
 export const CatalogSyncServiceService = {
   /**
    * Syncs the catalog with Stripe, or says what a sync would change, and streams how far it is and what it found. A bad row
-   * is reported and left, the others go on. Idempotent by its nature: what is as Stripe has it is not written, so a repeated
-   * call, with the same `request_id` or another, only does what is left to do.
-   * Errors: INVALID_FIELD, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, SYNC_BUSY, QUEUE_FULL (too many
-   * syncs of this kernel wait), SHUTTING_DOWN, DATABASE_UNAVAILABLE.
+   * is reported and left, the others go on. What is as Stripe has it is not written, so another call only does what is left to
+   * do. A sync that writes stands in the audit log, and is idempotent by `request_id`: a retry of one that failed or broke off
+   * does what is left, a retry of one that came to its end asks Stripe nothing and answers what that came to, with `replayed`
+   * set and without its lists. A request id is taken once its sync has begun to write, or has ended well.
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, SYNC_BUSY, QUEUE_FULL (too
+   * many syncs of this kernel wait), SHUTTING_DOWN, CLOCK_UNCERTAIN, DATABASE_UNAVAILABLE.
    */
   syncCatalog: {
     path: "/wheelhouse.catalog.v1.CatalogSyncService/SyncCatalog" as const,
@@ -1027,10 +1091,12 @@ export const CatalogSyncServiceService = {
 export interface CatalogSyncServiceServer extends UntypedServiceImplementation {
   /**
    * Syncs the catalog with Stripe, or says what a sync would change, and streams how far it is and what it found. A bad row
-   * is reported and left, the others go on. Idempotent by its nature: what is as Stripe has it is not written, so a repeated
-   * call, with the same `request_id` or another, only does what is left to do.
-   * Errors: INVALID_FIELD, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, SYNC_BUSY, QUEUE_FULL (too many
-   * syncs of this kernel wait), SHUTTING_DOWN, DATABASE_UNAVAILABLE.
+   * is reported and left, the others go on. What is as Stripe has it is not written, so another call only does what is left to
+   * do. A sync that writes stands in the audit log, and is idempotent by `request_id`: a retry of one that failed or broke off
+   * does what is left, a retry of one that came to its end asks Stripe nothing and answers what that came to, with `replayed`
+   * set and without its lists. A request id is taken once its sync has begun to write, or has ended well.
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, SYNC_BUSY, QUEUE_FULL (too
+   * many syncs of this kernel wait), SHUTTING_DOWN, CLOCK_UNCERTAIN, DATABASE_UNAVAILABLE.
    */
   syncCatalog: handleServerStreamingCall<SyncCatalogRequest, SyncCatalogResponse>;
 }
@@ -1038,10 +1104,12 @@ export interface CatalogSyncServiceServer extends UntypedServiceImplementation {
 export interface CatalogSyncServiceClient extends Client {
   /**
    * Syncs the catalog with Stripe, or says what a sync would change, and streams how far it is and what it found. A bad row
-   * is reported and left, the others go on. Idempotent by its nature: what is as Stripe has it is not written, so a repeated
-   * call, with the same `request_id` or another, only does what is left to do.
-   * Errors: INVALID_FIELD, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, SYNC_BUSY, QUEUE_FULL (too many
-   * syncs of this kernel wait), SHUTTING_DOWN, DATABASE_UNAVAILABLE.
+   * is reported and left, the others go on. What is as Stripe has it is not written, so another call only does what is left to
+   * do. A sync that writes stands in the audit log, and is idempotent by `request_id`: a retry of one that failed or broke off
+   * does what is left, a retry of one that came to its end asks Stripe nothing and answers what that came to, with `replayed`
+   * set and without its lists. A request id is taken once its sync has begun to write, or has ended well.
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, SYNC_BUSY, QUEUE_FULL (too
+   * many syncs of this kernel wait), SHUTTING_DOWN, CLOCK_UNCERTAIN, DATABASE_UNAVAILABLE.
    */
   syncCatalog(request: SyncCatalogRequest, options?: Partial<CallOptions>): ClientReadableStream<SyncCatalogResponse>;
   syncCatalog(

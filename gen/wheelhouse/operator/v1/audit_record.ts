@@ -20,6 +20,11 @@ export const AuditOutcome = {
   APPLIED: 1,
   /** NOT_APPLIED - Says that nothing of it stands: it was refused, a crash came before it, or it is under way. */
   NOT_APPLIED: 2,
+  /**
+   * PARTLY_APPLIED - Says that it began to write and did not come to its end, or is under way: a part of it may stand. Only a SyncCatalog
+   * consists of several writes; a retry with its request id, or any later sync, does the rest.
+   */
+  PARTLY_APPLIED: 3,
 } as const;
 
 export type AuditOutcome = typeof AuditOutcome[keyof typeof AuditOutcome];
@@ -28,6 +33,7 @@ export namespace AuditOutcome {
   export type UNSPECIFIED = typeof AuditOutcome.UNSPECIFIED;
   export type APPLIED = typeof AuditOutcome.APPLIED;
   export type NOT_APPLIED = typeof AuditOutcome.NOT_APPLIED;
+  export type PARTLY_APPLIED = typeof AuditOutcome.PARTLY_APPLIED;
 }
 
 /** Is one field that a write changed, or one figure of it, as people read it; never personal data. */

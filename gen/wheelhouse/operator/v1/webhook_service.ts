@@ -46,20 +46,24 @@ export interface ListWebhookEventsResponse {
 
 /** Asks to drive an event again. */
 export interface RedriveWebhookEventRequest {
-  /** Names the request in logs: 1 to 128 characters; required. */
+  /** Is the idempotency key: 1 to 128 characters; required. */
   requestId: string;
   /** Is the event; required. */
   eventId: string;
   /** Names the operator; an id of at most 128 characters; required. */
   actor: string;
-  /** Says why; 1 to 500 characters; required. */
+  /** Says why; 1 to 500 characters, no personal data; required. */
   reason: string;
 }
 
 /** Answers with the event as it stands now. */
 export interface RedriveWebhookEventResponse {
   /** Is the event. */
-  event: WebhookEvent | undefined;
+  event:
+    | WebhookEvent
+    | undefined;
+  /** Says that an earlier call with the same request id drove it. */
+  replayed: boolean;
 }
 
 function createBaseListWebhookEventsRequest(): ListWebhookEventsRequest {
@@ -312,13 +316,16 @@ export const RedriveWebhookEventRequest: MessageFns<RedriveWebhookEventRequest> 
 };
 
 function createBaseRedriveWebhookEventResponse(): RedriveWebhookEventResponse {
-  return { event: undefined };
+  return { event: undefined, replayed: false };
 }
 
 export const RedriveWebhookEventResponse: MessageFns<RedriveWebhookEventResponse> = {
   encode(message: RedriveWebhookEventResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.event !== undefined) {
       WebhookEvent.encode(message.event, writer.uint32(10).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(16).bool(message.replayed);
     }
     return writer;
   },
@@ -344,6 +351,14 @@ export const RedriveWebhookEventResponse: MessageFns<RedriveWebhookEventResponse
             message.event = WebhookEvent.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -364,6 +379,7 @@ export const RedriveWebhookEventResponse: MessageFns<RedriveWebhookEventResponse
     message.event = (object.event !== undefined && object.event !== null)
       ? WebhookEvent.fromPartial(object.event)
       : undefined;
+    message.replayed = object.replayed ?? false;
     return message;
   },
 };
@@ -387,9 +403,12 @@ export const WebhookServiceService = {
     responseDeserialize: (value: Buffer): ListWebhookEventsResponse => ListWebhookEventsResponse.decode(value),
   },
   /**
-   * Makes a dead event pending again, with all its attempts. Idempotent by its nature: an event that is not dead stays as it
-   * is, and is answered as it is. Processing it twice has no effect twice.
-   * Errors: INVALID_FIELD, WEBHOOK_EVENT_NOT_FOUND, DATABASE_UNAVAILABLE.
+   * Makes a dead event pending again, with all its attempts, and stands in the audit log. Idempotent by `request_id`: a retry
+   * finishes what a crash left and drives nothing again, also where the event has died again meanwhile. An event that is not
+   * dead is answered as it is; then nothing is recorded, and the request id stays free. Processing an event twice has no
+   * effect twice.
+   * Errors: INVALID_FIELD, WEBHOOK_EVENT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, CLOCK_UNCERTAIN, OUTCOME_UNKNOWN,
+   * DATABASE_UNAVAILABLE.
    */
   redriveWebhookEvent: {
     path: "/wheelhouse.operator.v1.WebhookService/RedriveWebhookEvent" as const,
@@ -411,9 +430,12 @@ export interface WebhookServiceServer extends UntypedServiceImplementation {
    */
   listWebhookEvents: handleUnaryCall<ListWebhookEventsRequest, ListWebhookEventsResponse>;
   /**
-   * Makes a dead event pending again, with all its attempts. Idempotent by its nature: an event that is not dead stays as it
-   * is, and is answered as it is. Processing it twice has no effect twice.
-   * Errors: INVALID_FIELD, WEBHOOK_EVENT_NOT_FOUND, DATABASE_UNAVAILABLE.
+   * Makes a dead event pending again, with all its attempts, and stands in the audit log. Idempotent by `request_id`: a retry
+   * finishes what a crash left and drives nothing again, also where the event has died again meanwhile. An event that is not
+   * dead is answered as it is; then nothing is recorded, and the request id stays free. Processing an event twice has no
+   * effect twice.
+   * Errors: INVALID_FIELD, WEBHOOK_EVENT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, CLOCK_UNCERTAIN, OUTCOME_UNKNOWN,
+   * DATABASE_UNAVAILABLE.
    */
   redriveWebhookEvent: handleUnaryCall<RedriveWebhookEventRequest, RedriveWebhookEventResponse>;
 }
@@ -439,9 +461,12 @@ export interface WebhookServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListWebhookEventsResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Makes a dead event pending again, with all its attempts. Idempotent by its nature: an event that is not dead stays as it
-   * is, and is answered as it is. Processing it twice has no effect twice.
-   * Errors: INVALID_FIELD, WEBHOOK_EVENT_NOT_FOUND, DATABASE_UNAVAILABLE.
+   * Makes a dead event pending again, with all its attempts, and stands in the audit log. Idempotent by `request_id`: a retry
+   * finishes what a crash left and drives nothing again, also where the event has died again meanwhile. An event that is not
+   * dead is answered as it is; then nothing is recorded, and the request id stays free. Processing an event twice has no
+   * effect twice.
+   * Errors: INVALID_FIELD, WEBHOOK_EVENT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, CLOCK_UNCERTAIN, OUTCOME_UNKNOWN,
+   * DATABASE_UNAVAILABLE.
    */
   redriveWebhookEvent(
     request: RedriveWebhookEventRequest,
