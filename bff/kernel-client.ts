@@ -80,7 +80,10 @@ export class KernelClient {
     );
   }
 
-  /** Lists plans of this deployment's product; an answer like the last is the same object. Throws ServiceError when the kernel does not answer with a page. */
+  /**
+   * Lists plans of this deployment's product; an answer like the last is the same object. Throws ServiceError when the
+   * kernel does not answer with a page.
+   */
   listPlans(request: ListPlansRequest, context: CallContext): Promise<ListPlansResponse> {
     return this.#read(this.#listPlans, request, context);
   }

@@ -14,7 +14,7 @@ import { type Engine, startEngine } from './engine/engine.ts';
 import { loadEngineChoice } from './engine/engine-choice.ts';
 import { type Issuer, startIssuer } from './issuer/issuer.ts';
 import { loadSigningKey } from './issuer/signing-key.ts';
-import { createKernelClient, type KernelClient } from './kernel-client.ts';
+import { createKernelClient } from './kernel-client.ts';
 import type { Lifetime } from './lifetime.ts';
 import { assertPortsFree } from './port.ts';
 import type { ManagedProcess } from './process/managed-process.ts';
@@ -77,13 +77,7 @@ export async function startStack(
     () => runKernel(start, engine, stripe),
     ({ grpc }) => `Kernel on ${grpc}`,
   );
-  const callers = connectDemoCallers(start, kernel);
-  const plans = await showStep(
-    'Plans',
-    (note) => syncStripePlans(callers.sysadmin, note),
-    (found) => describePlans(found, stripe),
-  );
-  const tenantIds = await showStep('Demo data', () => loadDemoTenants(callers));
+  const { plans, tenantIds } = await loadDemo(start, kernel, stripe);
   const products: Record<string, DevProduct> = {};
   for (const [code, tenantId] of tenantIds) {
     const run = () => runProduct(start, { code, tenantId, kernel, issuer });
@@ -219,19 +213,28 @@ async function runKernel(start: Start, engine: Engine, stripe: StackStripe): Pro
   return kernel;
 }
 
-function connectDemoCallers({ credentials, lifetime }: Start, kernel: RunningKernel): DemoCallers {
-  const connect = (token: string): KernelClient => {
-    const client = createKernelClient(kernel.grpc, token);
-    lifetime.add(() => Promise.resolve(client.close()));
-    return client;
-  };
-  return { sysadmin: connect(credentials.sysadmin), internal: connect(credentials.internal) };
+/** Brings the plans from Stripe, then the workspaces that begin on them. */
+async function loadDemo({ credentials }: Start, { grpc }: RunningKernel, stripe: StackStripe) {
+  const sysadmin = createKernelClient(grpc, credentials.sysadmin);
+  const internal = createKernelClient(grpc, credentials.internal);
+  try {
+    const plans = await showStep(
+      'Plans',
+      (note) => syncStripePlans(sysadmin, note),
+      (found) => describePlans(found, stripe),
+    );
+    const tenantIds = await showStep('Demo data', () => loadDemoTenants({ sysadmin, internal }));
+    return { plans, tenantIds };
+  } finally {
+    sysadmin.close();
+    internal.close();
+  }
 }
 
 function describePlans({ countByProduct, problems }: StripePlans, { kind }: StackStripe): string {
   const count = [...countByProduct.values()].reduce((sum, each) => sum + each, 0);
   const from = kind === 'sandbox' ? 'sandbox' : 'your account';
-  return `Plans: ${count} from Stripe (${from})${problems === 0 ? '' : `, ${problems} problems there`}`;
+  return `Plans: ${count} from Stripe (${from})${problems === 0 ? '' : `, problems there: ${problems}`}`;
 }
 
 async function loadDemoTenants(callers: DemoCallers): Promise<ReadonlyMap<string, string>> {

@@ -60,7 +60,7 @@ function toAdvice({ plans, dev }: RunningStack, place: SummaryPlace): readonly s
       ? []
       : [
           '',
-          `Stripe (${where}) has ${plans.problems} problems in Prices, which are left out. This says which, and why:`,
+          `Stripe (${where}) has Prices that are left out (problems: ${plans.problems}). This says which, and why:`,
           `  ${toSettings(place)}npm run wheelhouse -- sync --dry-run --actor usr_me --reason "a look at what is wrong"`,
         ]),
   ];

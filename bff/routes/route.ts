@@ -15,8 +15,8 @@ export interface RouteCall {
 export interface Route {
   readonly path: string;
   /**
-   * Answers a GET, with what is made to JSON each time, or was before. Throws Problem when the query is refused, ServiceError when the kernel refuses, ConversionError when
-   * the kernel's answer can't be shown.
+   * Answers a GET, with what is made to JSON each time, or was before. Throws Problem when the query is refused,
+   * ServiceError when the kernel refuses, ConversionError when the kernel's answer can't be shown.
    */
   readonly answer: (rawQuery: unknown, call: RouteCall) => Promise<object | RenderedJson>;
 }

@@ -196,7 +196,7 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
     log: new CallLog(logger),
     usage: createUsage({ ...usageParts, projector, reader }),
     audit: new LedgerAudit({ ...auditParts, pacing: PROCESS_PACING }),
-    catalog: new Catalog({ store: stores.catalog, prices: stores.prices, ledger, rulebooks }),
+    catalog: new Catalog({ store: stores.catalog, prices: stores.prices, ledger, rulebooks, pacing: PROCESS_PACING }),
     prices: new PriceSetter({ ...priceParts, pacing: PROCESS_PACING, notebook }),
     tenants: new TenantService({ ...tenantParts, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING, notebook, switches }),
     webhooks: stripe.desk,
