@@ -44,11 +44,14 @@ export async function syncStripePlans(sysadmin: KernelClient, note: Note): Promi
 async function sync(sysadmin: KernelClient, note: Note): Promise<number> {
   const request = SyncCatalogRequest.fromPartial({ requestId: uuidv7(), ...STEP });
   let problems = 0;
+  let told = '';
   let isDone = false;
   for await (const message of sysadmin.stream(CatalogSyncServiceService.syncCatalog, request)) {
     problems += message.badRows.length;
     isDone = message.summary !== undefined;
-    note(`${message.pricesRead} prices read, ${message.plansWritten} plans written`);
+    const text = `${message.pricesRead} prices read, ${message.plansWritten} plans written`;
+    if (text !== told) note(text);
+    told = text;
   }
   if (!isDone) throw new StackError('the kernel ended the sync before it was done');
   return problems;
