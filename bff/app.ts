@@ -19,6 +19,7 @@ import type { KernelClient } from './kernel-client.ts';
 import { fromKernelError, isServiceError } from './kernel-problem.ts';
 import { invalidField, Problem } from './problem.ts';
 import { parseQuery } from './query.ts';
+import { RenderedJson } from './rendered-json.ts';
 import { contextOf, openContext } from './request-context.ts';
 import { describeError, logWhenClosed } from './request-log.ts';
 import { actionPricingRoute } from './routes/action-pricing.ts';
@@ -98,12 +99,12 @@ const requireHost: RequestHandler = (request, _response, next) => {
 function defineGet(
   app: Express,
   path: string,
-  answer: (request: Request, response: Response) => Promise<object>,
+  answer: (request: Request, response: Response) => Promise<object | RenderedJson>,
 ): void {
   app
     .route(path)
     .get(async (request, response) => {
-      response.json(await answer(request, response));
+      sendJson(request, response, await answer(request, response));
     })
     .options((_request, response) => {
       response.setHeader('Allow', ALLOWED_METHODS);
@@ -122,12 +123,30 @@ async function answerRoute(
   { authenticator, kernel, productCode }: AppDependencies,
   request: Request,
   response: Response,
-): Promise<object> {
+): Promise<object | RenderedJson> {
   const context = contextOf(response);
   const identity = await authenticator.authenticate(request.headersDistinct['authorization']);
   context.identity = identity;
   await refuseBody(request, response);
   return route.answer(request.query, { kernel, productCode, context: { ...context, identity } });
+}
+
+/** Sends an answer. One that was made before has a tag, by which a client that has it already gets 304 and no body. */
+function sendJson(request: Request, response: Response, answer: object | RenderedJson): void {
+  if (answer instanceof RenderedJson) {
+    response.setHeader('ETag', answer.entityTag);
+    // It may be kept by who asked, and is asked for again each time.
+    response.setHeader('Cache-Control', 'private, no-cache');
+    if (answer.isHeldBy(request.headers['if-none-match'])) {
+      response.statusCode = 304;
+      response.end();
+      return;
+    }
+  }
+  const bytes = answer instanceof RenderedJson ? answer.bytes : Buffer.from(JSON.stringify(answer));
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.setHeader('Content-Length', bytes.byteLength);
+  response.end(bytes);
 }
 
 function answerError(logger: Logger): ErrorRequestHandler {

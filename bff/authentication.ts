@@ -1,12 +1,14 @@
 // Owns who a request comes from: it verifies the access token (a JWT of the configured issuer) and reads its claims.
 // Does not own what that person may do: the kernel decides about roles and workspaces.
 // Invariants: only a signature by one of the issuer's keys, of an allowed algorithm, for this deployment's audience, and
-// within its time counts; a token is never logged or echoed.
+// within its time counts; a token is never logged or echoed. A token that was verified counts for some seconds without being
+// verified again (verified-token.ts).
 
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import type { KeySet } from './key-set.ts';
 import { Problem } from './problem.ts';
 import { compileSchema, type Schema } from './schema.ts';
+import { type TokenClock, VerifiedTokens } from './verified-token.ts';
 
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 const CLOCK_TOLERANCE_S = 30;
@@ -27,11 +29,14 @@ export interface AuthenticatorOptions {
   readonly issuer: string;
   readonly audience: string;
   readonly keySet: KeySet;
+  /** Says how long verified tokens are remembered; default the machine's clocks. */
+  readonly clock?: TokenClock;
 }
 
 /** The claims that are read. Their values travel as gRPC metadata, so they are bounded and printable. */
 interface Claims {
   sub: string;
+  exp: number;
   wheelhouse_tenant_id?: string;
   wheelhouse_role?: string;
 }
@@ -40,6 +45,7 @@ const CLAIMS_SCHEMA: Schema<Claims> = {
   type: 'object',
   properties: {
     sub: { type: 'string', pattern: '^[\\x21-\\x7e]{1,128}$', description: '1 to 128 visible ASCII characters' },
+    exp: { type: 'number', description: 'the seconds since 1970 until which it counts' },
     wheelhouse_tenant_id: {
       type: 'string',
       nullable: true,
@@ -53,7 +59,7 @@ const CLAIMS_SCHEMA: Schema<Claims> = {
       description: 'the name of a role',
     },
   },
-  required: ['sub'],
+  required: ['sub', 'exp'],
 };
 
 const checkClaims = compileSchema(CLAIMS_SCHEMA);
@@ -61,9 +67,11 @@ const checkClaims = compileSchema(CLAIMS_SCHEMA);
 /** Verifies access tokens. */
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
+  readonly #verified: VerifiedTokens<Identity>;
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
+    this.#verified = new VerifiedTokens(options.clock);
   }
 
   /**
@@ -71,14 +79,22 @@ export class Authenticator {
    * token that counts, and ISSUER_UNAVAILABLE when that can't be found out.
    */
   async authenticate(authorization: readonly string[] | undefined): Promise<Identity> {
-    const payload = await this.#verify(readBearerToken(authorization));
+    const token = readBearerToken(authorization);
+    const keyGeneration = this.#options.keySet.generation;
+    const known = this.#verified.find(token, keyGeneration);
+    if (known !== undefined) {
+      return known;
+    }
+    const payload = await this.#verify(token);
     const claims = checkClaims(payload);
     if ('violations' in claims) {
       const names = claims.violations.map(({ field, expected }) => `${field} must be ${expected}`).join('; ');
       throw invalidToken(`The access token has claims that this API can not use: ${names}.`);
     }
-    const { sub, wheelhouse_tenant_id: tenantId, wheelhouse_role: role } = claims.value;
-    return { subject: sub, ...(tenantId && { tenantId }), ...(role && { role }) };
+    const { sub, exp, wheelhouse_tenant_id: tenantId, wheelhouse_role: role } = claims.value;
+    const identity = { subject: sub, ...(tenantId && { tenantId }), ...(role && { role }) };
+    this.#verified.add(token, { value: identity, exp, keyGeneration });
+    return identity;
   }
 
   async #verify(token: string): Promise<JWTPayload> {

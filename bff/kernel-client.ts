@@ -22,7 +22,7 @@ import {
 import type { Identity } from './authentication.ts';
 import { isServiceError } from './kernel-problem.ts';
 import { rankByRendezvous } from './rendezvous.ts';
-import { callUnary, type UnaryMethod } from './unary-call.ts';
+import { callUnary, decodeOnce, type UnaryMethod } from './unary-call.ts';
 
 /** The largest page: 1,000 entries with all their dimensions and many draws. */
 const RESPONSE_BYTES_MAX = 32 * 1_024 * 1_024;
@@ -69,6 +69,8 @@ export interface CallContext {
 export class KernelClient {
   readonly #options: KernelClientOptions;
   readonly #clients: ReadonlyMap<string, Client>;
+  /** Plans seldom change, and everybody is answered with the same. */
+  readonly #listPlans = decodeOnce(CatalogServiceService.listPlans);
 
   constructor(options: KernelClientOptions) {
     this.#options = options;
@@ -78,9 +80,12 @@ export class KernelClient {
     );
   }
 
-  /** Lists plans of this deployment's product. Throws ServiceError when the kernel does not answer with a page. */
+  /**
+   * Lists plans of this deployment's product; an answer like the last is the same object. Throws ServiceError when the
+   * kernel does not answer with a page.
+   */
   listPlans(request: ListPlansRequest, context: CallContext): Promise<ListPlansResponse> {
-    return this.#read(CatalogServiceService.listPlans, request, context);
+    return this.#read(this.#listPlans, request, context);
   }
 
   /** Resolves prices of actions. Throws ServiceError when the kernel does not answer with prices. */

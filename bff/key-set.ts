@@ -33,7 +33,8 @@ export interface KeySetOptions {
 export class KeySet {
   readonly #options: KeySetOptions;
   readonly #now: () => number;
-  #keys: { get: GetKey; fetchTime: number } | undefined;
+  #keys: { get: GetKey; fetchTime: number; generation: number } | undefined;
+  #generation = 0;
   #failure: { error: unknown; time: number } | undefined;
   #pending: Promise<GetKey> | undefined;
 
@@ -57,6 +58,11 @@ export class KeySet {
     }
     const fetched = await this.#fetchOnce();
     return fetched(header, token);
+  }
+
+  /** Names the keys that are held; undefined where there are none that may be used. Keys that are fetched have a new name. */
+  get generation(): number | undefined {
+    return this.#ageMs() > KEYS_AGE_MS_MAX ? undefined : this.#keys?.generation;
   }
 
   #usableKeys(): GetKey | Promise<GetKey> {
@@ -91,7 +97,8 @@ export class KeySet {
   async #fetch(): Promise<GetKey> {
     try {
       const get = createLocalJWKSet(await this.#download());
-      this.#keys = { get, fetchTime: this.#now() };
+      this.#generation += 1;
+      this.#keys = { get, fetchTime: this.#now(), generation: this.#generation };
       this.#failure = undefined;
       return get;
     } catch (error) {

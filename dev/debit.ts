@@ -9,10 +9,10 @@ import { Bucket } from '../gen/wheelhouse/common/v1/bucket.ts';
 import type { Entry } from '../gen/wheelhouse/ledger/v1/entry.ts';
 import { DebitRequest, LedgerServiceService } from '../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { type DevFile, loadDevFile } from './dev-file.ts';
-import { createKernelClient } from './kernel-client.ts';
+import { createKernelClient, explainKernelError } from './kernel-client.ts';
 import { DEMO_PRODUCTS } from './product.ts';
 import { resolveHome } from './stack-config.ts';
-import { StackError, toMessage } from './stack-error.ts';
+import { StackError } from './stack-error.ts';
 
 const MICROCREDITS_PER_CREDIT = 1_000_000n;
 const FRACTION_DIGITS = 6;
@@ -74,11 +74,6 @@ function describeGrpcurl(dev: DevFile, request: DebitRequest): string {
   );
 }
 
-function explain(error: unknown): string {
-  // gRPC puts its code in front of the message; the kernel's own words say it better.
-  return error instanceof Error && 'details' in error ? String(error.details) : toMessage(error);
-}
-
 async function debit(options: DebitOptions): Promise<void> {
   const dev = await loadDevFile(resolveHome(process.env));
   const product = dev.products[options.product];
@@ -116,6 +111,6 @@ const command = new Command('npm run demo:debit --')
 try {
   await command.parseAsync();
 } catch (error) {
-  console.error(`The debit failed: ${explain(error)}`);
+  console.error(`The debit failed: ${explainKernelError(error)}`);
   process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 /**
  * Owns: the demo workspaces: one for each product, with credit in all three buckets and some usage.
- * Does not own: plans and prices; the catalog seed writes those before.
+ * Does not own: plans, which come from Stripe before, and prices, which the seed writes.
  * Invariants: everything goes through the kernel's own RPCs; every request has a fixed id and, for a given workspace,
  * fixed content, so that loading again changes nothing and finishes what a crash left half done.
  */
@@ -15,7 +15,6 @@ import { StackError } from './stack-error.ts';
 const MICROCREDITS_PER_CREDIT = 1_000_000n;
 const ACTOR = 'local-stack';
 const REASON = 'Demo data of the local stack';
-const PLAN_CODE = 'pro';
 /** Is long, so that a stack that is started once in a while still shows all three buckets. */
 const TRIAL_LIFETIME_MS = 365 * 24 * 60 * 60 * 1000;
 
@@ -58,10 +57,11 @@ export async function loadDemoTenant(callers: DemoCallers, productCode: string):
   const { tenant } = await callers.sysadmin.call(
     TenantServiceService.createTenant,
     CreateTenantRequest.fromPartial({
-      requestId: toRequestId(productCode, 'tenant'),
+      requestId: toRequestId(productCode, 'workspace'),
       productCode,
       displayName: `Demo workspace of ${productCode}`,
-      planCode: PLAN_CODE,
+      // The product's own choice for new workspaces, so that an account at Stripe without the demo plans will do.
+      planCode: '',
       actor: ACTOR,
       reason: REASON,
     }),

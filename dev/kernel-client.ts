@@ -3,8 +3,10 @@
  * Does not own: what is called.
  */
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { toMessage } from './stack-error.ts';
 
 const DEADLINE_MS_DEFAULT = 20_000;
+const STREAM_DEADLINE_MS = 120_000;
 
 /** Answers of large batches arrive in one go; with the default window of 64 KiB they would wait for round trips. */
 const CHANNEL_OPTIONS = { 'grpc-node.flow_control_window': 1_024 * 1_024 };
@@ -14,6 +16,11 @@ export interface UnaryMethod<Request, Response> {
   readonly path: string;
   readonly requestSerialize: (value: Request) => Buffer;
   readonly responseDeserialize: (value: Buffer) => Response;
+}
+
+/** Is a method that answers one request with many messages. */
+export interface ServerStreamMethod<Request, Response> extends UnaryMethod<Request, Response> {
+  readonly responseStream: true;
 }
 
 /** Is what may accompany a call. */
@@ -31,17 +38,31 @@ export interface KernelClient {
     request: Request,
     settings?: CallSettings,
   ): Promise<Response>;
+  /** Hands over what a method that streams sends, until it ends or two minutes are over. Throws as `call` does. */
+  stream<Request, Response>(
+    method: ServerStreamMethod<Request, Response>,
+    request: Request,
+  ): AsyncGenerator<Response, void, void>;
   close(): void;
+}
+
+/** Returns the kernel's own words for why it refused; gRPC puts its code in front of them. */
+export function explainKernelError(error: unknown): string {
+  return error instanceof Error && 'details' in error ? String(error.details) : toMessage(error);
 }
 
 /** Makes a client of the kernel at `address`; without a token its calls carry none. It connects when first used. */
 export function createKernelClient(address: string, token: string | undefined): KernelClient {
   const client = new Client(address, credentials.createInsecure(), CHANNEL_OPTIONS);
+  const createMetadata = (): Metadata => {
+    const metadata = new Metadata();
+    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+    return metadata;
+  };
   return {
     call: (method, request, settings = {}) =>
       new Promise((resolve, reject) => {
-        const metadata = new Metadata();
-        if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+        const metadata = createMetadata();
         for (const [name, value] of Object.entries(settings.metadata ?? {})) metadata.set(name, value);
         const { path, requestSerialize, responseDeserialize } = method;
         const deadline = Date.now() + (settings.deadlineMs ?? DEADLINE_MS_DEFAULT);
@@ -59,6 +80,20 @@ export function createKernelClient(address: string, token: string | undefined): 
           },
         );
       }),
+    async *stream<Request, Response>(method: ServerStreamMethod<Request, Response>, request: Request) {
+      const { path, requestSerialize, responseDeserialize } = method;
+      const deadline = Date.now() + STREAM_DEADLINE_MS;
+      const metadata = createMetadata();
+      const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata, {
+        deadline,
+      });
+      try {
+        // A stream's messages are what its deserializer returns.
+        for await (const message of call) yield message as Response;
+      } finally {
+        call.cancel();
+      }
+    },
     close: () => client.close(),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * Owns: which demo products the local stack runs, one BFF for each.
- * Does not own: their plans and prices; the kernel's seed does.
+ * Does not own: their plans and prices; Stripe and the kernel's seed do.
  */
 
 /** Is a demo product and where its BFF listens. */

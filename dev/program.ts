@@ -89,7 +89,10 @@ export interface RunningStripeSandbox {
   readonly url: string;
 }
 
-/** Writes the demo products' catalog; again is no harm. Throws StackError with the seed's last words when it fails. */
+/**
+ * Writes what operators set of the demo products' catalog; again is no harm. Throws StackError with the seed's last words
+ * when it fails.
+ */
 export async function seedCatalog(mongodbUri: string, options: ProgramOptions): Promise<void> {
   const program = toNodeProgram('catalog seed', 'kernel/cli/main.ts', options, { MONGODB_URI: mongodbUri }, ['seed']);
   await runProcess(program, SEED_TIMEOUT_MS);

@@ -1,6 +1,6 @@
 /**
- * Owns: bringing up the local stack, step by step: engine, issuer, Stripe sandbox, catalog,
- * kernel, demo data, one BFF for each product.
+ * Owns: bringing up the local stack, step by step: engine, issuer, what operators set of the catalog, Stripe sandbox,
+ * kernel, plans from Stripe, demo data, one BFF for each product.
  * Does not own: ending it (`lifetime.ts`), and the program around it (`start.ts`).
  * Invariant: every part is in the lifetime and, if it is a process, in the home folder's record before the next one
  * starts.
@@ -8,7 +8,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Credentials, loadCredentials, writeKernelCredentials } from './credential.ts';
-import { loadDemoTenant } from './demo-data.ts';
+import { type DemoCallers, loadDemoTenant } from './demo-data.ts';
 import { type DevFile, type DevProduct, type DevStripe, toDevFilePath, writeDevFile } from './dev-file.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { loadEngineChoice } from './engine/engine-choice.ts';
@@ -32,6 +32,7 @@ import {
   toAccountSettings,
   toSandboxSettings,
 } from './stripe-account.ts';
+import { type StripePlans, syncStripePlans } from './stripe-plan.ts';
 
 const DATABASE = 'wheelhouse';
 
@@ -39,6 +40,8 @@ const DATABASE = 'wheelhouse';
 export interface RunningStack {
   readonly engine: Engine;
   readonly issuer: Issuer;
+  /** Are the plans that came from Stripe. */
+  readonly plans: StripePlans;
   readonly dev: DevFile;
 }
 
@@ -67,14 +70,14 @@ export async function startStack(
     () => runIssuer(start),
     ({ url }) => `Token issuer on ${url}`,
   );
-  await showStep('Catalog of the demo products', () => seedCatalog(engine.uri, { environment }));
+  await showStep('Demo products', () => seedCatalog(engine.uri, { environment }));
   const stripe = await showStep('Stripe', () => runStripe(start), describeStripe);
   const kernel = await showStep(
     'Kernel',
     () => runKernel(start, engine, stripe),
     ({ grpc }) => `Kernel on ${grpc}`,
   );
-  const tenantIds = await showStep('Demo data', () => loadDemoTenants(start, kernel));
+  const { plans, tenantIds } = await loadDemo(start, kernel, stripe);
   const products: Record<string, DevProduct> = {};
   for (const [code, tenantId] of tenantIds) {
     const run = () => runProduct(start, { code, tenantId, kernel, issuer });
@@ -88,7 +91,7 @@ export async function startStack(
     products,
   };
   await writeDevFile(config.home, dev);
-  return { engine, issuer, dev };
+  return { engine, issuer, plans, dev };
 }
 
 async function prepare(config: StackConfig, environment: NodeJS.ProcessEnv, lifetime: Lifetime): Promise<Start> {
@@ -210,17 +213,34 @@ async function runKernel(start: Start, engine: Engine, stripe: StackStripe): Pro
   return kernel;
 }
 
-async function loadDemoTenants(start: Start, kernel: RunningKernel): Promise<ReadonlyMap<string, string>> {
-  const sysadmin = createKernelClient(kernel.grpc, start.credentials.sysadmin);
-  const internal = createKernelClient(kernel.grpc, start.credentials.internal);
+/** Brings the plans from Stripe, then the workspaces that begin on them. */
+async function loadDemo({ credentials }: Start, { grpc }: RunningKernel, stripe: StackStripe) {
+  const sysadmin = createKernelClient(grpc, credentials.sysadmin);
+  const internal = createKernelClient(grpc, credentials.internal);
   try {
-    const tenantIds = new Map<string, string>();
-    for (const { code } of DEMO_PRODUCTS) tenantIds.set(code, await loadDemoTenant({ sysadmin, internal }, code));
-    return tenantIds;
+    const plans = await showStep(
+      'Plans',
+      (note) => syncStripePlans(sysadmin, note),
+      (found) => describePlans(found, stripe),
+    );
+    const tenantIds = await showStep('Demo data', () => loadDemoTenants({ sysadmin, internal }));
+    return { plans, tenantIds };
   } finally {
     sysadmin.close();
     internal.close();
   }
+}
+
+function describePlans({ countByProduct, problems }: StripePlans, { kind }: StackStripe): string {
+  const count = [...countByProduct.values()].reduce((sum, each) => sum + each, 0);
+  const from = kind === 'sandbox' ? 'sandbox' : 'your account';
+  return `Plans: ${count} from Stripe (${from})${problems === 0 ? '' : `, problems there: ${problems}`}`;
+}
+
+async function loadDemoTenants(callers: DemoCallers): Promise<ReadonlyMap<string, string>> {
+  const tenantIds = new Map<string, string>();
+  for (const { code } of DEMO_PRODUCTS) tenantIds.set(code, await loadDemoTenant(callers, code));
+  return tenantIds;
 }
 
 interface ProductStart {

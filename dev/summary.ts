@@ -33,6 +33,7 @@ export function describeStack(stack: RunningStack, place: SummaryPlace): string 
     '',
     styleText('bold', 'Wheelhouse runs.'),
     ...lines,
+    ...toAdvice(stack, place),
     '',
     'Try in another terminal, in this folder:',
     ...toCommands(stack, place).map((command) => `  ${command}`),
@@ -41,15 +42,42 @@ export function describeStack(stack: RunningStack, place: SummaryPlace): string 
   ].join('\n');
 }
 
+/** Says what an account at Stripe lacks, and what to do; an account that lacks nothing needs no words. */
+function toAdvice({ plans, dev }: RunningStack, place: SummaryPlace): readonly string[] {
+  const without = [...plans.countByProduct].flatMap(([code, count]) => (count === 0 ? [code] : []));
+  const where = dev.stripe.kind === 'sandbox' ? 'the sandbox' : 'your account';
+  const instead =
+    dev.stripe.kind === 'account' ? ', or start without STRIPE_SECRET_KEY to have the plans of the demo' : '';
+  return [
+    ...(without.length === 0
+      ? []
+      : [
+          '',
+          `Stripe (${where}) has no plan of ${without.join(' and ')}: new workspaces begin on the plan free.`,
+          `Give recurring Prices the metadata product_code and plan_code (docs/stripe.md)${instead}.`,
+        ]),
+    ...(plans.problems === 0
+      ? []
+      : [
+          '',
+          `Stripe (${where}) has Prices that are left out (problems: ${plans.problems}). This says which, and why:`,
+          `  ${toSettings(place)}npm run wheelhouse -- sync --dry-run --actor usr_me --reason "a look at what is wrong"`,
+        ]),
+  ];
+}
+
+function toSettings({ isHomeChosen, home }: SummaryPlace): string {
+  return isHomeChosen ? `WHEELHOUSE_HOME='${home}' ` : '';
+}
+
 function toCommands({ dev }: RunningStack, place: SummaryPlace): readonly string[] {
   const [code, product] = Object.entries(dev.products)[0] ?? [];
   if (product === undefined) return [];
-  const settings = place.isHomeChosen ? `WHEELHOUSE_HOME='${place.home}' ` : '';
   const tokens = `require('${toShortPath(place)}/dev.json').products.${code}.tokens`;
   return [
     `token=$(node -p "${tokens}.project_contributor")`,
     `curl -s -H "authorization: Bearer $token" ${product.bff}/v1/billing/plans`,
-    `${settings}npm run demo:debit`,
+    `${toSettings(place)}npm run demo:debit`,
     `curl -s -H "authorization: Bearer $token" ${product.bff}/v1/billing/usage`,
   ];
 }

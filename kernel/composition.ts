@@ -150,7 +150,7 @@ function createServices({ config, logger, metrics, connection, clock }: Base, st
   const { killSwitches } = config;
   const operators = createOperators({ stores, ledger, clock, ids, pacing, killSwitches });
   const { notebook, switches } = operators;
-  const catalog = new Catalog({ store: stores.catalog, prices: stores.prices, ledger, rulebooks });
+  const catalog = new Catalog({ store: stores.catalog, prices: stores.prices, ledger, rulebooks, pacing });
   const priceParts = { store: stores.prices, catalog: stores.catalog, directory, rulebooks, clock };
   const prices = new PriceSetter({ ...priceParts, pacing, notebook });
   const tenantParts = { store: stores.tenants, catalog: stores.catalog, directory, ledger, clock };

@@ -1,6 +1,7 @@
 // Owns what a route is: a path that is read with GET, on behalf of a person, out of one kernel.
 
 import type { CallContext, KernelClient } from '../kernel-client.ts';
+import type { RenderedJson } from '../rendered-json.ts';
 
 /** What a route has to answer with. */
 export interface RouteCall {
@@ -14,8 +15,8 @@ export interface RouteCall {
 export interface Route {
   readonly path: string;
   /**
-   * Answers a GET. Throws Problem when the query is refused, ServiceError when the kernel refuses, ConversionError when
-   * the kernel's answer can't be shown.
+   * Answers a GET, with what is made to JSON each time, or was before. Throws Problem when the query is refused,
+   * ServiceError when the kernel refuses, ConversionError when the kernel's answer can't be shown.
    */
-  readonly answer: (rawQuery: unknown, call: RouteCall) => Promise<object>;
+  readonly answer: (rawQuery: unknown, call: RouteCall) => Promise<object | RenderedJson>;
 }

@@ -43,6 +43,14 @@ const AGENTRUNTIME_TIERS = [
   { tier: 'max', name: 'AgentRuntime Max', cents: 49_900, credits: 80, rank: '30', trial: {} },
 ] as const;
 
+/** What pay-as-you-go credits cost on every plan: a dollar each, less in packages. */
+const PAYG: Metadata = {
+  payg_minor_units_per_credit: '100',
+  payg_packages: '1000:10000000 4500:50000000 8000:100000000',
+  payg_minor_units_min: '500',
+  payg_minor_units_max: '100000',
+};
+
 /** A year costs ten months and includes the credits of twelve. */
 const MONTHS_PAID = 10;
 const MONTHS_INCLUDED = 12;
@@ -100,6 +108,7 @@ function seedPlan(tx: Transaction, plan: PlanFixture, now: number): void {
   const metadata = {
     plan_code: planCode,
     included_microcredits_per_cycle: String(includedCredits * MICROCREDITS),
+    ...PAYG,
     ...plan.metadata,
   };
   tx.put(PRODUCTS, productId, {

@@ -1,5 +1,6 @@
-// Owns the catalog of the two demo products: the plans, trials and prices of the spec for `agentruntime`, and others for
-// `otherproduct`, so that a mix-up of the two shows.
+// Owns what operators set of the two demo products: the products, the plans that Stripe does not sell, and what actions
+// cost; other figures for `otherproduct`, so that a mix-up of the two shows. Does not own the plans that Stripe sells: a sync
+// brings those.
 
 import type { PlanCode } from '../domain/id.ts';
 import {
@@ -21,13 +22,10 @@ const FROM_THE_BEGINNING = new Date('2025-01-01T00:00:00Z');
 
 /** One plan with its policy; what is not said is the default of the spec. */
 interface PlanSeed {
-  readonly code: string;
+  readonly code: 'free' | 'enterprise';
   readonly name: string;
-  /** Cents of one cycle; null for plans sold by contract. */
+  /** Cents; null for plans sold by contract. */
   readonly amount: bigint | null;
-  readonly interval?: 'month' | 'year';
-  /** Whole credits of each cycle. */
-  readonly includedCredits?: bigint;
   readonly policy?: PolicyChange;
 }
 
@@ -43,29 +41,26 @@ const PAYG: PolicyChange = {
   paygMinorUnitsMax: 100_000n,
 };
 
-function toPlanRow(productCode: string, { code, name, amount, interval }: PlanSeed): PlanRow {
+function toPlanRow(productCode: string, { code, name, amount }: PlanSeed): PlanRow {
   return {
     product_code: productCode,
     plan_code: code,
     product_name: name,
-    // Free and enterprise are not sold by Stripe; the local Stripe's catalog has the others under these ids.
-    stripe_price_id: interval === undefined ? null : `price_${productCode}_${code}`,
+    stripe_price_id: null,
     amount,
     currency: amount === null ? null : 'usd',
-    interval: interval ?? null,
-    interval_count: interval === undefined ? 0 : 1,
-    source: interval === undefined ? 'operator' : 'stripe',
+    interval: null,
+    interval_count: 0,
+    source: 'operator',
     archived: false,
   };
 }
 
-function toPolicyRow(productCode: string, { code, includedCredits = 0n, policy = {} }: PlanSeed): PolicyRow {
-  const planCode = code as PlanCode;
-  const includedMicrocreditsPerCycle = includedCredits * CREDIT;
+function toPolicyRow(productCode: string, { code, policy = {} }: PlanSeed): PolicyRow {
   return {
     product_code: productCode,
     plan_code: code,
-    ...toDocumentPolicy({ ...computeDefaultPolicy(planCode), includedMicrocreditsPerCycle, ...PAYG, ...policy }),
+    ...toDocumentPolicy({ ...computeDefaultPolicy(code as PlanCode), ...PAYG, ...policy }),
     pinned_fields: [],
     revision: 0,
   };
@@ -113,41 +108,7 @@ const AGENTRUNTIME = toSeed(
   toProductRow('agentruntime', 'AgentRuntime'),
   [
     { code: 'free', name: 'AgentRuntime Free', amount: 0n },
-    {
-      code: 'pro',
-      name: 'AgentRuntime Pro',
-      amount: 4_900n,
-      interval: 'month',
-      includedCredits: 5n,
-    },
-    { code: 'plus', name: 'AgentRuntime Plus', amount: 14_900n, interval: 'month', includedCredits: 20n },
-    { code: 'max', name: 'AgentRuntime Max', amount: 49_900n, interval: 'month', includedCredits: 80n },
-    {
-      code: 'enterprise',
-      name: 'AgentRuntime Enterprise',
-      amount: null,
-    },
-    {
-      code: 'pro_annual',
-      name: 'AgentRuntime Pro (annual)',
-      amount: 49_000n,
-      interval: 'year',
-      includedCredits: 60n,
-    },
-    {
-      code: 'plus_annual',
-      name: 'AgentRuntime Plus (annual)',
-      amount: 149_000n,
-      interval: 'year',
-      includedCredits: 240n,
-    },
-    {
-      code: 'max_annual',
-      name: 'AgentRuntime Max (annual)',
-      amount: 499_000n,
-      interval: 'year',
-      includedCredits: 960n,
-    },
+    { code: 'enterprise', name: 'AgentRuntime Enterprise', amount: null },
   ],
   [
     ['workflow.step.execute', 5n, 'step'],
@@ -159,17 +120,7 @@ const AGENTRUNTIME = toSeed(
 
 const OTHERPRODUCT = toSeed(
   toProductRow('otherproduct', 'OtherProduct'),
-  [
-    { code: 'free', name: 'OtherProduct Free', amount: 0n, policy: { memberLimit: 1 } },
-    {
-      code: 'pro',
-      name: 'OtherProduct Pro',
-      amount: 1_900n,
-      interval: 'month',
-      includedCredits: 50n,
-      policy: { trialDays: 7, trialMicrocreditsGranted: 2n * CREDIT },
-    },
-  ],
+  [{ code: 'free', name: 'OtherProduct Free', amount: 0n, policy: { memberLimit: 1 } }],
   [
     ['workflow.step.execute', 3n, 'step'],
     ['memory_extract_interactive', 7n, 'job'],
@@ -178,5 +129,5 @@ const OTHERPRODUCT = toSeed(
   ],
 );
 
-/** The demo products. */
+/** The demo products, as operators set them. */
 export const DEMO_CATALOG: readonly CatalogSeed[] = [AGENTRUNTIME, OTHERPRODUCT];

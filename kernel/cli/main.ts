@@ -32,7 +32,9 @@ const program = new Command('wheelhouse')
 
 program
   .command('seed')
-  .description('adds the demo products, their plans and prices to the catalog; leaves rows that exist as they are')
+  .description(
+    'adds the demo products, the plans that Stripe does not sell, and prices of actions; leaves rows that exist as they are',
+  )
   .action(() => runSeed(console.log));
 
 program

@@ -16,10 +16,11 @@ import { findOnPath } from '../../dev/engine/program-search.ts';
 import { createKernelClient, type KernelClient } from '../../dev/kernel-client.ts';
 import type { Lifetime } from '../../dev/lifetime.ts';
 import { runProcess, startProcess } from '../../dev/process/managed-process.ts';
-import { seedCatalog, startKernel } from '../../dev/program.ts';
+import { startKernel } from '../../dev/program.ts';
 import { Bucket } from '../../gen/wheelhouse/common/v1/bucket.ts';
 import { DebitResponse, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
+import { seedDemoDatabase } from '../support/demo-catalog.ts';
 import type { MeterSubjects } from './meter.ts';
 import { createDebitRequest } from './workload/debit.ts';
 
@@ -99,7 +100,7 @@ export async function startStage(
   const credentials = createCredentials([PRODUCT_CODE]);
   const credentialsFile = join(folder, 'kernel-credentials.json');
   await writeKernelCredentials(credentialsFile, credentials);
-  await seedCatalog(databaseUri('kernel'), { environment: process.env });
+  await seedDemoDatabase(databaseUri('kernel'));
   const kernels: BenchKernel[] = [];
   const kernelUrls: string[] = [];
   const serverPids: number[] = [];

@@ -96,6 +96,34 @@ describe('GET /v1/billing/plans', () => {
     ]);
   });
 
+  test('shows what the kernel answers now, however often it answered with something else', async () => {
+    for (const plans of [[PRO], [PRO], [FREE], [PRO], [PRO, FREE]]) {
+      stage.kernel.answers.listPlans = () => ListPlansResponse.fromPartial({ plans });
+      const shown = (await stage.get('/v1/billing/plans')).json();
+      expect(shown).toMatchObject({ plans: plans.map(({ planCode }) => ({ plan_code: planCode })) });
+    }
+    expect(stage.kernel.calls).toHaveLength(5);
+  });
+
+  test('spares who has the answer already its body, and nobody the question whether they may have it', async () => {
+    stage.kernel.answers.listPlans = () => ListPlansResponse.fromPartial({ plans: [PRO] });
+    const { headers } = await stage.get('/v1/billing/plans');
+    const tag = headers.get('etag') ?? '';
+    expect(tag).toMatch(/^"[\w-]{43}"$/);
+    expect(headers.get('cache-control')).toBe('private, no-cache');
+
+    for (const known of [tag, `"other", ${tag}`, `W/${tag}`, '*']) {
+      const again = await stage.get('/v1/billing/plans', { 'if-none-match': known });
+      expect([again.status, again.text, again.headers.get('etag')]).toEqual([304, '', tag]);
+    }
+    expect((await stage.send('/v1/billing/plans', { headers: { 'if-none-match': tag } })).status).toBe(401);
+    expect((await stage.get('/v1/billing/plans', { 'if-none-match': '"other"' })).status).toBe(200);
+    stage.kernel.answers.listPlans = () => ListPlansResponse.fromPartial({ plans: [FREE] });
+    const changed = await stage.get('/v1/billing/plans', { 'if-none-match': tag });
+    expect([changed.status, changed.json()]).toMatchObject([200, { plans: [{ plan_code: 'free' }] }]);
+    expect(changed.headers.get('etag')).not.toBe(tag);
+  });
+
   test('shows the interval of annual plans', async () => {
     const annual = Plan.fromPartial({ ...PRO, planCode: 'pro_annual', interval: BillingInterval.YEAR });
     stage.kernel.answers.listPlans = () => ListPlansResponse.fromPartial({ plans: [annual] });

@@ -175,15 +175,14 @@ describe('the query', () => {
 
 describe('a body', () => {
   const send = async (
-    body: string,
+    body: string | Buffer,
     headers: Record<string, string>,
   ): Promise<{ status: number; reason: string; detail: string }> => {
     const authorization = `Bearer ${await stage.issuer.sign()}`;
     const fields = Object.entries({ authorization, host: 'localhost', connection: 'close', ...headers });
     const head = fields.map(([name, value]) => `${name}: ${value}`).join('\r\n');
-    const answer = await stage.sendRaw(
-      `GET /v1/billing/usage HTTP/1.1\r\n${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
+    const lines = `GET /v1/billing/usage HTTP/1.1\r\n${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
+    const answer = await stage.sendRaw(Buffer.concat([Buffer.from(lines), Buffer.from(body)]));
     return { ...answer.problem(), status: answer.status };
   };
   const JSON_TYPE = { 'content-type': 'application/json' };
@@ -203,6 +202,23 @@ describe('a body', () => {
       reason: 'INVALID_FIELD',
       errors: [{ field: 'body' }],
     });
+  });
+
+  test.each([
+    ['a byte that begins nothing', [0x22, 0xff, 0x22]],
+    ['a character that is cut off', [0x22, 0xe2, 0x82, 0x22]],
+    ['half of a surrogate pair', [0x22, 0xed, 0xa0, 0x80, 0x22]],
+    ['a longer form than needed', [0x22, 0xc0, 0xaf, 0x22]],
+    ['another encoding than it says', [...Buffer.from('{"é":1}', 'latin1')]],
+  ])('that is no UTF-8 is told so, and not read as another text: %s', async (_, bytes) => {
+    expect(await send(Buffer.from(bytes), JSON_TYPE)).toMatchObject({
+      ...{ status: 400, reason: 'INVALID_FIELD', detail: 'The body is no UTF-8; send JSON in UTF-8.' },
+      errors: [{ field: 'body', message: 'The body has bytes that are no UTF-8.' }],
+    });
+  });
+
+  test('may have the replacement character itself, and every other', async () => {
+    expect(await send('"\ufffd€😀"', JSON_TYPE)).toMatchObject({ detail: expect.stringContaining('takes no body') });
   });
 
   test('that is too large is refused', async () => {

@@ -83,6 +83,18 @@ test.each(['product_code', 'productCode', 'tenant_id', 'x-product-code'])(
   },
 );
 
+test.each(['/v1/billing/plans', '/v1/billing/usage'])('a body that names a product is refused: %s', async (path) => {
+  const token = await stage.issuer.sign();
+  const body = '{"product_code":"otherproduct"}';
+  const lines = ['host: localhost', `authorization: Bearer ${token}`, 'connection: close'];
+  const head = [...lines, 'content-type: application/json', `content-length: ${body.length}`].join('\r\n');
+
+  const answer = await stage.sendRaw(`GET ${path} HTTP/1.1\r\n${head}\r\n\r\n${body}`);
+
+  expect(answer.problem()).toMatchObject({ status: 400, errors: [{ field: 'body' }] });
+  expect(stage.kernel.calls).toEqual([]);
+});
+
 test('a token for the other product is refused', async () => {
   const token = await stage.issuer.sign({ claims: { aud: 'wheelhouse:otherproduct' } });
 

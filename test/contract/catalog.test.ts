@@ -1,6 +1,6 @@
 // CatalogService: plans and prices, by product.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { PriceRule } from '../../gen/wheelhouse/catalog/v1/action_price.ts';
 import {
   CatalogServiceService,
@@ -9,9 +9,11 @@ import {
   type ListPlansResponse,
 } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { BillingInterval } from '../../gen/wheelhouse/catalog/v1/plan.ts';
+import type { CatalogStore } from '../../kernel/app/catalog/ports.ts';
+import type { ProductCode } from '../../kernel/domain/id.ts';
 import { type Callers, CREDIT, callersOf, newcomer, personIn } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
-import { type KernelFixture, openKernel } from './support/kernel-fixture.ts';
+import { composeKernel, type KernelFixture, openKernel } from './support/kernel-fixture.ts';
 
 let kernel: KernelFixture;
 let callers: Callers;
@@ -132,6 +134,34 @@ describe('ListPlans', () => {
     await plans.updateOne({ product_code: 'otherproduct', plan_code: 'free' }, { $set: { archived: false } });
     await policies.updateOne({ product_code: 'otherproduct', plan_code: 'pro' }, { $set: { self_serve: true } });
   });
+});
+
+test('plans are read once a second for all customers, and shown to an operator as they are', async () => {
+  let reads = 0;
+  const countReads = (real: CatalogStore): CatalogStore =>
+    Object.assign(Object.create(real), {
+      loadPlans: (productCode?: ProductCode) => {
+        reads += 1;
+        return real.loadPlans(productCode);
+      },
+    });
+  const counted = await composeKernel({ catalogStore: countReads });
+  const { bff, sysadmin } = callersOf(counted);
+  const request = ListPlansRequest.fromPartial({});
+  const nameOfFree = ({ plans }: ListPlansResponse) => plans.find(({ planCode }) => planCode === 'free')?.productName;
+  const beganMs = performance.now();
+  for (let times = 0; times < 50; times += 1) {
+    await bff.call(CatalogServiceService.listPlans, request, newcomer());
+  }
+  expect(reads).toBeLessThanOrEqual(1 + Math.ceil((performance.now() - beganMs) / 1_000));
+  const key = { product_code: 'agentruntime', plan_code: 'free' };
+  await counted.connection.collection('plans').updateOne(key, { $set: { product_name: 'Changed' } });
+  const own = ListPlansRequest.fromPartial({ productCode: 'agentruntime' });
+  expect(nameOfFree(await sysadmin.call(CatalogServiceService.listPlans, own))).toBe('Changed');
+  const isShown = async () =>
+    expect(nameOfFree(await bff.call(CatalogServiceService.listPlans, request, newcomer()))).toBe('Changed');
+  await vi.waitFor(isShown, { timeout: 5_000, interval: 50 });
+  await counted.close();
 });
 
 describe('GetActionPricing', () => {

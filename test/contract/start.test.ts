@@ -186,18 +186,20 @@ describe('what is missing or taken', () => {
 describe('the seed', () => {
   test('adds the demo products once, and keeps what an operator has changed', async () => {
     const { mongodbUri, connection } = await openSeededDatabase();
-    await connection.collection('plans').deleteOne({ product_code: 'agentruntime', plan_code: 'plus' });
-    await connection.collection('plan_policies').updateOne({ plan_code: 'max' }, { $set: { member_limit: 50 } });
+    await connection.collection('plans').deleteOne({ product_code: 'agentruntime', plan_code: 'free' });
+    await connection.collection('plan_policies').updateOne({ plan_code: 'enterprise' }, { $set: { member_limit: 50 } });
     const run = () => runKernel({ MONGODB_URI: mongodbUri }, 'kernel/cli/main.ts', 'seed').ended;
     const first = await run();
     expect(first).toMatchObject({ code: 0, stderr: '' });
-    expect(first.stdout).toContain('  added plans agentruntime/plus\n');
-    expect(first.stdout).toContain('  kept  plan_policies agentruntime/max as it is (differs in member_limit)\n');
-    expect(first.stdout).toContain('Added 1 rows, left 29 as they were.');
+    expect(first.stdout).toContain('  added plans agentruntime/free\n');
+    expect(first.stdout).toContain(
+      '  kept  plan_policies agentruntime/enterprise as it is (differs in member_limit)\n',
+    );
+    expect(first.stdout).toContain('Added 1 rows, left 15 as they were.');
     const second = await run();
-    expect(second.stdout).toContain('Nothing changed: all 30 rows were there.');
-    const max = await connection.collection('plan_policies').findOne({ plan_code: 'max' });
-    expect(max?.['member_limit']).toBe(50);
+    expect(second.stdout).toContain('Nothing changed: all 16 rows were there.');
+    const enterprise = await connection.collection('plan_policies').findOne({ plan_code: 'enterprise' });
+    expect(enterprise?.['member_limit']).toBe(50);
     await connection.dropDatabase();
     await connection.close();
   });

@@ -10,8 +10,10 @@ const dev: DevFile = {
   stripe: { kind: 'sandbox', url: 'http://127.0.0.1:5', secret_key: 'sk_test_secret', webhook_secret: 'whsec_secret' },
   products: { agentruntime: { bff: 'http://127.0.0.1:3', tenant_id: 'ten_1', tokens } },
 };
+const counts = (agentruntime: number, otherproduct: number) => new Map(Object.entries({ agentruntime, otherproduct }));
 const stack: RunningStack = {
   dev,
+  plans: { countByProduct: counts(6, 1), problems: 0 },
   engine: {
     kind: 'external',
     description: 'MONGODB_URI (db.example.com)',
@@ -46,5 +48,27 @@ describe('what a start prints', () => {
       { home: '/repo/.wheelhouse', isHomeChosen: false, directory: '/repo' },
     );
     expect(own).toContain('Stripe        your account (STRIPE_SECRET_KEY)');
+  });
+
+  it('says what an account at Stripe lacks and what to do, and nothing where it lacks nothing', () => {
+    const place = { home: '/data/stack', isHomeChosen: true, directory: '/repo' };
+    const describe = (agentruntime: number, otherproduct: number, problems: number) =>
+      describeStack(
+        {
+          ...stack,
+          dev: { ...dev, stripe: { kind: 'account' } },
+          plans: { countByProduct: counts(agentruntime, otherproduct), problems },
+        },
+        place,
+      );
+    expect(describe(6, 1, 0)).not.toMatch(/no plan of|left out/);
+    expect(describe(0, 0, 0)).toContain('Stripe (your account) has no plan of agentruntime and otherproduct: ');
+    expect(describe(0, 1, 0)).toContain(
+      'no plan of agentruntime: new workspaces begin on the plan free.\nGive recurring Prices the metadata product_code and ' +
+        'plan_code (docs/stripe.md), or start without STRIPE_SECRET_KEY',
+    );
+    expect(describe(6, 1, 3)).toContain(
+      `has Prices that are left out (problems: 3). This says which, and why:\n  WHEELHOUSE_HOME='/data/stack' npm run wheelhouse -- sync --dry-run`,
+    );
   });
 });

@@ -4,6 +4,7 @@ import { DEMO_CATALOG } from '../../kernel/cli/demo-catalog.ts';
 import type { PlanCode } from '../../kernel/domain/id.ts';
 import { computeDefaultPolicy } from '../../kernel/domain/plan-policy.ts';
 import { toDocumentPolicy } from '../../kernel/store/catalog/catalog-document.ts';
+import { SOLD_PLANS } from '../support/demo-catalog.ts';
 import { judgeExchanges, useSandbox } from '../support/stripe-fixture.ts';
 
 async function collect<Item>(list: AsyncIterable<Item>): Promise<Item[]> {
@@ -34,7 +35,7 @@ describe('products and prices of the sandbox', () => {
         archived: !price.active,
       };
     });
-    const expected = DEMO_CATALOG.flatMap(({ plans }) => plans).filter((plan) => plan.stripe_price_id !== null);
+    const expected = SOLD_PLANS.map(({ plan }) => plan);
     expect(rows).toHaveLength(expected.length);
     expect(rows).toEqual(expect.arrayContaining(expected));
   });
@@ -42,14 +43,9 @@ describe('products and prices of the sandbox', () => {
   it('says the policies of the demo plans in their metadata, where they are not those of their tier', async () => {
     const prices = await collect(fixture.stripe.prices.list());
     const onboarding = new Map(DEMO_CATALOG.map(({ product }) => [product.product_code, product.onboarding_plan_code]));
-    const policies = DEMO_CATALOG.flatMap((seed) => seed.policies);
-    const sold = policies.flatMap((policy) => {
-      const id = `price_${policy.product_code}_${policy.plan_code}`;
-      const metadata = prices.find((price) => price.id === id)?.metadata;
-      return metadata === undefined ? [] : [{ policy, metadata }];
-    });
-    expect(sold).toHaveLength(prices.length);
-    for (const { policy, metadata } of sold) {
+    expect(SOLD_PLANS).toHaveLength(prices.length);
+    for (const { plan, policy } of SOLD_PLANS) {
+      const metadata = prices.find((price) => price.id === plan.stripe_price_id)?.metadata ?? {};
       const tier = toDocumentPolicy(computeDefaultPolicy(policy.plan_code as PlanCode));
       for (const field of ['rank', 'trial_enabled', 'trial_days', 'trial_microcredits_granted'] as const) {
         expect(metadata[field] ?? String(tier[field])).toBe(String(policy[field]));

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { mkdtemp, realpath, rm, stat } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type DevFile, loadDevFile } from '../../dev/dev-file.ts';
@@ -10,6 +12,7 @@ import { findOnPath } from '../../dev/engine/program-search.ts';
 import { createKernelClient } from '../../dev/kernel-client.ts';
 import { runProcess } from '../../dev/process/managed-process.ts';
 import { REPOSITORY } from '../../dev/stack-config.ts';
+import { CatalogServiceService, ListPlansRequest } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { DebitRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import {
   findProcessesOf,
@@ -46,12 +49,33 @@ async function get(productCode: string, path: string, role: 'project_contributor
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
+interface RawRequest {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly query?: string;
+  readonly body?: string;
+}
+
+/** Asks a BFF for plans as `fetch` would not: with another Host, or with a body. */
+async function getRaw(productCode: string, { headers = {}, query = '', body }: RawRequest) {
+  const product = dev.products[productCode];
+  const call = request(`${product?.bff}/v1/billing/plans${query}`, {
+    headers: {
+      authorization: `Bearer ${product?.tokens.project_contributor}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
+      ...headers,
+    },
+  });
+  call.end(body);
+  const [response] = (await once(call, 'response')) as [IncomingMessage];
+  return { status: response.statusCode, text: await readAll(response) };
+}
+
 async function debit(requestId: string): Promise<boolean> {
   const kernel = createKernelClient(dev.kernel.grpc, dev.kernel.tokens.internal);
   try {
     const tenantId = dev.products['agentruntime']?.tenant_id ?? '';
-    const request = { requestId, tenantId, action: 'workflow.step.execute', quantity: '1' };
-    return (await kernel.call(LedgerServiceService.debit, DebitRequest.fromPartial(request))).replayed;
+    const charge = { requestId, tenantId, action: 'workflow.step.execute', quantity: '1' };
+    return (await kernel.call(LedgerServiceService.debit, DebitRequest.fromPartial(charge))).replayed;
   } finally {
     kernel.close();
   }
@@ -109,6 +133,67 @@ describe('the local stack', () => {
     const codes = (own.body['plans'] as { plan_code: string }[]).map(({ plan_code }) => plan_code);
     expect(codes).toEqual(expect.arrayContaining(['free', 'pro', 'plus', 'max', 'enterprise']));
     expect(own.body).not.toEqual(other.body);
+  });
+
+  it('shows the plan of the spec’s example, field by field, as it came from Stripe by a sync', async () => {
+    expect(stack.output()).toContain('Plans: 7 from Stripe (sandbox)');
+    const { body } = await get('agentruntime', 'plans', 'project_contributor');
+    const pro = (body['plans'] as Record<string, unknown>[]).find(({ plan_code }) => plan_code === 'pro');
+    expect(pro).toEqual({
+      plan_code: 'pro',
+      stripe_price_id: 'price_agentruntime_pro',
+      amount: 4900,
+      currency: 'usd',
+      interval: 'month',
+      interval_count: 1,
+      product_name: 'AgentRuntime Pro',
+      trial_enabled: true,
+      trial_days: 14,
+      trial_credits_granted: 5_000_000,
+      trial_requires_card: false,
+      onboarding_default: true,
+      // What REST adds to the example.
+      included_microcredits_per_cycle: 5_000_000,
+      self_serve: true,
+      rank: 10,
+      member_limit: null,
+    });
+  });
+
+  it.each(PRODUCTS)('shows %s’s plans alone, whatever Host, header, query or body says', async (code) => {
+    const [otherCode = ''] = PRODUCTS.filter((each) => each !== code);
+    const host = `console.${otherCode}.io`;
+    const plain = await getRaw(code, {});
+    expect(plain.status).toBe(200);
+    expect(plain.text).toContain(`price_${code}_pro`);
+    const hostile = [
+      { headers: { host } },
+      { headers: { 'x-forwarded-host': host, forwarded: `host=${host}` } },
+      { headers: { 'x-product-code': otherCode } },
+      { headers: { 'x-tenant-id': dev.products[otherCode]?.tenant_id ?? '' } },
+    ];
+    for (const request of hostile) expect(await getRaw(code, request)).toEqual(plain);
+    const refused = [
+      { query: `?product_code=${otherCode}` },
+      { query: `?x-product-code=${otherCode}` },
+      { body: JSON.stringify({ product_code: otherCode }) },
+    ];
+    for (const request of refused) {
+      const { status, text } = await getRaw(code, request);
+      expect([status, JSON.parse(text).reason]).toEqual([400, 'INVALID_FIELD']);
+      expect(text).not.toContain(`price_${otherCode}`);
+    }
+    const others = dev.products[otherCode]?.tokens.tenant_admin ?? '';
+    expect((await getRaw(code, { headers: { authorization: `Bearer ${others}` } })).status).toBe(401);
+  });
+
+  it('lists the plans of both products to an operator', async () => {
+    const kernel = createKernelClient(dev.kernel.grpc, dev.kernel.tokens.sysadmin);
+    onTestFinished(() => kernel.close());
+    const { plans } = await kernel.call(CatalogServiceService.listPlans, ListPlansRequest.fromPartial({}));
+    expect(plans.map(({ stripePriceId }) => stripePriceId)).toEqual(
+      expect.arrayContaining(['price_agentruntime_pro', 'price_otherproduct_pro']),
+    );
   });
 
   it('has a Stripe sandbox, with the demo plans, that knows the kernel’s webhook endpoint', async () => {

@@ -10,6 +10,7 @@ import { catalogModels } from '../../kernel/store/catalog/catalog-model.ts';
 import { type CatalogSeed, seedCatalog } from '../../kernel/store/catalog/catalog-seed.ts';
 import { openCatalogStore } from '../../kernel/store/catalog/catalog-store.ts';
 import { openConnection } from '../../kernel/store/connection.ts';
+import { seedDemoCatalog } from '../support/demo-catalog.ts';
 import { freshDatabaseUri } from '../support/engine.ts';
 
 type Connection = Awaited<ReturnType<typeof openConnection>>;
@@ -23,7 +24,7 @@ let store: CatalogStore;
 beforeAll(async () => {
   connection = await openConnection({ uri: freshDatabaseUri(), timeoutMs: 10_000, onCommand: () => undefined });
   store = await openCatalogStore(connection);
-  for (const seed of DEMO_CATALOG) await seedCatalog(connection, seed);
+  await seedDemoCatalog(connection);
 });
 afterAll(async () => {
   await connection.dropDatabase();
@@ -141,13 +142,13 @@ describe('what is refused', () => {
 
 test('a seed again changes nothing, and says where a row differs from it', async () => {
   const before = await connection.collection('plan_policies').find().toArray();
-  await connection.collection('plan_policies').updateOne({ plan_code: 'max' }, { $set: { rank: 31 } });
+  await connection.collection('plan_policies').updateOne({ plan_code: 'enterprise' }, { $set: { rank: 31 } });
   const results = await seedCatalog(connection, demoSeed());
   expect(results.filter(({ outcome }) => outcome === 'added')).toEqual([]);
   expect(results.filter(({ differing }) => differing.length > 0)).toEqual([
-    { collection: 'plan_policies', row: 'agentruntime/max', outcome: 'kept', differing: ['rank'] },
+    { collection: 'plan_policies', row: 'agentruntime/enterprise', outcome: 'kept', differing: ['rank'] },
   ]);
-  await connection.collection('plan_policies').updateOne({ plan_code: 'max' }, { $set: { rank: 30 } });
+  await connection.collection('plan_policies').updateOne({ plan_code: 'enterprise' }, { $set: { rank: 40 } });
   expect(await connection.collection('plan_policies').find().toArray()).toEqual(before);
 });
 

@@ -10,6 +10,7 @@ import type { Fingerprint, IdempotencyKey, PlanCode, ProductCode, TenantId } fro
 import { seedCatalog } from '../../kernel/store/catalog/catalog-seed.ts';
 import { openPriceStore } from '../../kernel/store/catalog/price-store.ts';
 import { openConnection } from '../../kernel/store/connection.ts';
+import { seedDemoCatalog } from '../support/demo-catalog.ts';
 import { freshDatabaseUri } from '../support/engine.ts';
 import { roundCount } from '../support/round-count.ts';
 
@@ -27,7 +28,7 @@ let store: PriceStore;
 beforeAll(async () => {
   connection = await openConnection({ uri: freshDatabaseUri(), timeoutMs: 10_000, onCommand: () => undefined });
   store = await openPriceStore(connection);
-  for (const seed of DEMO_CATALOG) await seedCatalog(connection, seed);
+  await seedDemoCatalog(connection);
 });
 afterAll(async () => {
   await connection.dropDatabase();

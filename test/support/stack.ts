@@ -13,8 +13,9 @@ import { loadSigningKey } from '../../dev/issuer/signing-key.ts';
 import { createKernelClient, type KernelClient } from '../../dev/kernel-client.ts';
 import { Lifetime } from '../../dev/lifetime.ts';
 import { DEMO_PRODUCTS, type Role } from '../../dev/product.ts';
-import { type KernelOptions, type RunningKernel, seedCatalog, startBff, startKernel } from '../../dev/program.ts';
+import { type KernelOptions, type RunningKernel, startBff, startKernel } from '../../dev/program.ts';
 import { CreateTenantRequest, TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
+import { seedDemoDatabase } from './demo-catalog.ts';
 
 /** Says what to start. */
 export interface StackOptions {
@@ -77,7 +78,7 @@ async function startParts(options: StackOptions, lifetime: Lifetime): Promise<Te
   await writeKernelCredentials(credentialsFile, credentials);
   const issuer = await startIssuer(await loadSigningKey(join(folder, 'issuer-key.json')), 0);
   lifetime.add(() => issuer.stop());
-  await seedCatalog(options.mongodbUri, { environment: process.env });
+  await seedDemoDatabase(options.mongodbUri);
   const kernels = await startKernels(options, credentialsFile, lifetime);
   const bffs = new Map<string, string>();
   for (const productCode of productCodes) {

@@ -23,8 +23,12 @@ export function createCatalogHandlers(parts: CatalogHandlerParts): HandlerMap<ty
   return {
     listPlans: async (request, { caller }) => {
       const { productCode, offeredOnly, includeArchived, pageSize, pageToken } = fromProtoListPlans(request);
-      const filter = { offeredOnly, includeArchived, ...present({ productCode: resolveProduct(caller, productCode) }) };
-      const page = await catalog.listPlans(filter, pageSize, pageToken);
+      const which = { offeredOnly, includeArchived };
+      const product = resolveProduct(caller, productCode);
+      const page =
+        caller.scope === 'bff'
+          ? await catalog.listShownPlans({ ...which, productCode: caller.productCode }, pageSize, pageToken)
+          : await catalog.listPlans({ ...which, ...present({ productCode: product }) }, pageSize, pageToken);
       return { plans: page.plans.map(toProtoPlan), nextPageToken: page.nextPageToken };
     },
     getActionPricing: async (request, { caller }) => {

@@ -1,5 +1,5 @@
-// Owns how demo products are put into the catalog. Invariant: a row that is there is left as it is, whoever wrote it, so
-// that a seed can run at any time and never undoes what an operator or a sync has set.
+// Owns how demo products are put into the catalog. Invariants: it holds nothing of what Stripe owns; a row that is there is
+// left as it is, whoever wrote it, so that a seed can run at any time and never undoes what an operator or a sync has set.
 
 import type { Connection, Model } from 'mongoose';
 import {
@@ -14,10 +14,13 @@ import {
 
 type Draft<Document> = Omit<Document, 'created_at'>;
 
-/** All rows of one product. */
+/** A plan that Stripe does not sell. */
+type OperatorPlanDocument = PlanDocument & { readonly source: 'operator'; readonly stripe_price_id: null };
+
+/** The rows of one product that are an operator's. */
 export interface CatalogSeed {
   readonly product: Draft<ProductDocument>;
-  readonly plans: readonly Draft<PlanDocument>[];
+  readonly plans: readonly Draft<OperatorPlanDocument>[];
   readonly policies: readonly Draft<PlanPolicyDocument>[];
   readonly prices: readonly Draft<ActionPriceDocument>[];
 }

@@ -88,7 +88,7 @@ export class Stage {
   }
 
   /** Sends bytes over a socket and reads until the other side ends: for what no HTTP client would send. */
-  sendRaw(text: string, endWithinMs = 4_000): Promise<HttpAnswer> {
+  sendRaw(text: string | Buffer, endWithinMs = 4_000): Promise<HttpAnswer> {
     const [host, port] = this.bff.http.split(':');
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];

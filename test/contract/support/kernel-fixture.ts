@@ -24,7 +24,6 @@ import { TenantService } from '../../../kernel/app/tenant/tenant-service.ts';
 import { RollupProjector } from '../../../kernel/app/usage/rollup-projector.ts';
 import { createUsage } from '../../../kernel/app/usage/usage-service.ts';
 import { WorkSearch } from '../../../kernel/app/usage/work-search.ts';
-import { DEMO_CATALOG } from '../../../kernel/cli/demo-catalog.ts';
 import { type RunningKernel, startKernel } from '../../../kernel/composition.ts';
 import type { KernelConfig } from '../../../kernel/config.ts';
 import { CallLog } from '../../../kernel/grpc/interceptors/logging.ts';
@@ -35,7 +34,6 @@ import { RANDOM_ID_SOURCE } from '../../../kernel/id-source.ts';
 import { createLedgerObserver, createWatchObserver } from '../../../kernel/ledger-observer.ts';
 import { openLog } from '../../../kernel/log.ts';
 import { PROCESS_PACING } from '../../../kernel/pacing.ts';
-import { seedCatalog } from '../../../kernel/store/catalog/catalog-seed.ts';
 import { openCatalogStore } from '../../../kernel/store/catalog/catalog-store.ts';
 import { openCatalogSyncStore } from '../../../kernel/store/catalog/catalog-sync-store.ts';
 import { openPriceStore } from '../../../kernel/store/catalog/price-store.ts';
@@ -51,6 +49,7 @@ import { openTenantStore } from '../../../kernel/store/tenant/tenant-store.ts';
 import { openUsageStore } from '../../../kernel/store/usage/usage-store.ts';
 import { openWebhookStore } from '../../../kernel/store/webhook/webhook-store.ts';
 import { createStripePart } from '../../../kernel/stripe-part.ts';
+import { seedDemoCatalog, seedOperatorCatalog } from '../../support/demo-catalog.ts';
 import { freshDatabaseUri } from '../../support/engine.ts';
 import { createTestCredentials, type TestCredentials } from './credential.ts';
 
@@ -72,18 +71,29 @@ export interface KernelFixture extends TestCredentials {
   close(): Promise<void>;
 }
 
+/** Says what the catalog of a fixture has. */
+export interface CatalogOptions {
+  /** Says that it has the plans that Stripe sells as well. @default true */
+  readonly hasSoldPlans?: boolean;
+}
+
 /** Opens a connection to a database that has the demo catalog. */
 export async function openSeededDatabase(
   mongodbUri: string = freshDatabaseUri(),
+  { hasSoldPlans = true }: CatalogOptions = {},
 ): Promise<{ mongodbUri: string; connection: Connection }> {
   const connection = await openConnection({ uri: mongodbUri, timeoutMs: 10_000, onCommand: () => undefined });
-  for (const seed of DEMO_CATALOG) await seedCatalog(connection, seed);
+  if (hasSoldPlans) await seedDemoCatalog(connection);
+  else await seedOperatorCatalog(connection);
   return { mongodbUri, connection };
 }
 
 /** Starts a kernel as main.ts does, with every setting at hand. */
-export async function openKernel(settings: Partial<KernelConfig> = {}): Promise<KernelFixture> {
-  const database = await openSeededDatabase(settings.mongodbUri);
+export async function openKernel(
+  settings: Partial<KernelConfig> = {},
+  catalog: CatalogOptions = {},
+): Promise<KernelFixture> {
+  const database = await openSeededDatabase(settings.mongodbUri, catalog);
   const credentials = createTestCredentials();
   const { lines, logger } = openTestLog(settings.logLevel ?? 'debug');
   const config: KernelConfig = {
@@ -189,7 +199,7 @@ export async function composeKernel(adapt: Adaptation): Promise<KernelFixture & 
     log: new CallLog(logger),
     usage: createUsage({ ...usageParts, projector, reader }),
     audit: new LedgerAudit({ ...auditParts, pacing: PROCESS_PACING }),
-    catalog: new Catalog({ store: stores.catalog, prices: stores.prices, ledger, rulebooks }),
+    catalog: new Catalog({ store: stores.catalog, prices: stores.prices, ledger, rulebooks, pacing: PROCESS_PACING }),
     prices: new PriceSetter({ ...priceParts, pacing: PROCESS_PACING, notebook }),
     tenants: new TenantService({ ...tenantParts, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING, notebook, switches }),
     webhooks: stripe.desk,

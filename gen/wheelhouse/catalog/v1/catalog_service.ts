@@ -660,7 +660,7 @@ export type CatalogServiceService = typeof CatalogServiceService;
 export const CatalogServiceService = {
   /**
    * Lists plans, ordered by product_code, rank, interval and plan_code. No side effect. A BFF sees the plans of its own
-   * product only; sysadmin sees all products, or the one that it names.
+   * product only, as they were a second ago at most; sysadmin sees all products, or the one that it names, as they are.
    * Errors: INVALID_FIELD, PRODUCT_SCOPE_MISMATCH, DATABASE_UNAVAILABLE.
    */
   listPlans: {
@@ -711,7 +711,7 @@ export const CatalogServiceService = {
 export interface CatalogServiceServer extends UntypedServiceImplementation {
   /**
    * Lists plans, ordered by product_code, rank, interval and plan_code. No side effect. A BFF sees the plans of its own
-   * product only; sysadmin sees all products, or the one that it names.
+   * product only, as they were a second ago at most; sysadmin sees all products, or the one that it names, as they are.
    * Errors: INVALID_FIELD, PRODUCT_SCOPE_MISMATCH, DATABASE_UNAVAILABLE.
    */
   listPlans: handleUnaryCall<ListPlansRequest, ListPlansResponse>;
@@ -734,7 +734,7 @@ export interface CatalogServiceServer extends UntypedServiceImplementation {
 export interface CatalogServiceClient extends Client {
   /**
    * Lists plans, ordered by product_code, rank, interval and plan_code. No side effect. A BFF sees the plans of its own
-   * product only; sysadmin sees all products, or the one that it names.
+   * product only, as they were a second ago at most; sysadmin sees all products, or the one that it names, as they are.
    * Errors: INVALID_FIELD, PRODUCT_SCOPE_MISMATCH, DATABASE_UNAVAILABLE.
    */
   listPlans(

@@ -1,0 +1,101 @@
+// The catalog of the local stack: the seed has what operators set, a sync from Stripe brings the rest, and the demo's
+// workspaces begin on what is there, also where an account at Stripe has nothing of the demo.
+
+import type { Document } from 'mongodb';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type DemoCallers, loadDemoTenant } from '../../dev/demo-data.ts';
+import { StackError } from '../../dev/stack-error.ts';
+import { syncStripePlans } from '../../dev/stripe-plan.ts';
+import { GetTenantRequest, TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
+import { DEMO_CATALOG } from '../../kernel/cli/demo-catalog.ts';
+import { SOLD_PLANS } from '../support/demo-catalog.ts';
+import { callersOf } from './support/account.ts';
+import { type KernelFixture, openKernel } from './support/kernel-fixture.ts';
+import { createPlan, openStripe, type StripeFixture } from './support/stripe.ts';
+
+let stripe: StripeFixture;
+let kernel: KernelFixture;
+let callers: DemoCallers;
+
+async function open(hasCatalog: boolean): Promise<void> {
+  stripe = await openStripe({ hasCatalog });
+  kernel = await openKernel({ stripe: stripe.config }, { hasSoldPlans: false });
+  const { sysadmin, internal } = callersOf(kernel);
+  callers = { sysadmin, internal };
+}
+
+async function close(): Promise<void> {
+  await kernel.close();
+  await stripe.stop();
+}
+
+const ignore = (): void => undefined;
+
+function rowsOf(collection: string): Promise<readonly Document[]> {
+  const projection = { _id: 0, created_at: 0, sync_turn: 0 };
+  return kernel.connection.collection(collection).find({}, { projection }).toArray();
+}
+
+async function startPlanOf(tenantId: string): Promise<string | undefined> {
+  const request = GetTenantRequest.fromPartial({ tenantId });
+  return (await callers.sysadmin.call(TenantServiceService.getTenant, request)).tenant?.planCode;
+}
+
+describe('a Stripe with the plans of the demo', () => {
+  beforeAll(() => open(true));
+  afterAll(close);
+
+  test('gives exactly the plans and policies that the seed does not have, and tells how many', async () => {
+    expect(DEMO_CATALOG.flatMap(({ plans }) => plans.map(({ source }) => source))).not.toContain('stripe');
+    const notes: string[] = [];
+    const plans = await syncStripePlans(callers.sysadmin, (text) => notes.push(text));
+    expect(plans).toEqual({
+      countByProduct: new Map([
+        ['agentruntime', 6],
+        ['otherproduct', 1],
+      ]),
+      problems: 0,
+    });
+    expect(notes.at(-1)).toMatch(/^7 prices read/);
+    const [stored, policies] = [await rowsOf('plans'), await rowsOf('plan_policies')];
+    const sold = stored.filter(({ source }) => source === 'stripe');
+    expect(sold).toHaveLength(SOLD_PLANS.length);
+    expect(sold).toEqual(expect.arrayContaining(SOLD_PLANS.map(({ plan }) => plan)));
+    expect(policies).toEqual(expect.arrayContaining(SOLD_PLANS.map(({ policy }) => policy)));
+    expect(stored).toHaveLength(SOLD_PLANS.length + DEMO_CATALOG.flatMap((seed) => seed.plans).length);
+  });
+
+  test('lets the demo’s workspaces begin on the onboarding plan', async () => {
+    expect(await startPlanOf(await loadDemoTenant(callers, 'agentruntime'))).toBe('pro');
+    expect(await startPlanOf(await loadDemoTenant(callers, 'otherproduct'))).toBe('pro');
+  });
+});
+
+describe('an account at Stripe without the plans of the demo', () => {
+  beforeAll(() => open(false));
+  afterAll(close);
+
+  test('leaves the demo’s workspaces on the plan that Stripe does not sell, and where they are when it gets some', async () => {
+    const none = await syncStripePlans(callers.sysadmin, ignore);
+    expect([...none.countByProduct.values()]).toEqual([0, 0]);
+    const tenantId = await loadDemoTenant(callers, 'agentruntime');
+    expect(await startPlanOf(tenantId)).toBe('free');
+    await createPlan(stripe.stripe, 'pro');
+    await createPlan(stripe.stripe, 'typo', { product_code: 'agentruntme' });
+    const some = await syncStripePlans(callers.sysadmin, ignore);
+    expect([some.countByProduct.get('agentruntime'), some.problems]).toEqual([1, 1]);
+    expect(await loadDemoTenant(callers, 'agentruntime')).toBe(tenantId);
+    expect(await startPlanOf(tenantId)).toBe('free');
+  });
+});
+
+test('a key that Stripe does not take is said in a sentence', async () => {
+  stripe = await openStripe();
+  kernel = await openKernel({ stripe: { ...stripe.config, secretKey: 'sk_live_wrong_4711' } }, { hasSoldPlans: false });
+  const syncing = syncStripePlans(callersOf(kernel).sysadmin, ignore);
+  await expect(syncing).rejects.toThrow(StackError);
+  await expect(syncing).rejects.toThrow(
+    "The plans can't be brought from Stripe: Stripe does not know the key: correct STRIPE_SECRET_KEY.",
+  );
+  await close();
+});
