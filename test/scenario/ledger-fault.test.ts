@@ -53,7 +53,9 @@ describe('three kernel processes over one database', () => {
     const answers = await Promise.all(sent);
     expect(answers.filter(({ replayed }) => replayed)).toHaveLength(49);
     expect(await readPaygCredits(clientAt(1), tenantId)).toBe(9n);
-    await expect(sendDebit(clientAt(2), tenantId, 'same', '2')).rejects.toThrow(/ALREADY_EXISTS: request_id: same was used before/);
+    await expect(sendDebit(clientAt(2), tenantId, 'same', '2')).rejects.toThrow(
+      /ALREADY_EXISTS: request_id: same was used before/,
+    );
   });
 
   it('lose and double nothing when one is killed in a stream of debits, and again after it is back', async () => {
