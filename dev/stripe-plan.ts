@@ -13,6 +13,7 @@ import type { Note } from './progress.ts';
 import { StackError } from './stack-error.ts';
 
 const PAGE_SIZE = 1_000;
+const LAST_FULL_STOP = /\.$/;
 const STEP = { actor: 'local-stack', reason: 'Start of the local stack' } as const;
 
 /** Is what came from Stripe. */
@@ -37,7 +38,9 @@ export async function syncStripePlans(sysadmin: KernelClient, note: Note): Promi
     }
     return { countByProduct, problems };
   } catch (error) {
-    throw new StackError(`The plans can't be brought from Stripe: ${explainKernelError(error)}.`);
+    const why = explainKernelError(error).replace(LAST_FULL_STOP, '');
+    const advice = 'Mend that and start again; without STRIPE_SECRET_KEY the plans come from the sandbox.';
+    throw new StackError(`The plans can't be brought from Stripe: ${why}. ${advice}`);
   }
 }
 

@@ -1,7 +1,6 @@
 // The catalog of the local stack: the seed has what operators set, a sync from Stripe brings the rest, and the demo's
 // workspaces begin on what is there, also where an account at Stripe has nothing of the demo.
 
-import type { Document } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DemoCallers, loadDemoTenant } from '../../dev/demo-data.ts';
 import { StackError } from '../../dev/stack-error.ts';
@@ -31,7 +30,7 @@ async function close(): Promise<void> {
 
 const ignore = (): void => undefined;
 
-function rowsOf(collection: string): Promise<readonly Document[]> {
+function rowsOf(collection: string): Promise<readonly Record<string, unknown>[]> {
   const projection = { _id: 0, created_at: 0, sync_turn: 0 };
   return kernel.connection.collection(collection).find({}, { projection }).toArray();
 }
