@@ -15,6 +15,8 @@ export interface SandboxFacts {
   readonly apiVersion: string;
   /** Is where the sandbox's own pages are, without a slash at the end. */
   readonly baseUrl: string;
+  /** Has follow, in the same transaction, what other objects do when something has happened to one (`Resource.reactions`). */
+  readonly react?: (call: Call, happening: Happening) => void;
 }
 
 /** Is a request, or what has fallen due, while it is carried out. */
@@ -37,10 +39,16 @@ export class Call {
     return new Call(this.tx, this.facts, now, this.#origin);
   }
 
+  /** Returns the same call on a copy of all there is: what it does is seen by it alone, and then forgotten. */
+  rehearse(): Call {
+    return new Call(this.tx.fork(), this.facts, this.now, this.#origin);
+  }
+
   /** Makes an event of what happened, and has it delivered. */
   emit(happening: Happening): void {
     const event = createEvent(happening, this.now, this.#origin, this.facts.apiVersion);
     this.tx.put(EVENTS, event.id, addDeliveries(this.tx, event));
+    this.facts.react?.(this, happening);
   }
 
   /** Keeps a new object and tells of it. */
@@ -96,6 +104,11 @@ export interface Resource {
   readonly operations: Readonly<Record<string, Operation>>;
   /** Are fields that an object has only when `expand` asks for them, by the object's type and the field. */
   readonly included?: Readonly<Record<string, Readonly<Record<string, (call: Call, object: ApiObject) => Json>>>>;
+  /**
+   * Is what follows for these objects when something has happened to another, by the type of the event, right after it.
+   * So an invoice is paid when its payment intent succeeds, whoever made that succeed.
+   */
+  readonly reactions?: Readonly<Record<string, (call: Call, object: ApiObject) => void>>;
   /** Is what happens when something has fallen due, by its kind. */
   readonly due?: Readonly<Record<string, (call: Call, subject: string) => void>>;
 }
@@ -110,4 +123,11 @@ export function toPathId({ path }: Request): string {
 /** Returns what Stripe calls a kind of object in its errors: `checkout.session` is a checkout.session, `payment_intent` a payment_intent. */
 function toKind(schemaName: string): string {
   return schemaName === 'test_helpers.test_clock' ? 'test clock' : schemaName;
+}
+
+/** Makes one reaction of those of all objects, which follow in the order of their list. */
+export function toReaction(resources: readonly Resource[]): NonNullable<SandboxFacts['react']> {
+  return (call, { type, object }) => {
+    for (const { reactions } of resources) reactions?.[type]?.(call, object);
+  };
 }

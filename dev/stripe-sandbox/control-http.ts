@@ -12,6 +12,10 @@
  *   GET    /_sandbox/deliveries
  *   POST   /_sandbox/deliveries/release          {order: forward|reverse|[ids of deliveries or events]}
  *   POST   /_sandbox/events/<id>/resend
+ *   PUT    /_sandbox/billing                     {retry_days, after_retries: cancel|unpaid|past_due}
+ *   POST   /_sandbox/charges/<id>/dispute        {reason?}
+ *   POST   /_sandbox/disputes/<id>/close         {outcome: won|lost}
+ *   POST   /_sandbox/refunds/<id>/fail
  *   PUT    /_sandbox/webhook                     {name?, url, secrets, enabled_events?}
  *
  * Does not own: what these do (`control.ts`).
@@ -47,6 +51,7 @@ interface WebhookBody {
 }
 
 const COPIES_MAX = 100;
+const RETRIES_MAX = 8;
 const TIMES = { type: 'integer', minimum: 1, nullable: true } as const;
 const TEXTS = { type: 'array', minItems: 1, items: { type: 'string', minLength: 1 } } as const;
 const DELAY = { type: 'integer', minimum: 0, maximum: 600_000, nullable: true } as const;
@@ -93,6 +98,26 @@ const isWebhook = compile<WebhookBody>({
     enabled_events: { ...TEXTS, nullable: true },
   },
 });
+const isBilling = compile<{ retry_days: number[]; after_retries: 'cancel' | 'unpaid' | 'past_due' }>({
+  type: 'object',
+  additionalProperties: false,
+  required: ['retry_days', 'after_retries'],
+  properties: {
+    retry_days: { type: 'array', maxItems: RETRIES_MAX, items: { type: 'integer', minimum: 1 } },
+    after_retries: { type: 'string', enum: ['cancel', 'unpaid', 'past_due'] },
+  },
+});
+const isDispute = compile<{ reason?: string }>({
+  type: 'object',
+  additionalProperties: false,
+  properties: { reason: { type: 'string', minLength: 1, nullable: true } },
+});
+const isOutcome = compile<{ outcome: 'won' | 'lost' }>({
+  type: 'object',
+  additionalProperties: false,
+  required: ['outcome'],
+  properties: { outcome: { type: 'string', enum: ['won', 'lost'] } },
+});
 const isRelease = compile<{ order?: string | string[] }>({
   type: 'object',
   additionalProperties: false,
@@ -107,6 +132,8 @@ function compile<Body>(schema: JSONSchemaType<Body> | object): ValidateFunction<
 export async function answerControl(control: Control, method: string, path: string, body: string): Promise<unknown> {
   const resend = /^\/_sandbox\/events\/([^/]+)\/resend$/.exec(path)?.[1];
   if (method === 'POST' && resend !== undefined) return { endpoints: resendEvent(control, resend) };
+  const money = method === 'POST' ? answerMoney(control, path, body) : undefined;
+  if (money !== undefined) return money;
   switch (`${method} ${path}`) {
     case 'GET /_sandbox/clock':
       return { now: control.now() };
@@ -132,6 +159,11 @@ export async function answerControl(control: Control, method: string, path: stri
       return { deliveries: control.deliveries() };
     case 'POST /_sandbox/deliveries/release':
       return { released: await control.release(toOrder(read(body, isRelease).order)) };
+    case 'PUT /_sandbox/billing': {
+      const { retry_days: retryDays, after_retries: afterRetries } = read(body, isBilling);
+      control.setBilling({ retryDays, afterRetries });
+      return { retry_days: retryDays, after_retries: afterRetries };
+    }
     case 'PUT /_sandbox/webhook':
       return { id: setWebhook(control, read(body, isWebhook)) };
     default:
@@ -140,6 +172,21 @@ export async function answerControl(control: Control, method: string, path: stri
         {},
         404,
       );
+  }
+}
+
+/** Has banks do what they do with a charge, a dispute or a refund; returns undefined for any other path. */
+function answerMoney(control: Control, path: string, body: string): unknown {
+  const [, kind, id = '', verb] = /^\/_sandbox\/(\w+)\/(\w+)\/(\w+)$/.exec(path) ?? [];
+  switch (`${kind} ${verb}`) {
+    case 'charges dispute':
+      return control.createDispute(id, read(body, isDispute).reason);
+    case 'disputes close':
+      return control.closeDispute(id, read(body, isOutcome).outcome);
+    case 'refunds fail':
+      return control.failRefund(id);
+    default:
+      return undefined;
   }
 }
 

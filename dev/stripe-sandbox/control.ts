@@ -1,13 +1,18 @@
 /**
  * Owns: what a test or a person can make the sandbox do beyond Stripe's API: move its time, have the API and deliveries
- * fail, see deliveries and send them again, set the webhook endpoint of the local stack.
+ * fail, see deliveries and send them again, set the webhook endpoint of the local stack, say what becomes of failed payments, and
+ * what banks do with charges and refunds.
  * Does not own: doing it; and HTTP (`control-http.ts`).
  */
 import type { Api } from './api.ts';
+import { type BillingSetting, setBillingSetting } from './billing-setting.ts';
+import { Call, type SandboxFacts } from './call.ts';
 import type { Clock } from './clock.ts';
 import type { Courier, Delivery, ReleaseOrder } from './delivery.ts';
 import type { DeliveryRule } from './delivery-rule.ts';
 import type { Fault } from './fault.ts';
+import { closeDispute, createDispute, type Dispute } from './resource/dispute.ts';
+import { failRefund, type Refund } from './resource/refund.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Store } from './store.ts';
 import { assertWebhookUrl, WEBHOOK_ENDPOINTS, WEBHOOK_SECRETS } from './webhook-endpoint.ts';
@@ -30,7 +35,11 @@ export interface ControlParts {
   readonly courier: Courier;
   readonly scheduler: Scheduler;
   readonly api: Api;
+  readonly facts: SandboxFacts;
 }
+
+/** Says that the control did it, not a request of the API. */
+const BY_CONTROL = { requestId: null, idempotencyKey: null };
 
 /** Makes the sandbox do what Stripe's API has no words for. */
 export class Control {
@@ -100,6 +109,34 @@ export class Control {
   /** Is fulfilled when no delivery is on its way; what is held, delayed or waits to be tried again may be left. */
   settle(): Promise<void> {
     return this.#parts.courier.settle();
+  }
+
+  /** Sets what becomes of subscriptions whose payments fail. */
+  setBilling(setting: BillingSetting): void {
+    this.#parts.store.run((tx) => setBillingSetting(tx, setting));
+  }
+
+  /** Has a bank dispute a charge. Throws StripeError where that is not possible. */
+  createDispute(charge: string, reason?: string): Dispute {
+    return this.#act((call) => createDispute(call, charge, reason));
+  }
+
+  /** Has a bank decide a dispute. Throws StripeError where it was decided before. */
+  closeDispute(dispute: string, outcome: 'won' | 'lost'): Dispute {
+    return this.#act((call) => closeDispute(call, dispute, outcome));
+  }
+
+  /** Has a bank send a refund back. Throws StripeError where it has failed before. */
+  failRefund(refund: string): Refund {
+    return this.#act((call) => failRefund(call, refund));
+  }
+
+  #act<Result>(run: (call: Call) => Result): Result {
+    const { store, facts, courier } = this.#parts;
+    const now = this.now();
+    const result = store.run((tx) => run(new Call(tx, facts, now, BY_CONTROL)));
+    courier.kick();
+    return result;
   }
 
   /** Sets a webhook endpoint, and returns its id. Throws StripeError for an address beyond this machine. */

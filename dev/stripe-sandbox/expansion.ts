@@ -59,17 +59,28 @@ class Path {
 
   #expandField(value: JsonFields, field: string, property: Schema, rest: readonly string[]): JsonFields {
     const current = Object.hasOwn(value, field) ? value[field] : this.#include(value, field);
-    if (typeof current === 'string') {
-      const targets = property['x-expansionResources']?.oneOf ?? [];
-      const object = this.#findTarget(targets, current);
-      if (object === undefined) throw this.#refusal();
-      return { [field]: this.expand(object, { anyOf: targets }, rest) };
+    if (typeof current === 'string') return { [field]: this.#expandId(current, property, rest) };
+    const { items } = property;
+    if (Array.isArray(current) && items?.['x-expansionResources'] !== undefined) {
+      return { [field]: current.map((element) => this.#expandElement(element, items, rest)) };
     }
     if (current === undefined) throw notInSandbox(`the field ${this.#text}`, 'expand');
     // A field that may be expanded and is null stays null; one that was expanded by an earlier path stays so.
     const isExpandable = property['x-expansionResources'] !== undefined || value[field] === undefined;
     if (rest.length === 0 && !isExpandable) throw this.#refusal();
     return { [field]: this.expand(current, property, rest) };
+  }
+
+  #expandId(id: string, property: Schema, rest: readonly string[]): Json {
+    const targets = property['x-expansionResources']?.oneOf ?? [];
+    const object = this.#findTarget(targets, id);
+    if (object === undefined) throw this.#refusal();
+    return this.expand(object, { anyOf: targets }, rest);
+  }
+
+  /** Expands an element of a list of ids; an earlier path may have expanded it already. */
+  #expandElement(element: Json, items: Schema, rest: readonly string[]): Json {
+    return typeof element === 'string' ? this.#expandId(element, items, rest) : this.expand(element, items, rest);
   }
 
   #include(value: JsonFields, field: string): Json | undefined {

@@ -31,15 +31,18 @@ export function toClientSecret(id: string): string {
   return `${id}_secret_${createToken(24)}`;
 }
 
-/** Asks the bank of a card. A person who is away can't authenticate, so for them that is a decline. */
+/**
+ * Asks the bank of a card. A person who is away can't authenticate, so for them that is a decline, unless they are asked
+ * later, as for an invoice.
+ */
 export function askBank(
   call: Call,
   method: PaymentMethod,
-  use: Omit<CardUse, 'isSetUp'>,
+  { isAskedLater, ...use }: Omit<CardUse, 'isSetUp'> & { readonly isAskedLater: boolean },
 ): 'approved' | 'authentication' | Decline {
   const { card, isSetUp } = findCard(call, method);
   const verdict = judgeCard(card, { ...use, isSetUp });
-  return verdict === 'authentication' && use.isOffSession ? AUTHENTICATION_REQUIRED : verdict;
+  return verdict === 'authentication' && use.isOffSession && !isAskedLater ? AUTHENTICATION_REQUIRED : verdict;
 }
 
 /** Returns what a person has to do to authenticate: here, on a page of the sandbox in either case. */
@@ -93,11 +96,39 @@ export function assignToSession(call: Call, intentId: string, sessionId: string)
   call.tx.put(SESSIONS, intentId, sessionId);
 }
 
+/** Returns the checkout session that an intent belongs to, if it belongs to one. */
+export function findSessionId(call: Call, intentId: string): string | undefined {
+  return call.tx.find(SESSIONS, intentId);
+}
+
 /** Throws StripeError where an intent belongs to a checkout session: its page alone may move it. */
 export function assertOutsideSession(call: Call, intentId: string, verb: string): void {
   if (call.tx.find(SESSIONS, intentId) === undefined) return;
   throw invalidRequest(
     `You cannot ${verb} ${intentId} because it was created by a Checkout Session. To cancel it, expire the session instead.`,
+    { param: 'intent' },
+  );
+}
+
+/** Are the invoices that payment intents are for, by the id of the intent. */
+const INVOICES = defineTable<string>('intent.invoice');
+
+/** Notes that a payment intent is for an invoice. */
+export function assignToInvoice(call: Call, intentId: string, invoiceId: string): void {
+  call.tx.put(INVOICES, intentId, invoiceId);
+}
+
+/** Returns the invoice that a payment intent is for, if it is for one. */
+export function findInvoiceId(call: Call, intentId: string): string | undefined {
+  return call.tx.find(INVOICES, intentId);
+}
+
+/** Throws StripeError where a payment intent is for an invoice, which alone says how much it is and whether it is still due. */
+export function assertNoInvoice(call: Call, intentId: string, verb: string): void {
+  const invoice = findInvoiceId(call, intentId);
+  if (invoice === undefined) return;
+  throw invalidRequest(
+    `You cannot ${verb} ${intentId} because it belongs to the invoice ${invoice}. Use the invoice instead.`,
     { param: 'intent' },
   );
 }

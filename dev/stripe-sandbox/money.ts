@@ -29,9 +29,14 @@ export function readAmount(parameters: JsonFields, name: string, minimum = 0): n
 const LEAST: Readonly<Record<string, number>> = { usd: 50, eur: 50, gbp: 30, jpy: 50, chf: 50, cad: 50, aud: 50 };
 const MOST = 99_999_999;
 
+/** Returns the least amount that Stripe charges. */
+export function toLeastAmount(currency: string): number {
+  return LEAST[currency] ?? 1;
+}
+
 /** Throws StripeError for an amount that Stripe does not charge. */
 export function assertChargeable(amount: number, currency: string): void {
-  const least = LEAST[currency] ?? 1;
+  const least = toLeastAmount(currency);
   if (amount < least) {
     throw invalidRequest(`Amount must be at least ${describeMoney(least, currency)}`, {
       code: 'amount_too_small',

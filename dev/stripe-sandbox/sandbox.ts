@@ -7,7 +7,7 @@
 
 import { isRecord } from '../json-file.ts';
 import { Api } from './api.ts';
-import type { SandboxFacts } from './call.ts';
+import { type SandboxFacts, toReaction } from './call.ts';
 import { seedCatalog } from './catalog-fixture.ts';
 import { Clock } from './clock.ts';
 import { Control, type WebhookTarget } from './control.ts';
@@ -60,13 +60,14 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const store = new Store(options.folder, isWorthKeeping);
   const clock = new Clock(store);
   const server = await listen(options.port ?? 0);
-  const facts: SandboxFacts = { apiVersion: openApi.info.version, baseUrl: `http://127.0.0.1:${server.port}` };
+  const baseUrl = `http://127.0.0.1:${server.port}`;
+  const facts: SandboxFacts = { apiVersion: openApi.info.version, baseUrl, react: toReaction(RESOURCES) };
   const courier = new Courier(store, options.retryBaseMs ?? RETRY_BASE_MS_DEFAULT);
   const onHappened = (): void => courier.kick();
   const scheduler = new Scheduler({ store, clock, resources: RESOURCES, facts, onHappened });
   const { secretKey } = options;
   const api = new Api({ store, clock, openApi, resources: RESOURCES, facts, secretKey });
-  const control = new Control({ store, clock, courier, scheduler, api });
+  const control = new Control({ store, clock, courier, scheduler, api, facts });
   if (options.hasCatalog !== false) store.run((tx) => seedCatalog(tx, clock.now()));
   for (const webhook of options.webhooks ?? []) control.setWebhook(webhook);
   server.serve(async (request) => {

@@ -8,7 +8,7 @@
 import { Call, type Resource, type SandboxFacts } from './call.ts';
 import type { Clock } from './clock.ts';
 import { type Due, takeDue } from './due.ts';
-import { ADVANCE, finishAdvance, TEST_CLOCKS } from './resource/test-clock.ts';
+import { ADVANCE, finishAdvance, moveClock, TEST_CLOCKS } from './resource/test-clock.ts';
 import type { Store, Transaction } from './store.ts';
 
 /** Looks whether something is due so often, in milliseconds: Stripe's times are whole seconds. */
@@ -63,6 +63,7 @@ export class Scheduler {
   #runNext(tx: Transaction, testClock: string | null, until: number): boolean {
     const due = takeDue(tx, testClock, until);
     if (due === undefined) return false;
+    if (testClock !== null) moveClock(tx, testClock, due.at);
     const call = new Call(tx, this.#parts.facts, due.at, BY_TIME);
     if (due.kind === ADVANCE) this.#advance(call, due.subject);
     else this.#happen(call, due);

@@ -25,6 +25,8 @@ export interface Transaction {
   all<Row>(table: Table<Row>): readonly Row[];
   put<Row>(table: Table<Row>, id: string, row: Row): void;
   remove<Row>(table: Table<Row>, id: string): void;
+  /** Returns a transaction that begins with what this one sees, and is never applied. */
+  fork(): Transaction;
 }
 
 type Rows = Map<string, unknown>;
@@ -99,6 +101,19 @@ class Draft implements Transaction {
 
   remove<Row>(table: Table<Row>, id: string): void {
     this.#change(table.name, id, undefined);
+  }
+
+  fork(): Transaction {
+    const seen = new Map(this.#tables);
+    for (const [table, changes] of this.#changed) {
+      const rows: Rows = new Map(seen.get(table));
+      for (const [id, value] of changes) {
+        if (value === undefined) rows.delete(id);
+        else rows.set(id, value);
+      }
+      seen.set(table, rows);
+    }
+    return new Draft(seen);
   }
 
   #change(table: string, id: string, value: unknown): void {

@@ -23,6 +23,10 @@ export interface TestCard {
   readonly decline?: Decline;
   /** Says that it can be saved, and is declined only when it is charged. */
   readonly isDeclinedOnChargeOnly?: boolean;
+  /** Is how its refunds begin: `pending` ones succeed a day later, and others fail then. Absent: they succeed at once. */
+  readonly refund?: 'pending' | 'failed';
+  /** Is the reason for which its charges are disputed. */
+  readonly dispute?: 'fraudulent' | 'product_not_received';
 }
 
 const GENERIC: Decline = {
@@ -121,6 +125,38 @@ export const TEST_CARDS: readonly TestCard[] = [
     authentication: 'always',
     decline: FUNDS,
     isDeclinedOnChargeOnly: true,
+  },
+  {
+    number: '4000000000007726',
+    brand: 'visa',
+    tokens: ['pm_card_pendingRefund'],
+    description: 'Succeeds, refunds are pending for a day',
+    authentication: 'never',
+    refund: 'pending',
+  },
+  {
+    number: '4000000000005126',
+    brand: 'visa',
+    tokens: ['pm_card_refundFail'],
+    description: 'Succeeds, refunds fail after a day',
+    authentication: 'never',
+    refund: 'failed',
+  },
+  {
+    number: '4000000000000259',
+    brand: 'visa',
+    tokens: ['pm_card_createDispute'],
+    description: 'Succeeds, is disputed as fraudulent',
+    authentication: 'never',
+    dispute: 'fraudulent',
+  },
+  {
+    number: '4000000000002685',
+    brand: 'visa',
+    tokens: ['pm_card_createDisputeProductNotReceived'],
+    description: 'Succeeds, is disputed: not received',
+    authentication: 'never',
+    dispute: 'product_not_received',
   },
 ];
 

@@ -208,7 +208,7 @@ describe('checkout sessions of the sandbox', () => {
     [{ line_items: [] }, 'line_items'],
     [{ success_url: 'nowhere' }, 'success_url'],
     [{ expires_at: 1 }, 'expires_at'],
-    [{ mode: 'subscription' }, 'mode'],
+    [{ mode: 'subscription' }, 'line_items[0]'],
     [{ ui_mode: 'embedded_page' }, 'ui_mode'],
     [{ customer: 'cus_none' }, 'customer'],
     [{ payment_intent_data: { setup_future_usage: 'off_session' } }, 'payment_intent_data[setup_future_usage]'],

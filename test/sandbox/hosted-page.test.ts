@@ -89,4 +89,57 @@ describe('the hosted page in a browser', () => {
     }
     expect(order).toEqual(['email', 'card', 'expiry', 'cvc', 'name', 'BUTTON', 'A']);
   });
+
+  it('lets a person pay an invoice, switch plans, cancel and go on', async (context) => {
+    if (browser === undefined) return context.skip('needs Chromium: on PATH, or named by CHROMIUM');
+    const { stripe } = fixture;
+    const recurring = { interval: 'month' as const };
+    const [pro, max] = [
+      await stripe.prices.create({ currency: 'usd', unit_amount: 3000, recurring, product_data: { name: 'Pro' } }),
+      await stripe.prices.create({ currency: 'usd', unit_amount: 9000, recurring, product_data: { name: 'Max' } }),
+    ];
+    const customer = await stripe.customers.create({ email: 'ada@example.com' });
+    const { id, latest_invoice: invoice } = await stripe.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: pro.id }],
+      payment_behavior: 'default_incomplete',
+      payment_settings: { save_default_payment_method: 'on_subscription' },
+    });
+    const page = await browser.newPage();
+    onTestFinished(() => page.close());
+    await page.goto((await stripe.invoices.retrieve(String(invoice))).hosted_invoice_url ?? '');
+    await page.getByLabel('Card number').fill('4242 4242 4242 4242');
+    await page.getByLabel('Name on card').fill('Ada');
+    await page.getByRole('button', { name: 'Pay $30.00' }).click();
+    await page.getByText('Nothing is to be paid.').waitFor();
+    expect((await stripe.subscriptions.retrieve(id)).status).toBe('active');
+
+    const products = [pro, max].map((price) => ({ product: String(price.product), prices: [price.id] }));
+    const { id: configuration } = await stripe.billingPortal.configurations.create({
+      features: {
+        subscription_cancel: { enabled: true },
+        subscription_update: {
+          enabled: true,
+          default_allowed_updates: ['price'],
+          products,
+          proration_behavior: 'always_invoice',
+        },
+      },
+    });
+    const { url } = await stripe.billingPortal.sessions.create({
+      customer: customer.id,
+      configuration,
+      return_url: `${shopUrl}/billing`,
+    });
+    await page.goto(url);
+    await page.getByLabel('Max, $90.00 / month').check();
+    await page.getByRole('button', { name: 'Switch plan' }).click();
+    expect(await page.getByRole('status').textContent()).toBe('Your plan has changed.');
+    expect(await page.getByRole('heading', { level: 2 }).first().textContent()).toBe('Max, $90.00 / month');
+    await page.getByRole('button', { name: 'Cancel subscription' }).click();
+    await page.getByRole('button', { name: 'Don’t cancel subscription' }).click();
+    expect(await page.getByRole('status').textContent()).toBe('Your subscription goes on.');
+    await page.getByRole('link', { name: 'Go back' }).click();
+    await page.waitForURL(`${shopUrl}/billing`);
+  });
 });

@@ -256,6 +256,33 @@ describe('requests to the sandbox', () => {
     expect((await send('/v1/products')).status).toBe(200);
   });
 
+  it('may have banks and failed payments do as is asked for', async () => {
+    const ask = async (path: string, body: object, method = 'POST') =>
+      await send(`/_sandbox/${path}`, { method, body: JSON.stringify(body) });
+    const setting = { retry_days: [1], after_retries: 'unpaid' };
+    expect((await ask('billing', setting, 'PUT')).status).toBe(200);
+    expect((await ask('billing', { ...setting, after_retries: 'never' }, 'PUT')).status).toBe(400);
+    const pay = async (): Promise<string> => {
+      const { latest_charge: charge } = await fixture.stripe.paymentIntents.create({
+        amount: 900,
+        currency: 'usd',
+        payment_method: 'pm_card_visa',
+        payment_method_types: ['card'],
+        confirm: true,
+      });
+      return String(charge);
+    };
+    const refund = await fixture.stripe.refunds.create({ charge: await pay() });
+    expect((await ask(`refunds/${refund.id}/fail`, {})).status).toBe(200);
+    expect((await ask(`refunds/${refund.id}/fail`, {})).status).toBe(400);
+    const charge = await pay();
+    expect((await ask(`charges/${charge}/dispute`, { reason: 'general' })).status).toBe(200);
+    const [dispute] = (await fixture.stripe.disputes.list({ charge })).data;
+    expect((await ask(`disputes/${dispute?.id}/close`, { outcome: 'lost' })).status).toBe(200);
+    expect((await fixture.stripe.disputes.retrieve(dispute?.id ?? '')).status).toBe('lost');
+    expect((await ask(`disputes/${dispute?.id}/close`, { outcome: 'drawn' })).status).toBe(400);
+  });
+
   it('are refused when they are too large', async () => {
     const status = await new Promise((resolve, reject) => {
       const { port } = fixture.sandbox;

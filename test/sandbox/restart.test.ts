@@ -45,6 +45,28 @@ describe('the sandbox after a restart', () => {
     await second.stop();
   });
 
+  it('goes on with what is due', async () => {
+    const first = await start();
+    const before = connectStripe(first);
+    const customer = await before.customers.create({});
+    const method = await before.paymentMethods.attach('pm_card_visa', { customer: customer.id });
+    await before.customers.update(customer.id, { invoice_settings: { default_payment_method: method.id } });
+    const subscription = await before.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: 'price_agentruntime_plus' }],
+    });
+    await first.stop();
+    const second = await start();
+    const after = connectStripe(second);
+    second.control.advance(32 * 24 * 60 * 60);
+    const { data } = await after.invoices.list({ subscription: subscription.id });
+    expect(data.map(({ status, billing_reason: reason }) => [status, reason])).toEqual([
+      ['paid', 'subscription_cycle'],
+      ['paid', 'subscription_create'],
+    ]);
+    await second.stop();
+  });
+
   it('delivers what it had not yet', async () => {
     const receiver = await startWebhookReceiver();
     try {

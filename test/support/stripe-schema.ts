@@ -4,18 +4,20 @@
  * Invariant: stricter than Stripe where that finds mistakes: an object has no field that its schema has not.
  */
 import { Ajv, type ValidateFunction } from 'ajv';
+import type { DataValidateFunction } from 'ajv/dist/types/index.js';
 import type { JsonFields } from '../../dev/stripe-sandbox/json.ts';
 import { isFields } from '../../dev/stripe-sandbox/json.ts';
-import { loadOpenApi, type Operation, type Schema } from '../../dev/stripe-sandbox/openapi/openapi.ts';
+import { loadOpenApi, type Operation, type Schema, toSchemaName } from '../../dev/stripe-sandbox/openapi/openapi.ts';
 
-const ROOT = 'stripe';
+/** Is the keyword that stands for a reference; a schema is compiled only when something is judged by it. */
+const REFERENCE = 'stripeReference';
 
 type JsonSchema = Record<string, unknown>;
 
 /** Translates a schema of OpenAPI 3.0. */
 function toJsonSchema(schema: Schema): JsonSchema {
   const { nullable, $ref, anyOf, properties, items, additionalProperties, enum: allowed, ...rest } = schema;
-  if ($ref !== undefined) return { $ref: `${ROOT}${$ref}` };
+  if ($ref !== undefined) return { [REFERENCE]: toSchemaName($ref) };
   const { 'x-stripeBypassValidation': isOpen, 'x-expansionResources': _expansion, ...plain } = withoutExtensions(rest);
   const translated: JsonSchema = {
     ...plain,
@@ -54,11 +56,26 @@ export class StripeSchema {
     });
     this.#ajv.addFormat('currency', /^[a-z]{3}$/);
     this.#ajv.addFormat('decimal', /^-?\d+(\.\d+)?$/);
-    const schemas = Object.entries(this.#openApi.components.schemas).map(([name, schema]): [string, JsonSchema] => [
-      name,
-      toJsonSchema(schema),
-    ]);
-    this.#ajv.addSchema({ $id: ROOT, components: { schemas: Object.fromEntries(schemas) } });
+    this.#ajv.addKeyword({ keyword: REFERENCE, errors: 'full', compile: (name: string) => this.#toLazy(name) });
+  }
+
+  /** Returns a function that judges by a schema that is compiled when it is first used: objects refer to nearly all others. */
+  #toLazy(name: string): DataValidateFunction {
+    const judge: DataValidateFunction = (data, context) => {
+      const validate = this.#compile(name, this.#openApi.components.schemas[name] ?? {});
+      const isRight = validate(data);
+      const path = context?.instancePath ?? '';
+      judge.errors =
+        validate.errors?.map((error) => ({ ...error, instancePath: `${path}${error.instancePath}` })) ?? [];
+      return isRight;
+    };
+    return judge;
+  }
+
+  #compile(key: string, schema: Schema): ValidateFunction {
+    const validate = this.#compiled.get(key) ?? this.#ajv.compile(toJsonSchema(schema));
+    this.#compiled.set(key, validate);
+    return validate;
   }
 
   /** Returns what is wrong with an answer to a method of a path as the specification writes it; nothing, if it is right. */
@@ -94,8 +111,7 @@ export class StripeSchema {
   }
 
   #judge(key: string, schema: Schema, value: unknown): string | undefined {
-    const validate = this.#compiled.get(key) ?? this.#ajv.compile(toJsonSchema(schema));
-    this.#compiled.set(key, validate);
+    const validate = this.#compile(`all of ${key}`, schema);
     return validate(value) ? undefined : this.#ajv.errorsText(validate.errors, { separator: '\n  ' });
   }
 }

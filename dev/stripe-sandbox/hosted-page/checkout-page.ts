@@ -1,16 +1,10 @@
-/** Owns: what the hosted page of a checkout session shows. Does not own: what happens when it is sent. */
+/** Owns: what the hosted page of a checkout session shows. Does not own: what happens when it is sent (`checkout-visit.ts`). */
 import { describeMoney } from '../money.ts';
-import type { CheckoutSession, LineItem } from '../resource/checkout-session.ts';
-import { TEST_CARDS } from '../test-card.ts';
+import type { LineItem } from '../resource/checkout-line.ts';
+import { type CheckoutSession, needsCard } from '../resource/checkout-object.ts';
+import { toAlert, toCardFields, toCardTable, toField } from './card-form.ts';
 import { html, type Markup, toPage } from './html.ts';
-
-/** Is what was typed before, to be shown again with the error. */
-export interface Typed {
-  readonly email?: string | undefined;
-  readonly name?: string | undefined;
-  readonly card?: string | undefined;
-  readonly expiry?: string | undefined;
-}
+import type { Typed } from './page-answer.ts';
 
 /** Returns the page of an open session, with an error where one is to be shown. */
 export function toCheckoutPage(
@@ -19,60 +13,49 @@ export function toCheckoutPage(
   typed: Typed,
   error: string | undefined,
 ): string {
-  const isPayment = session.mode === 'payment';
   const total = describeMoney(session.amount_total ?? 0, session.currency ?? 'usd');
+  const { title, heading, button } = toWords(session, total);
+  const takesCode = session.allow_promotion_codes === true && session.discounts === null;
   const body = html`
-<h1>${isPayment ? `Pay ${total}` : 'Save a card'}</h1>
-${isPayment ? toItems(items, total) : html`<p>Nothing is charged now.</p>`}
-${error === undefined ? html`` : html`<p class="error" role="alert" id="error">${error}</p>`}
+<h1>${heading}</h1>
+${session.mode === 'setup' ? html`<p>Nothing is charged now.</p>` : toItems(items, total)}
+${toAlert(error)}
+${takesCode ? CODE_FORM : html``}
 <form method="post" autocomplete="on">
 ${session.customer === null ? toField('email', 'E-mail', 'email', typed.email ?? session.customer_email ?? '', 'email') : html``}
-${toField('card', 'Card number', 'text', typed.card ?? '', 'cc-number', '4242 4242 4242 4242')}
-<div class="row">
-${toField('expiry', 'Expiry (MM / YY)', 'text', typed.expiry ?? '12 / 34', 'cc-exp')}
-${toField('cvc', 'Security code', 'text', '123', 'cc-csc')}
-</div>
-${toField('name', 'Name on card', 'text', typed.name ?? '', 'cc-name')}
-<button class="wide" type="submit">${isPayment ? `Pay ${total}` : 'Save card'}</button>
+${needsCard(session) ? toCardFields(typed) : html`<p>No card is needed today.</p>`}
+<button class="wide" type="submit">${button}</button>
 </form>
 ${session.cancel_url === null ? html`` : html`<a class="back" href="${session.cancel_url}">Cancel and go back</a>`}
-<h2>Test cards</h2>
-<table class="cards">
-<thead><tr><th scope="col">Number</th><th scope="col">What it does</th></tr></thead>
-<tbody>${TEST_CARDS.map(({ number, description }) => html`<tr><td>${toGroups(number)}</td><td>${description}</td></tr>`)}</tbody>
-</table>`;
-  return toPage(isPayment ? 'Checkout' : 'Save a card', body);
+${toCardTable()}`;
+  return toPage(title, body);
+}
+
+const CODE_FORM = html`<form method="post" class="row">
+${toField('promotion_code', 'Promotion code', 'text', '')}
+<button type="submit" class="plain apply">Apply</button>
+</form>`;
+
+function toWords({ mode, amount_total: amount }: CheckoutSession, total: string) {
+  if (mode === 'setup') return { title: 'Save a card', heading: 'Save a card', button: 'Save card' };
+  if (mode === 'payment') return { title: 'Checkout', heading: `Pay ${total}`, button: `Pay ${total}` };
+  const isTrial = amount === 0;
+  const heading = isTrial ? 'Start your subscription: nothing is charged today' : `Subscribe for ${total} today`;
+  return { title: 'Checkout', heading, button: isTrial ? 'Start' : `Pay ${total} and subscribe` };
 }
 
 function toItems(items: readonly LineItem[], total: string): Markup {
   const rows = items.map(
-    ({ description, quantity, amount_total: amount, currency }) =>
+    ({ description, quantity, amount_subtotal: amount, currency }) =>
       html`<tr><td>${description}</td><td>${quantity}</td><td>${describeMoney(amount, currency)}</td></tr>`,
   );
+  const off = items.reduce((sum, { amount_discount: amount }) => sum + amount, 0);
+  const discount = html`<tr><th scope="row" colspan="2">Discount</th><td>−${describeMoney(off, items[0]?.currency ?? 'usd')}</td></tr>`;
   return html`<table>
 <thead><tr><th scope="col">What</th><th scope="col">Quantity</th><th scope="col">Amount</th></tr></thead>
 <tbody>${rows}</tbody>
-<tfoot><tr><th scope="row" colspan="2">Total</th><td>${total}</td></tr></tfoot>
+<tfoot>${off === 0 ? html`` : discount}<tr><th scope="row" colspan="2">Total</th><td>${total}</td></tr></tfoot>
 </table>`;
-}
-
-function toField(
-  name: string,
-  label: string,
-  type: string,
-  value: string,
-  ...[autocomplete = 'off', placeholder = '']: readonly string[]
-): Markup {
-  return html`<label>${label}
-<input name="${name}" type="${type}" value="${value}" autocomplete="${autocomplete}" placeholder="${placeholder}" required>
-</label>`;
-}
-
-/** Returns a number as it stands on the card. */
-function toGroups(number: string): string {
-  return number.length === 15
-    ? number.replace(/^(\d{4})(\d{6})/, '$1 $2 ')
-    : number.replace(/^(\d{4})(\d{4})(\d{4})/, '$1 $2 $3 ');
 }
 
 /** Returns the page of a session that is over. */
@@ -97,9 +80,4 @@ export function toAuthenticationPage(amount: string | undefined): string {
 <button name="outcome" value="fail" type="submit" class="plain">Fail authentication</button>
 </form>`;
   return toPage('Authentication', body);
-}
-
-/** Returns a page that only says something. */
-export function toMessagePage(title: string, text: string): string {
-  return toPage(title, html`<h1>${title}</h1><p>${text}</p>`);
 }

@@ -49,8 +49,12 @@ tfoot th, tfoot td { font-weight: 700; border: 0; }
 label { display: block; font-weight: 600; margin: 0 0 1rem; }
 input { display: block; width: 100%; box-sizing: border-box; font: inherit; font-weight: 400; padding: .6rem; margin-top: .25rem; border: 1px solid; border-radius: .4rem; }
 .row { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
+input[type=radio] { display: inline-block; width: auto; margin: 0 .35rem 0 0; }
+fieldset { border: 1px solid; border-radius: .4rem; margin: 0 0 1rem; }
+section { margin: 0 0 2rem; }
 button { font: inherit; font-weight: 700; padding: .75rem 1rem; border: 0; border-radius: .4rem; background: #4a3fd6; color: #fff; cursor: pointer; }
 button.wide { width: 100%; }
+.apply { align-self: end; margin-bottom: 1rem; }
 button.plain { background: transparent; color: inherit; border: 1px solid; }
 :focus-visible { outline: 3px solid #e08a00; outline-offset: 2px; }
 .error { padding: .6rem .75rem; border-inline-start: 4px solid #c4252b; background: color-mix(in srgb, #c4252b 12%, transparent); }
@@ -76,4 +80,9 @@ ${body}
 </body>
 </html>
 `.markup;
+}
+
+/** Returns a page that only says something. */
+export function toMessagePage(title: string, text: string): string {
+  return toPage(title, html`<h1>${title}</h1><p>${text}</p>`);
 }

@@ -1,6 +1,6 @@
 /**
  * Owns: charges: what a bank was asked to pay, and what it said.
- * Does not own: when it is asked (`payment-intent.ts`). Balance transactions, receipts and refunds are not here.
+ * Does not own: when it is asked (`payment-intent.ts`). Balance transactions and receipts are not here.
  */
 import { type Call, type Operation, type Resource, toPathId } from '../call.ts';
 import { readText } from '../field.ts';
@@ -15,10 +15,16 @@ import type { PaymentMethod } from './payment-method.ts';
 /** Is a charge. */
 export interface Charge extends ApiObject {
   readonly amount: number;
+  readonly amount_captured: number;
+  readonly amount_refunded: number;
   readonly captured: boolean;
+  readonly currency: string;
   readonly customer: string | null;
+  readonly disputed: boolean;
   readonly metadata: Metadata;
   readonly payment_intent: string | null;
+  readonly payment_method: string | null;
+  readonly refunded: boolean;
 }
 
 /** Are the charges. */

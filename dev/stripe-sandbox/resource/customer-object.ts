@@ -8,10 +8,15 @@ import { TEST_CLOCKS } from './test-clock.ts';
 
 /** Is a customer. */
 export interface Customer extends ApiObject {
+  /** Is what the customer owes beside invoices; below zero it is credit. */
+  readonly balance: number;
+  readonly delinquent: boolean;
   readonly email: string | null;
+  readonly invoice_prefix: string;
   readonly invoice_settings: JsonFields;
   readonly metadata: Metadata;
   readonly name: string | null;
+  readonly next_invoice_sequence: number;
   readonly test_clock: string | null;
 }
 
@@ -39,4 +44,13 @@ export function toCustomerNow(call: Call, customer: Customer | undefined): numbe
   const clock = customer?.test_clock;
   if (clock === null || clock === undefined) return call.now;
   return call.tx.find(TEST_CLOCKS, clock)?.frozen_time ?? call.now;
+}
+
+/** Returns the customer of a subscription, an invoice and the like, and the call at that customer's time. */
+export function toCustomerCall(
+  call: Call,
+  customerId: string | null,
+): { readonly customer: Customer | undefined; readonly own: Call } {
+  const customer = call.tx.find(CUSTOMERS, customerId ?? '');
+  return { customer, own: call.at(toCustomerNow(call, customer)) };
 }

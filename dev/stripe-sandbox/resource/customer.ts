@@ -6,7 +6,7 @@ import type { JsonFields } from '../json.ts';
 import { PAGE_PARAMETERS, toPage } from '../list.ts';
 import { mergeMetadata } from '../metadata.ts';
 import { resourceMissing } from '../stripe-error.ts';
-import { CUSTOMERS, type Customer, DELETED_CUSTOMERS } from './customer-object.ts';
+import { CUSTOMERS, type Customer, DELETED_CUSTOMERS, toCustomerCall } from './customer-object.ts';
 import { attachPaymentMethod, PAYMENT_METHODS, resolvePaymentMethod } from './payment-method.ts';
 import { TEST_CLOCKS } from './test-clock.ts';
 
@@ -64,10 +64,15 @@ const create: Operation = {
       metadata: mergeMetadata({}, parameters),
       test_clock: clock?.id ?? null,
     };
-    const customer = call.create(CUSTOMERS, toCustomer(clock?.frozen_time ?? call.now, details), 'customer.created');
-    return adoptMethods(call, customer, parameters);
+    const own = call.at(clock?.frozen_time ?? call.now);
+    return adoptMethods(own, createCustomer(own, details), parameters);
   },
 };
+
+/** Creates a customer. */
+export function createCustomer(call: Call, details: JsonFields): Customer {
+  return call.create(CUSTOMERS, toCustomer(call.now, details), 'customer.created');
+}
 
 /** Attaches the payment method that comes with a customer, and sets the default one. */
 function adoptMethods(call: Call, customer: Customer, parameters: JsonFields): Customer {
@@ -91,13 +96,14 @@ const update: Operation = {
   run(call, request) {
     const customer = call.need(CUSTOMERS, toPathId(request), 'customer', 404);
     const metadata = mergeMetadata(customer.metadata, request.parameters);
-    const changed = call.update(
+    const { own } = toCustomerCall(call, customer.id);
+    const changed = own.update(
       CUSTOMERS,
       customer,
       { ...readDetails(request.parameters), metadata },
       'customer.updated',
     );
-    return adoptMethods(call, changed, request.parameters);
+    return adoptMethods(own, changed, request.parameters);
   },
 };
 
@@ -105,7 +111,7 @@ const remove: Operation = {
   supported: [],
   run(call, request) {
     const customer = call.need(CUSTOMERS, toPathId(request), 'customer', 404);
-    return deleteCustomer(call, customer);
+    return deleteCustomer(toCustomerCall(call, customer.id).own, customer);
   },
 };
 

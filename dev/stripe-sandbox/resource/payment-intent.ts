@@ -8,6 +8,7 @@ import { createId } from '../id.ts';
 import {
   AUTHENTICATION_FAILURE,
   askBank,
+  assertNoInvoice,
   assertOutsideSession,
   assertOwn,
   cardError,
@@ -24,7 +25,7 @@ import { defineTable } from '../store.ts';
 import { invalidRequest, notInSandbox } from '../stripe-error.ts';
 import type { Decline } from '../test-card.ts';
 import { CHARGES, createCharge } from './charge.ts';
-import { CUSTOMERS, needCustomer, toCustomerNow } from './customer-object.ts';
+import { CUSTOMERS, needCustomer, toCustomerCall } from './customer-object.ts';
 import {
   adoptPaymentMethod,
   PAYMENT_METHODS,
@@ -72,13 +73,14 @@ const DETAILS = ['description', 'metadata', 'receipt_email', 'setup_future_usage
 const CONFIRMATION = ['off_session', 'payment_method', 'return_url'] as const;
 
 /** Creates an intent from parameters that are a payment intent's. Throws StripeError where they are wrong together. */
-export function createPaymentIntent(call: Call, parameters: JsonFields): PaymentIntent {
+export function createPaymentIntent(outer: Call, parameters: JsonFields): PaymentIntent {
   const [amount, currency] = [readAmount(parameters, 'amount', 1) ?? 0, readCurrency(parameters) ?? ''];
   assertChargeable(amount, currency);
   const types = readTexts(parameters, 'payment_method_types');
   if (types?.some((type) => type !== 'card') === true)
     throw notInSandbox('payments but by card', 'payment_method_types');
-  const customer = needCustomer(call, readText(parameters, 'customer'));
+  const customer = needCustomer(outer, readText(parameters, 'customer'));
+  const { own: call } = toCustomerCall(outer, customer?.id ?? null);
   const given = readText(parameters, 'payment_method');
   const method = given === undefined ? undefined : resolvePaymentMethod(call, given);
   if (method !== undefined) assertOwn(method, customer?.id ?? null);
@@ -97,7 +99,7 @@ export function createPaymentIntent(call: Call, parameters: JsonFields): Payment
     capture_method: readText(parameters, 'capture_method') ?? 'automatic_async',
     client_secret: toClientSecret(id),
     confirmation_method: 'automatic',
-    created: toCustomerNow(call, customer),
+    created: call.now,
     currency,
     customer: customer?.id ?? null,
     description: readText(parameters, 'description') ?? null,
@@ -136,14 +138,17 @@ export interface Confirmation {
   readonly method: PaymentMethod;
   readonly isOffSession?: boolean;
   readonly isAuthenticated?: boolean;
+  /** Says that a person who is away and must authenticate is asked later, instead of being declined. */
+  readonly isAskedLater?: boolean;
   readonly returnUrl?: string | undefined;
 }
 
 /** Tries to pay. Throws StripeError (402) for a declined card; the attempt stays on the intent. */
-export function confirmPaymentIntent(call: Call, intent: PaymentIntent, confirmation: Confirmation): PaymentIntent {
-  const { method, isOffSession = false, isAuthenticated = false, returnUrl } = confirmation;
+export function confirmPaymentIntent(outer: Call, intent: PaymentIntent, confirmation: Confirmation): PaymentIntent {
+  const { own: call } = toCustomerCall(outer, intent.customer);
+  const { method, isOffSession = false, isAuthenticated = false, isAskedLater = false, returnUrl } = confirmation;
   assertOwn(method, intent.customer);
-  const verdict = askBank(call, method, { isCharge: true, isOffSession, isAuthenticated });
+  const verdict = askBank(call, method, { isCharge: true, isOffSession, isAuthenticated, isAskedLater });
   if (verdict === 'authentication') {
     const changes: Partial<PaymentIntent> = {
       last_payment_error: null,
@@ -264,6 +269,9 @@ const update: Operation = {
     const onlyAlways = Object.keys(parameters).every((name) => ['description', 'metadata', 'expand'].includes(name));
     if (!isOpen && !onlyAlways) throw unexpectedState('PaymentIntent', 'update', intent.status);
     if (!onlyAlways) assertOutsideSession(call, intent.id, 'update');
+    if (parameters['amount'] !== undefined || parameters['currency'] !== undefined) {
+      assertNoInvoice(call, intent.id, 'update the amount of');
+    }
     const given = readText(parameters, 'payment_method');
     const method = given === undefined ? undefined : resolvePaymentMethod(call, given);
     const customer = readText(parameters, 'customer');
@@ -353,6 +361,7 @@ export const PAYMENT_INTENT_RESOURCE: Resource = {
       run(call, request) {
         const intent = needIntent(call, request);
         assertOutsideSession(call, intent.id, 'cancel');
+        assertNoInvoice(call, intent.id, 'cancel');
         return cancelPaymentIntent(call, intent, readText(request.parameters, 'cancellation_reason') ?? null);
       },
     },

@@ -8,7 +8,7 @@ import { type Metadata, mergeMetadata } from '../metadata.ts';
 import { defineTable } from '../store.ts';
 import { invalidRequest, notInSandbox, resourceMissing, StripeError } from '../stripe-error.ts';
 import { findCardByNumber, findCardByToken, judgeCard, type TestCard } from '../test-card.ts';
-import { CUSTOMERS, needCustomer } from './customer-object.ts';
+import { CUSTOMERS, needCustomer, toCustomerCall } from './customer-object.ts';
 
 /** Is a payment method. */
 export interface PaymentMethod extends ApiObject {
@@ -186,7 +186,8 @@ const attach: Operation = {
     if (customer === undefined) {
       throw invalidRequest('Missing required param: customer.', { code: 'parameter_missing', param: 'customer' });
     }
-    return attachPaymentMethod(call, resolvePaymentMethod(call, toPathId(request)), customer.id);
+    const { own } = toCustomerCall(call, customer.id);
+    return attachPaymentMethod(own, resolvePaymentMethod(own, toPathId(request)), customer.id);
   },
 };
 

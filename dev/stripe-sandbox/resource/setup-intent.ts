@@ -21,7 +21,7 @@ import { PAGE_PARAMETERS, toPage } from '../list.ts';
 import { type Metadata, mergeMetadata } from '../metadata.ts';
 import { defineTable } from '../store.ts';
 import { invalidRequest, notInSandbox } from '../stripe-error.ts';
-import { needCustomer, toCustomerNow } from './customer-object.ts';
+import { needCustomer, toCustomerCall } from './customer-object.ts';
 import {
   adoptPaymentMethod,
   PAYMENT_METHODS,
@@ -45,10 +45,11 @@ export interface SetupIntent extends ApiObject {
 export const SETUP_INTENTS = defineTable<SetupIntent>('setup_intent');
 
 /** Creates an intent from parameters that are a setup intent's. Throws StripeError where they are wrong together. */
-export function createSetupIntent(call: Call, parameters: JsonFields): SetupIntent {
+export function createSetupIntent(outer: Call, parameters: JsonFields): SetupIntent {
   const types = readTexts(parameters, 'payment_method_types');
   if (types?.some((type) => type !== 'card') === true) throw notInSandbox('saving but cards', 'payment_method_types');
-  const customer = needCustomer(call, readText(parameters, 'customer'));
+  const customer = needCustomer(outer, readText(parameters, 'customer'));
+  const { own: call } = toCustomerCall(outer, customer?.id ?? null);
   const given = readText(parameters, 'payment_method');
   const method = given === undefined ? undefined : resolvePaymentMethod(call, given);
   if (method !== undefined) assertOwn(method, customer?.id ?? null);
@@ -62,7 +63,7 @@ export function createSetupIntent(call: Call, parameters: JsonFields): SetupInte
     automatic_payment_methods: types === undefined ? allowed : null,
     cancellation_reason: null,
     client_secret: toClientSecret(id),
-    created: toCustomerNow(call, customer),
+    created: call.now,
     customer: customer?.id ?? null,
     description: readText(parameters, 'description') ?? null,
     flow_directions: null,
@@ -92,10 +93,16 @@ export interface SetupConfirmation {
 }
 
 /** Tries to save the card. Throws StripeError (402) for a declined one; the attempt stays on the intent. */
-export function confirmSetupIntent(call: Call, intent: SetupIntent, confirmation: SetupConfirmation): SetupIntent {
+export function confirmSetupIntent(outer: Call, intent: SetupIntent, confirmation: SetupConfirmation): SetupIntent {
+  const { own: call } = toCustomerCall(outer, intent.customer);
   const { method, isAuthenticated = false, returnUrl } = confirmation;
   assertOwn(method, intent.customer);
-  const verdict = askBank(call, method, { isCharge: false, isOffSession: false, isAuthenticated });
+  const verdict = askBank(call, method, {
+    isCharge: false,
+    isOffSession: false,
+    isAuthenticated,
+    isAskedLater: false,
+  });
   if (verdict === 'authentication') {
     const changes: Partial<SetupIntent> = {
       last_setup_error: null,

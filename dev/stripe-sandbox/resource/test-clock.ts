@@ -9,7 +9,7 @@ import { readInteger, readText } from '../field.ts';
 import { createId } from '../id.ts';
 import type { ApiObject } from '../json.ts';
 import { PAGE_PARAMETERS, toPage } from '../list.ts';
-import { defineTable } from '../store.ts';
+import { defineTable, type Transaction } from '../store.ts';
 import { invalidRequest } from '../stripe-error.ts';
 
 const LIFETIME_SECONDS = 30 * 24 * 60 * 60;
@@ -61,6 +61,12 @@ const advance: Operation = {
     return call.update(TEST_CLOCKS, clock, advancing, 'test_helpers.test_clock.advancing');
   },
 };
+
+/** Lets a clock that advances stand where what happens next is due: what belongs to it has the clock's time as now. */
+export function moveClock(tx: Transaction, id: string, at: number): void {
+  const clock = tx.find(TEST_CLOCKS, id);
+  if (clock !== undefined && clock.frozen_time < at) tx.put(TEST_CLOCKS, id, { ...clock, frozen_time: at });
+}
 
 /** Ends an advance: what was due on the clock has happened by now. */
 export function finishAdvance(call: Call, clock: TestClock): void {
