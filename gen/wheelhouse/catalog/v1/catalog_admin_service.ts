@@ -127,7 +127,10 @@ export interface UpsertPlanRequest {
   planCode: string;
   /** Is the name that people see, such as `AgentRuntime Free`; 1 to 100 characters; required. */
   productName: string;
-  /** Is what it costs, in the minor unit of the product's currency; 0 for free; absent for plans sold by contract. */
+  /**
+   * Is what it costs, in the minor unit of the product's currency; 0 for free; absent for plans sold by contract. Above 0 only
+   * where the policy says contact_sales: nobody could buy another plan without a Price at Stripe.
+   */
   priceMinorUnits?:
     | bigint
     | undefined;
@@ -1976,7 +1979,8 @@ export const CatalogAdminServiceService = {
   },
   /**
    * Creates or changes a plan that has no price at Stripe, such as `free` or `enterprise`; a new one gets the policy that
-   * its plan code has by default. No sync archives it.
+   * its plan code has by default. No sync archives it, or takes it over while it is on sale. A plan whose Price at Stripe is
+   * archived, or that workspaces fall back to, is taken from Stripe by this.
    * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_SOLD_BY_STRIPE, IDEMPOTENCY_KEY_REUSED, CLOCK_UNCERTAIN,
    * OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
    */
@@ -2078,7 +2082,8 @@ export interface CatalogAdminServiceServer extends UntypedServiceImplementation 
   listProducts: handleUnaryCall<ListProductsRequest, ListProductsResponse>;
   /**
    * Creates or changes a plan that has no price at Stripe, such as `free` or `enterprise`; a new one gets the policy that
-   * its plan code has by default. No sync archives it.
+   * its plan code has by default. No sync archives it, or takes it over while it is on sale. A plan whose Price at Stripe is
+   * archived, or that workspaces fall back to, is taken from Stripe by this.
    * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_SOLD_BY_STRIPE, IDEMPOTENCY_KEY_REUSED, CLOCK_UNCERTAIN,
    * OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
    */
@@ -2189,7 +2194,8 @@ export interface CatalogAdminServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Creates or changes a plan that has no price at Stripe, such as `free` or `enterprise`; a new one gets the policy that
-   * its plan code has by default. No sync archives it.
+   * its plan code has by default. No sync archives it, or takes it over while it is on sale. A plan whose Price at Stripe is
+   * archived, or that workspaces fall back to, is taken from Stripe by this.
    * Errors: INVALID_FIELD, PRODUCT_NOT_FOUND, PLAN_SOLD_BY_STRIPE, IDEMPOTENCY_KEY_REUSED, CLOCK_UNCERTAIN,
    * OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
    */

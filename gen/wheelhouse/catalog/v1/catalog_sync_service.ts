@@ -69,7 +69,10 @@ export const BadRowReason = {
    * other than months or years.
    */
   PRICE_UNSUPPORTED: 8,
-  /** ONBOARDING_DEFAULT_TAKEN - Says that several plans of a product claim to be where new workspaces start. */
+  /**
+   * ONBOARDING_DEFAULT_TAKEN - Says that several plans of a product claim to be where new workspaces start, which stays as it is; the rest of the row is
+   * taken over. It is told of those that are not the onboarding plan now.
+   */
   ONBOARDING_DEFAULT_TAKEN: 9,
   /** FALLBACK_PLAN_GONE - Says that the Price of the plan that workspaces fall back to is gone or archived; the plan stays. */
   FALLBACK_PLAN_GONE: 10,
@@ -78,6 +81,13 @@ export const BadRowReason = {
    * nobody could pay for it, and new workspaces start on the fallback plan until it has a Price again, or another is named.
    */
   ONBOARDING_PLAN_GONE: 11,
+  /**
+   * PLAN_OF_OPERATOR - Says that the Price is a plan that an operator has on sale, which stays the operator's: Stripe may sell it once the
+   * operator has archived it.
+   */
+  PLAN_OF_OPERATOR: 12,
+  /** FALLBACK_PLAN_PRICED - Says that the Price costs something, but is the plan that workspaces fall back to, which must cost nothing. */
+  FALLBACK_PLAN_PRICED: 13,
 } as const;
 
 export type BadRowReason = typeof BadRowReason[keyof typeof BadRowReason];
@@ -95,6 +105,8 @@ export namespace BadRowReason {
   export type ONBOARDING_DEFAULT_TAKEN = typeof BadRowReason.ONBOARDING_DEFAULT_TAKEN;
   export type FALLBACK_PLAN_GONE = typeof BadRowReason.FALLBACK_PLAN_GONE;
   export type ONBOARDING_PLAN_GONE = typeof BadRowReason.ONBOARDING_PLAN_GONE;
+  export type PLAN_OF_OPERATOR = typeof BadRowReason.PLAN_OF_OPERATOR;
+  export type FALLBACK_PLAN_PRICED = typeof BadRowReason.FALLBACK_PLAN_PRICED;
 }
 
 /** Is one field that differs, by its name in the contract and values as people read them. */

@@ -29,6 +29,24 @@ export namespace TrialEndBehaviour {
   export type FALLBACK = typeof TrialEndBehaviour.FALLBACK;
 }
 
+/** Says what follows where a payment was not made up for in time. */
+export const PastDueEnd = {
+  /** UNSPECIFIED - Is never a stored value. */
+  UNSPECIFIED: 0,
+  /** FALLBACK - Ends the subscription, and falls back to the product's fallback plan. */
+  FALLBACK: 1,
+  /** KEEP - Keeps everything until Stripe ends the subscription. */
+  KEEP: 2,
+} as const;
+
+export type PastDueEnd = typeof PastDueEnd[keyof typeof PastDueEnd];
+
+export namespace PastDueEnd {
+  export type UNSPECIFIED = typeof PastDueEnd.UNSPECIFIED;
+  export type FALLBACK = typeof PastDueEnd.FALLBACK;
+  export type KEEP = typeof PastDueEnd.KEEP;
+}
+
 /** Is an amount of pay-as-you-go credit that is sold as one. */
 export interface PaygPackage {
   /** Is what it costs, in the minor unit of the product's currency; above 0. No two packages of a policy cost the same. */
@@ -102,14 +120,26 @@ export interface PlanPolicy {
     | bigint
     | undefined;
   /**
-   * Lists which actions need a positive balance to start: `*` for all, an action's name, or `!` and the name of one that
-   * does not. At most 200. Default `*`.
+   * Lists which actions need credit to start: `*` for all, an action's name, or `!` and the name of one that does not, which
+   * counts more. At most 200. Default `*`. CheckFunds and Reserve refuse those for want of funds; the others are held and
+   * charged whatever there is.
    */
   creditGates: string[];
   /** Says whether new workspaces start on this plan. It is kept with the product, which names one plan; read only here. */
   onboardingDefault: boolean;
   /** Lists the fields that an operator has set, by their names here; read only. */
   pinnedFields: string[];
+  /** Is for how many days everything stays after a payment failed, or a renewal came to no result: at most 60. Default 7. */
+  pastDueGraceDays: number;
+  /** Says what follows where a payment was not made up for in that time. Default fall back. */
+  pastDueEnd: PastDueEnd;
+  /** Says whether customers may end the subscription at once, instead of with its period. Default false. */
+  cancelAtOnceAllowed: boolean;
+  /**
+   * Says whether credits that were used and whose payment went back to the payer are nobody's debt. Default false: they become
+   * deficit, which the next credit pays.
+   */
+  refundDebtWaived: boolean;
 }
 
 function createBasePaygPackage(): PaygPackage {
@@ -216,6 +246,10 @@ function createBasePlanPolicy(): PlanPolicy {
     creditGates: [],
     onboardingDefault: false,
     pinnedFields: [],
+    pastDueGraceDays: 0,
+    pastDueEnd: 0,
+    cancelAtOnceAllowed: false,
+    refundDebtWaived: false,
   };
 }
 
@@ -319,6 +353,18 @@ export const PlanPolicy: MessageFns<PlanPolicy> = {
     }
     for (const v of message.pinnedFields) {
       writer.uint32(202).string(v!);
+    }
+    if (message.pastDueGraceDays !== 0) {
+      writer.uint32(208).int32(message.pastDueGraceDays);
+    }
+    if (message.pastDueEnd !== 0) {
+      writer.uint32(216).int32(message.pastDueEnd);
+    }
+    if (message.cancelAtOnceAllowed !== false) {
+      writer.uint32(224).bool(message.cancelAtOnceAllowed);
+    }
+    if (message.refundDebtWaived !== false) {
+      writer.uint32(232).bool(message.refundDebtWaived);
     }
     return writer;
   },
@@ -536,6 +582,38 @@ export const PlanPolicy: MessageFns<PlanPolicy> = {
             message.pinnedFields.push(reader.string());
             continue;
           }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.pastDueGraceDays = reader.int32();
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.pastDueEnd = reader.int32() as any;
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.cancelAtOnceAllowed = reader.bool();
+            continue;
+          }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.refundDebtWaived = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -594,6 +672,10 @@ export const PlanPolicy: MessageFns<PlanPolicy> = {
     message.creditGates = object.creditGates?.map((e) => e) || [];
     message.onboardingDefault = object.onboardingDefault ?? false;
     message.pinnedFields = object.pinnedFields?.map((e) => e) || [];
+    message.pastDueGraceDays = object.pastDueGraceDays ?? 0;
+    message.pastDueEnd = object.pastDueEnd ?? 0;
+    message.cancelAtOnceAllowed = object.cancelAtOnceAllowed ?? false;
+    message.refundDebtWaived = object.refundDebtWaived ?? false;
     return message;
   },
 };

@@ -23,15 +23,24 @@ export const ErrorReason = {
    * INVALID_ARGUMENT. Nothing was written; a retry of the same request fails the same way.
    */
   INVALID_FIELD: 1,
-  /** CREDENTIAL_INVALID - Says that the credential is missing, unknown or expired. UNAUTHENTICATED. */
+  /**
+   * CREDENTIAL_INVALID - Says that the credential is missing, unknown or expired. UNAUTHENTICATED. Metadata `credential` is `access_token` where
+   * it is not the calling program's credential that does not count, but the access token that it passes on.
+   */
   CREDENTIAL_INVALID: 2,
   /** SCOPE_DENIED - Says that the credential is good but its scope does not include this call. PERMISSION_DENIED. */
   SCOPE_DENIED: 3,
   /** PRODUCT_SCOPE_MISMATCH - Says that `x-product-code` is missing, or is not what the credential is bound to. PERMISSION_DENIED. */
   PRODUCT_SCOPE_MISMATCH: 4,
-  /** ROLE_REQUIRED - Says that the person's role is too low; metadata `required_role`. PERMISSION_DENIED. */
+  /**
+   * ROLE_REQUIRED - Says that the person's role is too low; metadata `required_role`, which is `signed_in` where nobody is.
+   * PERMISSION_DENIED.
+   */
   ROLE_REQUIRED: 5,
-  /** TENANT_NOT_FOUND - Says that the tenant does not exist, or belongs to another product: the two look the same. NOT_FOUND. */
+  /**
+   * TENANT_NOT_FOUND - Says that the tenant does not exist, belongs to another product, or does not have the person as a member: they look
+   * the same. NOT_FOUND.
+   */
   TENANT_NOT_FOUND: 6,
   /**
    * ACCOUNT_NOT_OPEN - Says that the tenant exists but its ledger account was never opened; repeat CreateTenant with its request id.
@@ -46,7 +55,9 @@ export const ErrorReason = {
   ACTION_NOT_FOUND: 10,
   /**
    * INSUFFICIENT_CREDITS - Says that funds and overdraft do not cover the amount; metadata `needed_microcredits`, `available_microcredits`,
-   * `overdraft_remaining_microcredits`. FAILED_PRECONDITION. Nothing was drawn.
+   * `overdraft_remaining_microcredits`, `shortfall_microcredits`, and `remedies`: how it can be had, of `pay_invoice`,
+   * `top_up` and `upgrade`, with commas between (see FundsRemedy), absent where none of them helps. FAILED_PRECONDITION.
+   * Nothing was drawn.
    */
   INSUFFICIENT_CREDITS: 11,
   /** IDEMPOTENCY_KEY_REUSED - Says that the request id was used before by a request with other content. ALREADY_EXISTS. */
@@ -109,6 +120,11 @@ export const ErrorReason = {
   REQUEST_TIMEOUT: 32,
   /** UNSUPPORTED_MEDIA_TYPE - Says that a body is not JSON. Sent by the BFF alone, as 415. */
   UNSUPPORTED_MEDIA_TYPE: 33,
+  /**
+   * CSRF_TOKEN_INVALID - Says that a request which the browser's session signs lacks the session's CSRF token, or bears another. Sent by the BFF
+   * alone, as 403.
+   */
+  CSRF_TOKEN_INVALID: 34,
   /** HOLD_NOT_FOUND - Says that the account has no such hold. NOT_FOUND. */
   HOLD_NOT_FOUND: 40,
   /**
@@ -158,6 +174,149 @@ export const ErrorReason = {
   SYNC_BUSY: 63,
   /** WEBHOOK_EVENT_NOT_FOUND - Says that no event of Stripe with this id is stored, or not any more; metadata `event_id`. NOT_FOUND. */
   WEBHOOK_EVENT_NOT_FOUND: 64,
+  /** TRIAL_NOT_OFFERED - Says that the plan has no trial; metadata `plan_code`. FAILED_PRECONDITION. Nothing was written. */
+  TRIAL_NOT_OFFERED: 70,
+  /** TRIAL_ALREADY_USED - Says that the workspace has had its one trial, whatever became of it. FAILED_PRECONDITION. */
+  TRIAL_ALREADY_USED: 71,
+  /** TRIAL_CARD_REQUIRED - Says that the plan's trial needs a card, and the workspace has none; metadata `plan_code`. FAILED_PRECONDITION. */
+  TRIAL_CARD_REQUIRED: 72,
+  /** TRIAL_LIMIT_REACHED - Says that the person has had as many trials of the product as the plan allows; metadata `limit`. FAILED_PRECONDITION. */
+  TRIAL_LIMIT_REACHED: 73,
+  /** TRIAL_NOT_ACTIVE - Says that no trial runs that could be cancelled. FAILED_PRECONDITION. */
+  TRIAL_NOT_ACTIVE: 74,
+  /** WORKSPACE_REQUIRED - Says that the call is about one workspace and names none, and the person has not just one. FAILED_PRECONDITION. */
+  WORKSPACE_REQUIRED: 80,
+  /** SLUG_TAKEN - Says that another workspace of the product has the slug; metadata `slug`. ALREADY_EXISTS. */
+  SLUG_TAKEN: 81,
+  /**
+   * TENANT_SUSPENDED - Says that an operator has suspended the workspace: it can be read, not changed or charged, but for work that was
+   * performed already. FAILED_PRECONDITION.
+   */
+  TENANT_SUSPENDED: 82,
+  /**
+   * TENANT_CLOSED - Says that the workspace was closed: it can be read, not changed or charged, but for work that was performed already.
+   * FAILED_PRECONDITION.
+   */
+  TENANT_CLOSED: 83,
+  /** MEMBER_NOT_FOUND - Says that the workspace has no such member. NOT_FOUND. */
+  MEMBER_NOT_FOUND: 84,
+  /** MEMBER_LIMIT_REACHED - Says that the plan allows no more members; metadata `limit`. FAILED_PRECONDITION. */
+  MEMBER_LIMIT_REACHED: 85,
+  /** LAST_ADMIN - Says that the workspace would be left without a tenant_admin: appoint another one first. FAILED_PRECONDITION. */
+  LAST_ADMIN: 86,
+  /** ALREADY_MEMBER - Says that the person is a member already. ALREADY_EXISTS. */
+  ALREADY_MEMBER: 87,
+  /** INVITATION_NOT_FOUND - Says that there is no such invitation, or its token is wrong: the two look the same. NOT_FOUND. */
+  INVITATION_NOT_FOUND: 88,
+  /** INVITATION_ENDED - Says that the invitation was accepted, was revoked, or has expired; metadata `status`. FAILED_PRECONDITION. */
+  INVITATION_ENDED: 89,
+  /** EMAIL_NOT_VERIFIED - Says that the issuer does not vouch for the person's email address. FAILED_PRECONDITION. */
+  EMAIL_NOT_VERIFIED: 90,
+  /** EMAIL_MISMATCH - Says that an invitation or a signup is for another email address than the person's. FAILED_PRECONDITION. */
+  EMAIL_MISMATCH: 91,
+  /** PROJECT_NOT_FOUND - Says that the workspace has no such project, or the person has no role in it: the two look the same. NOT_FOUND. */
+  PROJECT_NOT_FOUND: 92,
+  /**
+   * WORKSPACE_LIMIT_REACHED - Says that the workspace has as many projects, open invitations or access tokens as it may have, or the person as many
+   * workspaces; metadata `what`, `limit`. RESOURCE_EXHAUSTED.
+   */
+  WORKSPACE_LIMIT_REACHED: 93,
+  /** ACCESS_TOKEN_NOT_FOUND - Says that the workspace has no such access token. NOT_FOUND. */
+  ACCESS_TOKEN_NOT_FOUND: 94,
+  /** SIGNUP_NOT_FOUND - Says that there is no such signup, or its token is wrong: the two look the same. NOT_FOUND. */
+  SIGNUP_NOT_FOUND: 95,
+  /** SIGNUP_ENDED - Says that the signup has expired, or another person has confirmed it; metadata `status`. FAILED_PRECONDITION. */
+  SIGNUP_ENDED: 96,
+  /**
+   * MAIL_LIMIT_REACHED - Says that as many mails were sent to the address as may be in a while; metadata `limit`; retry after
+   * `RetryInfo.retry_delay`. RESOURCE_EXHAUSTED.
+   */
+  MAIL_LIMIT_REACHED: 97,
+  /** MAIL_NOT_FOUND - Says that no mail with this id is stored, or not any more; metadata `mail_id`. NOT_FOUND. */
+  MAIL_NOT_FOUND: 98,
+  /** SUBSCRIPTION_NOT_FOUND - Says that the workspace has no subscription that has not ended. NOT_FOUND. */
+  SUBSCRIPTION_NOT_FOUND: 100,
+  /** SUBSCRIPTION_EXISTS - Says that the workspace has a subscription already: change its plan instead; metadata `plan_code`. ALREADY_EXISTS. */
+  SUBSCRIPTION_EXISTS: 101,
+  /**
+   * SUBSCRIPTION_BUSY - Says that another change of the subscription is under way; retry after `RetryInfo.retry_delay`. ABORTED. Nothing was
+   * written.
+   */
+  SUBSCRIPTION_BUSY: 102,
+  /**
+   * SUBSCRIPTION_UNPAID - Says that an invoice of the subscription is open, and must be paid first; metadata `payment_url` where Stripe has a page
+   * for that. Also that the current period, which an upgrade would build on, is not paid yet. FAILED_PRECONDITION.
+   */
+  SUBSCRIPTION_UNPAID: 103,
+  /**
+   * CONTACT_SALES - Says that the plan is sold by contract, not by the workspace itself, or that the workspace has a contract, which it can't
+   * change to the plan by itself; metadata `plan_code`. FAILED_PRECONDITION.
+   */
+  CONTACT_SALES: 104,
+  /**
+   * PAYMENT_DECLINED - Says that the payment was declined, and nothing was changed; metadata `decline_code`, in Stripe's words, such as
+   * `card_declined`. FAILED_PRECONDITION.
+   */
+  PAYMENT_DECLINED: 105,
+  /**
+   * PAYMENT_METHOD_REQUIRED - Says that the workspace has no payment method that could be charged: store one, or ask for a page to pay on.
+   * FAILED_PRECONDITION.
+   */
+  PAYMENT_METHOD_REQUIRED: 106,
+  /** PAYMENT_METHOD_NOT_FOUND - Says that the workspace has no such payment method. NOT_FOUND. */
+  PAYMENT_METHOD_NOT_FOUND: 107,
+  /**
+   * PLAN_UNCHANGED - Says that the workspace has this plan already, or that nothing waits that could be taken back; metadata `plan_code`.
+   * FAILED_PRECONDITION.
+   */
+  PLAN_UNCHANGED: 108,
+  /** TOPUP_NOT_FOUND - Says that the workspace has no such top-up. NOT_FOUND. */
+  TOPUP_NOT_FOUND: 110,
+  /** TOPUP_NOT_OFFERED - Says that no credits can be bought on the workspace's plan; metadata `plan_code`. FAILED_PRECONDITION. */
+  TOPUP_NOT_OFFERED: 111,
+  /**
+   * TOPUP_AMOUNT_MISMATCH - Says that price and credits of a top-up do not agree with what the plan sells; metadata `currency_code`, and
+   * `expected_minor_units` where the credits have a price. INVALID_ARGUMENT.
+   */
+  TOPUP_AMOUNT_MISMATCH: 112,
+  /**
+   * TOPUP_AMOUNT_OUT_OF_RANGE - Says that a top-up costs less or more than one may; metadata `minor_units_min`, `minor_units_max`, `currency_code`.
+   * INVALID_ARGUMENT.
+   */
+  TOPUP_AMOUNT_OUT_OF_RANGE: 113,
+  /** TOPUP_NOT_CANCELABLE - Says that the top-up is paid, or its payment is on its way; metadata `status`. FAILED_PRECONDITION. */
+  TOPUP_NOT_CANCELABLE: 114,
+  /** PROMOTION_NOT_FOUND - Says that the product has no such code; a code of another product looks the same. NOT_FOUND. */
+  PROMOTION_NOT_FOUND: 120,
+  /** PROMOTION_ENDED - Says that the code can't be redeemed any more; metadata `why`: `ended` or `revoked`. FAILED_PRECONDITION. */
+  PROMOTION_ENDED: 121,
+  /** PROMOTION_EXHAUSTED - Says that the code was redeemed as often as it may be; metadata `limit`. FAILED_PRECONDITION. */
+  PROMOTION_EXHAUSTED: 122,
+  /**
+   * PROMOTION_NOT_APPLICABLE - Says that the code is not for this workspace, or not now; metadata `why`: `not_started`, `plan`, `new_customers_only`,
+   * `subscription_required`, `change_pending` or `refused_by_stripe`. FAILED_PRECONDITION.
+   */
+  PROMOTION_NOT_APPLICABLE: 123,
+  /** PROMOTION_ALREADY_REDEEMED - Says that the workspace has redeemed the code before. FAILED_PRECONDITION. */
+  PROMOTION_ALREADY_REDEEMED: 124,
+  /** PROMOTION_ALREADY_EXISTS - Says that the product has a promotion of this code, which may be over; metadata `code`. ALREADY_EXISTS. */
+  PROMOTION_ALREADY_EXISTS: 125,
+  /**
+   * PROMOTION_ATTEMPTS_EXCEEDED - Says that the workspace has tried as many codes in vain as it may in an hour; metadata `limit`; retry after
+   * `RetryInfo.retry_delay`. RESOURCE_EXHAUSTED.
+   */
+  PROMOTION_ATTEMPTS_EXCEEDED: 126,
+  /** ALERT_ENDPOINT_NOT_FOUND - Says that the workspace has no such alert endpoint; metadata `endpoint_id`. NOT_FOUND. */
+  ALERT_ENDPOINT_NOT_FOUND: 130,
+  /** ALERT_ENDPOINT_LIMIT_REACHED - Says that the workspace has as many alert endpoints as it may have; metadata `limit`. FAILED_PRECONDITION. */
+  ALERT_ENDPOINT_LIMIT_REACHED: 131,
+  /** ALERT_DELIVERY_NOT_FOUND - Says that the workspace has no such alert delivery, or not any more; metadata `delivery_id`. NOT_FOUND. */
+  ALERT_DELIVERY_NOT_FOUND: 132,
+  /**
+   * ALERT_TARGET_FORBIDDEN - Says that nothing is sent to the address of an alert endpoint: it is not on the public web, or not by TLS.
+   * FAILED_PRECONDITION. Nothing was written.
+   */
+  ALERT_TARGET_FORBIDDEN: 133,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -197,6 +356,7 @@ export namespace ErrorReason {
   export type REQUEST_HEADER_TOO_LARGE = typeof ErrorReason.REQUEST_HEADER_TOO_LARGE;
   export type REQUEST_TIMEOUT = typeof ErrorReason.REQUEST_TIMEOUT;
   export type UNSUPPORTED_MEDIA_TYPE = typeof ErrorReason.UNSUPPORTED_MEDIA_TYPE;
+  export type CSRF_TOKEN_INVALID = typeof ErrorReason.CSRF_TOKEN_INVALID;
   export type HOLD_NOT_FOUND = typeof ErrorReason.HOLD_NOT_FOUND;
   export type HOLD_ENDED = typeof ErrorReason.HOLD_ENDED;
   export type HOLD_LIMIT_REACHED = typeof ErrorReason.HOLD_LIMIT_REACHED;
@@ -212,4 +372,53 @@ export namespace ErrorReason {
   export type STRIPE_REFUSED = typeof ErrorReason.STRIPE_REFUSED;
   export type SYNC_BUSY = typeof ErrorReason.SYNC_BUSY;
   export type WEBHOOK_EVENT_NOT_FOUND = typeof ErrorReason.WEBHOOK_EVENT_NOT_FOUND;
+  export type TRIAL_NOT_OFFERED = typeof ErrorReason.TRIAL_NOT_OFFERED;
+  export type TRIAL_ALREADY_USED = typeof ErrorReason.TRIAL_ALREADY_USED;
+  export type TRIAL_CARD_REQUIRED = typeof ErrorReason.TRIAL_CARD_REQUIRED;
+  export type TRIAL_LIMIT_REACHED = typeof ErrorReason.TRIAL_LIMIT_REACHED;
+  export type TRIAL_NOT_ACTIVE = typeof ErrorReason.TRIAL_NOT_ACTIVE;
+  export type WORKSPACE_REQUIRED = typeof ErrorReason.WORKSPACE_REQUIRED;
+  export type SLUG_TAKEN = typeof ErrorReason.SLUG_TAKEN;
+  export type TENANT_SUSPENDED = typeof ErrorReason.TENANT_SUSPENDED;
+  export type TENANT_CLOSED = typeof ErrorReason.TENANT_CLOSED;
+  export type MEMBER_NOT_FOUND = typeof ErrorReason.MEMBER_NOT_FOUND;
+  export type MEMBER_LIMIT_REACHED = typeof ErrorReason.MEMBER_LIMIT_REACHED;
+  export type LAST_ADMIN = typeof ErrorReason.LAST_ADMIN;
+  export type ALREADY_MEMBER = typeof ErrorReason.ALREADY_MEMBER;
+  export type INVITATION_NOT_FOUND = typeof ErrorReason.INVITATION_NOT_FOUND;
+  export type INVITATION_ENDED = typeof ErrorReason.INVITATION_ENDED;
+  export type EMAIL_NOT_VERIFIED = typeof ErrorReason.EMAIL_NOT_VERIFIED;
+  export type EMAIL_MISMATCH = typeof ErrorReason.EMAIL_MISMATCH;
+  export type PROJECT_NOT_FOUND = typeof ErrorReason.PROJECT_NOT_FOUND;
+  export type WORKSPACE_LIMIT_REACHED = typeof ErrorReason.WORKSPACE_LIMIT_REACHED;
+  export type ACCESS_TOKEN_NOT_FOUND = typeof ErrorReason.ACCESS_TOKEN_NOT_FOUND;
+  export type SIGNUP_NOT_FOUND = typeof ErrorReason.SIGNUP_NOT_FOUND;
+  export type SIGNUP_ENDED = typeof ErrorReason.SIGNUP_ENDED;
+  export type MAIL_LIMIT_REACHED = typeof ErrorReason.MAIL_LIMIT_REACHED;
+  export type MAIL_NOT_FOUND = typeof ErrorReason.MAIL_NOT_FOUND;
+  export type SUBSCRIPTION_NOT_FOUND = typeof ErrorReason.SUBSCRIPTION_NOT_FOUND;
+  export type SUBSCRIPTION_EXISTS = typeof ErrorReason.SUBSCRIPTION_EXISTS;
+  export type SUBSCRIPTION_BUSY = typeof ErrorReason.SUBSCRIPTION_BUSY;
+  export type SUBSCRIPTION_UNPAID = typeof ErrorReason.SUBSCRIPTION_UNPAID;
+  export type CONTACT_SALES = typeof ErrorReason.CONTACT_SALES;
+  export type PAYMENT_DECLINED = typeof ErrorReason.PAYMENT_DECLINED;
+  export type PAYMENT_METHOD_REQUIRED = typeof ErrorReason.PAYMENT_METHOD_REQUIRED;
+  export type PAYMENT_METHOD_NOT_FOUND = typeof ErrorReason.PAYMENT_METHOD_NOT_FOUND;
+  export type PLAN_UNCHANGED = typeof ErrorReason.PLAN_UNCHANGED;
+  export type TOPUP_NOT_FOUND = typeof ErrorReason.TOPUP_NOT_FOUND;
+  export type TOPUP_NOT_OFFERED = typeof ErrorReason.TOPUP_NOT_OFFERED;
+  export type TOPUP_AMOUNT_MISMATCH = typeof ErrorReason.TOPUP_AMOUNT_MISMATCH;
+  export type TOPUP_AMOUNT_OUT_OF_RANGE = typeof ErrorReason.TOPUP_AMOUNT_OUT_OF_RANGE;
+  export type TOPUP_NOT_CANCELABLE = typeof ErrorReason.TOPUP_NOT_CANCELABLE;
+  export type PROMOTION_NOT_FOUND = typeof ErrorReason.PROMOTION_NOT_FOUND;
+  export type PROMOTION_ENDED = typeof ErrorReason.PROMOTION_ENDED;
+  export type PROMOTION_EXHAUSTED = typeof ErrorReason.PROMOTION_EXHAUSTED;
+  export type PROMOTION_NOT_APPLICABLE = typeof ErrorReason.PROMOTION_NOT_APPLICABLE;
+  export type PROMOTION_ALREADY_REDEEMED = typeof ErrorReason.PROMOTION_ALREADY_REDEEMED;
+  export type PROMOTION_ALREADY_EXISTS = typeof ErrorReason.PROMOTION_ALREADY_EXISTS;
+  export type PROMOTION_ATTEMPTS_EXCEEDED = typeof ErrorReason.PROMOTION_ATTEMPTS_EXCEEDED;
+  export type ALERT_ENDPOINT_NOT_FOUND = typeof ErrorReason.ALERT_ENDPOINT_NOT_FOUND;
+  export type ALERT_ENDPOINT_LIMIT_REACHED = typeof ErrorReason.ALERT_ENDPOINT_LIMIT_REACHED;
+  export type ALERT_DELIVERY_NOT_FOUND = typeof ErrorReason.ALERT_DELIVERY_NOT_FOUND;
+  export type ALERT_TARGET_FORBIDDEN = typeof ErrorReason.ALERT_TARGET_FORBIDDEN;
 }

@@ -8,6 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { ActionPrice } from "../../catalog/v1/action_price.ts";
+import { TrialEndBehaviour } from "../../catalog/v1/plan_policy.ts";
 import { Bucket } from "../../common/v1/bucket.ts";
 import { Balance, Grant, GrantDraw } from "./balance.ts";
 import { Hold } from "./hold.ts";
@@ -46,6 +47,18 @@ export const EntryType = {
   REVERSED: 12,
   /** REDACTED - Records that the personal text of an earlier entry was removed. */
   REDACTED: 13,
+  /** TRIAL_STARTED - Records that the workspace's trial began. */
+  TRIAL_STARTED: 14,
+  /** TRIAL_CANCELED - Records that the trial was canceled; it goes on to its end. */
+  TRIAL_CANCELED: 15,
+  /** TRIAL_ENDED - Records that the trial ended, and which plan holds from then on. */
+  TRIAL_ENDED: 16,
+  /** TRIAL_CONSENTED - Records that somebody agreed to be charged for the trial's plan once the trial ends. */
+  TRIAL_CONSENTED: 17,
+  /** SUBSCRIPTION_CHANGED - Records that something happened to the subscription, at Stripe or by time. */
+  SUBSCRIPTION_CHANGED: 18,
+  /** PAYBACK_SETTLED - Records that what was paid for a top-up went back to the payer, or came again, and what became of its credits. */
+  PAYBACK_SETTLED: 19,
 } as const;
 
 export type EntryType = typeof EntryType[keyof typeof EntryType];
@@ -65,6 +78,51 @@ export namespace EntryType {
   export type HOLD_EXPIRED = typeof EntryType.HOLD_EXPIRED;
   export type REVERSED = typeof EntryType.REVERSED;
   export type REDACTED = typeof EntryType.REDACTED;
+  export type TRIAL_STARTED = typeof EntryType.TRIAL_STARTED;
+  export type TRIAL_CANCELED = typeof EntryType.TRIAL_CANCELED;
+  export type TRIAL_ENDED = typeof EntryType.TRIAL_ENDED;
+  export type TRIAL_CONSENTED = typeof EntryType.TRIAL_CONSENTED;
+  export type SUBSCRIPTION_CHANGED = typeof EntryType.SUBSCRIPTION_CHANGED;
+  export type PAYBACK_SETTLED = typeof EntryType.PAYBACK_SETTLED;
+}
+
+/** Says what happened to a subscription. */
+export const SubscriptionChangeKind = {
+  /** UNSPECIFIED - Is never a stored value. */
+  UNSPECIFIED: 0,
+  /** STARTED - Records that its first period is paid, or that it is paid again after it ended for want of a payment. */
+  STARTED: 1,
+  /** RENEWED - Records that another period is paid. */
+  RENEWED: 2,
+  /** PLAN_CHANGED - Records that its price, and so perhaps its plan, is another one. */
+  PLAN_CHANGED: 3,
+  /** ALLOWANCE_RAISED - Records that an upgrade is paid, which raises the included credits of the period. */
+  ALLOWANCE_RAISED: 4,
+  /** UPDATED - Records that what comes after the period is something else: an end, another plan, or neither. */
+  UPDATED: 5,
+  /** RENEWAL_PENDING - Records that its period is over, and that everything stays until the next one's invoice comes to a result. */
+  RENEWAL_PENDING: 6,
+  /** PAYMENT_FAILED - Records that a payment failed. */
+  PAYMENT_FAILED: 7,
+  /** RECOVERED - Records that a payment that had failed was made up for. */
+  RECOVERED: 8,
+  /** ENDED - Records that it ended. */
+  ENDED: 9,
+} as const;
+
+export type SubscriptionChangeKind = typeof SubscriptionChangeKind[keyof typeof SubscriptionChangeKind];
+
+export namespace SubscriptionChangeKind {
+  export type UNSPECIFIED = typeof SubscriptionChangeKind.UNSPECIFIED;
+  export type STARTED = typeof SubscriptionChangeKind.STARTED;
+  export type RENEWED = typeof SubscriptionChangeKind.RENEWED;
+  export type PLAN_CHANGED = typeof SubscriptionChangeKind.PLAN_CHANGED;
+  export type ALLOWANCE_RAISED = typeof SubscriptionChangeKind.ALLOWANCE_RAISED;
+  export type UPDATED = typeof SubscriptionChangeKind.UPDATED;
+  export type RENEWAL_PENDING = typeof SubscriptionChangeKind.RENEWAL_PENDING;
+  export type PAYMENT_FAILED = typeof SubscriptionChangeKind.PAYMENT_FAILED;
+  export type RECOVERED = typeof SubscriptionChangeKind.RECOVERED;
+  export type ENDED = typeof SubscriptionChangeKind.ENDED;
 }
 
 /** Says how the run that caused a debit ended. */
@@ -148,6 +206,24 @@ export interface Entry {
     | //
     /** Is set for REDACTED. */
     { $case: "redaction"; value: Redaction }
+    | //
+    /** Is set for TRIAL_STARTED. */
+    { $case: "trialStart"; value: TrialStart }
+    | //
+    /** Is set for TRIAL_CANCELED. */
+    { $case: "trialCancellation"; value: TrialCancellation }
+    | //
+    /** Is set for TRIAL_ENDED. */
+    { $case: "trialEnd"; value: TrialEnd }
+    | //
+    /** Is set for TRIAL_CONSENTED. */
+    { $case: "trialConsent"; value: TrialConsent }
+    | //
+    /** Is set for SUBSCRIPTION_CHANGED. */
+    { $case: "subscriptionChange"; value: SubscriptionChangeRecord }
+    | //
+    /** Is set for PAYBACK_SETTLED. */
+    { $case: "paybackSettlement"; value: PaybackSettlement }
     | undefined;
   /** Is what the account held right after this entry. */
   balanceAfter:
@@ -372,6 +448,125 @@ export interface Redaction {
   reason: string;
 }
 
+/** Tells what a trial gives. Its plan holds until it ends. */
+export interface TrialStart {
+  /** Is the plan that is tried. */
+  planCode: string;
+  /** Is the plan that holds once the trial has ended. */
+  fallbackPlanCode: string;
+  /** Is when it ends. */
+  endTime:
+    | Date
+    | undefined;
+  /** Is the grant of its credits as it began; absent where it gave none. */
+  grant:
+    | Grant
+    | undefined;
+  /** Is what of them paid an earlier deficit at once, in microcredits. */
+  deficitPaidMicrocredits: bigint;
+  /** Says that what is left of them expires at its end; else it never expires. */
+  revokesUnused: boolean;
+  /** Says what is to come after it. */
+  trialEndBehaviour: TrialEndBehaviour;
+  /**
+   * Names the operator who started it; empty where a person or the kernel did. A person is named by the workspace's log
+   * (`TenantService/ListWorkspaceRecords`, method `TrialService/StartTrial`).
+   */
+  actor: string;
+  /** Is the operator's reason; empty where a person or the kernel did, or after redaction. */
+  reason: string;
+}
+
+/** Tells that a trial was canceled. */
+export interface TrialCancellation {
+  /**
+   * Names the operator who did it; empty where a person did. A person is named by the workspace's log
+   * (`TenantService/ListWorkspaceRecords`, method `TrialService/CancelTrial`).
+   */
+  actor: string;
+  /** Is the operator's reason; empty where a person did, or after redaction. */
+  reason: string;
+}
+
+/** Tells that a trial ended by itself. Credits that expire with it have an entry GRANT_EXPIRED of their own, right before. */
+export interface TrialEnd {
+  /** Is the plan that holds from then on. */
+  planCode: string;
+  /** Is when it ended; the entry may have been written later. */
+  dueTime: Date | undefined;
+}
+
+/** Tells that somebody agreed to be charged for the trial's plan once the trial ends. The workspace's log names the person. */
+export interface TrialConsent {
+  /** Is when. */
+  consentTime: Date | undefined;
+}
+
+/** Tells what happened to a subscription, and what that did to credits. */
+export interface SubscriptionChangeRecord {
+  /** Says what happened. */
+  kind: SubscriptionChangeKind;
+  /** Is Stripe's id of the subscription. */
+  stripeSubscriptionId: string;
+  /** Is the plan of the workspace from then on. */
+  planCode: string;
+  /** Is when the period began that is paid. */
+  periodStartTime:
+    | Date
+    | undefined;
+  /** Is when that period ends. */
+  periodEndTime:
+    | Date
+    | undefined;
+  /** Is when it happened; the entry may have been written later. */
+  happenTime:
+    | Date
+    | undefined;
+  /** Says that the trial that ran ended with it. */
+  endsTrial: boolean;
+  /** Lists what lapsed, by grant, in microcredits; 0 names a grant of which all that was left is held, which lapses with its hold. */
+  lapsed: GrantDraw[];
+  /** Is the grant of included credits as it began; absent where there is none. */
+  grant:
+    | Grant
+    | undefined;
+  /** Is what of the grant is left over from the cycle before, in microcredits. */
+  rolledOverMicrocredits: bigint;
+  /** Is what of the grant paid an earlier deficit at once, in microcredits. */
+  deficitPaidMicrocredits: bigint;
+  /** Is when it ends without renewal; absent where it goes on. */
+  cancelTime:
+    | Date
+    | undefined;
+  /** Is the plan that follows the period; empty where it stays. */
+  pendingPlanCode: string;
+  /** Is until when a payment can be made up for; absent where none is missing. */
+  graceEndTime: Date | undefined;
+}
+
+/**
+ * Records that what was paid for a top-up went back to the payer, or came again. What is left of the top-up's credits is taken back first,
+ * and never what is held.
+ */
+export interface PaybackSettlement {
+  /** Is the top-up. */
+  topUpId: string;
+  /** Is what of its credits is taken back in all from then on, in microcredits. */
+  totalMicrocredits: bigint;
+  /** Is what of the total had been used and is nobody's debt, in microcredits. */
+  waivedTotalMicrocredits: bigint;
+  /** Lists what this entry took, by grant. */
+  taken: GrantDraw[];
+  /** Is what had been used and is owed from then on, in microcredits. */
+  deficitMicrocredits: bigint;
+  /** Is the grant of what was given back, as it began; absent where nothing was. */
+  grant:
+    | Grant
+    | undefined;
+  /** Is what of the grant paid an earlier deficit at once, in microcredits. */
+  deficitPaidMicrocredits: bigint;
+}
+
 function createBaseEntry(): Entry {
   return {
     entryId: "",
@@ -448,6 +643,24 @@ export const Entry: MessageFns<Entry> = {
         break;
       case "redaction":
         Redaction.encode(message.detail.value, writer.uint32(178).fork()).join();
+        break;
+      case "trialStart":
+        TrialStart.encode(message.detail.value, writer.uint32(186).fork()).join();
+        break;
+      case "trialCancellation":
+        TrialCancellation.encode(message.detail.value, writer.uint32(194).fork()).join();
+        break;
+      case "trialEnd":
+        TrialEnd.encode(message.detail.value, writer.uint32(202).fork()).join();
+        break;
+      case "trialConsent":
+        TrialConsent.encode(message.detail.value, writer.uint32(210).fork()).join();
+        break;
+      case "subscriptionChange":
+        SubscriptionChangeRecord.encode(message.detail.value, writer.uint32(218).fork()).join();
+        break;
+      case "paybackSettlement":
+        PaybackSettlement.encode(message.detail.value, writer.uint32(226).fork()).join();
         break;
     }
     if (message.balanceAfter !== undefined) {
@@ -624,6 +837,57 @@ export const Entry: MessageFns<Entry> = {
             message.detail = { $case: "redaction", value: Redaction.decode(reader, reader.uint32()) };
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.detail = { $case: "trialStart", value: TrialStart.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.detail = { $case: "trialCancellation", value: TrialCancellation.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.detail = { $case: "trialEnd", value: TrialEnd.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.detail = { $case: "trialConsent", value: TrialConsent.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.detail = {
+              $case: "subscriptionChange",
+              value: SubscriptionChangeRecord.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.detail = { $case: "paybackSettlement", value: PaybackSettlement.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 30: {
             if (tag !== 242) {
               break;
@@ -739,6 +1003,45 @@ export const Entry: MessageFns<Entry> = {
       case "redaction": {
         if (object.detail?.value !== undefined && object.detail?.value !== null) {
           message.detail = { $case: "redaction", value: Redaction.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "trialStart": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "trialStart", value: TrialStart.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "trialCancellation": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "trialCancellation", value: TrialCancellation.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "trialEnd": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "trialEnd", value: TrialEnd.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "trialConsent": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "trialConsent", value: TrialConsent.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "subscriptionChange": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = {
+            $case: "subscriptionChange",
+            value: SubscriptionChangeRecord.fromPartial(object.detail.value),
+          };
+        }
+        break;
+      }
+      case "paybackSettlement": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "paybackSettlement", value: PaybackSettlement.fromPartial(object.detail.value) };
         }
         break;
       }
@@ -2315,6 +2618,757 @@ export const Redaction: MessageFns<Redaction> = {
     message.redactedEntryId = object.redactedEntryId ?? "";
     message.actor = object.actor ?? "";
     message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseTrialStart(): TrialStart {
+  return {
+    planCode: "",
+    fallbackPlanCode: "",
+    endTime: undefined,
+    grant: undefined,
+    deficitPaidMicrocredits: 0n,
+    revokesUnused: false,
+    trialEndBehaviour: 0,
+    actor: "",
+    reason: "",
+  };
+}
+
+export const TrialStart: MessageFns<TrialStart> = {
+  encode(message: TrialStart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.planCode !== "") {
+      writer.uint32(10).string(message.planCode);
+    }
+    if (message.fallbackPlanCode !== "") {
+      writer.uint32(18).string(message.fallbackPlanCode);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(26).fork()).join();
+    }
+    if (message.grant !== undefined) {
+      Grant.encode(message.grant, writer.uint32(34).fork()).join();
+    }
+    if (message.deficitPaidMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.deficitPaidMicrocredits) !== message.deficitPaidMicrocredits) {
+        throw new globalThis.Error("value provided for field message.deficitPaidMicrocredits of type int64 too large");
+      }
+      writer.uint32(40).int64(message.deficitPaidMicrocredits);
+    }
+    if (message.revokesUnused !== false) {
+      writer.uint32(48).bool(message.revokesUnused);
+    }
+    if (message.trialEndBehaviour !== 0) {
+      writer.uint32(56).int32(message.trialEndBehaviour);
+    }
+    if (message.actor !== "") {
+      writer.uint32(66).string(message.actor);
+    }
+    if (message.reason !== "") {
+      writer.uint32(74).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrialStart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrialStart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.planCode = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fallbackPlanCode = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.grant = Grant.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.deficitPaidMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.revokesUnused = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.trialEndBehaviour = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TrialStart>, I>>(base?: I): TrialStart {
+    return TrialStart.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TrialStart>, I>>(object: I): TrialStart {
+    const message = createBaseTrialStart();
+    message.planCode = object.planCode ?? "";
+    message.fallbackPlanCode = object.fallbackPlanCode ?? "";
+    message.endTime = object.endTime ?? undefined;
+    message.grant = (object.grant !== undefined && object.grant !== null) ? Grant.fromPartial(object.grant) : undefined;
+    message.deficitPaidMicrocredits =
+      (object.deficitPaidMicrocredits !== undefined && object.deficitPaidMicrocredits !== null)
+        ? BigInt(object.deficitPaidMicrocredits)
+        : 0n;
+    message.revokesUnused = object.revokesUnused ?? false;
+    message.trialEndBehaviour = object.trialEndBehaviour ?? 0;
+    message.actor = object.actor ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseTrialCancellation(): TrialCancellation {
+  return { actor: "", reason: "" };
+}
+
+export const TrialCancellation: MessageFns<TrialCancellation> = {
+  encode(message: TrialCancellation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.actor !== "") {
+      writer.uint32(10).string(message.actor);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrialCancellation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrialCancellation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TrialCancellation>, I>>(base?: I): TrialCancellation {
+    return TrialCancellation.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TrialCancellation>, I>>(object: I): TrialCancellation {
+    const message = createBaseTrialCancellation();
+    message.actor = object.actor ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseTrialEnd(): TrialEnd {
+  return { planCode: "", dueTime: undefined };
+}
+
+export const TrialEnd: MessageFns<TrialEnd> = {
+  encode(message: TrialEnd, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.planCode !== "") {
+      writer.uint32(10).string(message.planCode);
+    }
+    if (message.dueTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.dueTime), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrialEnd {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrialEnd();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.planCode = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.dueTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TrialEnd>, I>>(base?: I): TrialEnd {
+    return TrialEnd.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TrialEnd>, I>>(object: I): TrialEnd {
+    const message = createBaseTrialEnd();
+    message.planCode = object.planCode ?? "";
+    message.dueTime = object.dueTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseTrialConsent(): TrialConsent {
+  return { consentTime: undefined };
+}
+
+export const TrialConsent: MessageFns<TrialConsent> = {
+  encode(message: TrialConsent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.consentTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.consentTime), writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrialConsent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrialConsent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.consentTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TrialConsent>, I>>(base?: I): TrialConsent {
+    return TrialConsent.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TrialConsent>, I>>(object: I): TrialConsent {
+    const message = createBaseTrialConsent();
+    message.consentTime = object.consentTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseSubscriptionChangeRecord(): SubscriptionChangeRecord {
+  return {
+    kind: 0,
+    stripeSubscriptionId: "",
+    planCode: "",
+    periodStartTime: undefined,
+    periodEndTime: undefined,
+    happenTime: undefined,
+    endsTrial: false,
+    lapsed: [],
+    grant: undefined,
+    rolledOverMicrocredits: 0n,
+    deficitPaidMicrocredits: 0n,
+    cancelTime: undefined,
+    pendingPlanCode: "",
+    graceEndTime: undefined,
+  };
+}
+
+export const SubscriptionChangeRecord: MessageFns<SubscriptionChangeRecord> = {
+  encode(message: SubscriptionChangeRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.stripeSubscriptionId !== "") {
+      writer.uint32(18).string(message.stripeSubscriptionId);
+    }
+    if (message.planCode !== "") {
+      writer.uint32(26).string(message.planCode);
+    }
+    if (message.periodStartTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.periodStartTime), writer.uint32(34).fork()).join();
+    }
+    if (message.periodEndTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.periodEndTime), writer.uint32(42).fork()).join();
+    }
+    if (message.happenTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.happenTime), writer.uint32(50).fork()).join();
+    }
+    if (message.endsTrial !== false) {
+      writer.uint32(56).bool(message.endsTrial);
+    }
+    for (const v of message.lapsed) {
+      GrantDraw.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.grant !== undefined) {
+      Grant.encode(message.grant, writer.uint32(74).fork()).join();
+    }
+    if (message.rolledOverMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.rolledOverMicrocredits) !== message.rolledOverMicrocredits) {
+        throw new globalThis.Error("value provided for field message.rolledOverMicrocredits of type int64 too large");
+      }
+      writer.uint32(80).int64(message.rolledOverMicrocredits);
+    }
+    if (message.deficitPaidMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.deficitPaidMicrocredits) !== message.deficitPaidMicrocredits) {
+        throw new globalThis.Error("value provided for field message.deficitPaidMicrocredits of type int64 too large");
+      }
+      writer.uint32(88).int64(message.deficitPaidMicrocredits);
+    }
+    if (message.cancelTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.cancelTime), writer.uint32(98).fork()).join();
+    }
+    if (message.pendingPlanCode !== "") {
+      writer.uint32(106).string(message.pendingPlanCode);
+    }
+    if (message.graceEndTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.graceEndTime), writer.uint32(114).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SubscriptionChangeRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubscriptionChangeRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.stripeSubscriptionId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.planCode = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.periodStartTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.periodEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.happenTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.endsTrial = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.lapsed.push(GrantDraw.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.grant = Grant.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.rolledOverMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.deficitPaidMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.cancelTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.pendingPlanCode = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.graceEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<SubscriptionChangeRecord>, I>>(base?: I): SubscriptionChangeRecord {
+    return SubscriptionChangeRecord.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SubscriptionChangeRecord>, I>>(object: I): SubscriptionChangeRecord {
+    const message = createBaseSubscriptionChangeRecord();
+    message.kind = object.kind ?? 0;
+    message.stripeSubscriptionId = object.stripeSubscriptionId ?? "";
+    message.planCode = object.planCode ?? "";
+    message.periodStartTime = object.periodStartTime ?? undefined;
+    message.periodEndTime = object.periodEndTime ?? undefined;
+    message.happenTime = object.happenTime ?? undefined;
+    message.endsTrial = object.endsTrial ?? false;
+    message.lapsed = object.lapsed?.map((e) => GrantDraw.fromPartial(e)) || [];
+    message.grant = (object.grant !== undefined && object.grant !== null) ? Grant.fromPartial(object.grant) : undefined;
+    message.rolledOverMicrocredits =
+      (object.rolledOverMicrocredits !== undefined && object.rolledOverMicrocredits !== null)
+        ? BigInt(object.rolledOverMicrocredits)
+        : 0n;
+    message.deficitPaidMicrocredits =
+      (object.deficitPaidMicrocredits !== undefined && object.deficitPaidMicrocredits !== null)
+        ? BigInt(object.deficitPaidMicrocredits)
+        : 0n;
+    message.cancelTime = object.cancelTime ?? undefined;
+    message.pendingPlanCode = object.pendingPlanCode ?? "";
+    message.graceEndTime = object.graceEndTime ?? undefined;
+    return message;
+  },
+};
+
+function createBasePaybackSettlement(): PaybackSettlement {
+  return {
+    topUpId: "",
+    totalMicrocredits: 0n,
+    waivedTotalMicrocredits: 0n,
+    taken: [],
+    deficitMicrocredits: 0n,
+    grant: undefined,
+    deficitPaidMicrocredits: 0n,
+  };
+}
+
+export const PaybackSettlement: MessageFns<PaybackSettlement> = {
+  encode(message: PaybackSettlement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topUpId !== "") {
+      writer.uint32(10).string(message.topUpId);
+    }
+    if (message.totalMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.totalMicrocredits) !== message.totalMicrocredits) {
+        throw new globalThis.Error("value provided for field message.totalMicrocredits of type int64 too large");
+      }
+      writer.uint32(16).int64(message.totalMicrocredits);
+    }
+    if (message.waivedTotalMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.waivedTotalMicrocredits) !== message.waivedTotalMicrocredits) {
+        throw new globalThis.Error("value provided for field message.waivedTotalMicrocredits of type int64 too large");
+      }
+      writer.uint32(24).int64(message.waivedTotalMicrocredits);
+    }
+    for (const v of message.taken) {
+      GrantDraw.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.deficitMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.deficitMicrocredits) !== message.deficitMicrocredits) {
+        throw new globalThis.Error("value provided for field message.deficitMicrocredits of type int64 too large");
+      }
+      writer.uint32(40).int64(message.deficitMicrocredits);
+    }
+    if (message.grant !== undefined) {
+      Grant.encode(message.grant, writer.uint32(50).fork()).join();
+    }
+    if (message.deficitPaidMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.deficitPaidMicrocredits) !== message.deficitPaidMicrocredits) {
+        throw new globalThis.Error("value provided for field message.deficitPaidMicrocredits of type int64 too large");
+      }
+      writer.uint32(56).int64(message.deficitPaidMicrocredits);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PaybackSettlement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePaybackSettlement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topUpId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.totalMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.waivedTotalMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.taken.push(GrantDraw.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.deficitMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.grant = Grant.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.deficitPaidMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PaybackSettlement>, I>>(base?: I): PaybackSettlement {
+    return PaybackSettlement.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PaybackSettlement>, I>>(object: I): PaybackSettlement {
+    const message = createBasePaybackSettlement();
+    message.topUpId = object.topUpId ?? "";
+    message.totalMicrocredits = (object.totalMicrocredits !== undefined && object.totalMicrocredits !== null)
+      ? BigInt(object.totalMicrocredits)
+      : 0n;
+    message.waivedTotalMicrocredits =
+      (object.waivedTotalMicrocredits !== undefined && object.waivedTotalMicrocredits !== null)
+        ? BigInt(object.waivedTotalMicrocredits)
+        : 0n;
+    message.taken = object.taken?.map((e) => GrantDraw.fromPartial(e)) || [];
+    message.deficitMicrocredits = (object.deficitMicrocredits !== undefined && object.deficitMicrocredits !== null)
+      ? BigInt(object.deficitMicrocredits)
+      : 0n;
+    message.grant = (object.grant !== undefined && object.grant !== null) ? Grant.fromPartial(object.grant) : undefined;
+    message.deficitPaidMicrocredits =
+      (object.deficitPaidMicrocredits !== undefined && object.deficitPaidMicrocredits !== null)
+        ? BigInt(object.deficitPaidMicrocredits)
+        : 0n;
     return message;
   },
 };

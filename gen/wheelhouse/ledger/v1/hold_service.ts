@@ -1185,12 +1185,13 @@ export const ListHoldsResponse: MessageFns<ListHoldsResponse> = {
 export type HoldServiceService = typeof HoldServiceService;
 export const HoldServiceService = {
   /**
-   * Holds the cost of a quantity of an action, all or nothing within funds plus overdraft. Held credits survive the
-   * expiry of their grants until the hold ends. Idempotent by `request_id`: a retry gets the first answer, marked
+   * Holds the cost of a quantity of an action, all or nothing within funds plus overdraft. For an action that the plan's
+   * `credit_gates` exempt it holds what there is, and counts on overdraft beyond any limit for the rest. Held credits survive
+   * the expiry of their grants until the hold ends. Idempotent by `request_id`: a retry gets the first answer, marked
    * `replayed`, whatever became of the hold since. It says that the hold was made, not that it is still open: work that
    * was interrupted looks in ListHolds, and settles what it did in either case.
-   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
-   * IDEMPOTENCY_KEY_REUSED.
+   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, TENANT_SUSPENDED, TENANT_CLOSED,
+   * BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
    */
   reserve: {
     path: "/wheelhouse.ledger.v1.HoldService/Reserve" as const,
@@ -1203,8 +1204,8 @@ export const HoldServiceService = {
   },
   /**
    * Moves the expiry of an open hold, holds more, or both. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
-   * IDEMPOTENCY_KEY_REUSED.
+   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, TENANT_SUSPENDED,
+   * TENANT_CLOSED, BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
    */
   extend: {
     path: "/wheelhouse.ledger.v1.HoldService/Extend" as const,
@@ -1217,7 +1218,8 @@ export const HoldServiceService = {
   },
   /**
    * Charges what was really used, less or more than held. It always charges: what the hold does not cover is drawn from
-   * the buckets, and what they do not cover becomes deficit; also after the hold expired, once. A part that is not final
+   * the buckets, and what they do not cover becomes deficit; also after the hold expired, once, and of a tenant that was
+   * suspended or closed meanwhile. A part that is not final
    * leaves the rest held. The price is the one of the reservation, each part rounded up by itself. Idempotent by
    * (`hold_id`, `part_id`).
    * Errors: INVALID_FIELD, HOLD_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, BALANCE_OUT_OF_RANGE.
@@ -1261,23 +1263,25 @@ export const HoldServiceService = {
 
 export interface HoldServiceServer extends UntypedServiceImplementation {
   /**
-   * Holds the cost of a quantity of an action, all or nothing within funds plus overdraft. Held credits survive the
-   * expiry of their grants until the hold ends. Idempotent by `request_id`: a retry gets the first answer, marked
+   * Holds the cost of a quantity of an action, all or nothing within funds plus overdraft. For an action that the plan's
+   * `credit_gates` exempt it holds what there is, and counts on overdraft beyond any limit for the rest. Held credits survive
+   * the expiry of their grants until the hold ends. Idempotent by `request_id`: a retry gets the first answer, marked
    * `replayed`, whatever became of the hold since. It says that the hold was made, not that it is still open: work that
    * was interrupted looks in ListHolds, and settles what it did in either case.
-   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
-   * IDEMPOTENCY_KEY_REUSED.
+   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, TENANT_SUSPENDED, TENANT_CLOSED,
+   * BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
    */
   reserve: handleUnaryCall<ReserveRequest, ReserveResponse>;
   /**
    * Moves the expiry of an open hold, holds more, or both. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
-   * IDEMPOTENCY_KEY_REUSED.
+   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, TENANT_SUSPENDED,
+   * TENANT_CLOSED, BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
    */
   extend: handleUnaryCall<ExtendRequest, ExtendResponse>;
   /**
    * Charges what was really used, less or more than held. It always charges: what the hold does not cover is drawn from
-   * the buckets, and what they do not cover becomes deficit; also after the hold expired, once. A part that is not final
+   * the buckets, and what they do not cover becomes deficit; also after the hold expired, once, and of a tenant that was
+   * suspended or closed meanwhile. A part that is not final
    * leaves the rest held. The price is the one of the reservation, each part rounded up by itself. Idempotent by
    * (`hold_id`, `part_id`).
    * Errors: INVALID_FIELD, HOLD_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, BALANCE_OUT_OF_RANGE.
@@ -1297,12 +1301,13 @@ export interface HoldServiceServer extends UntypedServiceImplementation {
 
 export interface HoldServiceClient extends Client {
   /**
-   * Holds the cost of a quantity of an action, all or nothing within funds plus overdraft. Held credits survive the
-   * expiry of their grants until the hold ends. Idempotent by `request_id`: a retry gets the first answer, marked
+   * Holds the cost of a quantity of an action, all or nothing within funds plus overdraft. For an action that the plan's
+   * `credit_gates` exempt it holds what there is, and counts on overdraft beyond any limit for the rest. Held credits survive
+   * the expiry of their grants until the hold ends. Idempotent by `request_id`: a retry gets the first answer, marked
    * `replayed`, whatever became of the hold since. It says that the hold was made, not that it is still open: work that
    * was interrupted looks in ListHolds, and settles what it did in either case.
-   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
-   * IDEMPOTENCY_KEY_REUSED.
+   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, TENANT_SUSPENDED, TENANT_CLOSED,
+   * BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
    */
   reserve(
     request: ReserveRequest,
@@ -1321,8 +1326,8 @@ export interface HoldServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Moves the expiry of an open hold, holds more, or both. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, BALANCE_OUT_OF_RANGE,
-   * IDEMPOTENCY_KEY_REUSED.
+   * Errors: INVALID_FIELD, HOLD_NOT_FOUND, HOLD_ENDED, INSUFFICIENT_CREDITS, HOLD_LIMIT_REACHED, TENANT_SUSPENDED,
+   * TENANT_CLOSED, BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
    */
   extend(
     request: ExtendRequest,
@@ -1341,7 +1346,8 @@ export interface HoldServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Charges what was really used, less or more than held. It always charges: what the hold does not cover is drawn from
-   * the buckets, and what they do not cover becomes deficit; also after the hold expired, once. A part that is not final
+   * the buckets, and what they do not cover becomes deficit; also after the hold expired, once, and of a tenant that was
+   * suspended or closed meanwhile. A part that is not final
    * leaves the rest held. The price is the one of the reservation, each part rounded up by itself. Idempotent by
    * (`hold_id`, `part_id`).
    * Errors: INVALID_FIELD, HOLD_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, BALANCE_OUT_OF_RANGE.

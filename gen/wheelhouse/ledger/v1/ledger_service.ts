@@ -23,6 +23,7 @@ import { Bucket } from "../../common/v1/bucket.ts";
 import { ErrorReason } from "../../common/v1/error_reason.ts";
 import { Balance, Grant } from "./balance.ts";
 import { Entry, EntryType, RunStatus } from "./entry.ts";
+import { FundsRemedy } from "./funds_remedy.ts";
 
 export const protobufPackage = "wheelhouse.ledger.v1";
 
@@ -85,6 +86,8 @@ export interface CheckFundsResponse {
   shortfallMicrocredits: bigint;
   /** Says why the work may not start; unspecified where it may. */
   reason: ErrorReason;
+  /** Lists how what is missing can be had; empty where the work may start, or where only an operator can help. */
+  remedies: FundsRemedy[];
 }
 
 /** Asks to charge usage. */
@@ -115,8 +118,8 @@ export interface DebitRequest {
    */
   dimensions: Map<string, string>;
   /**
-   * Says that the work is done, so that it must be charged whatever the funds: what no credit covers becomes deficit.
-   * Default false.
+   * Says that the work is done, so that it must be charged whatever the funds, and whatever became of the tenant: what no
+   * credit covers becomes deficit. Default false.
    */
   alreadyPerformed: boolean;
 }
@@ -598,6 +601,7 @@ function createBaseCheckFundsResponse(): CheckFundsResponse {
     overdraftRemainingMicrocredits: 0n,
     shortfallMicrocredits: 0n,
     reason: 0,
+    remedies: [],
   };
 }
 
@@ -634,6 +638,13 @@ export const CheckFundsResponse: MessageFns<CheckFundsResponse> = {
     }
     if (message.reason !== 0) {
       writer.uint32(48).int32(message.reason);
+    }
+    if (message.remedies.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.remedies) {
+        writer.int32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -699,6 +710,24 @@ export const CheckFundsResponse: MessageFns<CheckFundsResponse> = {
             message.reason = reader.int32() as any;
             continue;
           }
+          case 7: {
+            if (tag === 56) {
+              message.remedies.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.remedies.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -733,6 +762,7 @@ export const CheckFundsResponse: MessageFns<CheckFundsResponse> = {
         ? BigInt(object.shortfallMicrocredits)
         : 0n;
     message.reason = object.reason ?? 0;
+    message.remedies = object.remedies?.map((e) => e) || [];
     return message;
   },
 };
@@ -2142,8 +2172,9 @@ export const LedgerServiceService = {
   },
   /**
    * Says whether work may start: without an amount, whether anything is available (or overdraft is left); with one,
-   * whether it is covered. No side effect, and no promise: reserve credits to be sure of them.
-   * Errors: INVALID_FIELD, ACTION_NOT_FOUND.
+   * whether it is covered. An action that the plan's `credit_gates` exempt may start in any case. No side effect, and no
+   * promise: reserve credits to be sure of them.
+   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED.
    */
   checkFunds: {
     path: "/wheelhouse.ledger.v1.LedgerService/CheckFunds" as const,
@@ -2156,8 +2187,11 @@ export const LedgerServiceService = {
   },
   /**
    * Charges usage of one action: all or nothing, out of Trial, then Included, then PAYG, inside a bucket soonest expiry
-   * first. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
+   * first. Idempotent by `request_id`. A tenant that is suspended or closed is charged only for work that was performed
+   * already. The plan's `credit_gates` are about beginning: what may begin without credit is reserved first, or charged as
+   * `already_performed`.
+   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, TENANT_SUSPENDED, TENANT_CLOSED, BALANCE_OUT_OF_RANGE,
+   * IDEMPOTENCY_KEY_REUSED.
    */
   debit: {
     path: "/wheelhouse.ledger.v1.LedgerService/Debit" as const,
@@ -2236,14 +2270,18 @@ export interface LedgerServiceServer extends UntypedServiceImplementation {
   getBalance: handleUnaryCall<GetBalanceRequest, GetBalanceResponse>;
   /**
    * Says whether work may start: without an amount, whether anything is available (or overdraft is left); with one,
-   * whether it is covered. No side effect, and no promise: reserve credits to be sure of them.
-   * Errors: INVALID_FIELD, ACTION_NOT_FOUND.
+   * whether it is covered. An action that the plan's `credit_gates` exempt may start in any case. No side effect, and no
+   * promise: reserve credits to be sure of them.
+   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED.
    */
   checkFunds: handleUnaryCall<CheckFundsRequest, CheckFundsResponse>;
   /**
    * Charges usage of one action: all or nothing, out of Trial, then Included, then PAYG, inside a bucket soonest expiry
-   * first. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
+   * first. Idempotent by `request_id`. A tenant that is suspended or closed is charged only for work that was performed
+   * already. The plan's `credit_gates` are about beginning: what may begin without credit is reserved first, or charged as
+   * `already_performed`.
+   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, TENANT_SUSPENDED, TENANT_CLOSED, BALANCE_OUT_OF_RANGE,
+   * IDEMPOTENCY_KEY_REUSED.
    */
   debit: handleUnaryCall<DebitRequest, DebitResponse>;
   /**
@@ -2296,8 +2334,9 @@ export interface LedgerServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Says whether work may start: without an amount, whether anything is available (or overdraft is left); with one,
-   * whether it is covered. No side effect, and no promise: reserve credits to be sure of them.
-   * Errors: INVALID_FIELD, ACTION_NOT_FOUND.
+   * whether it is covered. An action that the plan's `credit_gates` exempt may start in any case. No side effect, and no
+   * promise: reserve credits to be sure of them.
+   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED.
    */
   checkFunds(
     request: CheckFundsRequest,
@@ -2316,8 +2355,11 @@ export interface LedgerServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Charges usage of one action: all or nothing, out of Trial, then Included, then PAYG, inside a bucket soonest expiry
-   * first. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, BALANCE_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED.
+   * first. Idempotent by `request_id`. A tenant that is suspended or closed is charged only for work that was performed
+   * already. The plan's `credit_gates` are about beginning: what may begin without credit is reserved first, or charged as
+   * `already_performed`.
+   * Errors: INVALID_FIELD, ACTION_NOT_FOUND, INSUFFICIENT_CREDITS, TENANT_SUSPENDED, TENANT_CLOSED, BALANCE_OUT_OF_RANGE,
+   * IDEMPOTENCY_KEY_REUSED.
    */
   debit(
     request: DebitRequest,

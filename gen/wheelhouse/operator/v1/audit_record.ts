@@ -76,6 +76,11 @@ export interface AuditRecord {
   outcome: AuditOutcome;
   /** Is the ledger entry that it made; empty for others. */
   entryId: string;
+  /**
+   * Is the address that the operator's call came from, as the kernel saw it: behind a proxy, the proxy's. Of a write that was
+   * retried it is that of the first call. Empty where none is known, and in records of before it was kept.
+   */
+  remoteAddress: string;
 }
 
 function createBaseAuditChange(): AuditChange {
@@ -172,6 +177,7 @@ function createBaseAuditRecord(): AuditRecord {
     changes: [],
     outcome: 0,
     entryId: "",
+    remoteAddress: "",
   };
 }
 
@@ -215,6 +221,9 @@ export const AuditRecord: MessageFns<AuditRecord> = {
     }
     if (message.entryId !== "") {
       writer.uint32(106).string(message.entryId);
+    }
+    if (message.remoteAddress !== "") {
+      writer.uint32(114).string(message.remoteAddress);
     }
     return writer;
   },
@@ -336,6 +345,14 @@ export const AuditRecord: MessageFns<AuditRecord> = {
             message.entryId = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.remoteAddress = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -366,6 +383,7 @@ export const AuditRecord: MessageFns<AuditRecord> = {
     message.changes = object.changes?.map((e) => AuditChange.fromPartial(e)) || [];
     message.outcome = object.outcome ?? 0;
     message.entryId = object.entryId ?? "";
+    message.remoteAddress = object.remoteAddress ?? "";
     return message;
   },
 };

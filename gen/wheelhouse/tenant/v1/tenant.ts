@@ -18,6 +18,16 @@ export const TenantStatus = {
   UNSPECIFIED: 0,
   /** ACTIVE - Is the normal state. */
   ACTIVE: 1,
+  /**
+   * SUSPENDED - Says that an operator has suspended it: it can be read, not changed or charged, but for work that was performed
+   * already. An operator can let it go on.
+   */
+  SUSPENDED: 2,
+  /**
+   * CLOSED - Says that it was closed for good: its ledger stays and can be read; nothing is changed or charged, but for work that
+   * was performed already.
+   */
+  CLOSED: 3,
 } as const;
 
 export type TenantStatus = typeof TenantStatus[keyof typeof TenantStatus];
@@ -25,6 +35,8 @@ export type TenantStatus = typeof TenantStatus[keyof typeof TenantStatus];
 export namespace TenantStatus {
   export type UNSPECIFIED = typeof TenantStatus.UNSPECIFIED;
   export type ACTIVE = typeof TenantStatus.ACTIVE;
+  export type SUSPENDED = typeof TenantStatus.SUSPENDED;
+  export type CLOSED = typeof TenantStatus.CLOSED;
 }
 
 /** Is a workspace of one product. It owns one ledger account. */
@@ -40,11 +52,32 @@ export interface Tenant {
   /** Says whether the tenant may be used. */
   status: TenantStatus;
   /** Is when the tenant was created, by the database's clock. */
-  createTime: Date | undefined;
+  createTime:
+    | Date
+    | undefined;
+  /**
+   * Names it in addresses: 3 to 48 characters of `a-z 0-9 -`, unique among the workspaces of its product, closed ones
+   * included. It can be changed.
+   */
+  slug: string;
+  /** Is the person whom it belongs to, a `usr_` id; empty for one that an operator made for nobody. */
+  ownerUserId: string;
+  /** Is when it was closed; absent for one that was not. */
+  closeTime: Date | undefined;
 }
 
 function createBaseTenant(): Tenant {
-  return { tenantId: "", productCode: "", displayName: "", planCode: "", status: 0, createTime: undefined };
+  return {
+    tenantId: "",
+    productCode: "",
+    displayName: "",
+    planCode: "",
+    status: 0,
+    createTime: undefined,
+    slug: "",
+    ownerUserId: "",
+    closeTime: undefined,
+  };
 }
 
 export const Tenant: MessageFns<Tenant> = {
@@ -66,6 +99,15 @@ export const Tenant: MessageFns<Tenant> = {
     }
     if (message.createTime !== undefined) {
       Timestamp.encode(toTimestamp(message.createTime), writer.uint32(50).fork()).join();
+    }
+    if (message.slug !== "") {
+      writer.uint32(58).string(message.slug);
+    }
+    if (message.ownerUserId !== "") {
+      writer.uint32(66).string(message.ownerUserId);
+    }
+    if (message.closeTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.closeTime), writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -131,6 +173,30 @@ export const Tenant: MessageFns<Tenant> = {
             message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.slug = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.ownerUserId = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.closeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -154,6 +220,9 @@ export const Tenant: MessageFns<Tenant> = {
     message.planCode = object.planCode ?? "";
     message.status = object.status ?? 0;
     message.createTime = object.createTime ?? undefined;
+    message.slug = object.slug ?? "";
+    message.ownerUserId = object.ownerUserId ?? "";
+    message.closeTime = object.closeTime ?? undefined;
     return message;
   },
 };

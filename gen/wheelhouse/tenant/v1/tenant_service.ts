@@ -18,7 +18,9 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Tenant } from "./tenant.ts";
+import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { Tenant, TenantStatus } from "./tenant.ts";
+import { WorkspaceRecord } from "./workspace_log.ts";
 
 export const protobufPackage = "wheelhouse.tenant.v1";
 
@@ -41,6 +43,8 @@ export interface CreateTenantRequest {
   actor: string;
   /** Says why; required for sysadmin, refused for others. At most 500 characters. */
   reason: string;
+  /** Names the tenant in addresses: 3 to 48 characters of `a-z 0-9 -`; default made of the name. */
+  slug: string;
 }
 
 /** Answers with the tenant. */
@@ -65,8 +69,120 @@ export interface GetTenantResponse {
   tenant: Tenant | undefined;
 }
 
+/** Asks for tenants; every filter that is set must match. */
+export interface ListTenantsRequest {
+  /** Limits the list to one product. */
+  productCode: string;
+  /** Limits the list to one status. */
+  status: TenantStatus;
+  /** Is the largest number to answer; default 50, more than 200 counts as 200, negative is refused. */
+  pageSize: number;
+  /** Continues a list: the `next_page_token` of the page before, with the other fields unchanged. */
+  pageToken: string;
+}
+
+/** Answers with a page of tenants. */
+export interface ListTenantsResponse {
+  /** Is the page, the newest first. */
+  tenants: Tenant[];
+  /** Continues the list; empty at its end, and only there. */
+  nextPageToken: string;
+}
+
+/** Asks to change a tenant. */
+export interface UpdateTenantRequest {
+  /** Is the idempotency key: 1 to 128 characters of `A-Z a-z 0-9 . _ : -`; required. */
+  requestId: string;
+  /** Is the tenant; required. */
+  tenantId: string;
+  /** Is the new name; 1 to 100 characters. */
+  displayName?:
+    | string
+    | undefined;
+  /** Is the new slug; 3 to 48 characters of `a-z 0-9 -`. */
+  slug?:
+    | string
+    | undefined;
+  /** Is the new owner, who must be a tenant_admin of it. */
+  ownerUserId?: string | undefined;
+}
+
+/** Answers with the tenant. */
+export interface UpdateTenantResponse {
+  /** Is the tenant as it is now. */
+  tenant:
+    | Tenant
+    | undefined;
+  /** Says that an earlier call with the same request id did it. */
+  replayed: boolean;
+}
+
+/** Asks to close a tenant. */
+export interface CloseTenantRequest {
+  /** Is the tenant; required. */
+  tenantId: string;
+  /** Names who does this; required for sysadmin, refused for others. An id, at most 128 characters. */
+  actor: string;
+  /** Says why; required for sysadmin, refused for others. At most 500 characters. */
+  reason: string;
+}
+
+/** Answers with the tenant. */
+export interface CloseTenantResponse {
+  /** Is the tenant as it is now. */
+  tenant: Tenant | undefined;
+}
+
+/** Asks to suspend a tenant, or to let it go on. */
+export interface SetTenantSuspensionRequest {
+  /** Is the tenant; required. */
+  tenantId: string;
+  /** Says what it becomes; required. */
+  suspended?:
+    | boolean
+    | undefined;
+  /** Names the operator; an id of at most 128 characters; required. */
+  actor: string;
+  /** Says why; 1 to 500 characters, no personal data; required. */
+  reason: string;
+}
+
+/** Answers with the tenant. */
+export interface SetTenantSuspensionResponse {
+  /** Is the tenant as it is now. */
+  tenant: Tenant | undefined;
+}
+
+/** Asks who did what to a tenant; every filter that is set must match. */
+export interface ListWorkspaceRecordsRequest {
+  /** Is the tenant; required. */
+  tenantId: string;
+  /** Limits the list to one method, such as `MemberService/UpdateMember`. */
+  method: string;
+  /** Limits the list to records of this time or later. */
+  startTime:
+    | Date
+    | undefined;
+  /** Limits the list to records before this time. */
+  endTime:
+    | Date
+    | undefined;
+  /** Is the largest number to answer; default 50, more than 200 counts as 200, negative is refused. */
+  pageSize: number;
+  /** Continues a list: the `next_page_token` of the page before, with the other fields unchanged. */
+  pageToken: string;
+}
+
+/** Answers with a page of records. */
+export interface ListWorkspaceRecordsResponse {
+  /** Is the page, the newest first. */
+  records: WorkspaceRecord[];
+  /** Continues the list; empty at its end, and only there. */
+  nextPageToken: string;
+}
+
 function createBaseCreateTenantRequest(): CreateTenantRequest {
-  return { requestId: "", productCode: "", displayName: "", planCode: "", actor: "", reason: "" };
+  return { requestId: "", productCode: "", displayName: "", planCode: "", actor: "", reason: "", slug: "" };
 }
 
 export const CreateTenantRequest: MessageFns<CreateTenantRequest> = {
@@ -88,6 +204,9 @@ export const CreateTenantRequest: MessageFns<CreateTenantRequest> = {
     }
     if (message.reason !== "") {
       writer.uint32(50).string(message.reason);
+    }
+    if (message.slug !== "") {
+      writer.uint32(58).string(message.slug);
     }
     return writer;
   },
@@ -153,6 +272,14 @@ export const CreateTenantRequest: MessageFns<CreateTenantRequest> = {
             message.reason = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.slug = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -176,6 +303,7 @@ export const CreateTenantRequest: MessageFns<CreateTenantRequest> = {
     message.planCode = object.planCode ?? "";
     message.actor = object.actor ?? "";
     message.reason = object.reason ?? "";
+    message.slug = object.slug ?? "";
     return message;
   },
 };
@@ -361,17 +489,825 @@ export const GetTenantResponse: MessageFns<GetTenantResponse> = {
   },
 };
 
-/** Creates and reads tenants (workspaces). A tenant's ledger account is opened with it. */
+function createBaseListTenantsRequest(): ListTenantsRequest {
+  return { productCode: "", status: 0, pageSize: 0, pageToken: "" };
+}
+
+export const ListTenantsRequest: MessageFns<ListTenantsRequest> = {
+  encode(message: ListTenantsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.productCode !== "") {
+      writer.uint32(10).string(message.productCode);
+    }
+    if (message.status !== 0) {
+      writer.uint32(16).int32(message.status);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(24).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(34).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTenantsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTenantsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.productCode = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListTenantsRequest>, I>>(base?: I): ListTenantsRequest {
+    return ListTenantsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListTenantsRequest>, I>>(object: I): ListTenantsRequest {
+    const message = createBaseListTenantsRequest();
+    message.productCode = object.productCode ?? "";
+    message.status = object.status ?? 0;
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListTenantsResponse(): ListTenantsResponse {
+  return { tenants: [], nextPageToken: "" };
+}
+
+export const ListTenantsResponse: MessageFns<ListTenantsResponse> = {
+  encode(message: ListTenantsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tenants) {
+      Tenant.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTenantsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTenantsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenants.push(Tenant.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListTenantsResponse>, I>>(base?: I): ListTenantsResponse {
+    return ListTenantsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListTenantsResponse>, I>>(object: I): ListTenantsResponse {
+    const message = createBaseListTenantsResponse();
+    message.tenants = object.tenants?.map((e) => Tenant.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseUpdateTenantRequest(): UpdateTenantRequest {
+  return { requestId: "", tenantId: "", displayName: undefined, slug: undefined, ownerUserId: undefined };
+}
+
+export const UpdateTenantRequest: MessageFns<UpdateTenantRequest> = {
+  encode(message: UpdateTenantRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.tenantId !== "") {
+      writer.uint32(18).string(message.tenantId);
+    }
+    if (message.displayName !== undefined) {
+      writer.uint32(26).string(message.displayName);
+    }
+    if (message.slug !== undefined) {
+      writer.uint32(34).string(message.slug);
+    }
+    if (message.ownerUserId !== undefined) {
+      writer.uint32(42).string(message.ownerUserId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateTenantRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateTenantRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenantId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.displayName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.slug = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ownerUserId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UpdateTenantRequest>, I>>(base?: I): UpdateTenantRequest {
+    return UpdateTenantRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateTenantRequest>, I>>(object: I): UpdateTenantRequest {
+    const message = createBaseUpdateTenantRequest();
+    message.requestId = object.requestId ?? "";
+    message.tenantId = object.tenantId ?? "";
+    message.displayName = object.displayName ?? undefined;
+    message.slug = object.slug ?? undefined;
+    message.ownerUserId = object.ownerUserId ?? undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateTenantResponse(): UpdateTenantResponse {
+  return { tenant: undefined, replayed: false };
+}
+
+export const UpdateTenantResponse: MessageFns<UpdateTenantResponse> = {
+  encode(message: UpdateTenantResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== undefined) {
+      Tenant.encode(message.tenant, writer.uint32(10).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(16).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateTenantResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateTenantResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = Tenant.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UpdateTenantResponse>, I>>(base?: I): UpdateTenantResponse {
+    return UpdateTenantResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateTenantResponse>, I>>(object: I): UpdateTenantResponse {
+    const message = createBaseUpdateTenantResponse();
+    message.tenant = (object.tenant !== undefined && object.tenant !== null)
+      ? Tenant.fromPartial(object.tenant)
+      : undefined;
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBaseCloseTenantRequest(): CloseTenantRequest {
+  return { tenantId: "", actor: "", reason: "" };
+}
+
+export const CloseTenantRequest: MessageFns<CloseTenantRequest> = {
+  encode(message: CloseTenantRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenantId !== "") {
+      writer.uint32(10).string(message.tenantId);
+    }
+    if (message.actor !== "") {
+      writer.uint32(18).string(message.actor);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CloseTenantRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCloseTenantRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenantId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CloseTenantRequest>, I>>(base?: I): CloseTenantRequest {
+    return CloseTenantRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CloseTenantRequest>, I>>(object: I): CloseTenantRequest {
+    const message = createBaseCloseTenantRequest();
+    message.tenantId = object.tenantId ?? "";
+    message.actor = object.actor ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseCloseTenantResponse(): CloseTenantResponse {
+  return { tenant: undefined };
+}
+
+export const CloseTenantResponse: MessageFns<CloseTenantResponse> = {
+  encode(message: CloseTenantResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== undefined) {
+      Tenant.encode(message.tenant, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CloseTenantResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCloseTenantResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = Tenant.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CloseTenantResponse>, I>>(base?: I): CloseTenantResponse {
+    return CloseTenantResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CloseTenantResponse>, I>>(object: I): CloseTenantResponse {
+    const message = createBaseCloseTenantResponse();
+    message.tenant = (object.tenant !== undefined && object.tenant !== null)
+      ? Tenant.fromPartial(object.tenant)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSetTenantSuspensionRequest(): SetTenantSuspensionRequest {
+  return { tenantId: "", suspended: undefined, actor: "", reason: "" };
+}
+
+export const SetTenantSuspensionRequest: MessageFns<SetTenantSuspensionRequest> = {
+  encode(message: SetTenantSuspensionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenantId !== "") {
+      writer.uint32(10).string(message.tenantId);
+    }
+    if (message.suspended !== undefined) {
+      writer.uint32(16).bool(message.suspended);
+    }
+    if (message.actor !== "") {
+      writer.uint32(26).string(message.actor);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetTenantSuspensionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetTenantSuspensionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenantId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.suspended = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<SetTenantSuspensionRequest>, I>>(base?: I): SetTenantSuspensionRequest {
+    return SetTenantSuspensionRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SetTenantSuspensionRequest>, I>>(object: I): SetTenantSuspensionRequest {
+    const message = createBaseSetTenantSuspensionRequest();
+    message.tenantId = object.tenantId ?? "";
+    message.suspended = object.suspended ?? undefined;
+    message.actor = object.actor ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseSetTenantSuspensionResponse(): SetTenantSuspensionResponse {
+  return { tenant: undefined };
+}
+
+export const SetTenantSuspensionResponse: MessageFns<SetTenantSuspensionResponse> = {
+  encode(message: SetTenantSuspensionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenant !== undefined) {
+      Tenant.encode(message.tenant, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetTenantSuspensionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetTenantSuspensionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenant = Tenant.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<SetTenantSuspensionResponse>, I>>(base?: I): SetTenantSuspensionResponse {
+    return SetTenantSuspensionResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SetTenantSuspensionResponse>, I>>(object: I): SetTenantSuspensionResponse {
+    const message = createBaseSetTenantSuspensionResponse();
+    message.tenant = (object.tenant !== undefined && object.tenant !== null)
+      ? Tenant.fromPartial(object.tenant)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListWorkspaceRecordsRequest(): ListWorkspaceRecordsRequest {
+  return { tenantId: "", method: "", startTime: undefined, endTime: undefined, pageSize: 0, pageToken: "" };
+}
+
+export const ListWorkspaceRecordsRequest: MessageFns<ListWorkspaceRecordsRequest> = {
+  encode(message: ListWorkspaceRecordsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenantId !== "") {
+      writer.uint32(10).string(message.tenantId);
+    }
+    if (message.method !== "") {
+      writer.uint32(18).string(message.method);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(26).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(34).fork()).join();
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(40).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(50).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListWorkspaceRecordsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListWorkspaceRecordsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenantId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListWorkspaceRecordsRequest>, I>>(base?: I): ListWorkspaceRecordsRequest {
+    return ListWorkspaceRecordsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListWorkspaceRecordsRequest>, I>>(object: I): ListWorkspaceRecordsRequest {
+    const message = createBaseListWorkspaceRecordsRequest();
+    message.tenantId = object.tenantId ?? "";
+    message.method = object.method ?? "";
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListWorkspaceRecordsResponse(): ListWorkspaceRecordsResponse {
+  return { records: [], nextPageToken: "" };
+}
+
+export const ListWorkspaceRecordsResponse: MessageFns<ListWorkspaceRecordsResponse> = {
+  encode(message: ListWorkspaceRecordsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.records) {
+      WorkspaceRecord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListWorkspaceRecordsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListWorkspaceRecordsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.records.push(WorkspaceRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListWorkspaceRecordsResponse>, I>>(base?: I): ListWorkspaceRecordsResponse {
+    return ListWorkspaceRecordsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListWorkspaceRecordsResponse>, I>>(object: I): ListWorkspaceRecordsResponse {
+    const message = createBaseListWorkspaceRecordsResponse();
+    message.records = object.records?.map((e) => WorkspaceRecord.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+/**
+ * Creates, reads and changes tenants (workspaces). A tenant's ledger account is opened with it. The product of a tenant never
+ * changes: no method does that, for nobody.
+ *
+ * What the services about people and workspaces share: a person is admitted by the roles that are stored, at most 5 seconds
+ * ago; what the same kernel changes counts at once. Every call about a workspace can fail with CREDENTIAL_INVALID,
+ * SCOPE_DENIED, PRODUCT_SCOPE_MISMATCH, ROLE_REQUIRED, WORKSPACE_REQUIRED and TENANT_NOT_FOUND; every write to one with
+ * QUEUE_FULL where too many change it at once, OUTCOME_UNKNOWN, CLOCK_UNCERTAIN and DATABASE_UNAVAILABLE.
+ */
 export type TenantServiceService = typeof TenantServiceService;
 export const TenantServiceService = {
   /**
    * Creates a tenant and opens its ledger account on a plan of its product. Idempotent by `request_id`: a retry answers
    * the tenant of the first call with `replayed` set, and finishes what a crash left half done.
    *
+   * Anybody who is signed in; the person becomes its owner and first tenant_admin. Where no plan is named, the onboarding
+   * plan's policy says so and the kill switch TRIALS_ENABLED is on, the trial of that plan starts with it, over an account
+   * on the fallback plan; where it can't, the tenant is made without one.
+   *
    * For a BFF the product is the one that its credential is bound to; while the kill switch SIGNUPS_ENABLED is off, it is
    * refused. Sysadmin names the product, an actor and a reason, and provisions all the same.
-   * Errors: INVALID_FIELD, KILL_SWITCH_OFF, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, OUTCOME_UNKNOWN,
-   * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN, SHUTTING_DOWN, DEADLINE_EXCEEDED.
+   * Errors: INVALID_FIELD, KILL_SWITCH_OFF, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, SLUG_TAKEN, WORKSPACE_LIMIT_REACHED,
+   * IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN, SHUTTING_DOWN, DEADLINE_EXCEEDED.
    */
   createTenant: {
     path: "/wheelhouse.tenant.v1.TenantService/CreateTenant" as const,
@@ -384,7 +1320,8 @@ export const TenantServiceService = {
     responseDeserialize: (value: Buffer): CreateTenantResponse => CreateTenantResponse.decode(value),
   },
   /**
-   * Reads one tenant. No side effect. A tenant of another product than the caller's is TENANT_NOT_FOUND.
+   * Reads one tenant: members their own, whatever their role. No side effect. A tenant of another product than the caller's,
+   * or that the person is no member of, is TENANT_NOT_FOUND.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, DATABASE_UNAVAILABLE.
    */
   getTenant: {
@@ -396,6 +1333,81 @@ export const TenantServiceService = {
     responseSerialize: (value: GetTenantResponse): Buffer => Buffer.from(GetTenantResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetTenantResponse => GetTenantResponse.decode(value),
   },
+  /**
+   * Lists tenants, the newest first; sysadmin only. No side effect.
+   * Errors: INVALID_FIELD, DATABASE_UNAVAILABLE.
+   */
+  listTenants: {
+    path: "/wheelhouse.tenant.v1.TenantService/ListTenants" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListTenantsRequest): Buffer => Buffer.from(ListTenantsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListTenantsRequest => ListTenantsRequest.decode(value),
+    responseSerialize: (value: ListTenantsResponse): Buffer => Buffer.from(ListTenantsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListTenantsResponse => ListTenantsResponse.decode(value),
+  },
+  /**
+   * Changes the name or the slug, or hands the tenant to another of its tenant_admins; fields that are not set stay. A
+   * tenant_admin. Idempotent by `request_id`.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, SLUG_TAKEN, MEMBER_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED,
+   * IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
+   */
+  updateTenant: {
+    path: "/wheelhouse.tenant.v1.TenantService/UpdateTenant" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateTenantRequest): Buffer => Buffer.from(UpdateTenantRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateTenantRequest => UpdateTenantRequest.decode(value),
+    responseSerialize: (value: UpdateTenantResponse): Buffer =>
+      Buffer.from(UpdateTenantResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateTenantResponse => UpdateTenantResponse.decode(value),
+  },
+  /**
+   * Closes a tenant for good: its ledger stays and can be read, nothing is changed or charged any more, its access tokens
+   * stop to work, and its subscription is ended at Stripe within some seconds. A kernel that did not do it itself knows of it as
+   * soon. A tenant_admin, also of one that is suspended; or sysadmin. Idempotent by nature.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   */
+  closeTenant: {
+    path: "/wheelhouse.tenant.v1.TenantService/CloseTenant" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CloseTenantRequest): Buffer => Buffer.from(CloseTenantRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CloseTenantRequest => CloseTenantRequest.decode(value),
+    responseSerialize: (value: CloseTenantResponse): Buffer => Buffer.from(CloseTenantResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CloseTenantResponse => CloseTenantResponse.decode(value),
+  },
+  /**
+   * Suspends a tenant, or lets it go on; sysadmin only. A kernel that did not do it itself knows of it within some seconds.
+   * Idempotent by nature.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
+   */
+  setTenantSuspension: {
+    path: "/wheelhouse.tenant.v1.TenantService/SetTenantSuspension" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetTenantSuspensionRequest): Buffer =>
+      Buffer.from(SetTenantSuspensionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetTenantSuspensionRequest => SetTenantSuspensionRequest.decode(value),
+    responseSerialize: (value: SetTenantSuspensionResponse): Buffer =>
+      Buffer.from(SetTenantSuspensionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetTenantSuspensionResponse => SetTenantSuspensionResponse.decode(value),
+  },
+  /**
+   * Lists who did what to a tenant, the newest first: tenant_admins for their own, sysadmin for any. No side effect.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, DATABASE_UNAVAILABLE.
+   */
+  listWorkspaceRecords: {
+    path: "/wheelhouse.tenant.v1.TenantService/ListWorkspaceRecords" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListWorkspaceRecordsRequest): Buffer =>
+      Buffer.from(ListWorkspaceRecordsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListWorkspaceRecordsRequest => ListWorkspaceRecordsRequest.decode(value),
+    responseSerialize: (value: ListWorkspaceRecordsResponse): Buffer =>
+      Buffer.from(ListWorkspaceRecordsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListWorkspaceRecordsResponse => ListWorkspaceRecordsResponse.decode(value),
+  },
 } as const;
 
 export interface TenantServiceServer extends UntypedServiceImplementation {
@@ -403,17 +1415,52 @@ export interface TenantServiceServer extends UntypedServiceImplementation {
    * Creates a tenant and opens its ledger account on a plan of its product. Idempotent by `request_id`: a retry answers
    * the tenant of the first call with `replayed` set, and finishes what a crash left half done.
    *
+   * Anybody who is signed in; the person becomes its owner and first tenant_admin. Where no plan is named, the onboarding
+   * plan's policy says so and the kill switch TRIALS_ENABLED is on, the trial of that plan starts with it, over an account
+   * on the fallback plan; where it can't, the tenant is made without one.
+   *
    * For a BFF the product is the one that its credential is bound to; while the kill switch SIGNUPS_ENABLED is off, it is
    * refused. Sysadmin names the product, an actor and a reason, and provisions all the same.
-   * Errors: INVALID_FIELD, KILL_SWITCH_OFF, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, OUTCOME_UNKNOWN,
-   * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN, SHUTTING_DOWN, DEADLINE_EXCEEDED.
+   * Errors: INVALID_FIELD, KILL_SWITCH_OFF, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, SLUG_TAKEN, WORKSPACE_LIMIT_REACHED,
+   * IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN, SHUTTING_DOWN, DEADLINE_EXCEEDED.
    */
   createTenant: handleUnaryCall<CreateTenantRequest, CreateTenantResponse>;
   /**
-   * Reads one tenant. No side effect. A tenant of another product than the caller's is TENANT_NOT_FOUND.
+   * Reads one tenant: members their own, whatever their role. No side effect. A tenant of another product than the caller's,
+   * or that the person is no member of, is TENANT_NOT_FOUND.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, DATABASE_UNAVAILABLE.
    */
   getTenant: handleUnaryCall<GetTenantRequest, GetTenantResponse>;
+  /**
+   * Lists tenants, the newest first; sysadmin only. No side effect.
+   * Errors: INVALID_FIELD, DATABASE_UNAVAILABLE.
+   */
+  listTenants: handleUnaryCall<ListTenantsRequest, ListTenantsResponse>;
+  /**
+   * Changes the name or the slug, or hands the tenant to another of its tenant_admins; fields that are not set stay. A
+   * tenant_admin. Idempotent by `request_id`.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, SLUG_TAKEN, MEMBER_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED,
+   * IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
+   */
+  updateTenant: handleUnaryCall<UpdateTenantRequest, UpdateTenantResponse>;
+  /**
+   * Closes a tenant for good: its ledger stays and can be read, nothing is changed or charged any more, its access tokens
+   * stop to work, and its subscription is ended at Stripe within some seconds. A kernel that did not do it itself knows of it as
+   * soon. A tenant_admin, also of one that is suspended; or sysadmin. Idempotent by nature.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   */
+  closeTenant: handleUnaryCall<CloseTenantRequest, CloseTenantResponse>;
+  /**
+   * Suspends a tenant, or lets it go on; sysadmin only. A kernel that did not do it itself knows of it within some seconds.
+   * Idempotent by nature.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
+   */
+  setTenantSuspension: handleUnaryCall<SetTenantSuspensionRequest, SetTenantSuspensionResponse>;
+  /**
+   * Lists who did what to a tenant, the newest first: tenant_admins for their own, sysadmin for any. No side effect.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, DATABASE_UNAVAILABLE.
+   */
+  listWorkspaceRecords: handleUnaryCall<ListWorkspaceRecordsRequest, ListWorkspaceRecordsResponse>;
 }
 
 export interface TenantServiceClient extends Client {
@@ -421,10 +1468,14 @@ export interface TenantServiceClient extends Client {
    * Creates a tenant and opens its ledger account on a plan of its product. Idempotent by `request_id`: a retry answers
    * the tenant of the first call with `replayed` set, and finishes what a crash left half done.
    *
+   * Anybody who is signed in; the person becomes its owner and first tenant_admin. Where no plan is named, the onboarding
+   * plan's policy says so and the kill switch TRIALS_ENABLED is on, the trial of that plan starts with it, over an account
+   * on the fallback plan; where it can't, the tenant is made without one.
+   *
    * For a BFF the product is the one that its credential is bound to; while the kill switch SIGNUPS_ENABLED is off, it is
    * refused. Sysadmin names the product, an actor and a reason, and provisions all the same.
-   * Errors: INVALID_FIELD, KILL_SWITCH_OFF, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, OUTCOME_UNKNOWN,
-   * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN, SHUTTING_DOWN, DEADLINE_EXCEEDED.
+   * Errors: INVALID_FIELD, KILL_SWITCH_OFF, PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, SLUG_TAKEN, WORKSPACE_LIMIT_REACHED,
+   * IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN, SHUTTING_DOWN, DEADLINE_EXCEEDED.
    */
   createTenant(
     request: CreateTenantRequest,
@@ -442,7 +1493,8 @@ export interface TenantServiceClient extends Client {
     callback: (error: ServiceError | null, response: CreateTenantResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Reads one tenant. No side effect. A tenant of another product than the caller's is TENANT_NOT_FOUND.
+   * Reads one tenant: members their own, whatever their role. No side effect. A tenant of another product than the caller's,
+   * or that the person is no member of, is TENANT_NOT_FOUND.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, DATABASE_UNAVAILABLE.
    */
   getTenant(
@@ -459,6 +1511,106 @@ export interface TenantServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetTenantResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lists tenants, the newest first; sysadmin only. No side effect.
+   * Errors: INVALID_FIELD, DATABASE_UNAVAILABLE.
+   */
+  listTenants(
+    request: ListTenantsRequest,
+    callback: (error: ServiceError | null, response: ListTenantsResponse) => void,
+  ): ClientUnaryCall;
+  listTenants(
+    request: ListTenantsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListTenantsResponse) => void,
+  ): ClientUnaryCall;
+  listTenants(
+    request: ListTenantsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListTenantsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Changes the name or the slug, or hands the tenant to another of its tenant_admins; fields that are not set stay. A
+   * tenant_admin. Idempotent by `request_id`.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, SLUG_TAKEN, MEMBER_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED,
+   * IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
+   */
+  updateTenant(
+    request: UpdateTenantRequest,
+    callback: (error: ServiceError | null, response: UpdateTenantResponse) => void,
+  ): ClientUnaryCall;
+  updateTenant(
+    request: UpdateTenantRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateTenantResponse) => void,
+  ): ClientUnaryCall;
+  updateTenant(
+    request: UpdateTenantRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateTenantResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Closes a tenant for good: its ledger stays and can be read, nothing is changed or charged any more, its access tokens
+   * stop to work, and its subscription is ended at Stripe within some seconds. A kernel that did not do it itself knows of it as
+   * soon. A tenant_admin, also of one that is suspended; or sysadmin. Idempotent by nature.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   */
+  closeTenant(
+    request: CloseTenantRequest,
+    callback: (error: ServiceError | null, response: CloseTenantResponse) => void,
+  ): ClientUnaryCall;
+  closeTenant(
+    request: CloseTenantRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CloseTenantResponse) => void,
+  ): ClientUnaryCall;
+  closeTenant(
+    request: CloseTenantRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CloseTenantResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Suspends a tenant, or lets it go on; sysadmin only. A kernel that did not do it itself knows of it within some seconds.
+   * Idempotent by nature.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
+   */
+  setTenantSuspension(
+    request: SetTenantSuspensionRequest,
+    callback: (error: ServiceError | null, response: SetTenantSuspensionResponse) => void,
+  ): ClientUnaryCall;
+  setTenantSuspension(
+    request: SetTenantSuspensionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetTenantSuspensionResponse) => void,
+  ): ClientUnaryCall;
+  setTenantSuspension(
+    request: SetTenantSuspensionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetTenantSuspensionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lists who did what to a tenant, the newest first: tenant_admins for their own, sysadmin for any. No side effect.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, DATABASE_UNAVAILABLE.
+   */
+  listWorkspaceRecords(
+    request: ListWorkspaceRecordsRequest,
+    callback: (error: ServiceError | null, response: ListWorkspaceRecordsResponse) => void,
+  ): ClientUnaryCall;
+  listWorkspaceRecords(
+    request: ListWorkspaceRecordsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListWorkspaceRecordsResponse) => void,
+  ): ClientUnaryCall;
+  listWorkspaceRecords(
+    request: ListWorkspaceRecordsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListWorkspaceRecordsResponse) => void,
   ): ClientUnaryCall;
 }
 
@@ -483,6 +1635,18 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
 type KeysOfUnion<T> = T extends T ? keyof T : never;
 export type Exact<P, I extends P> = P extends Builtin ? P
   : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
