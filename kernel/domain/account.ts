@@ -1,4 +1,4 @@
-// Owns the shape of an account: one tenant's plan, grants and totals (docs/architecture.md). Does not own how it changes: see
+// Owns the shape of an account: one tenant's plan, trial, subscription, grants and totals (docs/architecture.md). Does not own how it changes: see
 // decide.ts and evolve.ts.
 // Invariants: grants of a bucket stand in burn order and each has something left; a bucket's total is the sum of what its
 // grants have left or held; what grants have held is what open holds draw on; a deficit and credit that is not held never
@@ -8,6 +8,8 @@ import { BUCKETS, type Bucket } from './bucket.ts';
 import { type Grant, type GrantDraw, sumDraws } from './grant.ts';
 import type { Hold } from './hold.ts';
 import type { Instant, PlanCode, ProductCode } from './id.ts';
+import { computeSubscriptionDueAt, isLive, listSubscriptionTimes, type Subscription } from './subscription.ts';
+import { isRunning, type Trial } from './trial.ts';
 
 /** The sums of an account, in microcredits. None is ever negative. */
 export interface Totals {
@@ -24,7 +26,14 @@ export interface Totals {
 export interface AccountState {
   readonly status: 'unopened' | 'open';
   readonly productCode: ProductCode;
+  /** The plan that holds now: that of the trial while one runs. */
   readonly planCode: PlanCode;
+  /** Absent for an account that never had one. */
+  readonly trial?: Trial;
+  /** The one that runs, or the last one; absent for an account that never had one. */
+  readonly subscription?: Subscription;
+  /** Counts what happened to subscriptions of the account, so that a fact that was read before some of it is told. */
+  readonly subscriptionRevision: number;
   /** The active grants of each bucket with free credit, in burn order. */
   readonly grants: Readonly<Record<Bucket, readonly Grant[]>>;
   /** Grants of which nothing is left but what open holds keep back. */
@@ -49,6 +58,7 @@ export const UNOPENED_ACCOUNT: AccountState = {
   // Codes of an account that is not open are never read: every command but opening refuses it first.
   productCode: '' as ProductCode,
   planCode: '' as PlanCode,
+  subscriptionRevision: 0,
   grants: { trial: [], included: [], payg: [] },
   pinned: [],
   scheduled: [],
@@ -111,6 +121,8 @@ export function computeNextDueAt(state: AccountState): Instant | undefined {
     payg[0]?.expiresAt ?? Number.POSITIVE_INFINITY,
     state.scheduled[0]?.effectiveAt ?? Number.POSITIVE_INFINITY,
     state.holds[0]?.expiresAt ?? Number.POSITIVE_INFINITY,
+    isRunning(state.trial) ? state.trial.endsAt : Number.POSITIVE_INFINITY,
+    computeSubscriptionDueAt(state.subscription) ?? Number.POSITIVE_INFINITY,
   );
   return Number.isFinite(due) ? due : undefined;
 }
@@ -123,18 +135,20 @@ export function listDueTimes(
   state: AccountState,
   noteTimeOf: (expiresAt: Instant) => Instant = (expiresAt) => expiresAt,
 ): readonly Instant[] {
-  const { grants, pinned, scheduled, holds } = state;
+  const { grants, pinned, scheduled, holds, trial, subscription } = state;
   const times = [
     ...[...grants.trial, ...grants.included, ...grants.payg, ...pinned, ...scheduled].map((grant) => grant.expiresAt),
     ...scheduled.map((grant) => grant.effectiveAt),
     ...holds.map((hold) => noteTimeOf(hold.expiresAt)),
+    isRunning(trial) ? trial.endsAt : undefined,
+    ...listSubscriptionTimes(subscription),
   ];
   return [...new Set(times.filter((time) => time !== undefined))].toSorted((a, b) => a - b);
 }
 
 /**
- * Finds what is wrong with a state that was read back: amounts below zero, buckets that are not the sum of their grants, or
- * holds that draw on credit which is not there.
+ * Finds what is wrong with a state that was read back: amounts below zero, buckets that are not the sum of their grants,
+ * holds that draw on credit which is not there, or a running trial or subscription of another plan.
  */
 export function findInconsistency(state: AccountState): string | undefined {
   const { totals } = state;
@@ -149,6 +163,10 @@ export function findInconsistency(state: AccountState): string | undefined {
   }
   const late = state.scheduled.find((grant) => !isAmount(grant.remaining) || grant.held !== 0n);
   if (late !== undefined) return `grant ${late.grantId}, which has not begun, has no amount`;
+  if (isRunning(state.trial) && state.trial.planCode !== state.planCode) return 'its plan is not that of its trial';
+  if (isLive(state.subscription) && state.subscription.planCode !== state.planCode) {
+    return 'its plan is not that of its subscription';
+  }
   const problem = findHoldInconsistency(state);
   if (problem !== undefined) return problem;
   return computeAvailable(totals) > 0n && totals.deficit > 0n ? 'it has free credits and a deficit' : undefined;

@@ -1,15 +1,19 @@
-// Owns what happens to an account by time alone: grants expire and begin, holds end, in the order of their due times. Every
+// Owns what happens to an account by time alone: grants expire and begin, holds, trials and periods end, in the order of their due times. Every
 // command first brings the account up to now, so nothing depends on when a timer runs (docs/architecture.md, "Time").
 
 import { type AccountState, computeNextDueAt, subtractDraws, type Totals } from './account.ts';
+import { computeAddition } from './addition.ts';
 import { BUCKETS } from './bucket.ts';
-import type { Entry, GrantExpired, GrantStarted, HoldExpired } from './entry.ts';
+import { computeSubscriptionDueEntry } from './decide-subscription.ts';
+import type { Entry, GrantExpired, GrantStarted, HoldExpired, TrialEnded } from './entry.ts';
 import { computeTotalsAfter, evolve } from './evolve.ts';
 import type { Grant } from './grant.ts';
 import type { Hold } from './hold.ts';
 import { computeHoldEnd, endedFigures } from './hold-end.ts';
 import type { IdempotencyKey, Instant } from './id.ts';
 import { present } from './optional.ts';
+import { computeSubscriptionDueAt } from './subscription.ts';
+import { isRunning, type Trial } from './trial.ts';
 
 /** An account brought up to a time, and the entries that did it. */
 export interface Advance {
@@ -32,7 +36,10 @@ export function computeAdvance(state: AccountState, now: Instant, entriesMax = N
   return { state: current, entries, incomplete: false };
 }
 
-/** At one due time grants expire in bucket order, then holds, then grants begin, so that the order is the same everywhere. */
+/**
+ * At one due time grants expire in bucket order, then holds, then a trial ends, then a subscription moves on, then grants begin,
+ * so that the order is the same everywhere.
+ */
 function computeDueEntry(state: AccountState, due: Instant): Entry {
   for (const bucket of BUCKETS) {
     const grant = state.grants[bucket][0];
@@ -40,6 +47,9 @@ function computeDueEntry(state: AccountState, due: Instant): Entry {
   }
   const [hold] = state.holds;
   if (hold?.expiresAt === due) return computeHoldExpiry(state, hold);
+  const { trial } = state;
+  if (isRunning(trial) && trial.endsAt === due) return computeTrialEnd(state.totals, trial);
+  if (computeSubscriptionDueAt(state.subscription) === due) return computeSubscriptionDueEntry(state, due);
   const [next] = state.scheduled;
   if (next === undefined) throw new RangeError(`nothing is due at ${due}`);
   return computeStart(state.totals, next, due);
@@ -67,29 +77,14 @@ function computeHoldExpiry(state: AccountState, hold: Hold): HoldExpired {
   return { ...entry, after: computeTotalsAfter(state, entry) };
 }
 
+/** Whatever it is to become, a trial ends on the fallback plan: nothing that is paid for follows it yet. */
+function computeTrialEnd(totals: Totals, { fallbackPlanCode, endsAt }: Trial): TrialEnded {
+  const key = 'trial-ended' as IdempotencyKey;
+  return { type: 'trial_ended', key, planCode: fallbackPlanCode, dueAt: endsAt, after: totals };
+}
+
 function computeStart(totals: Totals, grant: Grant, dueAt: Instant): GrantStarted {
   const { deficitPaid, after } = computeAddition(totals, grant);
   const key = `start:${grant.grantId}` as IdempotencyKey;
   return { type: 'grant_started', key, grantId: grant.grantId, deficitPaid, dueAt, after };
-}
-
-/** What an added grant does to the totals: an earlier deficit is paid first, the rest joins its bucket. */
-export interface Addition {
-  /** Microcredits that paid the deficit. */
-  readonly deficitPaid: bigint;
-  /** Microcredits that are left in the grant. */
-  readonly remaining: bigint;
-  readonly after: Totals;
-}
-
-/** Computes what a grant that begins to count does to the totals of an account. */
-export function computeAddition(totals: Totals, grant: Pick<Grant, 'bucket' | 'remaining'>): Addition {
-  const deficitPaid = totals.deficit < grant.remaining ? totals.deficit : grant.remaining;
-  const remaining = grant.remaining - deficitPaid;
-  const after = {
-    ...totals,
-    [grant.bucket]: totals[grant.bucket] + remaining,
-    deficit: totals.deficit - deficitPaid,
-  };
-  return { deficitPaid, remaining, after };
 }

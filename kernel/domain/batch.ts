@@ -96,7 +96,8 @@ class BatchDraft {
     const outcome = decision.entry === undefined ? { kind: 'accepted' as const } : this.#record(decision.entry);
     if (outcome.kind === 'accepted') {
       this.hasWork = true;
-      this.#indexByKey.set(command.key, index);
+      // So does that of a command for which there was nothing to record.
+      if (decision.entry !== undefined) this.#indexByKey.set(command.key, index);
     }
     return outcome;
   }

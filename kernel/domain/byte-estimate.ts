@@ -3,15 +3,18 @@
 
 import { type AccountState, countGrants } from './account.ts';
 import type { Commit } from './commit.ts';
-import type { Entry, PersonalText } from './entry.ts';
+import type { Entry, EntryType, PersonalText } from './entry.ts';
 import type { Grant, GrantDraw } from './grant.ts';
 import type { Hold } from './hold.ts';
+import type { Subscription } from './subscription.ts';
+import type { Trial, TrialTerms } from './trial.ts';
 import type { UsageContext } from './usage-context.ts';
 
 const COMMIT_BYTES_BASE = 512;
 const ENTRY_BYTES_BASE = 900;
-/** What an entry takes that no request made and that is about one grant. */
+/** What an entry takes that no request made and that is about one grant, or the trial. */
 const DUE_ENTRY_BYTES_BASE = 320;
+const DUE_TYPES: ReadonlySet<EntryType> = new Set(['grant_started', 'grant_expired', 'trial_ended']);
 /** What a settlement has beside a charge: its hold, and what became of it. */
 const SETTLEMENT_BYTES = 128;
 const DRAW_BYTES = 128;
@@ -25,6 +28,14 @@ const HELD_BYTES = 14;
 const GRANTS_MEASURED_MAX = 64;
 const HOLD_BYTES_BASE = 320;
 const STATE_BYTES_BASE = 90;
+/** What a trial takes apart from its texts, in an entry beside its grant or in a state. */
+const TRIAL_BYTES_BASE = 240;
+/** What a subscription takes apart from its texts, its waiting change included. */
+const SUBSCRIPTION_BYTES_BASE = 1_000;
+/** What a period of an earlier subscription takes apart from its id. */
+const EARLIER_PERIOD_BYTES_BASE = 180;
+/** What a payback takes apart from what it takes back. */
+const PAYBACK_BYTES = 200;
 const PERSONAL_BYTES_BASE = 128;
 const DIMENSION_BYTES_BASE = 16;
 const UTF8_BYTES_MAX = 3;
@@ -32,8 +43,7 @@ const UTF8_BYTES_MAX = 3;
 /** Computes an upper bound of what an entry takes in a commit. */
 export function estimateEntryBytes(entry: Entry): number {
   // A key stands in its entry and in the commit's list of keys.
-  const isDue = entry.type === 'grant_started' || entry.type === 'grant_expired';
-  let bytes = isDue ? DUE_ENTRY_BYTES_BASE : ENTRY_BYTES_BASE;
+  let bytes = DUE_TYPES.has(entry.type) ? DUE_ENTRY_BYTES_BASE : ENTRY_BYTES_BASE;
   bytes += 2 * (estimateTextBytes(entry.key) + estimateTextBytes(entry.effectKey));
   if (entry.personal !== undefined) bytes += estimatePersonalBytes(entry.personal);
   if ('actor' in entry) bytes += estimateTextBytes(entry.actor);
@@ -45,12 +55,30 @@ export function estimateEntryBytes(entry: Entry): number {
     bytes += estimateDrawBytes(entry.end.freed) + estimateDrawBytes(entry.end.expired);
   }
   if (entry.type === 'settled') bytes += SETTLEMENT_BYTES + estimateTextBytes(entry.partId);
+  if (entry.type === 'payback_settled') bytes += PAYBACK_BYTES + estimateDrawBytes(entry.taken);
+  bytes += estimatePlanBytes(entry);
   if (entry.type === 'reversed') {
     const { returned, expired, taken, usage } = entry;
     bytes += returned.length * GRANT_BYTES + estimateDrawBytes(expired) + estimateDrawBytes(taken);
     if (usage !== undefined) bytes += estimateTextBytes(usage.action) + estimateContextBytes(usage);
   }
   return bytes;
+}
+
+/** What an entry takes that changes what the plan of the account is. */
+function estimatePlanBytes(entry: Entry): number {
+  switch (entry.type) {
+    case 'trial_started':
+      return estimateTermsBytes(entry);
+    case 'trial_ended':
+      return estimateTextBytes(entry.planCode);
+    case 'subscription_changed': {
+      const { subscription, planCode, lapsed } = entry;
+      return estimateSubscriptionBytes(subscription) + estimateTextBytes(planCode) + estimateDrawBytes(lapsed);
+    }
+    default:
+      return 0;
+  }
 }
 
 /** Computes an upper bound of what an open hold takes in a state. */
@@ -66,14 +94,39 @@ export function estimateHoldBytes(hold: Hold): number {
 
 /** Computes an upper bound of what an account takes as a stored state, and a close one where that is little. */
 export function estimateStateBytes(state: AccountState): number {
-  const { productCode, planCode, grants, pinned, scheduled, holdBytes } = state;
-  const bytes = STATE_BYTES_BASE + estimateTextBytes(productCode) + estimateTextBytes(planCode) + holdBytes;
+  const { productCode, planCode, trial, subscription, grants, pinned, scheduled, holdBytes } = state;
+  const codes = estimateTextBytes(productCode) + estimateTextBytes(planCode);
+  const bytes =
+    STATE_BYTES_BASE +
+    codes +
+    holdBytes +
+    (trial === undefined ? 0 : estimateTrialBytes(trial)) +
+    (subscription === undefined ? 0 : estimateSubscriptionBytes(subscription));
   const count = countGrants(state);
   if (count > GRANTS_MEASURED_MAX) return bytes + count * GRANT_BYTES;
   return [grants.trial, grants.included, grants.payg, pinned, scheduled].reduce(
     (sum, list) => list.reduce((total, grant) => total + estimateGrantBytes(grant), sum),
     bytes,
   );
+}
+
+function estimateTrialBytes(trial: Trial): number {
+  return estimateTermsBytes(trial) + estimateTextBytes(trial.grantId) + estimateTextBytes(trial.status);
+}
+
+function estimateSubscriptionBytes(subscription: Subscription): number {
+  const { stripeSubscriptionId, stripePriceId, planCode, fallbackPlanCode, failureCode, pending } = subscription;
+  const { earlier = [] } = subscription;
+  const own = [stripeSubscriptionId, stripePriceId, planCode, fallbackPlanCode, failureCode];
+  const others = earlier.map((period) => period.stripeSubscriptionId);
+  const texts = [...own, pending?.terms.stripePriceId, pending?.terms.planCode, ...others];
+  const base = SUBSCRIPTION_BYTES_BASE + earlier.length * EARLIER_PERIOD_BYTES_BASE;
+  return texts.reduce((sum, text) => sum + estimateTextBytes(text), base);
+}
+
+function estimateTermsBytes({ planCode, fallbackPlanCode, endBehaviour, personId }: TrialTerms): number {
+  const texts = [planCode, fallbackPlanCode, endBehaviour, personId];
+  return texts.reduce((sum, text) => sum + estimateTextBytes(text), TRIAL_BYTES_BASE);
 }
 
 function estimateGrantBytes({ grantId, bucket, source, held, expiresAt }: Grant): number {

@@ -1,8 +1,9 @@
 // Owns what a sync makes of the catalog: pure, from what Stripe holds and what is stored to the rows that change. Does not
 // own how a Price is read (plan-metadata.ts) or how a change is written.
-// Invariants: the diff of what was written is empty; a row is archived and never removed, and only one that Stripe sold; the
-// plan that workspaces fall back to is never archived; a bad row changes nothing, neither the plan that it may be meant for
-// nor any other.
+// Invariants: the diff of what was written is empty; a row is archived and never removed, and only one that Stripe sold; what an
+// operator has on sale is the operator's, whatever a Price says; the plan that workspaces fall back to is never archived, and
+// costs nothing; a bad row changes nothing, neither the plan that it may be meant for nor any other, but for a claim to new
+// workspaces that several make, which alone counts for nothing.
 
 import { present } from './optional.ts';
 import {
@@ -25,6 +26,7 @@ import {
   type PolicyChange,
   type PolicyDifference,
   type PolicyField,
+  type SyncedPolicy,
 } from './plan-policy.ts';
 import type { StripePrice } from './stripe-price.ts';
 
@@ -165,6 +167,9 @@ class Differ<Policy extends KnownPolicy> {
   run(): CatalogDiff<Policy> {
     this.#holdUnreadable();
     this.#holdAmbiguous();
+    // Before anything is decided by the rows: one that makes no plan can't claim new workspaces either.
+    for (const draft of this.#drafts) this.#holdForbidden(draft);
+    for (const draft of this.#drafts) this.#holdContradictory(draft);
     this.#onboarding = this.#known.products.flatMap((product) => this.#decideOnboarding(product));
     const wanted = this.#chooseDrafts();
     for (const draft of wanted.values()) this.#compare(draft);
@@ -213,7 +218,42 @@ class Differ<Policy extends KnownPolicy> {
     }
   }
 
-  /** At most one plan of a product may claim new workspaces; where several do, none of them is taken over. */
+  /** A slip at Stripe must not take over what it could not give back: neither an operator's plan, nor the one for nothing. */
+  #holdForbidden(draft: PlanDraft): void {
+    const text = keyText(draft);
+    if (!draft.isActive || this.#held.has(text)) return;
+    const { productCode, planCode, priceId, terms } = draft;
+    const plan = this.#plans.get(text);
+    if (plan?.source === 'operator' && !plan.archived) {
+      const message = `is the plan ${text}, which an operator has on sale: correct plan_code, or archive that plan first, so that Stripe may sell it`;
+      this.#refuse(priceId, 'plan_of_operator', message);
+    } else if (terms.minorUnits > 0n && this.#productOf(draft)?.fallbackPlanCode === planCode) {
+      const message = `costs ${terms.minorUnits} ${terms.currency}, but workspaces of ${productCode} fall back to ${planCode}, which must cost nothing: correct plan_code, or name another fallback plan`;
+      this.#refuse(priceId, 'fallback_plan_priced', message);
+    } else return;
+    this.#held.add(text);
+  }
+
+  #holdContradictory(draft: PlanDraft): void {
+    const text = keyText(draft);
+    if (!draft.isActive || this.#held.has(text)) return;
+    const violations = findPolicyViolations(this.#computeSynced(draft).policy);
+    if (violations.length === 0) return;
+    const faults = violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
+    this.#refuse(draft.priceId, 'metadata_malformed', `would make a policy that can't be: ${faults}`);
+    this.#held.add(text);
+  }
+
+  #computeSynced({ policy, ...key }: PlanDraft): SyncedPolicy {
+    const record = this.#policies.get(keyText(key));
+    const current = record?.policy ?? computeDefaultPolicy(key.planCode);
+    return computeSyncedPolicy(current, record?.pinnedFields ?? new Set(), policy);
+  }
+
+  /**
+   * At most one plan of a product may claim new workspaces. Where several do, it stays with the one that has it, and the claims
+   * of the others count for nothing; the rest of their rows is no less sure.
+   */
   #decideOnboarding(product: KnownProduct): OnboardingChange[] {
     const { productCode, onboardingPlanCode: current, onboardingPinned } = product;
     const drafts = this.#drafts.filter(
@@ -222,12 +262,10 @@ class Differ<Policy extends KnownPolicy> {
     const claims = drafts.filter(({ onboardingDefault }) => onboardingDefault === true);
     const [claim, rival] = claims;
     if (rival !== undefined) {
-      for (const draft of claims) {
-        const codes = claims.map(({ planCode }) => planCode).join(', ');
-        const message = `claims onboarding_default, as several plans of ${productCode} do (${codes}): leave it to one`;
-        this.#refuse(draft.priceId, 'onboarding_default_taken', message);
-        this.#held.add(keyText(draft));
-      }
+      const codes = claims.map(({ planCode }) => planCode).join(', ');
+      const message = `claims onboarding_default, as several plans of ${productCode} do (${codes}), which counts for nothing: leave it to one`;
+      const newcomers = claims.filter(({ planCode }) => planCode !== current);
+      for (const { priceId } of newcomers) this.#refuse(priceId, 'onboarding_default_taken', message);
       return [];
     }
     const waived = drafts.find(
@@ -261,19 +299,10 @@ class Differ<Policy extends KnownPolicy> {
     const plan = this.#plans.get(text);
     if (!this.#isNews(draft, plan)) return;
     const record = this.#policies.get(text);
-    const pinnedFields = record?.pinnedFields ?? new Set();
-    const synced = computeSyncedPolicy(
-      record?.policy ?? computeDefaultPolicy(draft.planCode),
-      pinnedFields,
-      draft.policy,
-    );
-    const violations = findPolicyViolations(synced.policy);
-    if (violations.length > 0) {
-      const faults = violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
-      if (draft.isActive)
-        this.#refuse(draft.priceId, 'metadata_malformed', `would make a policy that can't be: ${faults}`);
-      else this.#ignored += 1;
-      this.#held.add(text);
+    const synced = this.#computeSynced(draft);
+    if (findPolicyViolations(synced.policy).length > 0) {
+      // Only an archived Price gets here, which can't be sold.
+      this.#ignored += 1;
       return;
     }
     for (const kept of synced.kept) this.#reportPinned(draft, kept);

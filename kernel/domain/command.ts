@@ -14,9 +14,12 @@ import type {
   PlanCode,
   ProductCode,
   TenantId,
+  TopUpId,
 } from './id.ts';
 import type { Quantity } from './quantity.ts';
 import type { Rulebook } from './rulebook.ts';
+import type { SubscriptionFacts } from './subscription.ts';
+import type { TrialTerms } from './trial.ts';
 import type { UsageContext } from './usage-context.ts';
 
 interface CommandBase {
@@ -45,6 +48,8 @@ export interface GiveGrant extends CommandBase {
   /** Default: when it is decided. */
   readonly effectiveAt?: Instant;
   readonly expiresAt?: Instant;
+  /** Until when what it is for is kept; it is not given after that. */
+  readonly claimedUntil?: Instant;
   readonly source: string;
   readonly actor?: string;
 }
@@ -135,13 +140,77 @@ export interface Redact extends CommandBase {
   readonly actor: string;
 }
 
+/** Starts the one trial of the workspace. */
+export interface StartTrial extends CommandBase, TrialTerms {
+  readonly type: 'start_trial';
+  readonly effectKey: IdempotencyKey;
+  /** The id of the grant that its credits make. */
+  readonly grantId: GrantId;
+  /** Refuses an account that has another plan than the fallback plan, and would lose it. */
+  readonly onlyFromFallback: boolean;
+  /** Until when the place that was claimed for the person is kept; the command is refused after it. */
+  readonly claimedUntil?: Instant;
+  readonly actor?: string;
+}
+
+/** Cancels the trial while it runs. */
+export interface CancelTrial extends CommandBase {
+  readonly type: 'cancel_trial';
+  readonly actor?: string;
+}
+
+/** Records that somebody agreed to be charged for the trial's plan once it ends. */
+export interface ConsentToTrial extends CommandBase {
+  readonly type: 'consent_to_trial';
+}
+
+/** Brings the subscription of the account one step closer to what was seen at Stripe. */
+export interface ApplySubscription extends CommandBase {
+  readonly type: 'apply_subscription';
+  readonly facts: SubscriptionFacts;
+  /** The account's `subscriptionRevision` before the facts were read: where it is another one now, they may be old. */
+  readonly revision: number;
+  /** The id of the grant that included credits make. */
+  readonly grantId: GrantId;
+}
+
+/** Brings what is taken back of a top-up's credits to what it has to be, now that so much of its payment went back. */
+export interface SettlePayback extends CommandBase {
+  readonly type: 'settle_payback';
+  readonly topUpId: TopUpId;
+  /** What of its credits has to be taken back in all, in microcredits. */
+  readonly target: bigint;
+  /** What was before, by the entry that stands last. */
+  readonly before: { readonly total: bigint; readonly waivedTotal: bigint };
+  /** The grant that the top-up made. */
+  readonly paidGrantId: GrantId;
+  /** The id of the grant that credits which are given back make. */
+  readonly grantId: GrantId;
+  /** Says that credits which were used are nobody's debt. */
+  readonly waivesDebt: boolean;
+}
+
 /** Only brings the account up to now: records what fell due. Accepted with no entries where nothing did. */
 export interface Expire extends CommandBase {
   readonly type: 'expire';
 }
 
 /** One thing that can be asked of an account that is open. */
-export type OpenAccountCommand = GiveGrant | Debit | Adjust | Reserve | Extend | Settle | Release | Reverse | Redact;
+export type OpenAccountCommand =
+  | GiveGrant
+  | Debit
+  | Adjust
+  | Reserve
+  | Extend
+  | Settle
+  | Release
+  | Reverse
+  | Redact
+  | StartTrial
+  | CancelTrial
+  | ConsentToTrial
+  | ApplySubscription
+  | SettlePayback;
 
 /** One thing that can be asked of an account. */
 export type Command = OpenAccount | Expire | OpenAccountCommand;

@@ -3,7 +3,7 @@ import type { Entry } from './entry.ts';
 import type { CommitId, IdempotencyKey, Instant, TenantId } from './id.ts';
 
 /** The version of entries and state that this release writes. */
-export const STATE_VERSION = 2;
+export const STATE_VERSION = 4;
 
 /**
  * The oldest version that this release can read. Version 1 was written before holds, by builds that were never released; its

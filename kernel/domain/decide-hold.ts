@@ -1,14 +1,15 @@
 // Owns the rules of holds: what may be held, and that work behind a hold is always charged. Expects an account that was
 // brought up to `now`.
 
-import { type AccountState, computeAvailable, computeOverdraftRemaining } from './account.ts';
+import { type AccountState, computeOverdraftRemaining } from './account.ts';
 import { actionNotFound, applyPrice, resolveActionPrice } from './action-price.ts';
 import { HOLD_BYTES_MAX, HOLD_DURATION_MAX_MS, MICROCREDITS_MAX, OPEN_HOLDS_MAX } from './bound.ts';
 import { BUCKETS } from './bucket.ts';
 import { type BurnDown, computeBurnDown } from './burn-down.ts';
 import { estimateHoldBytes } from './byte-estimate.ts';
 import type { Extend, Release, Reservation, Reserve, Settle } from './command.ts';
-import { acceptOver, type Decision, identityOf, insufficientCredits, outOfRange, reject } from './decision.ts';
+import { insufficientCredits, isGated } from './credit-gate.ts';
+import { acceptOver, type Decision, identityOf, outOfRange, reject } from './decision.ts';
 import type { Settled } from './entry.ts';
 import { type EntryPlace, formatHoldId } from './entry-id.ts';
 import { DomainError, invalidField } from './error.ts';
@@ -34,7 +35,7 @@ export function decideReserve(
   if (quantity.millionths < 1n) return reject(invalidField({ field: 'quantity', description: 'must be above zero' }));
   const problem = findExpiryProblem(expiresAt, now);
   if (problem !== undefined) return reject(problem);
-  const funding = computeFunding(state, computeCost(quantity, price.microcreditsPerUnit), rulebook);
+  const funding = computeFunding(state, { action, amount: computeCost(quantity, price.microcreditsPerUnit) }, rulebook);
   if (funding instanceof DomainError) return reject(funding);
   const hold: Hold = {
     holdId: formatHoldId(place, now),
@@ -71,7 +72,7 @@ export function decideExtend(state: AccountState, command: Extend, now: Instant)
     if (problem !== undefined) return reject(problem);
   }
   const added = quantity === undefined ? 0n : computeCost(quantity, hold.price.microcreditsPerUnit);
-  const funding = computeFunding(state, added, rulebook);
+  const funding = computeFunding(state, { action: hold.action, amount: added }, rulebook);
   if (funding instanceof DomainError) return reject(funding);
   const extended: Hold = {
     ...hold,
@@ -172,13 +173,22 @@ function aboutHold(hold: Hold | Reservation): Omit<Reservation, 'price' | 'expir
   return { holdId, action, ...present({ projectId, workflowId, runId }) };
 }
 
-/** Computes who covers an amount that is to be held, or why nobody does. */
-function computeFunding(state: AccountState, amount: bigint, rulebook: Rulebook): BurnDown | DomainError {
+/**
+ * Computes who covers an amount that is to be held, or why nobody does. What may start without credit counts on overdraft beyond
+ * any limit, so that others have none left.
+ */
+function computeFunding(
+  state: AccountState,
+  { action, amount }: { readonly action: string; readonly amount: bigint },
+  rulebook: Rulebook,
+): BurnDown | DomainError {
   if (amount > MICROCREDITS_MAX) return outOfRange(`a hold of ${amount} microcredits`);
   const funding = computeBurnDown(state.grants, amount);
-  const overdraftRemaining = computeOverdraftRemaining(state, overdraftLimitOf(rulebook, state.planCode));
-  if (funding.uncovered <= overdraftRemaining) return funding;
-  return insufficientCredits(amount, computeAvailable(state.totals), overdraftRemaining);
+  const { uncovered } = funding;
+  if (uncovered <= computeOverdraftRemaining(state, overdraftLimitOf(rulebook, state.planCode))) return funding;
+  if (isGated(state, action, rulebook)) return insufficientCredits(state, amount, rulebook);
+  const owed = state.totals.deficit + state.overdraftHeld + uncovered;
+  return owed > MICROCREDITS_MAX ? outOfRange('the deficit after this hold') : funding;
 }
 
 function findExpiryProblem(expiresAt: Instant, now: Instant): DomainError | undefined {

@@ -9,6 +9,7 @@ import { DomainError } from './error.ts';
 import type { Grant, GrantDraw } from './grant.ts';
 import { findGrant } from './grant-book.ts';
 import type { GrantId, Instant } from './id.ts';
+import { hasLapsed } from './lapse.ts';
 import { present } from './optional.ts';
 
 export function decideReverse(state: AccountState, command: Reverse, now: Instant): Decision {
@@ -43,7 +44,7 @@ function undoCharge(
 ): Decision {
   const { deficit } = state.totals;
   const deficitCancelled = charge.deficit < deficit ? charge.deficit : deficit;
-  const { returned, expired } = splitDraws(command, charge.draws, now);
+  const { returned, expired } = splitDraws(state, command, charge.draws, now);
   // A later grant has paid the rest of the deficit; nobody knows any more which part of it, so it comes back as PAYG.
   const paidMeanwhile = charge.deficit - deficitCancelled;
   if (paidMeanwhile > 0n) returned.push(newGrant(command.grantId, paidMeanwhile, now));
@@ -107,8 +108,9 @@ function reversalOf(state: AccountState, command: Reverse): Reversed {
   };
 }
 
-/** Parts draws into those whose grants still count and those whose grants have expired. */
+/** Parts draws into those whose grants still count and those whose grants have expired, or lapsed. */
 function splitDraws(
+  state: AccountState,
   command: Reverse,
   draws: readonly GrantDraw[],
   now: Instant,
@@ -118,7 +120,7 @@ function splitDraws(
   for (const draw of joinDraws(draws)) {
     const grant = command.target.grants.find((other) => other.grantId === draw.grantId);
     if (grant === undefined) throw new RangeError(`the grant ${draw.grantId} that paid is not among the target's`);
-    if (grant.expiresAt !== undefined && grant.expiresAt <= now) expired.push(draw);
+    if (hasLapsed(state, grant, now)) expired.push(draw);
     else returned.push({ ...grant, remaining: draw.microcredits, held: 0n });
   }
   return { returned, expired };

@@ -1,26 +1,24 @@
 // Owns the rules: what a command does to an account, or why it is refused. Pure: the same state, command and time give
 // the same answer. Expects an account that was brought up to `now` (see advance.ts).
 
-import {
-  type AccountState,
-  computeAvailable,
-  computeOverdraftRemaining,
-  subtractDraws,
-  ZERO_TOTALS,
-} from './account.ts';
+import { type AccountState, computeOverdraftRemaining, subtractDraws, ZERO_TOTALS } from './account.ts';
 import { actionNotFound, applyPrice, resolveActionPrice } from './action-price.ts';
-import { computeAddition } from './advance.ts';
+import { computeAddition } from './addition.ts';
 import { MICROCREDITS_MAX } from './bound.ts';
+import type { Bucket } from './bucket.ts';
 import { computeBurnDown } from './burn-down.ts';
 import type { Adjust, Command, Debit, GiveGrant, OpenAccount, OpenAccountCommand } from './command.ts';
+import { insufficientCredits } from './credit-gate.ts';
 import { decideExtend, decideRelease, decideReserve, decideSettle } from './decide-hold.ts';
 import { decideRedact, decideReverse } from './decide-reversal.ts';
+import { decideApplySubscription } from './decide-subscription.ts';
+import { decideCancelTrial, decideConsentToTrial, decideStartTrial } from './decide-trial.ts';
 import {
   accept,
+  claimRanOut,
   type Decision,
   findAdditionProblem,
   identityOf,
-  insufficientCredits,
   outOfRange,
   reject,
   rejectUnopened,
@@ -30,6 +28,7 @@ import { DomainError, invalidField } from './error.ts';
 import type { Grant } from './grant.ts';
 import type { Instant } from './id.ts';
 import { present } from './optional.ts';
+import { decideSettlePayback } from './payback.ts';
 import { computeCost, formatQuantity } from './quantity.ts';
 import { overdraftLimitOf } from './rulebook.ts';
 
@@ -66,6 +65,16 @@ function decideOpen(state: AccountState, command: OpenAccountCommand, place: Dec
       return decideReverse(state, command, now);
     case 'redact':
       return decideRedact(state, command);
+    case 'start_trial':
+      return decideStartTrial(state, command, now);
+    case 'cancel_trial':
+      return decideCancelTrial(state, command);
+    case 'consent_to_trial':
+      return decideConsentToTrial(state, command, now);
+    case 'apply_subscription':
+      return decideApplySubscription(state, command, now);
+    case 'settle_payback':
+      return decideSettlePayback(state, command, now);
   }
 }
 
@@ -85,7 +94,7 @@ function decideOpenAccount(state: AccountState, command: OpenAccount): Decision 
 }
 
 function decideGrant(state: AccountState, command: GiveGrant, now: Instant): Decision {
-  const { grantId, bucket, amount, expiresAt, source, actor } = command;
+  const { grantId, bucket, amount, expiresAt, claimedUntil, source, actor } = command;
   const effectiveAt = command.effectiveAt ?? now;
   if (amount < 1n)
     return reject(invalidField({ field: 'microcredits', description: `must be above zero, got ${amount}` }));
@@ -94,6 +103,7 @@ function decideGrant(state: AccountState, command: GiveGrant, now: Instant): Dec
       invalidField({ field: 'expire_time', description: 'must lie in the future and after effective_time' }),
     );
   }
+  if (claimedUntil !== undefined && claimedUntil < now) return reject(claimRanOut('the gift'));
   const problem = findAdditionProblem(state, amount);
   if (problem !== undefined) return reject(problem);
   const whole: Grant = {
@@ -131,7 +141,7 @@ function decideDebit(state: AccountState, command: Debit, now: Instant): Decisio
   const { draws, uncovered } = computeBurnDown(state.grants, cost);
   const overdraftRemaining = computeOverdraftRemaining(state, overdraftLimitOf(rulebook, state.planCode));
   if (uncovered > overdraftRemaining && !alreadyPerformed) {
-    return reject(insufficientCredits(cost, computeAvailable(state.totals), overdraftRemaining));
+    return reject(insufficientCredits(state, cost, rulebook));
   }
   if (state.totals.deficit + uncovered > MICROCREDITS_MAX) return reject(outOfRange('the deficit after this debit'));
   const drawn = subtractDraws(state.totals, draws);
@@ -164,7 +174,22 @@ function decideAdjust(state: AccountState, command: Adjust, now: Instant): Decis
     return accept({ type: 'adjusted', ...identity, bucket, delta, draws: [], grant, deficitPaid, actor, after });
   }
   const { draws, uncovered } = computeBurnDown(state.grants, -delta, [bucket]);
-  if (uncovered > 0n) return reject(insufficientCredits(-delta, -delta - uncovered, 0n, bucket));
+  if (uncovered > 0n) return reject(insufficientBucket(bucket, -delta, uncovered));
   const after = subtractDraws(state.totals, draws);
   return accept({ type: 'adjusted', ...identity, bucket, delta, draws, deficitPaid: 0n, actor, after });
+}
+
+/** Says that one bucket has too little for a correction; overdraft is for usage alone. */
+function insufficientBucket(bucket: Bucket, needed: bigint, shortfall: bigint): DomainError {
+  const available = needed - shortfall;
+  const message = `${needed} microcredits are needed, bucket ${bucket} has ${available}: ask for less`;
+  return new DomainError('INSUFFICIENT_CREDITS', message, {
+    metadata: {
+      needed_microcredits: String(needed),
+      available_microcredits: String(available),
+      overdraft_remaining_microcredits: '0',
+      shortfall_microcredits: String(shortfall),
+      bucket,
+    },
+  });
 }

@@ -49,30 +49,17 @@ export function findAdditionProblem(state: AccountState, amount: bigint, grants 
   return undefined;
 }
 
+/** What an effect is for is kept no longer: it may be given to somebody else. */
+export function claimRanOut(what: string): DomainError {
+  const message = `${what} waited for too long, and nothing was written: repeat it with the same request_id`;
+  return new DomainError('DEADLINE_EXCEEDED', message);
+}
+
 export function outOfRange(what: string): DomainError {
   const message =
     `${what} would be more than 2^53 - 1 microcredits, the largest amount an account can hold or owe: ` +
     'ask for less, or use another account';
   return new DomainError('BALANCE_OUT_OF_RANGE', message, {
     metadata: { limit_microcredits: String(MICROCREDITS_MAX) },
-  });
-}
-
-export function insufficientCredits(
-  needed: bigint,
-  available: bigint,
-  overdraftRemaining: bigint,
-  bucket?: string,
-): DomainError {
-  const place = bucket === undefined ? 'the account' : `bucket ${bucket}`;
-  const overdraft = overdraftRemaining > 0n ? ` and ${overdraftRemaining} of overdraft` : '';
-  const message = `${needed} microcredits are needed, ${place} has ${available}${overdraft}: top up, or ask for less`;
-  return new DomainError('INSUFFICIENT_CREDITS', message, {
-    metadata: {
-      needed_microcredits: String(needed),
-      available_microcredits: String(available),
-      overdraft_remaining_microcredits: String(overdraftRemaining),
-      ...present({ bucket }),
-    },
   });
 }

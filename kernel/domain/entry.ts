@@ -6,7 +6,19 @@ import type { AppliedPrice } from './action-price.ts';
 import type { Bucket } from './bucket.ts';
 import type { Grant, GrantDraw } from './grant.ts';
 import type { HoldEnd, HoldFigures } from './hold.ts';
-import type { EntryId, Fingerprint, GrantId, HoldId, IdempotencyKey, Instant, PlanCode, ProductCode } from './id.ts';
+import type {
+  EntryId,
+  Fingerprint,
+  GrantId,
+  HoldId,
+  IdempotencyKey,
+  Instant,
+  PlanCode,
+  ProductCode,
+  TopUpId,
+} from './id.ts';
+import type { Subscription } from './subscription.ts';
+import type { TrialTerms } from './trial.ts';
 import type { UsageContext } from './usage-context.ts';
 
 /**
@@ -186,6 +198,98 @@ export interface Redacted extends EntryBase {
   readonly actor: string;
 }
 
+/** The trial of the workspace began: its plan holds from then on. */
+export interface TrialStarted extends EntryBase, TrialTerms {
+  readonly type: 'trial_started';
+  readonly startedAt: Instant;
+  /** The credits, after a deficit was paid; absent where the trial gives none. */
+  readonly grant?: Grant;
+  /** What of them paid an earlier deficit at once, in microcredits. */
+  readonly deficitPaid: bigint;
+  readonly actor?: string;
+}
+
+/** The trial was canceled: it goes on to its end, and nothing follows it. */
+export interface TrialCanceled extends EntryBase {
+  readonly type: 'trial_canceled';
+  readonly actor?: string;
+}
+
+/** The trial ended by itself. Credits that lapse with it have an entry of their own, right before. */
+export interface TrialEnded extends EntryBase {
+  readonly type: 'trial_ended';
+  /** The plan that the account has from then on. */
+  readonly planCode: PlanCode;
+  readonly dueAt: Instant;
+}
+
+/** Somebody agreed that the workspace is charged for the trial's plan once the trial ends. */
+export interface TrialConsented extends EntryBase {
+  readonly type: 'trial_consented';
+  readonly at: Instant;
+}
+
+/** One thing that happened to a trial. */
+export type TrialRecord = TrialStarted | TrialCanceled | TrialConsented | TrialEnded;
+
+/**
+ * What happened to a subscription. `started`: its first period is paid, or it is paid again after it ended here;
+ * `renewed`: another period is paid; `plan_changed`: its price is another one; `allowance_raised`: an upgrade is paid;
+ * `updated`: what comes after the period; `renewal_pending`, `payment_failed`, `recovered`, `ended`.
+ */
+export type SubscriptionChange =
+  | 'started'
+  | 'renewed'
+  | 'plan_changed'
+  | 'allowance_raised'
+  | 'updated'
+  | 'renewal_pending'
+  | 'payment_failed'
+  | 'recovered'
+  | 'ended';
+
+/** Something happened to the subscription, at Stripe or by time. */
+export interface SubscriptionChanged extends EntryBase {
+  readonly type: 'subscription_changed';
+  readonly change: SubscriptionChange;
+  /** The whole of it from then on. */
+  readonly subscription: Subscription;
+  /** The plan that the account has from then on. */
+  readonly planCode: PlanCode;
+  readonly at: Instant;
+  /** Says that the trial that ran ended with it. */
+  readonly endsTrial: boolean;
+  /** What lapsed: what was free of it at once, and of a grant named here what is held when its hold ends. */
+  readonly lapsed: readonly GrantDraw[];
+  /** The included credits that it gave, after a deficit was paid; absent where it gave none. */
+  readonly grant?: Grant;
+  /** What of the grant is left over from the cycle before, in microcredits. */
+  readonly rolledOver: bigint;
+  /** What of the grant paid an earlier deficit at once, in microcredits. */
+  readonly deficitPaid: bigint;
+}
+
+/**
+ * What was paid for a top-up went back to the payer, or came again: the credits that it had given follow. Exactly one of `taken`
+ * with `deficit`, and `grant`, says something, or neither.
+ */
+export interface PaybackSettled extends EntryBase {
+  readonly type: 'payback_settled';
+  readonly topUpId: TopUpId;
+  /** What of the top-up's credits is taken back in all from then on, in microcredits. */
+  readonly total: bigint;
+  /** What of `total` had been used and is left to the workspace as a loss of the seller's, in microcredits. */
+  readonly waivedTotal: bigint;
+  /** What this entry took. */
+  readonly taken: readonly GrantDraw[];
+  /** What it could not take since it was used, and which is owed from then on, in microcredits. */
+  readonly deficit: bigint;
+  /** What it gave back, after a deficit was paid. */
+  readonly grant?: Grant;
+  /** What of that paid an earlier deficit at once, in microcredits. */
+  readonly deficitPaid: bigint;
+}
+
 /** One thing that happened to a hold. */
 export type HoldRecord = Reserved | HoldExtended | Settled | HoldReleased | HoldExpired;
 
@@ -198,6 +302,9 @@ export type Entry =
   | Debited
   | Adjusted
   | HoldRecord
+  | TrialRecord
+  | SubscriptionChanged
+  | PaybackSettled
   | Reversed
   | Redacted;
 

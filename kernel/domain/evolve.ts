@@ -10,7 +10,10 @@ import type {
   GrantExpired,
   Granted,
   GrantStarted,
+  PaybackSettled,
   Reversed,
+  SubscriptionChanged,
+  TrialStarted,
 } from './entry.ts';
 import {
   evolveHoldEnded,
@@ -20,7 +23,9 @@ import {
   type UncheckedChange,
 } from './evolve-hold.ts';
 import { compareStartOrder, type Grant, type GrantDraw, insertOrdered, takeDraws } from './grant.ts';
-import { putBack, spendFree } from './grant-book.ts';
+import { lapse, putBack, spendFree } from './grant-book.ts';
+import { present } from './optional.ts';
+import { isRunning, type Trial } from './trial.ts';
 
 /**
  * Computes the account after one more entry.
@@ -66,6 +71,18 @@ function computeChange(state: AccountState, entry: Entry): UncheckedChange {
       return evolveReversed(state, entry);
     case 'redacted':
       return { totals: state.totals };
+    case 'trial_started':
+      return evolveTrialStarted(state, entry);
+    case 'trial_canceled':
+      return { trial: evolveCanceled(requireRunning(state)), totals: state.totals };
+    case 'trial_consented':
+      return { trial: { ...requireRunning(state), consentedAt: entry.at }, totals: state.totals };
+    case 'subscription_changed':
+      return evolveSubscription(state, entry);
+    case 'payback_settled':
+      return evolvePayback(state, entry);
+    case 'trial_ended':
+      return { planCode: entry.planCode, trial: { ...requireRunning(state), status: 'ended' }, totals: state.totals };
   }
 }
 
@@ -121,6 +138,44 @@ function evolveReversed(state: AccountState, entry: Reversed): UncheckedChange {
   );
   const paid = takeDraws(returned, entry.deficitPaid);
   return { ...spendFree(book, paid), scheduled, totals: subtractDraws(totals, paid) };
+}
+
+function evolveTrialStarted(state: AccountState, entry: TrialStarted): UncheckedChange {
+  if (state.trial !== undefined) throw new RangeError('an account that has had its trial can not have another one');
+  const { planCode, fallbackPlanCode, startedAt, endsAt, granted, revokesUnused, endBehaviour, personId, grant } =
+    entry;
+  const terms = { planCode, fallbackPlanCode, endsAt, granted, revokesUnused, endBehaviour, ...present({ personId }) };
+  const trial: Trial = { ...terms, status: 'active', startedAt, ...present({ grantId: grant?.grantId }) };
+  const credits = grant === undefined ? { totals: state.totals } : evolveAddition(state, grant, entry.deficitPaid);
+  return { ...credits, planCode, trial };
+}
+
+/** Nothing follows a canceled trial, whatever was agreed before. */
+function evolveCanceled({ consentedAt: _, ...trial }: Trial): Trial {
+  return { ...trial, status: 'canceled' };
+}
+
+function evolveSubscription(state: AccountState, entry: SubscriptionChanged): UncheckedChange {
+  const { subscription, planCode, lapsed, at, grant, deficitPaid, endsTrial } = entry;
+  const left: AccountState = { ...state, ...lapse(state, lapsed, at), totals: subtractDraws(state.totals, lapsed) };
+  const credits = grant === undefined ? pickCredits(left) : evolveAddition(left, grant, deficitPaid);
+  const trial = endsTrial ? { trial: { ...requireRunning(state), status: 'ended' as const } } : {};
+  return { ...credits, ...trial, planCode, subscription, subscriptionRevision: state.subscriptionRevision + 1 };
+}
+
+function evolvePayback(state: AccountState, { taken, deficit, grant, deficitPaid }: PaybackSettled): UncheckedChange {
+  if (grant !== undefined) return evolveAddition(state, grant, deficitPaid);
+  const totals = subtractDraws(state.totals, taken);
+  return { ...spendFree(state, taken), totals: { ...totals, deficit: totals.deficit + deficit } };
+}
+
+function pickCredits({ grants, pinned, totals }: AccountState): UncheckedChange {
+  return { grants, pinned, totals };
+}
+
+function requireRunning({ trial }: AccountState): Trial {
+  if (!isRunning(trial)) throw new RangeError('no trial runs that could be canceled or end');
+  return trial;
 }
 
 /** Adds a grant that is active from now on, after it paid `deficitPaid` of an earlier deficit. */

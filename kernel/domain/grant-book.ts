@@ -6,7 +6,7 @@
 import type { AccountState } from './account.ts';
 import type { Bucket } from './bucket.ts';
 import { compareBurnOrder, type Grant, type GrantDraw, insertOrdered } from './grant.ts';
-import type { GrantId } from './id.ts';
+import type { GrantId, Instant } from './id.ts';
 
 /** The grants of an account that hold credit. */
 export type GrantBook = Pick<AccountState, 'grants' | 'pinned'>;
@@ -37,6 +37,17 @@ export function putBack(book: GrantBook, grant: Grant): GrantBook {
   const found = findGrant(book, grant.bucket, grant.grantId);
   if (found !== undefined) return change(bookOf(book), grant, grant.remaining, 0n);
   return addTo(bookOf(book), grant);
+}
+
+/**
+ * Takes free credit out of grants for good, and sees to it that what is held of them does not come back either. A draw of
+ * nothing names a grant of which all that is left is held.
+ */
+export function lapse(book: GrantBook, draws: readonly GrantDraw[], at: Instant): GrantBook {
+  const left = spendFree(book, draws);
+  const lapsed = new Set(draws.map(({ grantId }) => grantId));
+  const pinned = left.pinned.map((grant) => (lapsed.has(grant.grantId) ? { ...grant, expiresAt: at } : grant));
+  return { ...left, pinned: pinned.toSorted(compareBurnOrder) };
 }
 
 /** Finds a grant that has something left or held. */

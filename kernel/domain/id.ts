@@ -8,6 +8,13 @@ export type GrantId = Branded<'GrantId'>;
 export type EntryId = Branded<'EntryId'>;
 export type HoldId = Branded<'HoldId'>;
 export type CommitId = Branded<'CommitId'>;
+export type UserId = Branded<'UserId'>;
+export type ProjectId = Branded<'ProjectId'>;
+export type InvitationId = Branded<'InvitationId'>;
+export type AccessTokenId = Branded<'AccessTokenId'>;
+export type SignupId = Branded<'SignupId'>;
+export type TopUpId = Branded<'TopUpId'>;
+export type PromotionId = Branded<'PromotionId'>;
 export type ProductCode = Branded<'ProductCode'>;
 export type PlanCode = Branded<'PlanCode'>;
 /** A namespaced key that makes one effect happen once within a tenant. */

@@ -28,7 +28,9 @@ export type BadRowReason =
   | 'price_unsupported'
   | 'onboarding_default_taken'
   | 'fallback_plan_gone'
-  | 'onboarding_plan_gone';
+  | 'onboarding_plan_gone'
+  | 'plan_of_operator'
+  | 'fallback_plan_priced';
 
 /** One problem of a row, as a sentence part for people that follows the row's id. */
 export interface RowProblem {
@@ -111,6 +113,9 @@ const READERS: { readonly [Field in PolicyField]: Reader<PlanPolicy[Field]> } = 
   memberLimit: (text) => (text === 'unlimited' ? null : readCount(text)),
   includedMicrocreditsPerCycle: readAmount,
   includedRolloverLimitMicrocredits: readAmount,
+  pastDueGraceDays: readCount,
+  pastDueEnd: (text) => (text === 'fallback' || text === 'keep' ? text : { expected: 'fallback or keep' }),
+  cancelAtOnceAllowed: readFlag,
   overdraftLimitMicrocredits: readAmount,
   paygAllowed: readFlag,
   paygMinorUnitsPerCredit: (text) => {
@@ -121,6 +126,7 @@ const READERS: { readonly [Field in PolicyField]: Reader<PlanPolicy[Field]> } = 
   paygPackages: readPackages,
   paygMinorUnitsMin: (text) => (text === 'none' ? null : readAmount(text)),
   paygMinorUnitsMax: (text) => (text === 'none' ? null : readAmount(text)),
+  refundDebtWaived: readFlag,
   creditGates: (text) => (text === 'none' ? [] : text.split(' ')),
 };
 
@@ -199,7 +205,7 @@ function readTerms(
   const interval = recurring?.interval;
   if (minorUnits === undefined || recurring === undefined || (interval !== 'month' && interval !== 'year'))
     return undefined;
-  const productName = price.product.name.slice(0, NAME_LENGTH_MAX);
+  const productName = price.product.name.slice(0, NAME_LENGTH_MAX).toWellFormed();
   return { productName, minorUnits, currency, interval, intervalCount: recurring.intervalCount };
 }
 

@@ -9,6 +9,9 @@ import { formatQuantity, type Quantity } from './quantity.ts';
 
 export type TrialEndBehaviour = 'convert_or_fallback' | 'fallback';
 
+/** What follows where a payment was not made up for in time: the fallback plan, or nothing until Stripe ends the subscription. */
+export type PastDueEnd = 'fallback' | 'keep';
+
 /** Credits that are sold together. */
 export interface PaygPackage {
   /** What it costs, in the minor unit of the product's currency. */
@@ -39,6 +42,11 @@ export interface PlanPolicy {
   readonly includedMicrocreditsPerCycle: bigint;
   /** How much of what a cycle left over the next one keeps at most; 0: all of it lapses. */
   readonly includedRolloverLimitMicrocredits: bigint;
+  /** For how many days everything stays after a payment failed, or a renewal came to no result. */
+  readonly pastDueGraceDays: number;
+  readonly pastDueEnd: PastDueEnd;
+  /** Says that customers may end the subscription at once, instead of with its period. */
+  readonly cancelAtOnceAllowed: boolean;
   readonly overdraftLimitMicrocredits: bigint;
   /** Says that pay-as-you-go credits can be bought on this plan. */
   readonly paygAllowed: boolean;
@@ -49,7 +57,9 @@ export interface PlanPolicy {
   readonly paygMinorUnitsMin: bigint | null;
   /** The most that a purchase may cost; null means no limit. */
   readonly paygMinorUnitsMax: bigint | null;
-  /** Which actions need a positive balance to start: `*` for all, an action's name, or `!` and the name of one that does not. */
+  /** Says that credits which were used and whose payment went back to the payer are nobody's debt. */
+  readonly refundDebtWaived: boolean;
+  /** Which actions need credit to start: `*` for all, an action's name, or `!` and the name of one that does not. */
   readonly creditGates: readonly string[];
 }
 
@@ -85,6 +95,7 @@ export const FALLBACK_PLAN_DEFAULT = 'free' as PlanCode;
 const PAYG_PACKAGES_MAX = 20;
 const CREDIT_GATES_MAX = 200;
 const TRIAL_DAYS_MAX = 366;
+const PAST_DUE_GRACE_DAYS_MAX = 60;
 /** The largest rank, member limit and trial limit. */
 const POLICY_COUNT_MAX = 1_000_000;
 
@@ -109,12 +120,16 @@ const PLAIN_POLICY: PlanPolicy = {
   memberLimit: null,
   includedMicrocreditsPerCycle: 0n,
   includedRolloverLimitMicrocredits: 0n,
+  pastDueGraceDays: 7,
+  pastDueEnd: 'fallback',
+  cancelAtOnceAllowed: false,
   overdraftLimitMicrocredits: 0n,
   paygAllowed: true,
   paygMinorUnitsPerCredit: null,
   paygPackages: [],
   paygMinorUnitsMin: null,
   paygMinorUnitsMax: null,
+  refundDebtWaived: false,
   creditGates: ['*'],
 };
 
@@ -138,7 +153,10 @@ const TIERS: ReadonlyMap<string, PolicyChange> = new Map<string, PolicyChange>([
 /** All fields of a policy, in the order in which people read them. */
 export const POLICY_FIELDS = Object.keys(PLAIN_POLICY) as readonly PolicyField[];
 
-/** What holds for a plan whose policy was never written: nothing is allowed, so nothing is given by accident. */
+/**
+ * What holds for a plan whose policy was never written: nothing is allowed, so nothing is given by accident. Whoever pays has
+ * the time to make up for a payment that every plan gives.
+ */
 export const CLOSED_POLICY: PlanPolicy = {
   ...PLAIN_POLICY,
   trialRequiresCard: true,
@@ -151,6 +169,11 @@ export const CLOSED_POLICY: PlanPolicy = {
 export function computeDefaultPolicy(planCode: PlanCode): PlanPolicy {
   const tier = planCode.endsWith(ANNUAL_SUFFIX) ? planCode.slice(0, -ANNUAL_SUFFIX.length) : planCode;
   return { ...PLAIN_POLICY, ...TIERS.get(tier) };
+}
+
+/** Says whether a new workspace on this plan gets its trial without being asked. No trial that wants a card starts by itself. */
+export function startsTrialByItself(policy: PlanPolicy): boolean {
+  return policy.trialEnabled && policy.autoTrialOnWorkspaceCreation && !policy.trialRequiresCard;
 }
 
 /** Answers the name that a field has in contracts, in the database and for people, such as `trial_days`. */
@@ -235,6 +258,7 @@ function findBoundViolations(policy: PlanPolicy): FieldViolation[] {
   count('trialDays', policy.trialDays, 0, TRIAL_DAYS_MAX);
   count('trialLimitPerPerson', policy.trialLimitPerPerson, 1, POLICY_COUNT_MAX);
   count('rank', policy.rank, 0, POLICY_COUNT_MAX);
+  count('pastDueGraceDays', policy.pastDueGraceDays, 0, PAST_DUE_GRACE_DAYS_MAX);
   if (policy.memberLimit !== null) count('memberLimit', policy.memberLimit, 1, POLICY_COUNT_MAX);
   credits('trialMicrocreditsGranted', policy.trialMicrocreditsGranted);
   credits('includedMicrocreditsPerCycle', policy.includedMicrocreditsPerCycle);

@@ -5,6 +5,13 @@ import type { PlanCode, ProductCode } from './id.ts';
 export interface AccountPolicy {
   /** How far below zero usage may draw the account, in microcredits. */
   readonly overdraftLimit: bigint;
+  /** Which actions need credit to start; see credit-gate.ts. */
+  readonly creditGates: readonly string[];
+  /** Says that pay-as-you-go credits can be bought. */
+  readonly paygAllowed: boolean;
+  readonly rank: number;
+  /** Says that customers can buy the plan by themselves. */
+  readonly isOnSale: boolean;
 }
 
 /**
@@ -17,7 +24,21 @@ export interface Rulebook {
   readonly prices: PriceBook;
 }
 
+/** What holds for a plan that says nothing: all work needs credit, and no more can be had. */
+export const CLOSED_ACCOUNT_POLICY: AccountPolicy = {
+  overdraftLimit: 0n,
+  creditGates: ['*'],
+  paygAllowed: false,
+  rank: 0,
+  isOnSale: false,
+};
+
+/** Finds what a plan allows an account. */
+export function accountPolicyOf(rulebook: Rulebook, planCode: PlanCode): AccountPolicy {
+  return rulebook.policies.get(planCode) ?? CLOSED_ACCOUNT_POLICY;
+}
+
 /** Finds how far below zero a plan lets usage go, in microcredits; 0 where the plan says nothing. */
 export function overdraftLimitOf(rulebook: Rulebook, planCode: PlanCode): bigint {
-  return rulebook.policies.get(planCode)?.overdraftLimit ?? 0n;
+  return accountPolicyOf(rulebook, planCode).overdraftLimit;
 }
