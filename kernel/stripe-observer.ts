@@ -2,7 +2,12 @@
 
 import type { Logger } from 'pino';
 import type { SyncObserver } from './app/catalog-sync/ports.ts';
+import type { TopUpObserver } from './app/payment/ports.ts';
+import type { ReconciliationObserver } from './app/reconciliation/ports.ts';
+import type { IntentObserver } from './app/subscription/ports.ts';
+import type { SubscriptionObserver } from './app/subscription/subscription-sync.ts';
 import type { WebhookObserver } from './app/webhook/ports.ts';
+import { logBackgroundFailure } from './log.ts';
 
 /** Builds an observer of the inbox; what is refused is counted, and told only in detail: anybody may send anything. */
 export function createWebhookObserver(figures: WebhookObserver, logger: Logger): WebhookObserver {
@@ -24,7 +29,7 @@ export function createWebhookObserver(figures: WebhookObserver, logger: Logger):
     },
     backgroundFailed: (work, err) => {
       figures.backgroundFailed(work, err);
-      logger.warn({ work, err }, 'background work failed; the next round tries again');
+      logBackgroundFailure(logger, work, err);
     },
   };
 }
@@ -45,5 +50,68 @@ export function createSyncObserver(figures: SyncObserver, logger: Logger): SyncO
       figures.syncFailed(err);
       logger.warn({ err }, 'the catalog could not be synced; it is tried again');
     },
+  };
+}
+
+/** Builds an observer of changes at Stripe. */
+export function createIntentObserver(figures: IntentObserver, logger: Logger): IntentObserver {
+  return {
+    ...figures,
+    failed: (intent, err) => {
+      figures.failed(intent, err);
+      const { intentId, tenantId, attempt, tries } = intent;
+      const line = { intentId, tenantId, kind: intent.request.kind, attempt, tries, err };
+      logger.warn(line, 'a change at Stripe came to no result; it is tried again');
+    },
+    backgroundFailed: (work, err) => {
+      figures.backgroundFailed(work, err);
+      logBackgroundFailure(logger, work, err);
+    },
+  };
+}
+
+/** Builds an observer of comparisons with Stripe. */
+export function createReconciliationObserver(
+  figures: Pick<ReconciliationObserver, 'ended'>,
+  logger: Logger,
+): ReconciliationObserver {
+  return {
+    differs: ({ tenantId, kind, subject, message, command }) =>
+      logger.error({ tenantId, kind, subject, command }, `a workspace and Stripe differ: ${message}`),
+    ended: (result) => {
+      figures.ended(result);
+      if (result.differences === 0) logger.info(result, 'all workspaces are as Stripe shows');
+      else logger.error(result, 'workspaces and Stripe differ: `wheelhouse verify --stripe` tells what mends it');
+    },
+    backgroundFailed: (work, err) => logBackgroundFailure(logger, work, err),
+  };
+}
+
+/** Builds an observer of top-ups. */
+export function createTopUpObserver(figures: TopUpObserver, logger: Logger): TopUpObserver {
+  return {
+    ...figures,
+    failed: (topUp, err) => {
+      figures.failed(topUp, err);
+      const { topUpId, tenantId, stripeInvoiceId, attempt, tries } = topUp;
+      const line = { topUpId, tenantId, stripeInvoiceId, attempt, tries, err };
+      logger.warn(line, 'a top-up came to no result; it is tried again');
+    },
+    backgroundFailed: (work, err) => {
+      figures.backgroundFailed(work, err);
+      logBackgroundFailure(logger, work, err);
+    },
+  };
+}
+
+/** Builds an observer of what is read of subscriptions. */
+export function createSubscriptionObserver(logger: Logger): SubscriptionObserver {
+  return {
+    unreadable: (tenantId, stripeSubscriptionId) =>
+      logger.warn(
+        { tenantId, stripeSubscriptionId },
+        "a subscription at Stripe has a price that is of no plan of its workspace's product: nothing is given for it",
+      ),
+    backgroundFailed: (work, err) => logBackgroundFailure(logger, work, err),
   };
 }

@@ -120,9 +120,23 @@ async function sample(connection: Connection, machine: MachineClocks, offsetMs: 
   };
 }
 
+/**
+ * Moves the time of kernels with a movable clock on, by milliseconds; they notice within a second. It never goes back:
+ * an account of the future is an alarm. Throws RangeError for a move back.
+ */
+export async function moveDatabaseClock(connection: Connection, byMs: number): Promise<void> {
+  if (!Number.isSafeInteger(byMs) || byMs < 0) throw new RangeError(`the clock moves on by whole ms, not by ${byMs}`);
+  const clock = movableClockOf(connection);
+  const $inc = { offset_ms: byMs };
+  await clock.updateOne({ _id: 'offset' }, { $inc }, { upsert: true, writeConcern: { w: 'majority' } });
+}
+
+function movableClockOf(connection: Connection) {
+  return databaseOf(connection).collection<{ readonly _id: string; readonly offset_ms: number }>('clock');
+}
+
 async function loadMovableOffset(connection: Connection): Promise<number> {
-  const clock = databaseOf(connection).collection<{ _id: string; offset_ms: number }>('clock');
-  const document = await clock.findOne(
+  const document = await movableClockOf(connection).findOne(
     { _id: 'offset' },
     { readConcern: { level: 'majority' }, readPreference: 'primary' },
   );

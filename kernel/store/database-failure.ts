@@ -15,12 +15,34 @@ export function isDuplicateKey(error: unknown): boolean {
   return error instanceof mongo.MongoServerError && error.code === DUPLICATE_KEY;
 }
 
+/** Says whether all that went wrong with a bulk write is that unique indexes refused some of it. */
+export function isDuplicateKeyAlone(error: unknown): boolean {
+  if (!(error instanceof mongo.MongoBulkWriteError)) return false;
+  const errors = error.result.getWriteErrors();
+  const isAnswered = errors.length > 0 && error.result.getWriteConcernError() === undefined;
+  return isAnswered && errors.every(({ code }) => code === DUPLICATE_KEY);
+}
+
 /** Runs a read, or a write that may be repeated; a failure of the database becomes DomainError DATABASE_UNAVAILABLE. */
 export async function guardDatabase<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
     throw isDatabaseFailure(error) ? databaseUnavailable(error) : error;
+  }
+}
+
+/**
+ * Runs a write that may be repeated, for callers who must not take it for undone; a failure of the database becomes DomainError
+ * OUTCOME_UNKNOWN.
+ */
+export async function guardWrite<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!isDatabaseFailure(error)) throw error;
+    const message = 'the database did not tell whether the write happened: repeat the call with the same request_id';
+    throw new DomainError('OUTCOME_UNKNOWN', message, { retryDelayMs: RETRY_DELAY_MS, cause: error });
   }
 }
 

@@ -48,6 +48,20 @@ export async function guardStripe<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Answers the error of Stripe that was thrown, where it definitely says no: the status is below 500, and not "wait". */
+export function findRefusal(thrown: unknown): InstanceType<typeof Stripe.errors.StripeError> | undefined {
+  return thrown instanceof Stripe.errors.StripeError && isRefusal(thrown) ? thrown : undefined;
+}
+
+/** Runs a call that may come too late: what Stripe refuses because it is over already is no error. */
+export async function unlessOver(call: () => Promise<unknown>, isOver: () => Promise<boolean>): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    if (findRefusal(error) === undefined || !(await isOver())) throw error;
+  }
+}
+
 /** Says whether Stripe has no object of the id that was asked for. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Stripe.errors.StripeError && error.statusCode === 404;
@@ -65,9 +79,16 @@ function toDomainError(error: InstanceType<typeof Stripe.errors.StripeError>): D
   if (error instanceof Stripe.errors.StripeAuthenticationError) {
     return new DomainError('STRIPE_REFUSED', `Stripe does not know the key: correct STRIPE_SECRET_KEY`, { metadata });
   }
-  if (statusCode !== undefined && statusCode < 500 && statusCode !== 429 && statusCode !== 409) {
+  if (isRefusal(error)) {
     return new DomainError('STRIPE_REFUSED', `Stripe refused a request of the kernel: ${detail}`, { metadata });
   }
   const message = `Stripe can't be reached, or asks to wait: ${detail}`;
   return new DomainError('STRIPE_UNAVAILABLE', message, { metadata, retryDelayMs: RETRY_DELAY_MS });
+}
+
+/** A key that was used with other parameters before, or is in use, says nothing of what the first request came to. */
+function isRefusal(error: InstanceType<typeof Stripe.errors.StripeError>): boolean {
+  const { statusCode } = error;
+  if (statusCode === undefined || statusCode >= 500) return false;
+  return statusCode !== 409 && statusCode !== 429 && !(error instanceof Stripe.errors.StripeIdempotencyError);
 }

@@ -89,6 +89,9 @@ function fromDocumentPolicy(stored: PlanPolicyDocument): PlanPolicy {
     memberLimit: document.member_limit,
     includedMicrocreditsPerCycle: document.included_microcredits_per_cycle,
     includedRolloverLimitMicrocredits: document.included_rollover_limit_microcredits,
+    pastDueGraceDays: document.past_due_grace_days,
+    pastDueEnd: document.past_due_end,
+    cancelAtOnceAllowed: document.cancel_at_once_allowed,
     overdraftLimitMicrocredits: document.overdraft_limit_microcredits,
     paygAllowed: document.payg_allowed,
     paygMinorUnitsPerCredit: price === null ? null : { millionths: price },
@@ -98,6 +101,7 @@ function fromDocumentPolicy(stored: PlanPolicyDocument): PlanPolicy {
     })),
     paygMinorUnitsMin: document.payg_minor_units_min,
     paygMinorUnitsMax: document.payg_minor_units_max,
+    refundDebtWaived: document.refund_debt_waived,
     creditGates: document.credit_gates,
   };
 }
@@ -123,6 +127,9 @@ export function toDocumentPolicy(policy: PlanPolicy): PolicyFields {
     member_limit: policy.memberLimit,
     included_microcredits_per_cycle: policy.includedMicrocreditsPerCycle,
     included_rollover_limit_microcredits: policy.includedRolloverLimitMicrocredits,
+    past_due_grace_days: policy.pastDueGraceDays,
+    past_due_end: policy.pastDueEnd,
+    cancel_at_once_allowed: policy.cancelAtOnceAllowed,
     overdraft_limit_microcredits: policy.overdraftLimitMicrocredits,
     payg_allowed: policy.paygAllowed,
     payg_minor_units_per_credit_millionths: policy.paygMinorUnitsPerCredit?.millionths ?? null,
@@ -132,6 +139,7 @@ export function toDocumentPolicy(policy: PlanPolicy): PolicyFields {
     })),
     payg_minor_units_min: policy.paygMinorUnitsMin,
     payg_minor_units_max: policy.paygMinorUnitsMax,
+    refund_debt_waived: policy.refundDebtWaived,
     credit_gates: policy.creditGates,
   };
 }

@@ -65,6 +65,9 @@ export interface PlanPolicyDocument {
   readonly member_limit: number | null;
   readonly included_microcredits_per_cycle: bigint;
   readonly included_rollover_limit_microcredits: bigint;
+  readonly past_due_grace_days: number;
+  readonly past_due_end: 'fallback' | 'keep';
+  readonly cancel_at_once_allowed: boolean;
   readonly overdraft_limit_microcredits: bigint;
   readonly payg_allowed: boolean;
   /** Millionths of a minor unit; null: only packages are sold. */
@@ -72,6 +75,7 @@ export interface PlanPolicyDocument {
   readonly payg_packages: readonly PaygPackageDocument[];
   readonly payg_minor_units_min: bigint | null;
   readonly payg_minor_units_max: bigint | null;
+  readonly refund_debt_waived: boolean;
   readonly credit_gates: readonly string[];
   /** The fields that an operator has set, by their contract names: a sync leaves them. */
   readonly pinned_fields: readonly string[];
@@ -182,12 +186,16 @@ const policySchema = new Schema<PlanPolicyDocument>(
     member_limit: { type: Number, default: null, min: 1, validate: isWholeOrNull },
     included_microcredits_per_cycle: MICROCREDITS,
     included_rollover_limit_microcredits: MICROCREDITS,
+    past_due_grace_days: COUNT,
+    past_due_end: { type: String, enum: ['fallback', 'keep'], required: true },
+    cancel_at_once_allowed: FLAG,
     overdraft_limit_microcredits: MICROCREDITS,
     payg_allowed: FLAG,
     payg_minor_units_per_credit_millionths: { type: BigInt, default: null },
     payg_packages: [{ _id: false, minor_units: MICROCREDITS, microcredits: MICROCREDITS }],
     payg_minor_units_min: OPTIONAL_AMOUNT,
     payg_minor_units_max: OPTIONAL_AMOUNT,
+    refund_debt_waived: FLAG,
     credit_gates: [String],
     pinned_fields: [String],
     revision: COUNT,

@@ -5,6 +5,7 @@ import { type Connection, trusted } from 'mongoose';
 import type { CatalogStore } from '../../app/catalog/ports.ts';
 import type { ProductCode } from '../../domain/id.ts';
 import { guardDatabase, isDuplicateKey } from '../database-failure.ts';
+import { hasProduct } from '../product-stamp.ts';
 import {
   fromDocumentPlan,
   fromDocumentPolicyRecord,
@@ -65,7 +66,7 @@ class MongoCatalogStore implements CatalogStore {
       ]);
       const productByCode = new Map(productDocuments.map((document) => [document.product_code, document]));
       const policyByKey = new Map(policyDocuments.map((document) => [keyOf(document), document]));
-      return planDocuments.map((document) =>
+      return planDocuments.filter(hasProduct).map((document) =>
         fromDocumentPlan(document, {
           product: productByCode.get(document.product_code),
           policy: policyByKey.get(keyOf(document)),
@@ -83,7 +84,7 @@ class MongoCatalogStore implements CatalogStore {
     });
 
   loadPolicies: CatalogStore['loadPolicies'] = (productCode) =>
-    guardDatabase(async () => (await this.#findPolicies(productCode)).map(fromDocumentPolicyRecord));
+    guardDatabase(async () => (await this.#findPolicies(productCode)).filter(hasProduct).map(fromDocumentPolicyRecord));
 
   insertPolicy: CatalogStore['insertPolicy'] = (productCode, planCode, policy) =>
     guardDatabase(async () => {

@@ -8,6 +8,7 @@ import type { CatalogSyncStore, SyncTurn } from '../../app/catalog-sync/ports.ts
 import type { PlanTerms } from '../../domain/plan-metadata.ts';
 import { guardDatabase, isDuplicateKey } from '../database-failure.ts';
 import { LEDGER_COLLECTION_OPTIONS } from '../ledger/collection-option.ts';
+import { hasProduct } from '../product-stamp.ts';
 import { fromDocumentPlan, fromDocumentPolicyRecord, fromDocumentProduct } from './catalog-document.ts';
 import { type CatalogModels, catalogModels } from './catalog-model.ts';
 
@@ -80,8 +81,10 @@ class MongoCatalogSyncStore implements CatalogSyncStore {
       const productRows = await products.find().maxTimeMS(READ_TIMEOUT_MS).lean();
       return {
         products: productRows.map(fromDocumentProduct),
-        plans: planRows.map((document) => fromDocumentPlan(document, { product: undefined, policy: undefined })),
-        policies: policyRows.map(fromDocumentPolicyRecord),
+        plans: planRows
+          .filter(hasProduct)
+          .map((document) => fromDocumentPlan(document, { product: undefined, policy: undefined })),
+        policies: policyRows.filter(hasProduct).map(fromDocumentPolicyRecord),
       };
     });
 

@@ -153,11 +153,26 @@ class MongoPriceStore implements PriceStore {
   }
 
   async #loadPolicies(productCode: ProductCode): Promise<ReadonlyMap<PlanCode, AccountPolicy>> {
-    const documents = await this.#models.policies.find({ product_code: productCode }).maxTimeMS(READ_TIMEOUT_MS).lean();
+    const { policies, plans } = this.#models;
+    const [documents, sold] = await Promise.all([
+      policies.find({ product_code: productCode }).maxTimeMS(READ_TIMEOUT_MS).lean(),
+      plans
+        .find({ product_code: productCode, archived: false, stripe_price_id: trusted({ $ne: null }) })
+        .select({ _id: 0, plan_code: 1 })
+        .maxTimeMS(READ_TIMEOUT_MS)
+        .lean(),
+    ]);
+    const soldCodes = new Set(sold.map(({ plan_code }) => plan_code));
     return new Map(
       documents.map((document) => [
         document.plan_code as PlanCode,
-        { overdraftLimit: document.overdraft_limit_microcredits },
+        {
+          overdraftLimit: document.overdraft_limit_microcredits,
+          creditGates: document.credit_gates,
+          paygAllowed: document.payg_allowed,
+          rank: document.rank,
+          isOnSale: document.self_serve && soldCodes.has(document.plan_code),
+        },
       ]),
     );
   }

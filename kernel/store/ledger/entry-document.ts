@@ -4,14 +4,44 @@
 import type { Totals } from '../../domain/account.ts';
 import type { AppliedPrice, PriceRule } from '../../domain/action-price.ts';
 import type { Bucket } from '../../domain/bucket.ts';
-import type { Charge, Debited, Entry, EntryType, HoldRecord, PersonalText, ReversedUsage } from '../../domain/entry.ts';
+import type {
+  Charge,
+  Debited,
+  Entry,
+  EntryType,
+  HoldRecord,
+  PaybackSettled,
+  PersonalText,
+  ReversedUsage,
+  SubscriptionChange,
+  SubscriptionChanged,
+  TrialRecord,
+} from '../../domain/entry.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { Grant, GrantDraw } from '../../domain/grant.ts';
 import type { HoldEnd, HoldFigures } from '../../domain/hold.ts';
-import type { EntryId, Fingerprint, GrantId, HoldId, IdempotencyKey, PlanCode, ProductCode } from '../../domain/id.ts';
+import type {
+  EntryId,
+  Fingerprint,
+  GrantId,
+  HoldId,
+  IdempotencyKey,
+  PlanCode,
+  ProductCode,
+  TopUpId,
+  UserId,
+} from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
+import type { TrialEndBehaviour } from '../../domain/plan-policy.ts';
+import type { TrialTerms } from '../../domain/trial.ts';
 import type { RunStatus, UsageContext } from '../../domain/usage-context.ts';
+import { toOptionalDate } from '../optional-date.ts';
 import { toInt64, toNonZeroInt64 } from './int64.ts';
+import {
+  fromDocumentSubscription,
+  type SubscriptionDocument,
+  toDocumentSubscription,
+} from './subscription-document.ts';
 
 /** The sums after an entry or commit, in microcredits; each is absent where it is zero. */
 export interface TotalsDocument {
@@ -59,6 +89,18 @@ interface HoldEndDocument {
   readonly freed?: readonly DrawDocument[] | undefined;
   readonly expired?: readonly DrawDocument[] | undefined;
   readonly deficit_paid?: bigint | undefined;
+}
+
+/** What a trial gives, and what comes after it. */
+export interface TrialTermsDocument {
+  readonly plan_code: PlanCode;
+  readonly fallback_plan_code: PlanCode;
+  readonly ends_at: Date;
+  /** Absent where it gives nothing. */
+  readonly granted?: bigint | undefined;
+  readonly revokes_unused?: boolean | undefined;
+  readonly end_behaviour: TrialEndBehaviour;
+  readonly person_id?: UserId | undefined;
 }
 
 interface ReversedUsageDocument {
@@ -130,6 +172,17 @@ export interface EntryDocument {
   readonly unscheduled?: GrantId | undefined;
   readonly deficit_cancelled?: bigint | undefined;
   readonly usage?: ReversedUsageDocument | undefined;
+  readonly trial?: TrialTermsDocument | undefined;
+  readonly started_at?: Date | undefined;
+  readonly at?: Date | undefined;
+  readonly change?: SubscriptionChange | undefined;
+  readonly subscription?: SubscriptionDocument | undefined;
+  readonly ends_trial?: boolean | undefined;
+  readonly lapsed?: readonly DrawDocument[] | undefined;
+  readonly rolled_over?: bigint | undefined;
+  readonly top_up_id?: TopUpId | undefined;
+  readonly total?: bigint | undefined;
+  readonly waived_total?: bigint | undefined;
 }
 
 /** Translates an entry into its document; throws RangeError where an amount is not an int64. */
@@ -181,9 +234,87 @@ function toDocumentDetail(entry: Entry): DetailDocument {
       return toDocumentReversal(entry);
     case 'redacted':
       return { entry_id: entry.entryId, actor: entry.actor };
+    case 'trial_started':
+    case 'trial_canceled':
+    case 'trial_consented':
+    case 'trial_ended':
+      return toDocumentTrialDetail(entry);
+    case 'subscription_changed':
+      return toDocumentSubscriptionDetail(entry);
+    case 'payback_settled':
+      return toDocumentPayback(entry);
     default:
       return toDocumentHoldDetail(entry);
   }
+}
+
+function toDocumentTrialDetail(entry: TrialRecord): DetailDocument {
+  switch (entry.type) {
+    case 'trial_started':
+      return {
+        trial: toDocumentTrialTerms(entry),
+        started_at: new Date(entry.startedAt),
+        grant: entry.grant === undefined ? undefined : toDocumentGrant(entry.grant),
+        deficit_paid: toNonZeroInt64(entry.deficitPaid),
+        actor: entry.actor,
+      };
+    case 'trial_canceled':
+      return { actor: entry.actor };
+    case 'trial_consented':
+      return { at: new Date(entry.at) };
+    case 'trial_ended':
+      return { plan_code: entry.planCode, due_at: new Date(entry.dueAt) };
+  }
+}
+
+function toDocumentSubscriptionDetail(entry: SubscriptionChanged): DetailDocument {
+  return {
+    change: entry.change,
+    subscription: toDocumentSubscription(entry.subscription),
+    plan_code: entry.planCode,
+    at: new Date(entry.at),
+    ends_trial: toFlag(entry.endsTrial),
+    lapsed: toDocumentDraws(entry.lapsed),
+    grant: entry.grant === undefined ? undefined : toDocumentGrant(entry.grant),
+    rolled_over: toNonZeroInt64(entry.rolledOver),
+    deficit_paid: toNonZeroInt64(entry.deficitPaid),
+  };
+}
+
+function toDocumentPayback(entry: PaybackSettled): DetailDocument {
+  return {
+    top_up_id: entry.topUpId,
+    total: toNonZeroInt64(entry.total),
+    waived_total: toNonZeroInt64(entry.waivedTotal),
+    taken: toDocumentDraws(entry.taken),
+    deficit: toNonZeroInt64(entry.deficit),
+    grant: entry.grant === undefined ? undefined : toDocumentGrant(entry.grant),
+    deficit_paid: toNonZeroInt64(entry.deficitPaid),
+  };
+}
+
+export function toDocumentTrialTerms(terms: TrialTerms): TrialTermsDocument {
+  return {
+    plan_code: terms.planCode,
+    fallback_plan_code: terms.fallbackPlanCode,
+    ends_at: new Date(terms.endsAt),
+    granted: toNonZeroInt64(terms.granted),
+    revokes_unused: toFlag(terms.revokesUnused),
+    end_behaviour: terms.endBehaviour,
+    person_id: terms.personId,
+  };
+}
+
+export function fromDocumentTrialTerms(document: TrialTermsDocument): TrialTerms {
+  return {
+    planCode: document.plan_code,
+    fallbackPlanCode: document.fallback_plan_code,
+    endsAt: document.ends_at.getTime(),
+    granted: document.granted ?? 0n,
+    revokesUnused: document.revokes_unused ?? false,
+    endBehaviour: document.end_behaviour,
+    ...present({ personId: document.person_id }),
+  };
 }
 
 function toDocumentHoldDetail(entry: HoldRecord): DetailDocument {
@@ -315,6 +446,15 @@ export function fromDocumentEntry(document: EntryDocument): Entry {
       return { ...common, type, ...fromDocumentReversal(document) };
     case 'redacted':
       return { ...common, type, entryId: field('entry_id'), actor: field('actor') };
+    case 'trial_started':
+    case 'trial_canceled':
+    case 'trial_consented':
+    case 'trial_ended':
+      return fromDocumentTrialEntry(document, type, common);
+    case 'subscription_changed':
+      return { ...common, type, ...fromDocumentSubscriptionDetail(document) };
+    case 'payback_settled':
+      return { ...common, type, ...fromDocumentPayback(document) };
     case 'reserved':
     case 'hold_extended':
     case 'settled':
@@ -328,6 +468,56 @@ export function fromDocumentEntry(document: EntryDocument): Entry {
 
 /** What every entry has. */
 type Common = Pick<Debited, 'key' | 'effectKey' | 'fingerprint' | 'personal' | 'after'>;
+
+function fromDocumentTrialEntry(document: EntryDocument, type: TrialRecord['type'], common: Common): Entry {
+  const field = <Name extends keyof EntryDocument>(name: Name) => required(document, name);
+  const actor = present({ actor: document.actor });
+  switch (type) {
+    case 'trial_started':
+      return {
+        ...common,
+        type,
+        ...fromDocumentTrialTerms(field('trial')),
+        startedAt: field('started_at').getTime(),
+        ...present({ grant: document.grant === undefined ? undefined : fromDocumentGrant(document.grant) }),
+        deficitPaid: document.deficit_paid ?? 0n,
+        ...actor,
+      };
+    case 'trial_canceled':
+      return { ...common, type, ...actor };
+    case 'trial_consented':
+      return { ...common, type, at: field('at').getTime() };
+    case 'trial_ended':
+      return { ...common, type, planCode: field('plan_code'), dueAt: field('due_at').getTime() };
+  }
+}
+
+function fromDocumentSubscriptionDetail(document: EntryDocument): Omit<SubscriptionChanged, 'type' | keyof Common> {
+  const field = <Name extends keyof EntryDocument>(name: Name) => required(document, name);
+  return {
+    change: field('change'),
+    subscription: fromDocumentSubscription(field('subscription')),
+    planCode: field('plan_code'),
+    at: field('at').getTime(),
+    endsTrial: document.ends_trial ?? false,
+    lapsed: fromDocumentDraws(document.lapsed),
+    ...present({ grant: document.grant === undefined ? undefined : fromDocumentGrant(document.grant) }),
+    rolledOver: document.rolled_over ?? 0n,
+    deficitPaid: document.deficit_paid ?? 0n,
+  };
+}
+
+function fromDocumentPayback(document: EntryDocument): Omit<PaybackSettled, 'type' | keyof Common> {
+  return {
+    topUpId: required(document, 'top_up_id'),
+    total: document.total ?? 0n,
+    waivedTotal: document.waived_total ?? 0n,
+    taken: fromDocumentDraws(document.taken),
+    deficit: document.deficit ?? 0n,
+    ...present({ grant: document.grant === undefined ? undefined : fromDocumentGrant(document.grant) }),
+    deficitPaid: document.deficit_paid ?? 0n,
+  };
+}
 
 function fromDocumentHoldEntry(document: EntryDocument, type: HoldRecord['type'], common: Common): Entry {
   const field = <Name extends keyof EntryDocument>(name: Name) => required(document, name);
@@ -453,7 +643,7 @@ export function toDocumentGrant(grant: Grant): GrantDocument {
     remaining: toInt64(grant.remaining),
     held: toNonZeroInt64(grant.held),
     effective_at: new Date(grant.effectiveAt),
-    expires_at: grant.expiresAt === undefined ? undefined : new Date(grant.expiresAt),
+    expires_at: toOptionalDate(grant.expiresAt),
     source: grant.source,
   };
 }

@@ -4,7 +4,6 @@
 import { mongo } from 'mongoose';
 import type { StoredCommit } from '../../app/audit/ports.ts';
 import type { CommitHash, SealedCommit } from '../../app/ports.ts';
-import { STATE_VERSION } from '../../domain/commit.ts';
 import { describeDifference, findDifference } from '../../domain/difference.ts';
 import { messageOf } from '../../domain/error.ts';
 import { findBsonDifference } from './bson-difference.ts';
@@ -54,7 +53,6 @@ export class StoredDocument implements StoredCommit {
   }
 
   findFormProblem(commit: SealedCommit): string | undefined {
-    if (this.#document.state_version !== STATE_VERSION) return undefined;
     try {
       return this.#findByteProblem(commit) ?? findPersonalProblem(this.#document.entries);
     } catch (error) {
@@ -65,7 +63,8 @@ export class StoredDocument implements StoredCommit {
   /** Writes the commit again and compares: what reading folds, such as the type of a number, is in the bytes alone. */
   #findByteProblem(commit: SealedCommit): string | undefined {
     const { hash, ...unsealed } = this.#document;
-    const expected = toDocumentCommit(commit);
+    // Versions that can be read have one form so far: what a later one added is absent where it says nothing.
+    const expected = { ...toDocumentCommit(commit), state_version: this.#document.state_version };
     // What is no hash was told by itself, and must not hide the rest.
     const sealed = { ...expected, hash: this.hash === undefined ? hash : new mongo.Binary(this.hash) };
     // By the options of the insert.

@@ -257,7 +257,9 @@ class MongoAuditStore implements AuditStore {
   }
 }
 
-function productOf({ product_code: code }: TenantRow): string {
+/** A row from before there were products has none until it is stamped (../product-stamp.ts), which is no finding. */
+function productOf({ product_code: code }: TenantRow): string | undefined {
+  if (code === undefined || code === null) return undefined;
   return typeof code === 'string' ? code : '';
 }
 

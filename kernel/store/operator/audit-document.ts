@@ -16,9 +16,17 @@ import type { Fingerprint, IdempotencyKey, PlanCode, ProductCode, TenantId } fro
 import { present } from '../../domain/optional.ts';
 import { contractNameOf } from '../../domain/plan-policy.ts';
 import { toDocumentPolicy, toDocumentPolicyChange } from '../catalog/catalog-document.ts';
+import { toPromotionFields } from '../promotion/promotion-store.ts';
 
 /** The collections that changes are made to. */
-export type ChangedCollection = 'products' | 'plans' | 'plan_policies' | 'kill_switches' | 'stripe_events';
+export type ChangedCollection =
+  | 'products'
+  | 'plans'
+  | 'plan_policies'
+  | 'kill_switches'
+  | 'stripe_events'
+  | 'mail_outbox'
+  | 'promotions';
 
 /** What is done to a document. */
 export interface EffectDocument {
@@ -44,6 +52,7 @@ export interface AuditDocument {
   readonly method: string;
   readonly credential: string;
   readonly actor: string;
+  readonly remote_address?: string;
   readonly reason?: string;
   readonly request_id: string;
   readonly request_key: string;
@@ -68,7 +77,7 @@ export function toDocumentRecord(record: AuditRecord): AuditDocument {
     method: record.method,
     credential: record.credential,
     actor: record.actor,
-    ...present({ reason: record.reason }),
+    ...present({ remote_address: record.remoteAddress, reason: record.reason }),
     request_id: record.requestId,
     request_key: record.requestKey,
     request_fingerprint: record.fingerprint,
@@ -86,7 +95,7 @@ export function fromDocumentRecord(document: AuditDocument): AuditRecord {
     method: document.method,
     credential: document.credential,
     actor: document.actor,
-    ...present({ reason: document.reason }),
+    ...present({ remoteAddress: document.remote_address, reason: document.reason }),
     requestId: document.request_id,
     requestKey: document.request_key as IdempotencyKey,
     fingerprint: document.request_fingerprint as Fingerprint,
@@ -130,6 +139,10 @@ function placeOf(target: ChangeTarget): Pick<EffectDocument, 'collection' | 'key
       return { collection: 'kill_switches', key: { name: target.name } };
     case 'webhook_event':
       return { collection: 'stripe_events', key: { _id: target.eventId } };
+    case 'mail':
+      return { collection: 'mail_outbox', key: { _id: target.mailId } };
+    case 'promotion':
+      return { collection: 'promotions', key: { product_code: target.productCode, code: target.code } };
   }
 }
 
@@ -153,6 +166,12 @@ function toDocumentEffect(effect: ChangeEffect, createdAt: Date): Pick<EffectDoc
     case 'webhook_event':
       // An attempt that came to its end all the same, after it was given up, has left marks of that.
       return { set: { state: 'pending', attempts: 0, due_at: createdAt }, unset: ['processed_at', 'expires_at'] };
+    case 'mail':
+      return { set: { state: 'pending', attempts: 0, due_at: createdAt } };
+    case 'promotion':
+      return { set: toPromotionFields(effect.promotion), on_insert: { created_at: createdAt } };
+    case 'revocation':
+      return { set: { revoked_at: new Date(effect.revokedAt) } };
   }
 }
 

@@ -2,10 +2,10 @@
 // Invariants: a rollup is only ever changed by a write that names exactly what it has applied before; a watermark is
 // written to a majority after the rollups that it speaks of were; everything here can be made again from the ledger.
 
-import { type Connection, mongo } from 'mongoose';
+import type { Connection, mongo } from 'mongoose';
 import type { Rollup, RollupRange, RollupWrite, UsageFilter, UsageStore, Watermark } from '../../app/usage/ports.ts';
 import type { TenantId } from '../../domain/id.ts';
-import { DUPLICATE_KEY, guardDatabase, isDuplicateKey } from '../database-failure.ts';
+import { guardDatabase, isDuplicateKey, isDuplicateKeyAlone } from '../database-failure.ts';
 import { LEDGER_COLLECTION_OPTIONS } from '../ledger/collection-option.ts';
 import {
   fromDocumentRollup,
@@ -194,7 +194,8 @@ class MongoUsageStore implements UsageStore {
       const { matchedCount, insertedCount } = await this.#rollups.bulkWrite(operations, { ordered: false });
       return matchedCount + insertedCount === writes.length;
     } catch (error) {
-      if (isLostRace(error)) return false;
+      // Somebody else had inserted the same rollups.
+      if (isDuplicateKeyAlone(error)) return false;
       throw error;
     }
   }
@@ -215,12 +216,4 @@ function toDocumentFilter(
     ...(projectId === undefined ? {} : { project_id: projectId }),
     ...(workflowId === undefined ? {} : { workflow_id: workflowId }),
   };
-}
-
-/** Says whether all that went wrong with a bulk write is that somebody else had inserted the same rollups. */
-function isLostRace(error: unknown): boolean {
-  if (!(error instanceof mongo.MongoBulkWriteError)) return false;
-  const errors = error.result.getWriteErrors();
-  const isAnswered = errors.length > 0 && error.result.getWriteConcernError() === undefined;
-  return isAnswered && errors.every(({ code }) => code === DUPLICATE_KEY);
 }

@@ -58,10 +58,10 @@ class MongoWebhookStore implements WebhookStore {
     return outcomes.map((outcome, index) => (outcome !== 'duplicate' || isKept(index) ? outcome : doubt));
   };
 
-  claimDue: WebhookStore['claimDue'] = (now, dueAt) =>
+  claimDue: WebhookStore['claimDue'] = (now, dueAt, exceptTypes) =>
     guardDatabase(async () => {
       const document = await this.#events.findOneAndUpdate(
-        { state: 'pending', due_at: { $lte: new Date(now) } },
+        { state: 'pending', due_at: { $lte: new Date(now) }, type: { $nin: [...exceptTypes] } },
         { $set: { due_at: new Date(dueAt) }, $inc: { attempts: 1 } },
         { sort: { due_at: 1 }, returnDocument: 'after', maxTimeMS: READ_TIMEOUT_MS },
       );

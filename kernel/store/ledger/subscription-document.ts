@@ -1,0 +1,170 @@
+// Owns the form of a subscription inside the documents of the ledger.
+
+import type { PlanCode } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
+import type { PastDueEnd } from '../../domain/plan-policy.ts';
+import type {
+  CycleTerms,
+  EarlierPeriod,
+  PendingPlan,
+  Subscription,
+  SubscriptionStatus,
+} from '../../domain/subscription.ts';
+import { toOptionalDate } from '../optional-date.ts';
+import { toNonZeroInt64 } from './int64.ts';
+
+const SECOND_MS = 1_000;
+
+interface CycleTermsDocument {
+  readonly plan_code: PlanCode;
+  readonly stripe_price_id: string;
+  readonly minor_units?: bigint | undefined;
+  readonly currency: string;
+  readonly interval: 'month' | 'year';
+  readonly interval_count: number;
+  readonly included_per_cycle?: bigint | undefined;
+}
+
+interface PendingPlanDocument {
+  readonly terms: CycleTermsDocument;
+  readonly effective_at: Date;
+}
+
+interface EarlierPeriodDocument {
+  readonly stripe_subscription_id: string;
+  readonly period_start: Date;
+  readonly period_end: Date;
+  readonly interval: 'month' | 'year';
+  readonly interval_count: number;
+  readonly paid_allowance?: bigint | undefined;
+}
+
+/** A subscription as MongoDB has it. */
+export interface SubscriptionDocument extends CycleTermsDocument {
+  readonly stripe_subscription_id: string;
+  readonly status: SubscriptionStatus;
+  readonly fallback_plan_code: PlanCode;
+  readonly rollover_limit?: bigint | undefined;
+  readonly grace_seconds: number;
+  readonly past_due_end: PastDueEnd;
+  readonly started_at: Date;
+  readonly period_start: Date;
+  readonly period_end: Date;
+  readonly paid_allowance?: bigint | undefined;
+  readonly cancel_at?: Date | undefined;
+  readonly pending?: PendingPlanDocument | undefined;
+  readonly failure_code?: string | undefined;
+  readonly grace_ends_at?: Date | undefined;
+  readonly lapsed_at?: Date | undefined;
+  readonly ended_at?: Date | undefined;
+  readonly ended_by?: 'stripe' | 'time' | undefined;
+  readonly earlier?: readonly EarlierPeriodDocument[] | undefined;
+}
+
+/** Translates a subscription into its document; throws RangeError where an amount is not an int64. */
+export function toDocumentSubscription(subscription: Subscription): SubscriptionDocument {
+  const { pending, endedBy } = subscription;
+  return {
+    stripe_subscription_id: subscription.stripeSubscriptionId,
+    status: subscription.status,
+    ...toDocumentTerms(subscription),
+    fallback_plan_code: subscription.fallbackPlanCode,
+    rollover_limit: toNonZeroInt64(subscription.rolloverLimit),
+    grace_seconds: subscription.graceMs / SECOND_MS,
+    past_due_end: subscription.pastDueEnd,
+    started_at: new Date(subscription.startedAt),
+    period_start: new Date(subscription.periodStart),
+    period_end: new Date(subscription.periodEnd),
+    paid_allowance: toNonZeroInt64(subscription.paidAllowance),
+    cancel_at: toOptionalDate(subscription.cancelAt),
+    pending: pending === undefined ? undefined : toDocumentPending(pending),
+    failure_code: subscription.failureCode,
+    grace_ends_at: toOptionalDate(subscription.graceEndsAt),
+    lapsed_at: toOptionalDate(subscription.lapsedAt),
+    ended_at: toOptionalDate(subscription.endedAt),
+    ended_by: endedBy,
+    earlier: subscription.earlier?.map(toDocumentEarlier),
+  };
+}
+
+/** Translates a document back into a subscription. */
+export function fromDocumentSubscription(document: SubscriptionDocument): Subscription {
+  const { pending } = document;
+  return {
+    stripeSubscriptionId: document.stripe_subscription_id,
+    status: document.status,
+    ...fromDocumentTerms(document),
+    fallbackPlanCode: document.fallback_plan_code,
+    rolloverLimit: document.rollover_limit ?? 0n,
+    graceMs: Number(document.grace_seconds) * SECOND_MS,
+    pastDueEnd: document.past_due_end,
+    startedAt: document.started_at.getTime(),
+    periodStart: document.period_start.getTime(),
+    periodEnd: document.period_end.getTime(),
+    paidAllowance: document.paid_allowance ?? 0n,
+    ...present({
+      cancelAt: document.cancel_at?.getTime(),
+      pending: pending === undefined ? undefined : fromDocumentPending(pending),
+      failureCode: document.failure_code,
+      graceEndsAt: document.grace_ends_at?.getTime(),
+      lapsedAt: document.lapsed_at?.getTime(),
+      endedAt: document.ended_at?.getTime(),
+      endedBy: document.ended_by,
+      earlier: document.earlier?.map(fromDocumentEarlier),
+    }),
+  };
+}
+
+function toDocumentTerms(terms: CycleTerms): CycleTermsDocument {
+  return {
+    plan_code: terms.planCode,
+    stripe_price_id: terms.stripePriceId,
+    minor_units: toNonZeroInt64(terms.minorUnits),
+    currency: terms.currency,
+    interval: terms.interval,
+    interval_count: terms.intervalCount,
+    included_per_cycle: toNonZeroInt64(terms.includedPerCycle),
+  };
+}
+
+function fromDocumentTerms(document: CycleTermsDocument): CycleTerms {
+  return {
+    planCode: document.plan_code,
+    stripePriceId: document.stripe_price_id,
+    minorUnits: document.minor_units ?? 0n,
+    currency: document.currency,
+    interval: document.interval,
+    intervalCount: Number(document.interval_count),
+    includedPerCycle: document.included_per_cycle ?? 0n,
+  };
+}
+
+function toDocumentPending({ terms, effectiveAt }: PendingPlan): PendingPlanDocument {
+  return { terms: toDocumentTerms(terms), effective_at: new Date(effectiveAt) };
+}
+
+function fromDocumentPending({ terms, effective_at: effectiveAt }: PendingPlanDocument): PendingPlan {
+  return { terms: fromDocumentTerms(terms), effectiveAt: effectiveAt.getTime() };
+}
+
+function toDocumentEarlier(period: EarlierPeriod): EarlierPeriodDocument {
+  return {
+    stripe_subscription_id: period.stripeSubscriptionId,
+    period_start: new Date(period.periodStart),
+    period_end: new Date(period.periodEnd),
+    interval: period.interval,
+    interval_count: period.intervalCount,
+    paid_allowance: toNonZeroInt64(period.paidAllowance),
+  };
+}
+
+function fromDocumentEarlier(document: EarlierPeriodDocument): EarlierPeriod {
+  return {
+    stripeSubscriptionId: document.stripe_subscription_id,
+    periodStart: document.period_start.getTime(),
+    periodEnd: document.period_end.getTime(),
+    interval: document.interval,
+    intervalCount: Number(document.interval_count),
+    paidAllowance: document.paid_allowance ?? 0n,
+  };
+}

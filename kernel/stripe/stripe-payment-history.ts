@@ -1,0 +1,135 @@
+// Owns reading what a customer has paid, and what went back. Does not own what any of it gives.
+// Invariant: a customer costs two calls, and one for each charge that a bank disputes.
+
+import type { Stripe } from 'stripe';
+import type { PaymentStatus, StripePayment, StripePayments } from '../app/payment/ports.ts';
+import { present } from '../domain/optional.ts';
+import { guardStripe, type StripeClient } from './stripe-client.ts';
+import { PAGE_SIZE } from './stripe-list.ts';
+
+const DESCRIPTION_LENGTH_MAX = 300;
+/** Disputes that have taken nothing, or have given it back. */
+const GIVEN_BACK: ReadonlySet<Stripe.Dispute.Status> = new Set<Stripe.Dispute.Status>([
+  'won',
+  'warning_closed',
+  'prevented',
+]);
+
+/** Builds what reads payments. */
+export function createStripePayments(client: StripeClient): StripePayments {
+  return {
+    loadPayments: (customer) =>
+      guardStripe(async () => {
+        const invoices = await client.invoices.list({ customer, limit: PAGE_SIZE, expand: ['data.payments'] });
+        const charges = await client.charges.list({ customer, limit: PAGE_SIZE, expand: ['data.refunds'] });
+        const known = invoices.data.filter(({ status }) => status !== 'draft');
+        const paidBy = indexByIntent(known);
+        const disputes = await loadDisputes(client, charges.data);
+        return [
+          ...known.map((invoice) => toInvoicePayment(invoice, charges.data)),
+          ...charges.data.flatMap((charge) => {
+            const paid = paidBy.get(toId(charge.payment_intent));
+            return (charge.refunds?.data ?? []).map((refund) => toRefund(refund, paid));
+          }),
+          ...disputes.map((dispute) => toDispute(dispute, paidBy.get(toId(dispute.payment_intent)))),
+        ];
+      }),
+  };
+}
+
+async function loadDisputes(
+  client: StripeClient,
+  charges: readonly Stripe.Charge[],
+): Promise<readonly Stripe.Dispute[]> {
+  const disputes: Stripe.Dispute[] = [];
+  for (const { id, disputed } of charges) {
+    if (disputed) disputes.push(...(await client.disputes.list({ charge: id, limit: PAGE_SIZE })).data);
+  }
+  return disputes;
+}
+
+/** Finds the invoice that a payment intent has paid. */
+function indexByIntent(invoices: readonly Stripe.Invoice[]): ReadonlyMap<string, Stripe.Invoice> {
+  return new Map(invoices.flatMap((invoice) => intentsOf(invoice).map((intent) => [intent, invoice] as const)));
+}
+
+function intentsOf({ payments }: Stripe.Invoice): readonly string[] {
+  return (payments?.data ?? []).map(({ payment }) => toId(payment.payment_intent)).filter((id) => id !== '');
+}
+
+function toId(reference: string | { readonly id: string } | null | undefined): string {
+  return typeof reference === 'object' ? (reference?.id ?? '') : (reference ?? '');
+}
+
+function toInvoicePayment(invoice: Stripe.Invoice, charges: readonly Stripe.Charge[]): StripePayment {
+  const { id = '', metadata, parent, currency, created, total } = invoice;
+  const intents = intentsOf(invoice);
+  const charge = charges.find(({ paid, payment_intent: intent }) => paid && intents.includes(toId(intent)));
+  const other = parent?.subscription_details == null ? 'other' : 'subscription';
+  return {
+    paymentId: id,
+    kind: metadata?.['purpose'] === 'topup' ? 'top_up' : other,
+    status: toStatus(invoice),
+    minorUnits: BigInt(total),
+    currency: currency.toLowerCase(),
+    description: describe(invoice),
+    createdAt: created * 1_000,
+    ...present({
+      invoiceUrl: invoice.hosted_invoice_url ?? undefined,
+      receiptUrl: charge?.receipt_url ?? undefined,
+    }),
+  };
+}
+
+function toStatus({ status, attempted }: Stripe.Invoice): PaymentStatus {
+  switch (status) {
+    case 'paid':
+      return 'succeeded';
+    case 'void':
+      return 'canceled';
+    case 'uncollectible':
+      return 'failed';
+    default:
+      return attempted ? 'failed' : 'pending';
+  }
+}
+
+function describe({ description, lines }: Stripe.Invoice): string {
+  const words = description ?? lines.data[0]?.description ?? '';
+  return words.slice(0, DESCRIPTION_LENGTH_MAX).toWellFormed();
+}
+
+function toRefund(refund: Stripe.Refund, paid: Stripe.Invoice | undefined): StripePayment {
+  const { id, status, amount, currency, created } = refund;
+  return { paymentId: id, kind: 'refund', status: toRefundStatus(status), ...backOf(amount, currency, created, paid) };
+}
+
+function toRefundStatus(status: string | null): PaymentStatus {
+  if (status === 'succeeded' || status === 'failed' || status === 'canceled') return status;
+  return 'pending';
+}
+
+function toDispute(dispute: Stripe.Dispute, paid: Stripe.Invoice | undefined): StripePayment {
+  const { id, status, amount, currency, created } = dispute;
+  return {
+    paymentId: id,
+    kind: 'dispute',
+    status: toDisputeStatus(status),
+    ...backOf(amount, currency, created, paid),
+  };
+}
+
+function toDisputeStatus(status: Stripe.Dispute.Status): PaymentStatus {
+  if (status === 'lost') return 'succeeded';
+  return GIVEN_BACK.has(status) ? 'canceled' : 'pending';
+}
+
+function backOf(amount: number, currency: string, created: number, paid: Stripe.Invoice | undefined) {
+  return {
+    minorUnits: BigInt(amount),
+    currency: currency.toLowerCase(),
+    description: paid === undefined ? '' : describe(paid),
+    createdAt: created * 1_000,
+    ...present({ paidPaymentId: paid?.id }),
+  };
+}

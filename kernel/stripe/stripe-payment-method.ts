@@ -1,0 +1,106 @@
+// Owns the payment methods that Stripe keeps for a customer, and which of them is charged. Does not own storing one on a page
+// (stripe-checkout.ts), or any number of a card: Stripe alone sees those.
+// Invariant: the default is charged. A subscription may have been bought on a page with a card of its own; it gives that up for a
+// default that somebody chose.
+
+import type { Stripe } from 'stripe';
+import type { StoredPaymentMethod, StripeBilling } from '../app/subscription/ports.ts';
+import { DomainError } from '../domain/error.ts';
+import { toOptions, withIntent } from './stripe-attempt.ts';
+import { guardStripe, isMissing, type StripeClient } from './stripe-client.ts';
+import { loadCustomer } from './stripe-customer.ts';
+import { LIST_MAX, PAGE_SIZE } from './stripe-list.ts';
+
+type Methods = Pick<
+  StripeBilling,
+  'loadPaymentMethods' | 'setDefaultPaymentMethod' | 'createSetupIntent' | 'adoptPaymentMethod'
+>;
+
+/** Builds the methods about payment methods. */
+export function createStripePaymentMethods(client: StripeClient): Methods {
+  return {
+    loadPaymentMethods: (customer) => guardStripe(() => loadMethods(client, customer)),
+    setDefaultPaymentMethod: (customer, id) =>
+      guardStripe(async () => {
+        if (!(await hasMethod(client, customer, id))) return false;
+        await setDefault(client, customer, id);
+        return true;
+      }),
+    createSetupIntent: (customer, metadata, attempt) =>
+      guardStripe(async () => {
+        const terms = { customer, usage: 'off_session' as const, metadata: withIntent(metadata, attempt) };
+        const { client_secret: secret } = await client.setupIntents.create(terms, toOptions(attempt));
+        if (secret !== null) return secret;
+        throw new DomainError('STRIPE_REFUSED', 'Stripe made a setup intent without a secret: ask for one again');
+      }),
+    adoptPaymentMethod: (customer) => guardStripe(() => adoptMethod(client, customer)),
+  };
+}
+
+async function loadMethods(client: StripeClient, customer: string): Promise<readonly StoredPaymentMethod[]> {
+  const found = await loadCustomer(client, customer);
+  if (found === undefined) return [];
+  const defaultId = toDefaultId(found);
+  const list = client.customers.listPaymentMethods(customer, { limit: PAGE_SIZE });
+  const methods = (await list.autoPagingToArray({ limit: LIST_MAX })).map((method) => toStored(method, defaultId));
+  return methods.toSorted((a, b) => Number(b.isDefault) - Number(a.isDefault));
+}
+
+function toDefaultId({ invoice_settings: settings }: Stripe.Customer): string | undefined {
+  return toId(settings.default_payment_method);
+}
+
+function toId(method: string | Stripe.PaymentMethod | null): string | undefined {
+  return typeof method === 'object' ? method?.id : method;
+}
+
+function toStored({ id, type, card }: Stripe.PaymentMethod, defaultId: string | undefined): StoredPaymentMethod {
+  return {
+    stripePaymentMethodId: id,
+    type,
+    isDefault: id === defaultId,
+    ...(card === undefined
+      ? {}
+      : { card: { brand: card.brand, last4: card.last4, expireMonth: card.exp_month, expireYear: card.exp_year } }),
+  };
+}
+
+async function hasMethod(client: StripeClient, customer: string, id: string): Promise<boolean> {
+  try {
+    await client.customers.retrievePaymentMethod(customer, id);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+/** Doing it again comes to the same, so it needs no key of an attempt. */
+async function setDefault(client: StripeClient, customer: string, id: string): Promise<void> {
+  await client.customers.update(customer, { invoice_settings: { default_payment_method: id } });
+  const subscriptions = client.subscriptions.list({ customer, limit: PAGE_SIZE });
+  for (const { id: subscription, default_payment_method: own } of await subscriptions.autoPagingToArray({
+    limit: LIST_MAX,
+  })) {
+    if (own === null || toId(own) === id) continue;
+    await client.subscriptions.update(subscription, { default_payment_method: id });
+  }
+}
+
+/** A card that pays for a subscription already comes before one that was stored later. */
+async function adoptMethod(client: StripeClient, customer: string): Promise<void> {
+  const found = await loadCustomer(client, customer);
+  if (found === undefined || toDefaultId(found) !== undefined) return;
+  const subscriptions = await client.subscriptions.list({ customer, limit: PAGE_SIZE });
+  const setups = await client.setupIntents.list({ customer, limit: PAGE_SIZE });
+  const candidates = [
+    ...subscriptions.data.map(({ default_payment_method: own }) => toId(own)),
+    ...setups.data.filter(({ status }) => status === 'succeeded').map(({ payment_method: method }) => toId(method)),
+  ];
+  for (const id of new Set(candidates)) {
+    // What was stored may have been taken away since.
+    if (id === undefined || !(await hasMethod(client, customer, id))) continue;
+    await client.customers.update(customer, { invoice_settings: { default_payment_method: id } });
+    return;
+  }
+}
