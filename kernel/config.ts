@@ -43,6 +43,14 @@ export interface StripeConfig {
   readonly syncIntervalMs: number;
 }
 
+/** What the kernel needs to send mail. */
+export interface MailConfig {
+  /** The mail server, `smtp://` or `smtps://`, perhaps with user and password. */
+  readonly smtpUrl: string;
+  /** The sender, as a mail's header has it. */
+  readonly from: string;
+}
+
 /** What the kernel runs with. */
 export interface KernelConfig extends DatabaseConfig {
   /** `host:port`; port 0 means any free one. */
@@ -56,8 +64,14 @@ export interface KernelConfig extends DatabaseConfig {
   readonly tls?: TlsPair;
   /** Absent: Stripe is off. */
   readonly stripe?: StripeConfig;
+  /** Absent: mails wait in the outbox. */
+  readonly mail?: MailConfig;
+  /** Where people of each product sign in, without a slash at the end. */
+  readonly consoleUrls: ReadonlyMap<ProductCode, string>;
   /** Adds the offset that the local stack keeps in the database to the time. */
   readonly movableClock: boolean;
+  /** Lets alerts be delivered to this machine itself, also without TLS. */
+  readonly loopbackAlerts: boolean;
   readonly shutdownTimeoutMs: number;
   /** The first values of the kill switches. */
   readonly killSwitches: Readonly<Record<KillSwitchName, boolean>>;
@@ -91,6 +105,15 @@ const TRUSTED_PROXIES_ADVICE =
 const WEBHOOK_SECRET = 'whsec_[A-Za-z0-9+/=_-]+';
 /** A key in plain text may not leave the machine. */
 const API_URL = '^(https://[A-Za-z0-9.-]+|http://(127\\.[0-9.]+|localhost|\\[::1\\]))(:[0-9]{1,5})?/?$';
+
+/** A mail server; where it is not this machine, mail goes there over TLS or not at all. */
+const SMTP_URL = '^(smtps?://([^\\s@/]+@)?(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/?)?$';
+/** An address, or a name and an address in angle brackets. */
+const MAIL_FROM =
+  '^(([^<>@\\r\\n"]{1,100} )?<[^\\s<>@]{1,64}@[A-Za-z0-9.-]{1,190}>|[^\\s<>@]{1,64}@[A-Za-z0-9.-]{1,190})?$';
+const LAST_SLASH = /\/+$/;
+const CONSOLE_URL =
+  '[a-z][a-z0-9_-]{0,62}=(https://[A-Za-z0-9.-]+|http://(127\\.[0-9.]+|localhost|\\[::1\\]))(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?';
 
 /** Only the first value of a switch: what operators store outlives it. */
 const KILL_SWITCH = { pattern: '^(true|false)$', fallback: 'true', advice: 'set it to true or false' } as const;
@@ -139,6 +162,11 @@ const KERNEL_SETTINGS = {
     fallback: 'false',
     advice: 'set it to true (local stack and tests only) or false',
   },
+  LOOPBACK_ALERTS: {
+    pattern: '^(true|false)$',
+    fallback: 'false',
+    advice: 'set it to true (local stack and tests only) or false',
+  },
   SHUTDOWN_TIMEOUT_MS: { pattern: MILLISECONDS, fallback: '10000', advice: 'set it to milliseconds, such as 10000' },
   TRIALS_ENABLED: KILL_SWITCH,
   TOPUPS_ENABLED: KILL_SWITCH,
@@ -164,6 +192,22 @@ const KERNEL_SETTINGS = {
     pattern: '^[1-9][0-9]{3,8}$',
     fallback: '900000',
     advice: 'set it to milliseconds from 1000 on, such as 900000',
+  },
+  SMTP_URL: {
+    pattern: SMTP_URL,
+    fallback: ABSENT,
+    advice: 'set it to smtp://user:password@host:587 or smtps://…, or leave it out to have mails wait',
+    isSecret: true,
+  },
+  MAIL_FROM: {
+    pattern: MAIL_FROM,
+    fallback: ABSENT,
+    advice: 'set it to the sender of mails, such as Wheelhouse <no-reply@example.com>',
+  },
+  CONSOLE_URLS: {
+    pattern: `^(${CONSOLE_URL}(,${CONSOLE_URL})*)?$`,
+    fallback: ABSENT,
+    advice: 'set it to where people of each product sign in, such as agentruntime=https://console.example.com',
   },
 } as const satisfies Record<string, Setting>;
 
@@ -225,6 +269,8 @@ export function loadKernelConfig(environment: NodeJS.ProcessEnv = process.env): 
   const credentials = readCredentials(values.KERNEL_CREDENTIALS_FILE, problems);
   const tls = readTls(values.GRPC_TLS_CERT_FILE, values.GRPC_TLS_KEY_FILE, problems);
   const stripe = readStripe(values, problems);
+  const mail = readMail(values, problems);
+  const consoleUrls = readConsoleUrls(values.CONSOLE_URLS, problems);
   const trustedProxies = readTrustedProxies(values.HTTP_TRUSTED_PROXIES, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return {
@@ -235,8 +281,10 @@ export function loadKernelConfig(environment: NodeJS.ProcessEnv = process.env): 
     // The pattern allows nothing else.
     logLevel: values.LOG_LEVEL as LogLevel,
     credentials,
-    ...present({ tls, stripe }),
+    consoleUrls,
+    ...present({ tls, stripe, mail }),
     movableClock: values.MOVABLE_CLOCK === 'true',
+    loopbackAlerts: values.LOOPBACK_ALERTS === 'true',
     shutdownTimeoutMs: Number(values.SHUTDOWN_TIMEOUT_MS),
     killSwitches: {
       TRIALS_ENABLED: values.TRIALS_ENABLED === 'true',
@@ -306,6 +354,40 @@ function readStripe(
     webhookSecrets: secrets === ABSENT ? [] : secrets.split(','),
     syncIntervalMs: Number(values.STRIPE_SYNC_INTERVAL_MS),
   };
+}
+
+function readMail(
+  values: Readonly<Record<keyof typeof KERNEL_SETTINGS, string>>,
+  problems: string[],
+): MailConfig | undefined {
+  const { SMTP_URL: smtpUrl, MAIL_FROM: from, CONSOLE_URLS: urls } = values;
+  if (smtpUrl === ABSENT) return undefined;
+  if (!isSmtpUrl(smtpUrl) && !problems.some((problem) => problem.startsWith('SMTP_URL '))) {
+    problems.push('SMTP_URL is malformed: correct its port, and percent-encode what is special in user and password.');
+  }
+  if (from === ABSENT) problems.push('MAIL_FROM is not set, and SMTP_URL is: mails need a sender.');
+  if (urls === ABSENT) problems.push('CONSOLE_URLS is not set, and SMTP_URL is: the links of mails need an address.');
+  return { smtpUrl, from };
+}
+
+function readConsoleUrls(urls: string, problems: string[]): ReadonlyMap<ProductCode, string> {
+  const pairs = urls === ABSENT ? [] : urls.split(',').map((pair) => pair.split('=', 2));
+  const consoleUrls = new Map(
+    pairs.map(([code = '', url = '']) => [code as ProductCode, url.replace(LAST_SLASH, '')] as const),
+  );
+  if (consoleUrls.size < pairs.length) problems.push('CONSOLE_URLS names a product twice: give each one address.');
+  return consoleUrls;
+}
+
+/** The pattern lets texts pass that can't be decoded. */
+function isSmtpUrl(text: string): boolean {
+  try {
+    const { username, password } = new URL(text);
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function toDatabaseConfig(values: Readonly<Record<keyof typeof DATABASE_SETTINGS, string>>): DatabaseConfig {

@@ -2,6 +2,7 @@
 
 import type { Logger } from 'pino';
 import type { LedgerObserver, OwnCommitListener, WatchObserver } from './app/ports.ts';
+import { logBackgroundFailure } from './log.ts';
 
 /**
  * Builds an observer that counts everything, logs what is out of order, and tells a listener of this kernel's own
@@ -40,7 +41,7 @@ export function createLedgerObserver(
     },
     backgroundFailed: (work, err) => {
       figures.backgroundFailed(work, err);
-      logger.warn({ work, err }, 'background work failed; the next round tries again');
+      logBackgroundFailure(logger, work, err);
     },
   };
 }

@@ -21,7 +21,7 @@ const REDACTED = [
 ];
 
 /** What a driver's error may quote: connection strings with passwords. */
-const URI_SECRET = /(mongodb(?:\+srv)?:\/\/)[^@\s/]+@/g;
+const URI_SECRET = /((?:mongodb(?:\+srv)?|smtps?):\/\/)[^@\s/]+@/g;
 
 /** Opens the log. Lines are written without waiting for whoever reads them; `flush` them before the process ends. */
 export function openLog(level: string, stream?: DestinationStream): { readonly logger: Logger; flush(): void } {
@@ -38,6 +38,11 @@ export function openLog(level: string, stream?: DestinationStream): { readonly l
     stream ?? sink,
   );
   return { logger, flush: () => flushQuietly(sink) };
+}
+
+/** Logs that background work failed, which its next round tries again. */
+export function logBackgroundFailure(logger: Logger, work: string, err: unknown): void {
+  logger.warn({ work, err }, 'background work failed; the next round tries again');
 }
 
 function serializeError(error: unknown): unknown {

@@ -10,14 +10,14 @@ import type { ChangeBook } from './app/operator/change-book.ts';
 import type { Clock } from './app/ports.ts';
 import type { WebhookObserver, WebhookStore } from './app/webhook/ports.ts';
 import { WebhookDesk } from './app/webhook/webhook-desk.ts';
-import { createWebhookHandlers } from './app/webhook/webhook-handler.ts';
+import { createWebhookHandlers, type WebhookHandler } from './app/webhook/webhook-handler.ts';
 import { WebhookInbox } from './app/webhook/webhook-inbox.ts';
 import { WebhookProcessor } from './app/webhook/webhook-processor.ts';
 import type { StripeConfig } from './config.ts';
 import type { Metrics } from './http/metric.ts';
 import { PROCESS_PACING } from './pacing.ts';
 import { createStripeCatalog } from './stripe/stripe-catalog.ts';
-import { createStripeClient } from './stripe/stripe-client.ts';
+import { createStripeClient, type StripeClient } from './stripe/stripe-client.ts';
 import { createWebhookVerifier } from './stripe/webhook-signature.ts';
 import { createSyncObserver, createWebhookObserver } from './stripe-observer.ts';
 import { startWebhookWorker, type WebhookWorker } from './worker/webhook-worker.ts';
@@ -26,6 +26,10 @@ import { startWebhookWorker, type WebhookWorker } from './worker/webhook-worker.
 export interface StripePartTools {
   /** Absent: Stripe is off. */
   readonly config: StripeConfig | undefined;
+  /** Speaks to Stripe; absent where it is off. */
+  readonly client: StripeClient | undefined;
+  /** What else is done about events, by their type. */
+  readonly handlers: ReadonlyMap<string, WebhookHandler>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -50,23 +54,29 @@ export interface StripePart {
   readonly inbox?: WebhookInbox;
 }
 
+/** Opens what speaks to Stripe; undefined where it is off. */
+export function openStripeClient(config: StripeConfig | undefined, metrics: Metrics): StripeClient | undefined {
+  if (config === undefined) return undefined;
+  const { secretKey, apiUrl } = config;
+  return createStripeClient({ secretKey, apiUrl, onResponse: (status) => metrics.countStripeResponse(status) });
+}
+
 /** Builds what works with Stripe; only the worker that looks for due events begins at once. */
 export function createStripePart(tools: StripePartTools): StripePart {
-  const { config, logger, metrics, clock, stores, notebook, book } = tools;
+  const { config, client, logger, metrics, clock, stores, notebook, book } = tools;
   const observer = createWebhookObserver(metrics.webhooks, logger);
   const store = stores.webhooks;
-  if (config === undefined) {
+  if (config === undefined || client === undefined) {
     return { observer, desk: new WebhookDesk({ store, book, wake: () => undefined }) };
   }
-  const { secretKey, apiUrl, webhookSecrets, syncIntervalMs: intervalMs } = config;
+  const { webhookSecrets, syncIntervalMs: intervalMs } = config;
   const pacing = PROCESS_PACING;
   const syncObserver = createSyncObserver(metrics.syncs, logger);
-  const onResponse = (status: number): void => metrics.countStripeResponse(status);
-  const stripe = createStripeCatalog(createStripeClient({ secretKey, apiUrl, onResponse }));
+  const stripe = createStripeCatalog(client);
   const syncStores = { store: stores.catalogSync, catalog: stores.catalog };
   const sync = new CatalogSync({ ...syncStores, stripe, clock, pacing, observer: syncObserver });
   const schedule = new SyncSchedule({ sync, intervalMs, pacing, observer: syncObserver });
-  const handlers = createWebhookHandlers({ syncCatalog: () => schedule.syncSoon() });
+  const handlers = createWebhookHandlers({ syncCatalog: () => schedule.syncSoon(), more: tools.handlers });
   const processor = new WebhookProcessor({ store, handlers, clock, pacing, observer });
   const worker = startWebhookWorker({ processor, observer });
   const desk = new WebhookDesk({ store, book, wake: worker.wake });

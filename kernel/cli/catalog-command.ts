@@ -18,7 +18,7 @@ import {
   SetActionPriceRequest,
 } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { BillingInterval, type Plan, PlanSource } from '../../gen/wheelhouse/catalog/v1/plan.ts';
-import { type PlanPolicy, TrialEndBehaviour } from '../../gen/wheelhouse/catalog/v1/plan_policy.ts';
+import { PastDueEnd, type PlanPolicy, TrialEndBehaviour } from '../../gen/wheelhouse/catalog/v1/plan_policy.ts';
 import type { Product } from '../../gen/wheelhouse/catalog/v1/product.ts';
 import { contractNameOf, POLICY_FIELDS } from '../domain/plan-policy.ts';
 import {
@@ -27,6 +27,7 @@ import {
   type CommandStreams,
   type ListOptions,
   parseInteger,
+  parseLimit,
   parseTime,
   readPages,
   type WriteOptions,
@@ -260,6 +261,8 @@ function toPolicyText(policy: PlanPolicy, field: (typeof POLICY_FIELDS)[number])
   switch (field) {
     case 'trialEndBehaviour':
       return policy.trialEndBehaviour === TrialEndBehaviour.FALLBACK ? 'fallback' : 'convert_or_fallback';
+    case 'pastDueEnd':
+      return policy.pastDueEnd === PastDueEnd.KEEP ? 'keep' : 'fallback';
     case 'paygPackages':
       return (
         policy.paygPackages.map(({ minorUnits, microcredits }) => `${minorUnits}:${microcredits}`).join(' ') || NONE
@@ -284,7 +287,7 @@ interface PriceListOptions extends ListOptions {
   readonly action?: string;
   readonly plan?: string;
   readonly tenant?: string;
-  readonly limit: bigint;
+  readonly limit: number;
 }
 
 function addPriceCommands(price: Command, streams: CommandStreams): void {
@@ -319,16 +322,16 @@ function addPriceCommands(price: Command, streams: CommandStreams): void {
     .option('--action <action>', 'only those of one action')
     .option('--plan <plan>', 'only overrides of one plan')
     .option('--tenant <id>', 'only overrides of one tenant')
-    .option('--limit <rows>', 'how many rows at most', parseInteger, 100n)
+    .option('--limit <rows>', 'how many rows at most', parseLimit, 100)
     .action(async (productCode: string, options: PriceListOptions) => {
       const { action = '', plan: planCode = '', tenant: tenantId = '', limit, json = false } = options;
-      const fields = { productCode, action, planCode, tenantId, pageSize: Number(limit) };
+      const fields = { productCode, action, planCode, tenantId, pageSize: limit };
       const records = await withKernel(streams, (kernel) =>
         readPages(async (pageToken) => {
           const request = ListActionPricesRequest.fromPartial({ ...fields, pageToken });
           const page = await kernel.ask(Admin.listActionPrices, request);
           return { items: page.actionPrices, nextPageToken: page.nextPageToken };
-        }, Number(limit)),
+        }, limit),
       );
       const columns = ['action', 'for', 'microcredits', 'unit', 'from', 'until', 'actor', 'reason'];
       const rows = records.map(toPriceRow);

@@ -30,7 +30,7 @@ interface PlanSeed {
 }
 
 /** What pay-as-you-go credits cost at both demo products: a dollar each, less in packages. */
-const PAYG: PolicyChange = {
+export const DEMO_PAYG: PolicyChange = {
   paygMinorUnitsPerCredit: { millionths: 100n * 1_000_000n },
   paygPackages: [
     { minorUnits: 1_000n, microcredits: 10n * CREDIT },
@@ -60,7 +60,7 @@ function toPolicyRow(productCode: string, { code, policy = {} }: PlanSeed): Poli
   return {
     product_code: productCode,
     plan_code: code,
-    ...toDocumentPolicy({ ...computeDefaultPolicy(code as PlanCode), ...PAYG, ...policy }),
+    ...toDocumentPolicy({ ...computeDefaultPolicy(code as PlanCode), ...DEMO_PAYG, ...policy }),
     pinned_fields: [],
     revision: 0,
   };

@@ -92,6 +92,14 @@ export function parseInteger(text: string): bigint {
   return BigInt(text);
 }
 
+/** Reads how many rows a list has at most. Throws commander's InvalidArgumentError. */
+export function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (!/^\d{1,9}$/.test(text) || limit === 0)
+    throw new InvalidArgumentError('give a number of rows from 1 on, such as 50.');
+  return limit;
+}
+
 /** Reads a time of an option. Throws commander's InvalidArgumentError. */
 export function parseTime(text: string): Date {
   const time = new Date(text);

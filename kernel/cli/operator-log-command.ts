@@ -14,7 +14,7 @@ import {
   addWriteOptions,
   type CommandStreams,
   type ListOptions,
-  parseInteger,
+  parseLimit,
   parseTime,
   readPages,
   type WriteOptions,
@@ -65,7 +65,7 @@ interface AuditOptions extends ListOptions {
   readonly method?: string;
   readonly since?: Date;
   readonly until?: Date;
-  readonly limit: bigint;
+  readonly limit: number;
 }
 
 function addAuditCommand(program: Command, streams: CommandStreams): void {
@@ -77,7 +77,7 @@ function addAuditCommand(program: Command, streams: CommandStreams): void {
     .option('--method <method>', 'only one method, such as LedgerService/Grant')
     .option('--since <time>', 'only from a time on', parseTime)
     .option('--until <time>', 'only before a time', parseTime)
-    .option('--limit <rows>', 'how many rows at most', parseInteger, 50n)
+    .option('--limit <rows>', 'how many rows at most', parseLimit, 50)
     .action(async (options: AuditOptions) => {
       const {
         product: productCode = '',
@@ -90,12 +90,12 @@ function addAuditCommand(program: Command, streams: CommandStreams): void {
       const fields = { productCode, tenantId, actor, method, startTime: options.since, endTime: options.until };
       const records = await withKernel(streams, (kernel) =>
         readPages(async (pageToken) => {
-          const request = ListAuditRecordsRequest.fromPartial({ ...fields, pageSize: Number(limit), pageToken });
+          const request = ListAuditRecordsRequest.fromPartial({ ...fields, pageSize: limit, pageToken });
           const page = await kernel.ask(Operators.listAuditRecords, request);
           return { items: page.auditRecords, nextPageToken: page.nextPageToken };
-        }, Number(limit)),
+        }, limit),
       );
-      const columns = ['time', 'actor', 'method', 'about', 'changes', 'done', 'reason'];
+      const columns = ['time', 'actor', 'from', 'method', 'about', 'changes', 'done', 'reason'];
       printRows(
         streams.out,
         records.map(toAuditRow),
@@ -110,6 +110,7 @@ function toAuditRow(record: AuditRecord): Row {
   return {
     time: record.createTime?.toISOString() ?? '',
     actor: record.actor,
+    from: record.remoteAddress,
     method: record.method,
     about: about.join('/'),
     changes: record.changes.map(({ field, before, after }) =>

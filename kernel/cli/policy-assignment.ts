@@ -1,6 +1,6 @@
 // Owns how fields of a policy are written on the command line: `field=value`, by the names of the contract.
 
-import { PlanPolicy, TrialEndBehaviour } from '../../gen/wheelhouse/catalog/v1/plan_policy.ts';
+import { PastDueEnd, PlanPolicy, TrialEndBehaviour } from '../../gen/wheelhouse/catalog/v1/plan_policy.ts';
 import type { PlanCode } from '../domain/id.ts';
 import {
   computeDefaultPolicy,
@@ -17,6 +17,14 @@ export interface PolicyAssignments {
 }
 
 const NONE = 'none';
+const TRIAL_END_BEHAVIOURS: ReadonlyMap<string, TrialEndBehaviour> = new Map([
+  ['convert_or_fallback', TrialEndBehaviour.CONVERT_OR_FALLBACK],
+  ['fallback', TrialEndBehaviour.FALLBACK],
+]);
+const PAST_DUE_ENDS: ReadonlyMap<string, PastDueEnd> = new Map([
+  ['fallback', PastDueEnd.FALLBACK],
+  ['keep', PastDueEnd.KEEP],
+]);
 const WHOLE = /^-?\d{1,19}$/;
 /** Tells which kind of value a field has. */
 const SAMPLE = computeDefaultPolicy('pro' as PlanCode);
@@ -31,6 +39,7 @@ export function parseAssignments(assignments: readonly string[]): PolicyAssignme
     const field = policyFieldOf(name);
     if (field === undefined)
       throw new Error(`${assignment}: give field=value, where the field is one of ${allNames()}.`);
+    if (updateMask.includes(name)) throw new Error(`${assignment}: ${name} has a value already, give it once.`);
     updateMask.push(name);
     fields[field] = parseValue(field, assignment.slice(separator + 1), assignment);
   }
@@ -44,10 +53,9 @@ function parseValue(field: PolicyField, text: string, assignment: string): unkno
   };
   switch (field) {
     case 'trialEndBehaviour':
-      if (text === 'fallback') return TrialEndBehaviour.FALLBACK;
-      return text === 'convert_or_fallback'
-        ? TrialEndBehaviour.CONVERT_OR_FALLBACK
-        : refuse('give convert_or_fallback or fallback');
+      return parseWord(TRIAL_END_BEHAVIOURS, text, refuse);
+    case 'pastDueEnd':
+      return parseWord(PAST_DUE_ENDS, text, refuse);
     case 'paygMinorUnitsPerCredit':
       return text === NONE ? '' : text;
     case 'creditGates':
@@ -71,6 +79,10 @@ function parseValue(field: PolicyField, text: string, assignment: string): unkno
     default:
       return parsePlain(SAMPLE[field], text, refuse);
   }
+}
+
+function parseWord<Value>(values: ReadonlyMap<string, Value>, text: string, refuse: (advice: string) => never): Value {
+  return values.get(text) ?? refuse(`give ${[...values.keys()].join(' or ')}`);
 }
 
 function parsePlain(sample: unknown, text: string, refuse: (advice: string) => never): unknown {

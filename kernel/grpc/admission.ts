@@ -6,19 +6,21 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { v7 as newUuid } from 'uuid';
 import { DomainError } from '../domain/error.ts';
+import { fieldOf } from '../domain/field-of.ts';
 import type { CallContext, Caller } from './caller.ts';
 import { authenticate, type Credential } from './interceptors/authentication.ts';
 import { Gate } from './interceptors/gate.ts';
 import type { CallLog, CallRecord } from './interceptors/logging.ts';
 import type { CallMeter } from './interceptors/metrics.ts';
-import { type GuardedMethod, ScopeGuard } from './interceptors/scope.ts';
+import { PersonGuard, type PersonGuardParts } from './interceptors/person.ts';
+import { type GuardedMethod, type IncomingCall, ScopeGuard } from './interceptors/scope.ts';
 import { toDomainError } from './status.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const TENANT_ID_LENGTH_MAX = 128;
 
 /** What the pipelines work with. */
-export interface PipelineParts {
+export interface PipelineParts extends PersonGuardParts {
   readonly credentials: readonly Credential[];
   readonly meter: CallMeter;
   readonly log: CallLog;
@@ -35,7 +37,7 @@ export class Admission {
 
   constructor(parts: PipelineParts) {
     this.parts = parts;
-    this.guard = new ScopeGuard(parts.credentials);
+    this.guard = new ScopeGuard(parts.credentials, new PersonGuard(parts));
     this.gate = new Gate({ ...parts, requestIdOf });
   }
 
@@ -56,15 +58,15 @@ export abstract class ArrivedCall implements CallContext {
   deadlineAtMs = Number.POSITIVE_INFINITY;
   protected readonly admission: Admission;
   protected readonly method: GuardedMethod;
-  readonly #metadata: Metadata;
+  readonly #call: IncomingCall;
   #credential: Credential | undefined;
   #caller: Caller | undefined;
   #requestId: string | undefined;
 
-  constructor(admission: Admission, method: GuardedMethod, metadata: Metadata) {
+  constructor(admission: Admission, method: GuardedMethod, call: IncomingCall) {
     this.admission = admission;
     this.method = method;
-    this.#metadata = metadata;
+    this.#call = call;
   }
 
   get caller(): Caller {
@@ -81,7 +83,7 @@ export abstract class ArrivedCall implements CallContext {
 
   /** Only a call that is logged or refused needs its id, so only then one is made. */
   get requestId(): string {
-    this.#requestId ??= requestIdOf(this.#metadata);
+    this.#requestId ??= requestIdOf(this.#call.metadata);
     return this.#requestId;
   }
 
@@ -92,13 +94,24 @@ export abstract class ArrivedCall implements CallContext {
   /** What a line of the log says beside the caller and the time. */
   protected abstract describe(): Partial<CallRecord>;
 
-  /** Throws DomainError where the call may not be made. */
-  protected admit(): void {
+  /**
+   * Finds out who calls. Throws DomainError where the call may not be made, or answers a promise that rejects so where that
+   * has to be looked up.
+   */
+  protected admit(): Promise<void> | undefined {
     const { admission } = this;
     if (admission.isClosed) throw shuttingDown();
     const { credentials } = admission.parts;
-    this.#credential = admission.gate.credentialOf(this.#metadata) ?? authenticate(credentials, this.#metadata);
-    this.#caller = admission.guard.admit(this.#credential, this.method, this.#metadata);
+    const { metadata } = this.#call;
+    this.#credential = admission.gate.credentialOf(metadata) ?? authenticate(credentials, metadata);
+    const caller = admission.guard.admit(this.#credential, this.method, this.#call);
+    if (!(caller instanceof Promise)) {
+      this.#caller = caller;
+      return undefined;
+    }
+    return caller.then((found) => {
+      this.#caller = found;
+    });
   }
 
   protected logSucceeded(): void {
@@ -124,7 +137,7 @@ export abstract class ArrivedCall implements CallContext {
 
 /** What the log says of a request: its tenant, where it names one. */
 export function describeRequest(request: unknown): Pick<CallRecord, 'tenantId'> {
-  const tenantId = typeof request === 'object' && request !== null ? Reflect.get(request, 'tenantId') : undefined;
+  const tenantId = fieldOf(request, 'tenantId');
   return typeof tenantId === 'string' ? { tenantId: tenantId.slice(0, TENANT_ID_LENGTH_MAX) } : {};
 }
 

@@ -6,6 +6,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { Duplex } from 'node:stream';
+import { fieldOf } from '../domain/field-of.ts';
 
 /** Where Node tells of each HTTP/2 stream before any server hears of it. */
 const STREAM_CREATED = 'http2.server.stream.created';
@@ -44,7 +45,7 @@ function isRefusal({ sentHeaders }: ServerHttp2Stream): boolean {
 }
 
 function streamOf(event: unknown): ServerHttp2Stream | undefined {
-  const stream = typeof event === 'object' && event !== null ? Reflect.get(event, 'stream') : undefined;
+  const stream = fieldOf(event, 'stream');
   // What this channel tells of is never another kind of stream.
   return stream instanceof Duplex ? (stream as ServerHttp2Stream) : undefined;
 }

@@ -5,6 +5,9 @@ import { Server, ServerCredentials, type UntypedHandleCall, type UntypedServiceI
 import { METHOD_PATHS, type MethodPath, SERVED_SERVICES } from './access.ts';
 import { Admission, type PipelineParts } from './admission.ts';
 import { endHalfOpenCalls } from './half-open.ts';
+import { type AccessTokenHandlerParts, createAccessTokenHandlers } from './handler/access-token-handler.ts';
+import { type AlertEndpointHandlerParts, createAlertEndpointHandlers } from './handler/alert-endpoint-handler.ts';
+import { type AlertHandlerParts, createAlertHandlers } from './handler/alert-handler.ts';
 import { type CatalogAdminHandlerParts, createCatalogAdminHandlers } from './handler/catalog-admin-handler.ts';
 import { type CatalogHandlerParts, createCatalogHandlers } from './handler/catalog-handler.ts';
 import { type CatalogSyncHandlerParts, createCatalogSyncHandlers } from './handler/catalog-sync-handler.ts';
@@ -13,8 +16,25 @@ import { createHoldHandlers } from './handler/hold-handler.ts';
 import { createLedgerAuditHandlers, type LedgerAuditHandlerParts } from './handler/ledger-audit-handler.ts';
 import { createLedgerHandlers, type LedgerHandlerParts } from './handler/ledger-handler.ts';
 import { createLedgerStreamHandlers, type LedgerStreamHandlerParts } from './handler/ledger-stream-handler.ts';
+import { createMailServiceHandlers, type MailHandlerParts } from './handler/mail-handler.ts';
 import { createOperatorHandlers, type OperatorHandlerParts } from './handler/operator-handler.ts';
-import { createTenantHandlers } from './handler/tenant-handler.ts';
+import { createPaymentHistoryHandlers, type PaymentHistoryHandlerParts } from './handler/payment-history-handler.ts';
+import { createPaymentMethodHandlers, type PaymentMethodHandlerParts } from './handler/payment-method-handler.ts';
+import {
+  createInvitationHandlers,
+  createMemberHandlers,
+  createProjectHandlers,
+  createUserHandlers,
+  type PeopleHandlerParts,
+} from './handler/people-handler.ts';
+import { createPromotionAdminHandlers, type PromotionAdminHandlerParts } from './handler/promotion-admin-handler.ts';
+import { createPromotionHandlers, type PromotionHandlerParts } from './handler/promotion-handler.ts';
+import { createReconciliationHandlers, type ReconciliationHandlerParts } from './handler/reconciliation-handler.ts';
+import { createSignupHandlers, type SignupHandlerParts } from './handler/signup-handler.ts';
+import { createSubscriptionHandlers, type SubscriptionHandlerParts } from './handler/subscription-handler.ts';
+import { createTenantHandlers, type TenantHandlerParts } from './handler/tenant-handler.ts';
+import { createTopUpHandlers, type TopUpHandlerParts } from './handler/top-up-handler.ts';
+import { createTrialHandlers, type TrialHandlerParts } from './handler/trial-handler.ts';
 import { createUsageHandlers, type UsageHandlerParts } from './handler/usage-handler.ts';
 import { createWebhookServiceHandlers, type WebhookHandlerParts } from './handler/webhook-handler.ts';
 import { Health } from './health.ts';
@@ -60,8 +80,22 @@ export interface GrpcServerParts
     LedgerStreamHandlerParts,
     LedgerAuditHandlerParts,
     UsageHandlerParts,
-    WebhookHandlerParts {
-  readonly tenants: Parameters<typeof createTenantHandlers>[0];
+    TrialHandlerParts,
+    SubscriptionHandlerParts,
+    PaymentMethodHandlerParts,
+    TopUpHandlerParts,
+    PromotionHandlerParts,
+    PromotionAdminHandlerParts,
+    AlertHandlerParts,
+    AlertEndpointHandlerParts,
+    PaymentHistoryHandlerParts,
+    WebhookHandlerParts,
+    PeopleHandlerParts,
+    TenantHandlerParts,
+    AccessTokenHandlerParts,
+    SignupHandlerParts,
+    MailHandlerParts,
+    ReconciliationHandlerParts {
   /** Absent: plain text, for networks that are trusted. */
   readonly tls?: TlsPair;
   /** @default STREAM_BOUNDS */
@@ -135,13 +169,30 @@ export class GrpcServer {
       'wheelhouse.catalog.v1.CatalogAdminService': createCatalogAdminHandlers(parts),
       'wheelhouse.operator.v1.OperatorService': createOperatorHandlers(parts),
       'wheelhouse.catalog.v1.CatalogSyncService': createCatalogSyncHandlers(parts),
-      'wheelhouse.tenant.v1.TenantService': createTenantHandlers(parts.tenants),
+      'wheelhouse.tenant.v1.TenantService': createTenantHandlers(parts),
+      'wheelhouse.tenant.v1.UserService': createUserHandlers(parts),
+      'wheelhouse.tenant.v1.MemberService': createMemberHandlers(parts),
+      'wheelhouse.tenant.v1.InvitationService': createInvitationHandlers(parts),
+      'wheelhouse.tenant.v1.ProjectService': createProjectHandlers(parts),
+      'wheelhouse.subscription.v1.TrialService': createTrialHandlers(parts),
+      'wheelhouse.subscription.v1.SubscriptionService': createSubscriptionHandlers(parts),
+      'wheelhouse.payment.v1.PaymentMethodService': createPaymentMethodHandlers(parts),
+      'wheelhouse.payment.v1.TopUpService': createTopUpHandlers(parts),
+      'wheelhouse.promotion.v1.PromotionService': createPromotionHandlers(parts),
+      'wheelhouse.promotion.v1.PromotionAdminService': createPromotionAdminHandlers(parts),
+      'wheelhouse.alert.v1.AlertService': createAlertHandlers(parts),
+      'wheelhouse.alert.v1.AlertEndpointService': createAlertEndpointHandlers(parts),
+      'wheelhouse.payment.v1.PaymentHistoryService': createPaymentHistoryHandlers(parts),
       'wheelhouse.ledger.v1.LedgerService': createLedgerHandlers(parts),
       'wheelhouse.ledger.v1.HoldService': createHoldHandlers(parts),
       'wheelhouse.ledger.v1.LedgerStreamService': createLedgerStreamHandlers(parts),
       'wheelhouse.ledger.v1.UsageService': createUsageHandlers(parts),
       'wheelhouse.ledger.v1.LedgerAuditService': createLedgerAuditHandlers(parts),
       'wheelhouse.operator.v1.WebhookService': createWebhookServiceHandlers(parts),
+      'wheelhouse.operator.v1.MailService': createMailServiceHandlers(parts),
+      'wheelhouse.operator.v1.ReconciliationService': createReconciliationHandlers(parts),
+      'wheelhouse.tenant.v1.AccessTokenService': createAccessTokenHandlers(parts),
+      'wheelhouse.tenant.v1.SignupService': createSignupHandlers(parts),
     } satisfies Record<keyof typeof SERVED_SERVICES, object>;
     for (const [name, definition] of Object.entries(SERVED_SERVICES)) {
       this.#addService(definition, handlers[name as keyof typeof SERVED_SERVICES]);

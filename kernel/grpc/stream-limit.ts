@@ -19,6 +19,8 @@ export type StreamBounds = Readonly<Partial<Record<MethodPath, StreamBound>>>;
 const STREAM_DEBITS_MAX: StreamBound = { kernel: 256, credential: 128 };
 /** A watch holds little, and there are as many as people who look at a balance. */
 const WATCHES_MAX: StreamBound = { kernel: 10_000, credential: 5_000 };
+/** A service watches all events with one stream for each of its processes. */
+const EVENT_WATCHES_MAX: StreamBound = { kernel: 256, credential: 128 };
 /** Verifications and exports read whole accounts, for operators alone, who share their credential. */
 const AUDITS_MAX: StreamBound = { kernel: 32, credential: 32 };
 /** Syncs take turns anyway, and each holds what it has read of Stripe. */
@@ -28,10 +30,13 @@ const SYNCS_MAX: StreamBound = { kernel: 8, credential: 8 };
 export const STREAM_BOUNDS: Readonly<Record<StreamPath, StreamBound>> = {
   '/wheelhouse.ledger.v1.LedgerStreamService/StreamDebits': STREAM_DEBITS_MAX,
   '/wheelhouse.ledger.v1.LedgerStreamService/WatchBalance': WATCHES_MAX,
+  '/wheelhouse.alert.v1.AlertService/WatchEvents': EVENT_WATCHES_MAX,
   '/wheelhouse.ledger.v1.LedgerAuditService/VerifyLedger': AUDITS_MAX,
   '/wheelhouse.ledger.v1.LedgerAuditService/ExportAccount': AUDITS_MAX,
   '/wheelhouse.ledger.v1.LedgerAuditService/ExportHeads': AUDITS_MAX,
   '/wheelhouse.catalog.v1.CatalogSyncService/SyncCatalog': SYNCS_MAX,
+  // Each asks Stripe about every workspace.
+  '/wheelhouse.operator.v1.ReconciliationService/VerifyStripe': SYNCS_MAX,
 };
 
 const RETRY_DELAY_MS = 1_000;

@@ -123,7 +123,7 @@ abstract class OpenStream<Request, Response> extends ArrivedCall implements Stre
   #lastTakenMs = 0;
 
   constructor(admission: Admission, method: GuardedMethod, call: WritableCall<Request, Response>) {
-    super(admission, method, call.metadata);
+    super(admission, method, call);
     this.#call = call;
     this.meter = admission.parts.meter.beginStream(method.path);
     this.settled = new Promise((resolve) => {
@@ -138,17 +138,20 @@ abstract class OpenStream<Request, Response> extends ArrivedCall implements Stre
   }
 
   run(limit: StreamLimit, handle: () => Promise<void>): void {
+    let admitted: Promise<void> | undefined;
     try {
-      this.admit();
+      admitted = this.admit();
       this.#enter(limit);
       this.#watchDeadline();
     } catch (error) {
+      // Who is looked up for nothing may not be found either.
+      admitted?.catch(() => undefined);
       this.#fail(error);
       this.#settle();
       return;
     }
     // It never rejects: every failure becomes a status.
-    void this.#complete(handle);
+    void this.#complete(admitted === undefined ? handle : () => this.#handleAdmitted(admitted, handle));
   }
 
   /** Ends the stream because the kernel ends. */
@@ -217,6 +220,13 @@ abstract class OpenStream<Request, Response> extends ArrivedCall implements Stre
     const leftMs = deadline.atMs - performance.now();
     if (leftMs <= 0) throw deadlineExceeded();
     this.#timer = setTimeout(() => this.abort(streamDeadlineExceeded()), Math.min(leftMs, TIMER_MS_MAX));
+  }
+
+  async #handleAdmitted(admitted: Promise<void>, handle: () => Promise<void>): Promise<void> {
+    await admitted;
+    // Whoever went away meanwhile is answered nothing any more.
+    this.signal.throwIfAborted();
+    await handle();
   }
 
   async #complete(handle: () => Promise<void>): Promise<void> {

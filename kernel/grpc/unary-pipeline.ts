@@ -62,22 +62,25 @@ class PendingCall<Request, Response> extends ArrivedCall {
     call: ServerUnaryCall<Request, Response>,
     callback: sendUnaryData<Response>,
   ) {
-    super(pipeline.admission, method, call.metadata);
+    super(pipeline.admission, method, call);
     this.#pipeline = pipeline;
     this.#call = call;
     this.#callback = callback;
   }
 
   run(handler: Handler<Request, Response>): void {
+    let admitted: Promise<void> | undefined;
     try {
-      this.admit();
+      admitted = this.admit();
       this.#begin();
     } catch (error) {
+      // Who is looked up for nothing may not be found either.
+      admitted?.catch(() => undefined);
       this.#fail(error);
       return;
     }
     // It never rejects: every failure becomes an answer.
-    void this.#answer(handler);
+    void this.#answer(handler, admitted);
   }
 
   protected override describe(): Partial<CallRecord> {
@@ -99,8 +102,12 @@ class PendingCall<Request, Response> extends ArrivedCall {
     }
   }
 
-  async #answer(handler: Handler<Request, Response>): Promise<void> {
+  async #answer(handler: Handler<Request, Response>, admitted: Promise<void> | undefined): Promise<void> {
     try {
+      if (admitted !== undefined) {
+        await admitted;
+        if (this.#isAnswered) return;
+      }
       this.#succeed(await handler(this.#call.request, this));
     } catch (error) {
       this.#fail(error);

@@ -4,15 +4,13 @@
 
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
+import { plainAddress } from '../domain/remote-address.ts';
 
 /** How many deliveries are taken in at once: with bodies of 1 MiB at most, 200 MiB. Beyond, Stripe is asked to come again. */
 const DELIVERIES_MAX = 200;
 /** How many of one address; what Stripe sends comes from a dozen of them. */
 export const DELIVERIES_PER_ADDRESS_MAX = 100;
 
-/** What a socket for both families puts before an IPv4 address. */
-const IPV4_MARK = /^::ffff:(?=\d+\.)/i;
-const INTERFACE_NAME = /%.*$/;
 const LEADING_ZEROS = /^0+(?=.)/;
 const IPV6_GROUPS = 8;
 /** Who has one IPv6 address has all of its network. */
@@ -78,11 +76,6 @@ function matcherOf(networks: readonly string[]): (address: string) => boolean {
     else list.addSubnet(address, Number(prefix), family);
   }
   return (address) => isIP(address) !== 0 && list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
-}
-
-/** Takes off what stands around an address. */
-function plainAddress(address: string): string {
-  return address.replace(IPV4_MARK, '').replace(INTERFACE_NAME, '');
 }
 
 /** What counts as one address: an IPv4 address, or the network of an IPv6 address. */

@@ -4,8 +4,13 @@
 
 import { status } from '@grpc/grpc-js';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { AlertObserver } from '../app/alert/ports.ts';
 import type { SyncObserver } from '../app/catalog-sync/ports.ts';
+import type { MailObserver } from '../app/mail/ports.ts';
+import type { TopUpObserver } from '../app/payment/ports.ts';
 import type { LedgerObserver, WatchObserver } from '../app/ports.ts';
+import type { ReconciliationObserver } from '../app/reconciliation/ports.ts';
+import type { IntentObserver } from '../app/subscription/ports.ts';
 import type { WebhookObserver } from '../app/webhook/ports.ts';
 
 /** What is counted of calls; it fulfils the gRPC adapter's meter. */
@@ -38,9 +43,15 @@ export class Metrics {
   readonly ledger: LedgerObserver;
   readonly watches: WatchObserver;
   readonly webhooks: WebhookObserver;
+  readonly mails: MailObserver;
+  readonly alerts: AlertObserver;
   readonly syncs: SyncObserver;
+  readonly intents: IntentObserver;
+  readonly reconciliation: Pick<ReconciliationObserver, 'ended'>;
+  readonly topUps: TopUpObserver;
   readonly #databaseCommands: Counter;
   readonly #stripeResponses: Counter;
+  readonly #refusedConnections: Counter;
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -48,11 +59,21 @@ export class Metrics {
     this.ledger = createLedgerFigures(this.registry);
     this.watches = createWatchFigures(this.registry);
     this.webhooks = createWebhookFigures(this.registry);
+    this.mails = createMailFigures(this.registry);
+    this.alerts = createAlertFigures(this.registry);
     this.syncs = createSyncFigures(this.registry);
+    this.intents = createIntentFigures(this.registry);
+    this.reconciliation = createReconciliationFigures(this.registry);
+    this.topUps = createTopUpFigures(this.registry);
     this.#stripeResponses = new Counter({
       name: 'wheelhouse_stripe_responses_total',
       help: 'Answers of Stripe, by HTTP status.',
       labelNames: ['status'],
+      registers: [this.registry],
+    });
+    this.#refusedConnections = new Counter({
+      name: 'wheelhouse_http_connections_refused_total',
+      help: 'Connections over HTTP that were closed at once, since there were too many.',
       registers: [this.registry],
     });
     this.#databaseCommands = new Counter({
@@ -71,6 +92,11 @@ export class Metrics {
   /** Counts an answer of Stripe. */
   countStripeResponse(status: number): void {
     this.#stripeResponses.inc({ status });
+  }
+
+  /** Counts a connection over HTTP that was closed at once. */
+  countRefusedConnection(): void {
+    this.#refusedConnections.inc();
   }
 
   /** Shows how well the time is known, from now on. */
@@ -208,6 +234,107 @@ function createWebhookFigures(registry: Registry): WebhookObserver {
   };
 }
 
+function createMailFigures(registry: Registry): MailObserver {
+  const counter = (name: string, help: string, labelNames: string[] = []): Counter =>
+    new Counter({ name: `wheelhouse_mail_${name}`, help, labelNames, registers: [registry] });
+  const gauge = (name: string, help: string): Gauge =>
+    new Gauge({ name: `wheelhouse_mail_${name}`, help, registers: [registry] });
+  const sent = counter('sent_total', 'Mails that the mail server has taken, by what they say.', ['template']);
+  const failed = counter('failed_total', 'Attempts at mails that failed and are made again.');
+  const died = counter('died_total', 'Mails that failed too often or for good: look at them.');
+  const background = counter('background_failures_total', 'Failures of background work, by what it was.', ['work']);
+  const oldest = gauge('oldest_pending_seconds', 'How long the oldest mail that is not sent yet waits.');
+  const dead = gauge('dead', 'Mails that failed too often or for good and wait for an operator.');
+  return {
+    sent: ({ content }) => sent.inc({ template: content.template }),
+    failed: () => failed.inc(),
+    died: () => died.inc(),
+    backlog: (oldestMs, deadCount) => {
+      oldest.set(oldestMs / 1_000);
+      dead.set(deadCount);
+    },
+    backgroundFailed: (work) => background.inc({ work }),
+  };
+}
+
+function createAlertFigures(registry: Registry): AlertObserver {
+  const counter = (name: string, help: string, labelNames: string[] = []): Counter =>
+    new Counter({ name: `wheelhouse_alert_${name}`, help, labelNames, registers: [registry] });
+  const delivered = counter('delivered_total', 'Events that endpoints of workspaces have taken, by their type.', [
+    'type',
+  ]);
+  const failed = counter('failed_total', 'Attempts to deliver events that failed (last: no other one follows).', [
+    'last',
+  ]);
+  const disabled = counter('endpoints_disabled_total', 'Endpoints that were switched off, by why.', ['because']);
+  const background = counter('background_failures_total', 'Failures of background work, by what it was.', ['work']);
+  return {
+    delivered: ({ event }) => delivered.inc({ type: event.type }),
+    failed: (_delivery, _failure, isLast) => failed.inc({ last: String(isLast) }),
+    disabled: (_endpoint, because) => disabled.inc({ because }),
+    backgroundFailed: (work) => background.inc({ work }),
+  };
+}
+
+function createIntentFigures(registry: Registry): IntentObserver {
+  const registers = [registry];
+  const tries = new Counter({
+    name: 'wheelhouse_stripe_intent_tries_total',
+    help: 'Tries at changes at Stripe, by what was asked and what they came to (retry: to nothing yet).',
+    labelNames: ['kind', 'result'],
+    registers,
+  });
+  const background = new Counter({
+    name: 'wheelhouse_stripe_intent_background_failures_total',
+    help: 'Failures of background work, by what it was.',
+    labelNames: ['work'],
+    registers,
+  });
+  const oldest = new Gauge({
+    name: 'wheelhouse_stripe_intent_oldest_open_seconds',
+    help: 'How long the oldest change at Stripe that has come to no result waits.',
+    registers,
+  });
+  return {
+    ended: ({ request }, result) => tries.inc({ kind: request.kind, result: result.kind }),
+    failed: ({ request }) => tries.inc({ kind: request.kind, result: 'retry' }),
+    backlog: (oldestMs) => oldest.set(oldestMs / 1_000),
+    backgroundFailed: (work) => background.inc({ work }),
+  };
+}
+
+function createTopUpFigures(registry: Registry): TopUpObserver {
+  const registers = [registry];
+  const ended = new Counter({
+    name: 'wheelhouse_topups_ended_total',
+    help: 'Top-ups that came to their end, by what that was and who wanted them.',
+    labelNames: ['status', 'cause'],
+    registers,
+  });
+  const failed = new Counter({
+    name: 'wheelhouse_topup_tries_failed_total',
+    help: 'Tries at top-ups that came to no result and are made again.',
+    registers,
+  });
+  const background = new Counter({
+    name: 'wheelhouse_topup_background_failures_total',
+    help: 'Failures of background work, by what it was.',
+    labelNames: ['work'],
+    registers,
+  });
+  const oldest = new Gauge({
+    name: 'wheelhouse_topup_oldest_due_seconds',
+    help: 'How long the top-up that is due longest waits to be looked at.',
+    registers,
+  });
+  return {
+    ended: ({ status, cause }) => ended.inc({ status, cause }),
+    failed: () => failed.inc(),
+    backlog: (oldestMs) => oldest.set(oldestMs / 1_000),
+    backgroundFailed: (work) => background.inc({ work }),
+  };
+}
+
 function createSyncFigures(registry: Registry): SyncObserver {
   const registers = [registry];
   const seconds = new Histogram({
@@ -238,6 +365,26 @@ function createSyncFigures(registry: Registry): SyncObserver {
       badRows.set(figures.badRows);
     },
     syncFailed: () => failures.inc(),
+  };
+}
+
+function createReconciliationFigures(registry: Registry): Pick<ReconciliationObserver, 'ended'> {
+  const registers = [registry];
+  const workspaces = new Gauge({
+    name: 'wheelhouse_reconciliation_workspaces',
+    help: 'Workspaces that the last daily comparison with Stripe by this kernel has looked at.',
+    registers,
+  });
+  const differences = new Gauge({
+    name: 'wheelhouse_reconciliation_differences',
+    help: 'What that comparison found to differ: an operator must look.',
+    registers,
+  });
+  return {
+    ended: (figures) => {
+      workspaces.set(figures.workspaces);
+      differences.set(figures.differences);
+    },
   };
 }
 

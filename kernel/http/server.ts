@@ -1,5 +1,6 @@
 // Owns what the kernel answers over HTTP: whether it lives, whether it can work, and its metrics, for probes and scrapers
 // inside the network, and the one path for Stripe's deliveries (webhook-endpoint.ts), which alone is for the world outside.
+// Invariant: strangers take no more connections than the rest of the kernel can spare.
 
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Registry } from 'prom-client';
@@ -18,6 +19,8 @@ export interface HttpServerParts {
   readonly registry: Registry;
   readonly checks: readonly ReadinessCheck[];
   readonly webhooks: Pick<WebhookEndpoint, 'answer'>;
+  /** Told of each connection that was closed at once, since there were too many. */
+  readonly onConnectionRefused: () => void;
   /** Told the failures of answers that could not be made. */
   readonly onError: (error: unknown) => void;
 }
@@ -28,6 +31,8 @@ const CHECK_TIMEOUT_MS = 2_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 /** How often connections are held to that, in milliseconds; Node looks every 30 s. */
 const CHECKING_INTERVAL_MS = 1_000;
+/** How many connections there are at once: many times what Stripe, probes and scrapers open, and few of a process's files. */
+export const HTTP_CONNECTIONS_MAX = 1_000;
 
 /** Serves health and metrics over HTTP. */
 export class HttpServer {
@@ -46,6 +51,8 @@ export class HttpServer {
           .catch(parts.onError);
       },
     );
+    this.#server.maxConnections = HTTP_CONNECTIONS_MAX;
+    this.#server.on('drop', parts.onConnectionRefused);
   }
 
   /**

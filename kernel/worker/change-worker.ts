@@ -3,6 +3,7 @@
 
 import type { AuditStore } from '../app/operator/ports.ts';
 import type { Clock, LedgerObserver } from '../app/ports.ts';
+import { startTickLoop } from './tick-loop.ts';
 
 const TICK_MS = 30_000;
 /** The first round of a kernel looks back further: nothing may have run since. */
@@ -19,26 +20,15 @@ export interface ChangeWorkerTools {
 /** Starts the worker; every kernel runs one, and two that meet at one change do no harm. */
 export function startChangeWorker({ store, clock, observer }: ChangeWorkerTools): { stop(): Promise<void> } {
   let lookBackMs = FIRST_LOOK_BACK_MS;
-  let running: Promise<void> = Promise.resolve();
-  let stopped = false;
 
   const tick = async (): Promise<void> => {
     await store.settleSince(clock.estimate() - lookBackMs);
     lookBackMs = LOOK_BACK_MS;
   };
-  const schedule = (): void => {
-    running = tick()
-      .catch((error: unknown) => observer.backgroundFailed('doing recorded changes', error))
-      .then(() => {
-        if (!stopped) timer = setTimeout(schedule, TICK_MS).unref();
-      });
-  };
-  let timer = setTimeout(schedule, 0).unref();
-  return {
-    stop: async () => {
-      stopped = true;
-      clearTimeout(timer);
-      await running;
-    },
-  };
+  return startTickLoop({
+    tick,
+    intervalMs: TICK_MS,
+    firstDelayMs: 0,
+    onFailure: (error) => observer.backgroundFailed('doing recorded changes', error),
+  });
 }

@@ -1,8 +1,11 @@
-// Owns recording at its time what falls due by itself, for accounts that nobody touches. Nothing depends on when it runs:
-// every command and every read brings its account up to now by itself (docs/architecture.md, "Time").
+// Owns recording at its time what falls due by itself, for accounts that nobody touches, and letting follow what is due then
+// outside of the account, such as a mail. No account depends on when it runs: every command and every read brings its account up
+// to now by itself (docs/architecture.md, "Time").
+// Invariant: a note goes only after the account was recorded, and what follows was done, at a time past it.
 
 import type { Ledger } from '../app/ledger/ledger.ts';
 import type { Clock, DueNote, LedgerObserver, LedgerStore } from '../app/ports.ts';
+import { startTickLoop } from './tick-loop.ts';
 
 const TICK_MS = 1_000;
 const NOTES_PER_READ = 100;
@@ -25,6 +28,11 @@ export interface DueWorkerTools {
   readonly ledger: Pick<Ledger, 'recordDue'>;
   readonly store: Pick<LedgerStore, 'loadDueNotes' | 'removeDueNote'>;
   readonly clock: Clock;
+  /**
+   * Does what follows outside of an account from the time alone; called each time after the account was recorded, whoever
+   * recorded it, so it must be idempotent. Where it throws, the account's notes stay. Absent: nothing follows.
+   */
+  readonly followUp?: (tenantId: DueNote['tenantId']) => Promise<void>;
   readonly observer: Pick<LedgerObserver, 'backgroundFailed'>;
 }
 
@@ -32,8 +40,6 @@ export interface DueWorkerTools {
 export function startDueWorker(tools: DueWorkerTools): { stop(): Promise<void> } {
   let cursor: DueNote['dueAt'] = 0;
   let ticksToRemoval = 0;
-  let running: Promise<void> = Promise.resolve();
-  let stopped = false;
 
   const tick = async (): Promise<void> => {
     const now = tools.clock.now();
@@ -44,21 +50,11 @@ export function startDueWorker(tools: DueWorkerTools): { stop(): Promise<void> }
     const isDone = await removeOld(tools, now - NOTE_RETENTION_MS);
     ticksToRemoval = isDone ? REMOVAL_INTERVAL_TICKS : 1;
   };
-  const schedule = (): void => {
-    running = tick()
-      .catch((error: unknown) => tools.observer.backgroundFailed('recording what fell due', error))
-      .then(() => {
-        if (!stopped) timer = setTimeout(schedule, TICK_MS).unref();
-      });
-  };
-  let timer = setTimeout(schedule, TICK_MS).unref();
-  return {
-    stop: async () => {
-      stopped = true;
-      clearTimeout(timer);
-      await running;
-    },
-  };
+  return startTickLoop({
+    tick,
+    intervalMs: TICK_MS,
+    onFailure: (error) => tools.observer.backgroundFailed('recording what fell due', error),
+  });
 }
 
 async function recordFresh(tools: DueWorkerTools, after: DueNote['dueAt'], until: DueNote['dueAt']): Promise<void> {
@@ -78,8 +74,8 @@ async function recordFresh(tools: DueWorkerTools, after: DueNote['dueAt'], until
 }
 
 /**
- * Removes notes well past due, where a majority read of the account shows that nothing is due at them any more. Answers
- * whether all were looked at.
+ * Removes notes well past due, where a majority read of the account shows that nothing is due at them any more and what follows
+ * was done. Answers whether all were looked at.
  */
 async function removeOld(tools: DueWorkerTools, until: DueNote['dueAt']): Promise<boolean> {
   let from = 0;
@@ -88,7 +84,7 @@ async function removeOld(tools: DueWorkerTools, until: DueNote['dueAt']): Promis
     const readings = await recordAll(tools, notes);
     const done = notes.filter((note) => {
       const reading = readings.get(note.tenantId);
-      // An account that could not be read keeps its notes.
+      // An account that could not be read, or whose follow-up failed, keeps its notes.
       return reading !== undefined && (reading.nextDueAt ?? Number.POSITIVE_INFINITY) > note.dueAt;
     });
     await Promise.all(done.map((note) => tools.store.removeDueNote(note)));
@@ -114,6 +110,7 @@ async function recordAll(
   const record = async (tenantId: DueNote['tenantId']): Promise<void> => {
     try {
       const nextDueAt = await tools.ledger.recordDue(tenantId);
+      await tools.followUp?.(tenantId);
       readings.set(tenantId, nextDueAt === undefined ? {} : { nextDueAt });
     } catch (error) {
       tools.observer.backgroundFailed('recording what fell due', error);

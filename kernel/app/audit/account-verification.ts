@@ -29,7 +29,7 @@ export class AccountVerification {
   #links: readonly CommitHash[] = [GENESIS_HASH];
   #createdAt: Instant | undefined;
 
-  /** `productCode` is the one in `tenants`; undefined where that has no such account. */
+  /** `productCode` is the one in `tenants`; undefined where that has no such account, or the row none yet. */
   constructor(exported: ExportedHashes, productCode?: string) {
     this.#exported = exported;
     this.#productCode = productCode;

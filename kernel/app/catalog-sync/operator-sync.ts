@@ -5,6 +5,7 @@
 
 import { DomainError } from '../../domain/error.ts';
 import type { Fingerprint, IdempotencyKey } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
 import { computeFingerprint, requestKey } from '../ledger/request-identity.ts';
 import type { AuditNotebook } from '../operator/audit-notebook.ts';
 import type { OperatorRequest } from '../operator/change-book.ts';
@@ -45,7 +46,7 @@ export class OperatorSync {
   async run(request: OperatorRequest, options: SyncOptions): Promise<OperatorSyncResult> {
     const { sync, notebook, notes } = this.#parts;
     if (options.dryRun) return { kind: 'synced', report: await sync.run(options) };
-    const { callerScope, requestId, actor, reason } = request;
+    const { callerScope, requestId, actor, reason, remoteAddress } = request;
     const identity = {
       requestId,
       requestKey: requestKey(callerScope, 'sync_catalog', requestId),
@@ -53,7 +54,7 @@ export class OperatorSync {
     };
     await notebook.note({
       ...{ ...identity, method: 'CatalogSyncService/SyncCatalog', callerScope, actor, reason },
-      ...{ figures: {}, evidence: 'catalog_sync' },
+      ...{ ...present({ remoteAddress }), figures: {}, evidence: 'catalog_sync' },
     });
     const before = await notes.loadSyncNote(identity.requestKey);
     if (before !== undefined) assertSameMeaning(before, identity);

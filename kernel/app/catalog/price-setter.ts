@@ -7,6 +7,7 @@ import type { PriceRow } from '../../domain/action-price.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { Fingerprint, IdempotencyKey, ProductCode } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
+import type { WriteContext } from '../ledger/ledger.ts';
 import { computeFingerprint, requestKey } from '../ledger/request-identity.ts';
 import type { AuditNotebook, WriteNote } from '../operator/audit-notebook.ts';
 import type { Clock, Pacing } from '../ports.ts';
@@ -38,10 +39,11 @@ export interface SetPrice {
   readonly replayed: boolean;
 }
 
+/** Who asks to set a price. */
+type PriceAsker = Pick<WriteContext, 'callerScope' | 'requestId' | 'remoteAddress'>;
+
 /** One request to set a price. */
-interface PriceRequest {
-  readonly requestId: string;
-  readonly callerScope: string;
+interface PriceRequest extends PriceAsker {
   readonly key: IdempotencyKey;
   readonly fingerprint: Fingerprint;
   readonly input: SetPriceInput;
@@ -62,9 +64,11 @@ export class PriceSetter {
    * Throws DomainError PRODUCT_NOT_FOUND, PLAN_NOT_FOUND, TENANT_NOT_FOUND, INVALID_FIELD, IDEMPOTENCY_KEY_REUSED where
    * the request id was used for something else, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
-  async setPrice(input: SetPriceInput, callerScope: string, requestId: string): Promise<SetPrice> {
+  async setPrice(input: SetPriceInput, asker: PriceAsker): Promise<SetPrice> {
+    const { callerScope, requestId, remoteAddress } = asker;
     const key = requestKey(callerScope, 'set_action_price', requestId);
-    const request = { requestId, callerScope, key, fingerprint: fingerprintOf(input), input };
+    const identity = { requestId, callerScope, key, fingerprint: fingerprintOf(input) };
+    const request = { ...identity, ...present({ remoteAddress }), input };
     const set = await this.#inTurn(input.productCode, () => this.#set(request));
     // Repeated with every replay: a crash may have come between the row and its mark.
     await this.#parts.store.markSuperseded(input.productCode, set.row);
@@ -140,12 +144,12 @@ export class PriceSetter {
   }
 }
 
-function noteOf({ input, requestId, callerScope, key, fingerprint }: PriceRequest): WriteNote {
+function noteOf({ input, requestId, callerScope, remoteAddress, key, fingerprint }: PriceRequest): WriteNote {
   const { productCode, action, planCode, tenantId, price, effectiveAt, actor, reason } = input;
   return {
     method: 'CatalogService/SetActionPrice',
     ...{ callerScope, actor, reason, requestId, requestKey: key, fingerprint, productCode },
-    ...present({ planCode, tenantId }),
+    ...present({ planCode, tenantId, remoteAddress }),
     figures: {
       action,
       ...(price === undefined

@@ -1,9 +1,10 @@
-// Owns noting again when accounts change by themselves, from the accounts alone (docs/architecture.md, "Time"): for a
-// database whose notes were lost or that was restored. Invariants: it only adds notes, so kernels may run meanwhile and it
+// Owns noting again when accounts change by themselves, or people are told of it, from the accounts alone
+// (docs/architecture.md, "Time"): for a database whose notes were lost or that was restored. Invariants: it only adds notes, so kernels may run meanwhile and it
 // may run again; one account that can't be read keeps none of the others from theirs.
 
 import { listDueTimes } from '../../domain/account.ts';
 import type { TenantId } from '../../domain/id.ts';
+import { computeTrialNoticeAt, isRunning } from '../../domain/trial.ts';
 import type { LedgerStore } from '../ports.ts';
 import { holdNoteTime } from './due-note-book.ts';
 import { HeadLoader } from './head-loader.ts';
@@ -51,10 +52,10 @@ export async function rebuildDueNotes(
 
 async function noteAccount(store: LedgerStore, loader: HeadLoader, tenantId: TenantId): Promise<number> {
   const { state } = await loader.load(tenantId);
-  const notes = listDueTimes(state, (expiresAt) => holdNoteTime(tenantId, expiresAt)).map((dueAt) => ({
-    tenantId,
-    dueAt,
-  }));
+  const { trial } = state;
+  const times = new Set(listDueTimes(state, (expiresAt) => holdNoteTime(tenantId, expiresAt)));
+  if (isRunning(trial)) times.add(computeTrialNoticeAt(trial));
+  const notes = [...times].map((dueAt) => ({ tenantId, dueAt }));
   for (let from = 0; from < notes.length; from += NOTES_PER_COMMAND) {
     await store.saveDueNotes(notes.slice(from, from + NOTES_PER_COMMAND));
   }

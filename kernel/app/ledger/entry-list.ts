@@ -15,7 +15,8 @@ import type { EntryFilter, EntryPage, PostedEntry } from './ledger.ts';
 import { requestIdOf } from './request-identity.ts';
 import { markReversed } from './reversal-mark.ts';
 
-const CHUNK_COMMITS_FIRST = 8;
+/** A commit of a busy account can fill a page alone, and says how much further commits are likely to hold. */
+const CHUNK_COMMITS_FIRST = 1;
 const CHUNK_COMMITS_MAX = 512;
 /** How large the entries of one page may be, in bytes: a gRPC client takes 4 MiB unless it says otherwise. */
 const PAGE_BYTES_MAX = 2 * 1_048_576;

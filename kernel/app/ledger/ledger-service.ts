@@ -5,15 +5,18 @@ import { computeAvailable, computeNextDueAt, computeOverdraftRemaining } from '.
 import { actionNotFound, resolveActionPrice } from '../../domain/action-price.ts';
 import { BUCKETS } from '../../domain/bucket.ts';
 import type { Adjust, Debit, GiveGrant, OpenAccount } from '../../domain/command.ts';
+import { isGated, listFundsRemedies } from '../../domain/credit-gate.ts';
 import type { IdempotencyKey, Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { computeCost, formatQuantity } from '../../domain/quantity.ts';
 import { overdraftLimitOf, type Rulebook } from '../../domain/rulebook.ts';
 import { AccountDesk, type LedgerTools } from './account-desk.ts';
 import { CorrectionDesk } from './correction-desk.ts';
+import { EffectDesk } from './effect-desk.ts';
 import { listEntries } from './entry-list.ts';
 import { HoldDesk } from './hold-desk.ts';
 import type {
+  AccountReading,
   AdjustInput,
   BalanceReading,
   DebitInput,
@@ -30,6 +33,8 @@ import type {
 } from './ledger.ts';
 import { identifyAdjustment, identifyGrant } from './operator-identity.ts';
 import { computeFingerprint, openingKey, requestKey } from './request-identity.ts';
+import { SubscriptionDesk } from './subscription-desk.ts';
+import { TrialDesk } from './trial-desk.ts';
 
 /** Builds the ledger of this kernel. */
 export function createLedger(tools: LedgerTools): Ledger {
@@ -43,11 +48,17 @@ class LedgerService implements Ledger {
   readonly #desk: AccountDesk;
   readonly #holds: HoldDesk;
   readonly #corrections: CorrectionDesk;
+  readonly #trials: TrialDesk;
+  readonly #subscriptions: SubscriptionDesk;
+  readonly #effects: EffectDesk;
 
   constructor(desk: AccountDesk) {
     this.#desk = desk;
     this.#holds = new HoldDesk(desk);
     this.#corrections = new CorrectionDesk(desk);
+    this.#trials = new TrialDesk(desk);
+    this.#subscriptions = new SubscriptionDesk(desk);
+    this.#effects = new EffectDesk(desk);
   }
 
   openAccount(tenant: TenantRef, input: OpenAccountInput): Promise<Posting> {
@@ -73,6 +84,24 @@ class LedgerService implements Ledger {
   listHolds: Ledger['listHolds'] = (tenant, size, token) => this.#holds.listHolds(tenant, size, token);
   reverse: Ledger['reverse'] = (tenant, input, context) => this.#corrections.reverse(tenant, input, context);
   redact: Ledger['redact'] = (tenant, input, context) => this.#corrections.redact(tenant, input, context);
+
+  startTrial: Ledger['startTrial'] = (tenant, input, context) => this.#trials.startTrial(tenant, input, context);
+  cancelTrial: Ledger['cancelTrial'] = (tenant, input, context) => this.#trials.cancelTrial(tenant, input, context);
+  consentToTrial: Ledger['consentToTrial'] = (tenant, context) => this.#trials.consentToTrial(tenant, context);
+
+  applySubscription: Ledger['applySubscription'] = (tenant, facts, before) =>
+    this.#subscriptions.apply(tenant, facts, before);
+
+  giveCredit: Ledger['giveCredit'] = (tenant, input) => this.#effects.giveCredit(tenant, input);
+  findByKeys: Ledger['findByKeys'] = (tenant, keys) => this.#effects.findByKeys(tenant, keys);
+  readPayback: Ledger['readPayback'] = (tenant, topUpId) => this.#effects.readPayback(tenant, topUpId);
+  settlePayback: Ledger['settlePayback'] = (tenant, reading, target, waivesDebt) =>
+    this.#effects.settlePayback(tenant, reading, target, waivesDebt);
+
+  async readAccount({ tenantId }: TenantRef): Promise<AccountReading> {
+    const { head, at } = await this.#desk.read(() => this.#desk.readNow(tenantId));
+    return { state: head.state, seq: head.seq, asOf: at };
+  }
 
   async grant(tenant: TenantRef, input: GrantInput, context: WriteContext): Promise<Posting> {
     const { bucket, amount, effectiveAt, expiresAt, actor, reason } = input;
@@ -125,6 +154,7 @@ class LedgerService implements Ledger {
     return {
       totals: state.totals,
       planCode: state.planCode,
+      ...present({ trial: state.trial }),
       overdraftLimit: overdraftLimitOf(rulebook, state.planCode),
       grants: [...BUCKETS.flatMap((bucket) => state.grants[bucket]), ...state.pinned, ...state.scheduled],
       seq,
@@ -143,16 +173,12 @@ class LedgerService implements Ledger {
     const reach = available + overdraftRemaining;
     // Without an amount any credit at all will do, so one microcredit is what is missing.
     const threshold = query.kind === 'any' ? 1n : needed;
-    const shortfall = threshold > reach ? threshold - reach : 0n;
-    const allowed = shortfall === 0n;
-    return {
-      allowed,
-      needed,
-      available,
-      overdraftRemaining,
-      shortfall,
-      ...(allowed ? {} : { reason: 'INSUFFICIENT_CREDITS' as const }),
-    };
+    const isFree = query.kind === 'usage' && !isGated(head.state, query.action, rulebook);
+    const figures = { needed, available, overdraftRemaining };
+    if (isFree || threshold <= reach) return { allowed: true, ...figures, shortfall: 0n, remedies: [] };
+    const remedies = listFundsRemedies(head.state, rulebook);
+    const reason = 'INSUFFICIENT_CREDITS' as const;
+    return { allowed: false, ...figures, shortfall: threshold - reach, reason, remedies };
   }
 
   listEntries(tenant: TenantRef, filter: EntryFilter, pageSize: number, pageToken: string): Promise<EntryPage> {

@@ -1,14 +1,27 @@
 // Owns the use cases of an account as the outside calls them. Does not own rules (domain/), the write path
 // (committer.ts) or the wire.
 
-import type { Totals } from '../../domain/account.ts';
+import type { AccountState, Totals } from '../../domain/account.ts';
 import type { Bucket } from '../../domain/bucket.ts';
+import type { FundsRemedy } from '../../domain/credit-gate.ts';
 import type { Entry, EntryType } from '../../domain/entry.ts';
 import type { Reason } from '../../domain/error.ts';
 import type { Grant } from '../../domain/grant.ts';
 import type { Hold } from '../../domain/hold.ts';
-import type { EntryId, HoldId, Instant, PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
+import type {
+  EntryId,
+  GrantId,
+  HoldId,
+  IdempotencyKey,
+  Instant,
+  PlanCode,
+  ProductCode,
+  TenantId,
+  TopUpId,
+} from '../../domain/id.ts';
 import type { Quantity } from '../../domain/quantity.ts';
+import type { SubscriptionFacts } from '../../domain/subscription.ts';
+import type { Trial, TrialTerms } from '../../domain/trial.ts';
 import type { RunStatus, UsageContext } from '../../domain/usage-context.ts';
 
 /** A tenant whose existence and product were looked up. */
@@ -24,6 +37,8 @@ export interface WriteContext {
   readonly requestId: string;
   /** When the caller's deadline passes, on `performance.now()`'s clock. A command that still waits then is not begun. */
   readonly deadlineAtMs?: number;
+  /** The address that an operator's call came from, for the audit log. */
+  readonly remoteAddress?: string;
 }
 
 /** An entry with its place in the history. */
@@ -68,6 +83,36 @@ export interface GrantInput {
   readonly reason: string;
 }
 
+/** Credits that the kernel gives by itself, once for what they are for. */
+export interface CreditInput {
+  /** Names what they are for: no request id of a caller can be it. */
+  readonly key: IdempotencyKey;
+  readonly bucket: Bucket;
+  /** In microcredits. */
+  readonly amount: bigint;
+  readonly expiresAt?: Instant;
+  /** Until when what they are for is kept for the account; they do not come after that. */
+  readonly claimedUntil?: Instant;
+  /** Where they come from, as the history shows it. */
+  readonly source: string;
+}
+
+/** What the account says of the credits of a top-up, and of what was taken back of them. */
+export interface PaybackReading {
+  readonly topUpId: TopUpId;
+  /** The entry that gave them, the grant that it made, and how much that was, in microcredits. */
+  readonly paidEntryId: EntryId;
+  readonly paidGrantId: GrantId;
+  readonly credits: bigint;
+  /** Which settlement the next one is, from 1 on. */
+  readonly number: number;
+  /** What is taken back in all, and what of it is nobody's debt, in microcredits. */
+  readonly total: bigint;
+  readonly waivedTotal: bigint;
+  /** Says that an operator took back the whole of it by hand. */
+  readonly isReversed: boolean;
+}
+
 export interface AdjustInput {
   readonly bucket: Bucket;
   readonly delta: bigint;
@@ -104,6 +149,35 @@ export interface CorrectionInput {
   readonly reason: string;
 }
 
+/** What somebody asks of a trial; what is absent is as the plan's policy says. */
+export interface TrialQuestion {
+  readonly planCode?: PlanCode;
+  readonly trialDays?: number;
+  /** In microcredits. */
+  readonly granted?: bigint;
+  /** There where the person agrees to be charged for the plan once the trial ends. */
+  readonly consents?: true;
+  /** Set together where an operator does it. */
+  readonly actor?: string;
+  readonly reason?: string;
+}
+
+export interface StartTrialInput {
+  readonly question: TrialQuestion;
+  /** What the policy makes of the question. */
+  readonly terms: TrialTerms;
+  /** Refuses an account that has another plan than the fallback plan. */
+  readonly onlyFromFallback: boolean;
+  /** Until when the person's place for it is kept; it does not start after that. */
+  readonly claimedUntil?: Instant;
+}
+
+export interface CancelTrialInput {
+  /** Set together where an operator does it. */
+  readonly actor?: string;
+  readonly reason?: string;
+}
+
 export interface HoldPage {
   readonly holds: readonly Hold[];
   /** Empty at the end of the list, and only there. */
@@ -113,7 +187,10 @@ export interface HoldPage {
 /** What an account holds at a time. */
 export interface BalanceReading {
   readonly totals: Totals;
+  /** The plan that holds then: that of the trial while one runs. */
   readonly planCode: PlanCode;
+  /** Absent where there never was one. */
+  readonly trial?: Trial;
   readonly overdraftLimit: bigint;
   /** Active grants in burn order, then those of which all that is left is held, then scheduled ones. */
   readonly grants: readonly Grant[];
@@ -121,6 +198,16 @@ export interface BalanceReading {
   readonly asOf: Instant;
   /** When the account next changes by time alone; absent where it never does. */
   readonly nextDueAt?: Instant;
+}
+
+/** What of an account facts of its subscription are applied to. */
+export type FollowedState = Pick<AccountState, 'subscription' | 'subscriptionRevision'>;
+
+/** The whole of an account at a time. */
+export interface AccountReading {
+  readonly state: AccountState;
+  readonly seq: number;
+  readonly asOf: Instant;
 }
 
 /** What to check funds for: nothing in particular, an amount in microcredits, or a quantity of an action. */
@@ -137,6 +224,8 @@ export interface FundsReading {
   readonly overdraftRemaining: bigint;
   readonly shortfall: bigint;
   readonly reason?: Reason;
+  /** How what is missing can be had; nothing where work may start. */
+  readonly remedies: readonly FundsRemedy[];
 }
 
 /** Limits a list of entries; every filter that is set must match. */
@@ -176,7 +265,44 @@ export interface Ledger {
   reverse(tenant: TenantRef, input: CorrectionInput, context: WriteContext): Promise<Posting>;
   /** Records that the personal text of an entry is removed, then removes it. Throws DomainError ENTRY_NOT_FOUND. */
   redact(tenant: TenantRef, input: CorrectionInput, context: WriteContext): Promise<Posting>;
-  /** Records what fell due by itself (expired and started grants, ended holds), and answers when the account next changes by itself. */
+  /**
+   * Starts the one trial of a workspace; without a context it is the kernel's own doing. Throws DomainError
+   * TRIAL_ALREADY_USED, TRIAL_NOT_OFFERED where the plan of the account is in the way, GRANT_LIMIT_REACHED,
+   * BALANCE_OUT_OF_RANGE, DEADLINE_EXCEEDED once the person's place for it is kept no longer.
+   */
+  startTrial(tenant: TenantRef, input: StartTrialInput, context: WriteContext | undefined): Promise<Posting>;
+  /** Throws DomainError TRIAL_NOT_ACTIVE, also where it was canceled before by another request. */
+  cancelTrial(tenant: TenantRef, input: CancelTrialInput, context: WriteContext): Promise<Posting>;
+  /**
+   * Records that somebody agreed to be charged for the trial's plan once it ends; consent that was given before is not recorded
+   * again. Throws DomainError TRIAL_NOT_ACTIVE.
+   */
+  consentToTrial(tenant: TenantRef, context: WriteContext): Promise<void>;
+  /**
+   * Brings the subscription of an account one step closer to facts that were read after the account was in a state; does nothing
+   * where it has moved since, or there is no step. Read the account again to see. Throws DomainError GRANT_LIMIT_REACHED,
+   * BALANCE_OUT_OF_RANGE.
+   */
+  applySubscription(tenant: TenantRef, facts: SubscriptionFacts, before: FollowedState): Promise<void>;
+  /**
+   * Gives credits for what `key` names, once: a further call with the key answers the first one's entry as a replay, whatever else
+   * it says. Throws DomainError GRANT_LIMIT_REACHED, BALANCE_OUT_OF_RANGE, INVALID_FIELD where the amount is not above zero, or
+   * they would have expired, DEADLINE_EXCEEDED once what they are for is kept no longer.
+   */
+  giveCredit(tenant: TenantRef, input: CreditInput): Promise<Posting>;
+  /** Finds the entries that bear the keys, by majority; those that there are. At most some dozens of keys. */
+  findByKeys(tenant: TenantRef, keys: readonly IdempotencyKey[]): Promise<ReadonlyMap<IdempotencyKey, PostedEntry>>;
+  /** Reads what was given and taken back for a top-up; undefined where its credits have not come. */
+  readPayback(tenant: TenantRef, topUpId: TopUpId): Promise<PaybackReading | undefined>;
+  /**
+   * Brings what is taken back of a top-up's credits to `target` microcredits, which was computed from what Stripe showed after
+   * `reading` was read. Answers whether it is so now; false where somebody else has settled since: read both again. Throws
+   * DomainError GRANT_LIMIT_REACHED, BALANCE_OUT_OF_RANGE; RangeError where the target is more than there ever was.
+   */
+  settlePayback(tenant: TenantRef, reading: PaybackReading, target: bigint, waivesDebt: boolean): Promise<boolean>;
+  /** Reads the whole account as it is now. Never answers from a cache alone. */
+  readAccount(tenant: TenantRef): Promise<AccountReading>;
+  /** Records what fell due by itself (expired and started grants, ended holds and trials), and answers when the account next changes by itself. */
   recordDue(tenantId: TenantId): Promise<Instant | undefined>;
   /** Reads a balance, now or at a past time. Never answers from a cache alone. */
   readBalance(tenant: TenantRef, at?: Instant): Promise<BalanceReading>;

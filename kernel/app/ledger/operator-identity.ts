@@ -2,7 +2,14 @@
 // wherever it is asked for, so that a record of the write is told from one of another write under the same key.
 
 import type { Fingerprint, IdempotencyKey } from '../../domain/id.ts';
-import type { AdjustInput, CorrectionInput, GrantInput, WriteContext } from './ledger.ts';
+import type {
+  AdjustInput,
+  CancelTrialInput,
+  CorrectionInput,
+  GrantInput,
+  TrialQuestion,
+  WriteContext,
+} from './ledger.ts';
 import { computeFingerprint, requestKey } from './request-identity.ts';
 
 /** The key of a request, and what it means. */
@@ -30,6 +37,25 @@ export function identifyReversal(
 ): RequestIdentity {
   const fingerprint = computeFingerprint(['reverse', entryId, actor]);
   return { key: requestKey(callerScope, 'reverse', requestId), fingerprint };
+}
+
+/** What was asked for counts, not what the policy of the time made of it. */
+export function identifyTrialStart(
+  { planCode, trialDays, granted, consents, actor }: TrialQuestion,
+  { callerScope, requestId }: Asker,
+): RequestIdentity {
+  const fields = ['start_trial', planCode, trialDays, granted, actor];
+  // Without consent the fingerprint is that of releases before there was any.
+  const fingerprint = computeFingerprint(consents === undefined ? fields : [...fields, consents]);
+  return { key: requestKey(callerScope, 'start_trial', requestId), fingerprint };
+}
+
+export function identifyTrialCancellation(
+  { actor }: CancelTrialInput,
+  { callerScope, requestId }: Asker,
+): RequestIdentity {
+  const fingerprint = computeFingerprint(['cancel_trial', actor]);
+  return { key: requestKey(callerScope, 'cancel_trial', requestId), fingerprint };
 }
 
 export function identifyRedaction(

@@ -22,6 +22,31 @@ export type Operation =
   | 'release'
   | 'reverse'
   | 'redact'
+  | 'start_trial'
+  | 'cancel_trial'
+  | 'consent_to_trial'
+  | 'activate_subscription'
+  | 'change_plan'
+  | 'cancel_subscription'
+  | 'resume_subscription'
+  | 'convert_trial'
+  | 'provision_contract'
+  | 'start_setup'
+  | 'set_default_payment_method'
+  | 'open_portal'
+  | 'create_top_up'
+  | 'cancel_top_up'
+  | 'set_auto_top_up'
+  | 'apply_code'
+  | 'create_promotion'
+  | 'revoke_promotion'
+  | 'set_alert_thresholds'
+  | 'create_alert_endpoint'
+  | 'update_alert_endpoint'
+  | 'rotate_alert_secret'
+  | 'delete_alert_endpoint'
+  | 'send_test_alert'
+  | 'resend_alert'
   | 'create_tenant'
   | 'set_action_price'
   | 'sync_catalog'
@@ -30,7 +55,18 @@ export type Operation =
   | 'update_product'
   | 'upsert_plan'
   | 'upsert_plan_policy'
-  | 'set_kill_switch';
+  | 'set_kill_switch'
+  | 'update_tenant'
+  | 'update_member'
+  | 'remove_member'
+  | 'put_member'
+  | 'create_invitation'
+  | 'create_project'
+  | 'update_project'
+  | 'create_access_token'
+  | 'start_signup'
+  | 'redrive_mail'
+  | 'refresh_workspace';
 
 /** Text of a request that may be about a person. */
 export interface PersonalInput {
@@ -46,6 +82,16 @@ export function requestKey(callerScope: string, operation: Operation, requestId:
 /** Builds the key of the one opening that an account has. */
 export function openingKey(tenantId: TenantId): IdempotencyKey {
   return `open:${tenantId}` as IdempotencyKey;
+}
+
+/** Builds the effect key of the one trial that a workspace has. */
+export function trialKey(tenantId: TenantId): IdempotencyKey {
+  return `trial:${tenantId}` as IdempotencyKey;
+}
+
+/** Builds the key of the start of a trial that nobody asked for. */
+export function automaticTrialKey(tenantId: TenantId): IdempotencyKey {
+  return `trial-automatic:${tenantId}` as IdempotencyKey;
 }
 
 /** Builds the key of one part of the work behind a hold. A hold id has one form, so no two parts meet in one key. */

@@ -1,5 +1,6 @@
 // Owns what callers are told when the write path can't do, or can't prove, what they asked.
 
+import { trialAlreadyUsed } from '../../domain/decide-trial.ts';
 import { formatEntryId } from '../../domain/entry-id.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { IdempotencyKey } from '../../domain/id.ts';
@@ -54,7 +55,12 @@ export function headFromFuture(aheadMs: number): DomainError {
 
 /** What a request wants to do once was done by another request. */
 export function effectTaken(placed: PlacedEntry): DomainError {
+  if (placed.entry.type === 'trial_started') return trialAlreadyUsed();
   const entryId = formatEntryId(placed, placed.createdAt);
+  if (placed.entry.type === 'subscription_changed') {
+    const message = `the credits of this period were given before, by ${entryId}, which its subscription does not show: an operator must look`;
+    return new DomainError('INTERNAL', message);
+  }
   const message = `the entry was reversed before, by ${entryId}: an entry is reversed once`;
   return new DomainError('ENTRY_ALREADY_REVERSED', message, { metadata: { reversed_by_entry_id: entryId } });
 }

@@ -8,7 +8,7 @@ import type { SyncNoteStore } from '../catalog-sync/ports.ts';
 import { postedEntryOf } from '../ledger/entry-list.ts';
 import { openingKey } from '../ledger/request-identity.ts';
 import type { LedgerStore, PlacedEntry } from '../ports.ts';
-import type { TenantStore } from '../tenant/ports.ts';
+import type { TenantStore, WorkspaceLogStore, WorkspaceRecord } from '../tenant/ports.ts';
 import { formatAuditToken, parseAuditToken } from './audit-token.ts';
 import type { AuditFilter, AuditRecord, AuditStore } from './ports.ts';
 
@@ -17,7 +17,8 @@ export interface AuditLogParts {
   readonly store: Pick<AuditStore, 'loadRecords'>;
   readonly ledger: Pick<LedgerStore, 'loadEntriesByKeys'>;
   readonly prices: Pick<PriceStore, 'loadPriceByRequestKey'>;
-  readonly tenants: Pick<TenantStore, 'loadTenantByRequestKey'>;
+  readonly tenants: Pick<TenantStore, 'loadTenantByRequestKey' | 'loadWorkspace'>;
+  readonly workspaceLog: Pick<WorkspaceLogStore, 'loadRecordByKey'>;
   readonly syncNotes: Pick<SyncNoteStore, 'loadSyncNote'>;
 }
 
@@ -99,6 +100,10 @@ export class AuditLog {
       }
       case 'tenant':
         return this.#readTenant(record);
+      case 'workspace_record': {
+        const done = await this.#findWorkspaceRecord(tenantId, requestKey);
+        return { ...known, outcome: done?.fingerprint === fingerprint ? 'applied' : 'not_applied' };
+      }
       case 'ledger_entry': {
         const placed = tenantId === undefined ? undefined : findEntry(tenantId, requestKey);
         if (tenantId === undefined || placed?.entry.fingerprint !== fingerprint)
@@ -108,12 +113,23 @@ export class AuditLog {
     }
   }
 
+  /** What was done last may stand in the workspace alone as yet. */
+  async #findWorkspaceRecord(
+    tenantId: TenantId | undefined,
+    requestKey: IdempotencyKey,
+  ): Promise<Pick<WorkspaceRecord, 'fingerprint'> | undefined> {
+    if (tenantId === undefined) return undefined;
+    const stored = await this.#parts.tenants.loadWorkspace(tenantId);
+    if (stored?.lastRecord?.requestKey === requestKey) return stored.lastRecord;
+    return this.#parts.workspaceLog.loadRecordByKey(tenantId, requestKey);
+  }
+
   async #readTenant(record: AuditRecord): Promise<AuditReading> {
     const made = await this.#parts.tenants.loadTenantByRequestKey(record.requestKey);
     if (made === undefined || made.fingerprint !== record.fingerprint) {
       return { record, reason: '', outcome: 'not_applied' };
     }
-    const { tenantId } = made.tenant;
+    const { tenantId } = made.workspace;
     const [opening] = await this.#parts.ledger.loadEntriesByKeys(tenantId, [openingKey(tenantId)]);
     const part = opening === undefined ? { reason: '' } : entryPart(tenantId, opening);
     return { record, outcome: 'applied', tenantId, ...part };

@@ -15,6 +15,8 @@ export interface WriteNote extends AuditSubject {
   readonly method: string;
   readonly callerScope: string;
   readonly actor: string;
+  /** The address that the call came from. */
+  readonly remoteAddress?: string;
   /** Only where what is written is not a ledger: that can redact its reasons. */
   readonly reason?: string;
   readonly requestId: string;

@@ -149,7 +149,7 @@ export class CatalogAdmin {
 
   /**
    * Throws DomainError PRODUCT_NOT_FOUND, PLAN_SOLD_BY_STRIPE, INVALID_FIELD where it archives the fallback plan or the
-   * onboarding plan.
+   * onboarding plan, or asks for money that nobody could pay.
    */
   async upsertPlan(
     request: OperatorRequest,
@@ -235,8 +235,9 @@ export class CatalogAdmin {
     const { productCode, planCode, productName, priceMinorUnits, archived } = input;
     const product = await this.getProduct(productCode);
     const plan = (await this.#parts.store.loadPlans(productCode)).find((other) => other.planCode === planCode);
-    if (plan?.source === 'stripe') throw soldByStripe(productCode, planCode);
+    if (plan !== undefined && isSoldByStripe(plan, product)) throw soldByStripe(productCode, planCode);
     if (archived) assertNotNeeded(product, planCode);
+    assertPayable(planCode, priceMinorUnits ?? 0n, plan?.policy ?? computeDefaultPolicy(planCode));
     const { currency } = product;
     const price = priceMinorUnits === undefined ? undefined : { minorUnits: priceMinorUnits, currency };
     const fields = { productName, archived, ...present({ price }) };
@@ -276,6 +277,18 @@ export class CatalogAdmin {
     if (plan.archived) throw planNotFound(productCode, planCode);
     return plan;
   }
+}
+
+/** Throws DomainError INVALID_FIELD for a plan that customers would be shown at a price, and could not buy. */
+function assertPayable(planCode: PlanCode, priceMinorUnits: bigint, { contactSales }: PlanPolicy): void {
+  if (priceMinorUnits <= 0n || contactSales) return;
+  const description = `${planCode} has no Price at Stripe, so nobody could pay ${priceMinorUnits}: leave it out or set 0, make a Price at Stripe and sync, or set contact_sales of its policy first`;
+  throw invalidField({ field: 'price_minor_units', description });
+}
+
+/** The fallback plan brings Stripe nothing, and is never archived by a sync: an operator may take it back at any time. */
+function isSoldByStripe({ source, archived, planCode }: Plan, { fallbackPlanCode }: Product): boolean {
+  return source === 'stripe' && !archived && planCode !== fallbackPlanCode;
 }
 
 /** Throws DomainError INVALID_FIELD for a plan that the product names, and that is to be archived. */
@@ -332,6 +345,6 @@ function alreadyRegistered(productCode: ProductCode): DomainError {
 }
 
 function soldByStripe(productCode: ProductCode, planCode: PlanCode): DomainError {
-  const message = `plan_code: ${productCode}/${planCode} has a price at Stripe: change its name and price there, and sync`;
+  const message = `plan_code: ${productCode}/${planCode} has a price at Stripe: change its name and price there, or archive the Price, and sync`;
   return new DomainError('PLAN_SOLD_BY_STRIPE', message, { metadata: { plan_code: planCode } });
 }

@@ -1,12 +1,13 @@
-// Owns how operators change a document of the catalog, a switch or an event: the record of a change is stored first and is the
-// decision; what it says is then done to its target. Does not own what may be changed (catalog-admin.ts, kill-switch-board.ts,
-// webhook-desk.ts).
+// Owns how operators change a document of the catalog, a switch, an event, a mail or a promotion: the record of a change is stored first and
+// is the decision; what it says is then done to its target. Does not own what may be changed (catalog-admin.ts,
+// kill-switch-board.ts, webhook-desk.ts, mail-desk.ts, promotion-admin.ts).
 // Invariants: no change is without a record; one request makes one record, whichever kernels it reaches; the changes of a
 // target are numbered without gaps, and one is recorded only on top of a target that has all before it, so a change that a
 // crash has left undone is done by the retry, by the next change, or by the worker, and never after a later one.
 
 import { DomainError } from '../../domain/error.ts';
 import type { Fingerprint, IdempotencyKey } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
 import { computeFingerprint, type Operation, requestKey } from '../ledger/request-identity.ts';
 import type { Clock, Pacing } from '../ports.ts';
 import type { AuditIdSource, AuditStore, AuditSubject, ChangeEffect, ChangeTarget, FieldChange } from './ports.ts';
@@ -22,6 +23,8 @@ export interface OperatorRequest {
   readonly callerScope: string;
   readonly actor: string;
   readonly reason: string;
+  /** The address that the call came from. */
+  readonly remoteAddress?: string;
 }
 
 /** What kind of change a request asks for. */
@@ -74,7 +77,7 @@ export class ChangeBook {
     decide: () => Promise<ChangeDraft | undefined>,
   ): Promise<boolean> {
     const { store, clock, ids, pacing } = this.#parts;
-    const { requestId, callerScope, actor, reason } = request;
+    const { requestId, callerScope, actor, reason, remoteAddress } = request;
     const key = requestKey(callerScope, kind.operation, requestId);
     const fingerprint = computeFingerprint([kind.operation, ...kind.meaning, actor, reason]);
     const identity = { requestId, key, fingerprint };
@@ -94,6 +97,7 @@ export class ChangeBook {
           actor,
           reason,
         },
+        ...present({ remoteAddress }),
         ...{ requestId, requestKey: key, fingerprint, changes, evidence: 'record' as const, createdAt: clock.now() },
         ...subjectOf(target),
       };
@@ -122,7 +126,7 @@ export class ChangeBook {
 }
 
 function subjectOf(target: ChangeTarget): AuditSubject {
-  if (target.kind === 'switch' || target.kind === 'webhook_event') return {};
+  if (target.kind === 'switch' || target.kind === 'webhook_event' || target.kind === 'mail') return {};
   const { productCode } = target;
-  return target.kind === 'product' ? { productCode } : { productCode, planCode: target.planCode };
+  return 'planCode' in target ? { productCode, planCode: target.planCode } : { productCode };
 }

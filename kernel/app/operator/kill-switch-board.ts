@@ -42,6 +42,11 @@ export class KillSwitchBoard {
     if (!(await this.#read(name))) throw killSwitchOff(name);
   }
 
+  /** Says whether a switch is on. Throws DomainError DATABASE_UNAVAILABLE. */
+  isOn(name: KillSwitchName): Promise<boolean> {
+    return this.#read(name);
+  }
+
   /** Turns a switch; answers how it stands now, and whether an earlier call turned it. Throws what ChangeBook.change does. */
   async setSwitch(
     request: OperatorRequest,

@@ -1,11 +1,20 @@
 // Owns that what operators write to accounts is noted in the audit log before. Does not own the writes (app/ledger).
 
 import type { Instant } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
 import type { Ledger, TenantRef, WriteContext } from '../ledger/ledger.ts';
-import { identifyAdjustment, identifyGrant, identifyRedaction, identifyReversal } from '../ledger/operator-identity.ts';
+import {
+  identifyAdjustment,
+  identifyGrant,
+  identifyRedaction,
+  identifyReversal,
+  identifyTrialCancellation,
+  identifyTrialStart,
+} from '../ledger/operator-identity.ts';
 import type { AuditNotebook, WriteNote } from './audit-notebook.ts';
 
-type OperatorWrites = Pick<Ledger, 'grant' | 'adjust' | 'reverse' | 'redact'>;
+/** What operators write to accounts. */
+export type OperatorWrites = Pick<Ledger, 'grant' | 'adjust' | 'reverse' | 'redact' | 'startTrial' | 'cancelTrial'>;
 
 /** Writes to accounts for operators. */
 export class OperatorLedger implements OperatorWrites {
@@ -52,13 +61,40 @@ export class OperatorLedger implements OperatorWrites {
     return this.#ledger.redact(tenant, input, context);
   };
 
+  startTrial: OperatorWrites['startTrial'] = async (tenant, input, context) => {
+    const { planCode, trialDays, granted, actor } = input.question;
+    if (context === undefined || actor === undefined) throw new Error('an operator starts a trial by a request');
+    const { key: requestKey, fingerprint } = identifyTrialStart(input.question, context);
+    const figures = {
+      plan_code: planCode,
+      trial_days: numberText(trialDays),
+      granted_microcredits: numberText(granted),
+    };
+    await this.#note(tenant, context, { method: 'TrialService/StartTrial', actor, requestKey, fingerprint, figures });
+    return this.#ledger.startTrial(tenant, input, context);
+  };
+
+  cancelTrial: OperatorWrites['cancelTrial'] = async (tenant, input, context) => {
+    const { actor } = input;
+    if (actor === undefined) throw new Error('an operator who cancels a trial is named');
+    const { key: requestKey, fingerprint } = identifyTrialCancellation(input, context);
+    const method = 'TrialService/CancelTrial';
+    await this.#note(tenant, context, { method, actor, requestKey, fingerprint, figures: {} });
+    return this.#ledger.cancelTrial(tenant, input, context);
+  };
+
   #note(
     tenant: TenantRef,
-    { callerScope, requestId }: WriteContext,
+    { callerScope, requestId, remoteAddress }: WriteContext,
     write: Pick<WriteNote, 'method' | 'actor' | 'requestKey' | 'fingerprint' | 'figures'>,
   ): Promise<void> {
-    return this.#notebook.note({ ...write, ...tenant, callerScope, requestId, evidence: 'ledger_entry' });
+    const asker = { callerScope, requestId, ...present({ remoteAddress }) };
+    return this.#notebook.note({ ...write, ...tenant, ...asker, evidence: 'ledger_entry' });
   }
+}
+
+function numberText(value: number | bigint | undefined): string | undefined {
+  return value === undefined ? undefined : `${value}`;
 }
 
 function textOf(instant: Instant | undefined): string | undefined {

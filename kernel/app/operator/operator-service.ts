@@ -2,15 +2,14 @@
 
 import type { CatalogStore, PriceStore } from '../catalog/ports.ts';
 import type { SyncNoteStore } from '../catalog-sync/ports.ts';
-import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock, LedgerStore, Pacing } from '../ports.ts';
-import type { TenantStore } from '../tenant/ports.ts';
+import type { TenantStore, WorkspaceLogStore } from '../tenant/ports.ts';
 import { AuditLog } from './audit-log.ts';
 import { AuditNotebook } from './audit-notebook.ts';
 import { CatalogAdmin } from './catalog-admin.ts';
 import { ChangeBook } from './change-book.ts';
 import { KillSwitchBoard, type KillSwitchValues } from './kill-switch-board.ts';
-import { OperatorLedger } from './operator-ledger.ts';
+import { OperatorLedger, type OperatorWrites } from './operator-ledger.ts';
 import type { AuditIdSource, AuditStore, KillSwitchStore } from './ports.ts';
 
 /** What operators work with. */
@@ -21,10 +20,11 @@ export interface OperatorTools {
     readonly catalog: CatalogStore;
     readonly prices: PriceStore;
     readonly tenants: TenantStore;
+    readonly workspaceLog: WorkspaceLogStore;
     readonly ledger: LedgerStore;
     readonly syncNotes: SyncNoteStore;
   };
-  readonly ledger: Pick<Ledger, 'grant' | 'adjust' | 'reverse' | 'redact'>;
+  readonly ledger: OperatorWrites;
   readonly clock: Pick<Clock, 'now'>;
   readonly ids: AuditIdSource;
   readonly pacing: Pick<Pacing, 'delay' | 'random'>;

@@ -3,6 +3,7 @@
 import type { Fingerprint, IdempotencyKey, Instant, PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
 import type { KillSwitchName } from '../../domain/kill-switch.ts';
 import type { PlanPolicy, PolicyChange, PolicyField } from '../../domain/plan-policy.ts';
+import type { Promotion } from '../../domain/promotion.ts';
 import type { Plan, Product } from '../catalog/ports.ts';
 
 /** One field that a write changed, or one figure of it, by values as people read them; never personal data. */
@@ -14,9 +15,10 @@ export interface FieldChange {
 
 /**
  * Where it stands that a write happened, and why: in the record itself, which is then the decision; or in what the write
- * made, which carries the record's request key: an entry of a ledger, a price, a tenant, the note of a sync.
+ * made, which carries the record's request key: an entry of a ledger, a price, a tenant, the note of a sync, the
+ * record in the log of a workspace.
  */
-export type Evidence = 'record' | 'ledger_entry' | 'action_price' | 'tenant' | 'catalog_sync';
+export type Evidence = 'record' | 'ledger_entry' | 'action_price' | 'tenant' | 'catalog_sync' | 'workspace_record';
 
 /** What a write is about. */
 export interface AuditSubject {
@@ -35,6 +37,8 @@ export interface AuditRecord extends AuditSubject {
   /** The scope and name of the credential, such as `sysadmin/operator`. */
   readonly credential: string;
   readonly actor: string;
+  /** The address that the call came from; absent where none was known, as in records of before it was kept. */
+  readonly remoteAddress?: string;
   /** Absent where the ledger keeps it, which can redact it. */
   readonly reason?: string;
   readonly requestId: string;
@@ -54,7 +58,9 @@ export type ChangeTarget =
   | { readonly kind: 'plan'; readonly productCode: ProductCode; readonly planCode: PlanCode }
   | { readonly kind: 'policy'; readonly productCode: ProductCode; readonly planCode: PlanCode }
   | { readonly kind: 'switch'; readonly name: KillSwitchName }
-  | { readonly kind: 'webhook_event'; readonly eventId: string };
+  | { readonly kind: 'webhook_event'; readonly eventId: string }
+  | { readonly kind: 'mail'; readonly mailId: string }
+  | { readonly kind: 'promotion'; readonly productCode: ProductCode; readonly code: string };
 
 /** New values for some fields of a product; null means that it names no onboarding plan. */
 export type ProductChange = Partial<Omit<Product, 'onboardingPlanCode'>> & {
@@ -84,7 +90,13 @@ export type ChangeEffect =
     }
   | { readonly kind: 'switch'; readonly enabled: boolean }
   /** Makes it pending again, due at once and with all its attempts. */
-  | { readonly kind: 'webhook_event' };
+  | { readonly kind: 'webhook_event' }
+  /** The same for a mail. */
+  | { readonly kind: 'mail' }
+  /** Makes it. */
+  | { readonly kind: 'promotion'; readonly promotion: Promotion }
+  /** Ends a promotion. */
+  | { readonly kind: 'revocation'; readonly revokedAt: Instant };
 
 /** A record that is itself the decision: what it says is done to its target, by whoever comes next if need be. */
 export interface ChangeRecord {

@@ -61,6 +61,14 @@ function touchedBy(entry: Entry): readonly Touched[] {
   switch (entry.type) {
     case 'granted':
       return [{ grantId: entry.grant.grantId, asMade: entry.grant }];
+    case 'trial_started':
+      return entry.grant === undefined ? [] : [{ grantId: entry.grant.grantId, asMade: entry.grant }];
+    case 'subscription_changed': {
+      const given = entry.grant === undefined ? [] : [{ grantId: entry.grant.grantId, asMade: entry.grant }];
+      return [...entry.lapsed, ...given];
+    }
+    case 'payback_settled':
+      return entry.grant === undefined ? entry.taken : [{ grantId: entry.grant.grantId, asMade: entry.grant }];
     case 'grant_started':
       return [{ grantId: entry.grantId }];
     case 'grant_expired':
@@ -86,6 +94,9 @@ function touchedBy(entry: Entry): readonly Touched[] {
     }
     case 'account_opened':
     case 'redacted':
+    case 'trial_canceled':
+    case 'trial_consented':
+    case 'trial_ended':
       return [];
   }
 }

@@ -7,9 +7,12 @@ import type {
   Entry,
   Granted,
   HoldExtended,
+  PaybackSettled,
   Reserved,
   Reversed,
   Settled,
+  SubscriptionChanged,
+  TrialStarted,
 } from '../../domain/entry.ts';
 import type { GrantDraw } from '../../domain/grant.ts';
 import { sumDraws } from '../../domain/grant.ts';
@@ -71,6 +74,18 @@ function describe(entry: Entry): string {
       return describeReversal(entry);
     case 'redacted':
       return `The personal text of entry ${entry.entryId} was removed${by(entry.actor)}`;
+    case 'trial_started':
+      return describeTrial(entry);
+    case 'trial_canceled':
+      return `The trial was canceled${by(entry.actor)}: it goes on to its end, and nothing follows it`;
+    case 'trial_consented':
+      return 'It was agreed that the workspace is charged for the plan of its trial once that ends';
+    case 'payback_settled':
+      return describePayback(entry);
+    case 'subscription_changed':
+      return describeSubscription(entry);
+    case 'trial_ended':
+      return `The trial ended at ${describeTime(entry.dueAt)}: the plan is ${entry.planCode} from then on`;
   }
 }
 
@@ -88,6 +103,70 @@ function describeGranting({ grant, deficitPaid, scheduled, actor }: Granted): st
   const beginning = scheduled ? `begins to count at ${describeTime(effectiveAt)} and ` : '';
   const given = `A ${describeGrant(grant)} of ${describeCredits(granted)} that ${beginning}${expiry} was given${by(actor)}`;
   return joinClauses([given, paid(deficitPaid)]);
+}
+
+function describeTrial(entry: TrialStarted): string {
+  const { planCode, endsAt, grant, granted, revokesUnused, deficitPaid, actor } = entry;
+  const start = `A trial of plan ${planCode} until ${describeTime(endsAt)} was started${by(actor)}`;
+  if (grant === undefined) return `${start}, without credits`;
+  const fate = revokesUnused ? 'what is left expires with it' : 'what is left never expires';
+  const gift = `it gave ${describeCredits(granted)} (${describeGrant(grant)}), of which ${fate}`;
+  return joinClauses([`${start}: ${gift}`, paid(deficitPaid)]);
+}
+
+const CHANGES: Readonly<Record<SubscriptionChanged['change'], (entry: SubscriptionChanged) => string>> = {
+  started: ({ planCode, subscription }) => `Plan ${planCode} was bought, and is paid until ${endOf(subscription)}`,
+  renewed: ({ planCode, subscription }) => `Plan ${planCode} was renewed, and is paid until ${endOf(subscription)}`,
+  plan_changed: ({ planCode }) => `The plan was changed to ${planCode}`,
+  allowance_raised: ({ planCode }) => `The change to plan ${planCode} was paid`,
+  updated: ({ subscription }) => describeOutlook(subscription),
+  renewal_pending: ({ at }) =>
+    `The period ended at ${describeTime(at)}, and everything stays until its renewal is paid`,
+  payment_failed: ({ subscription: { graceEndsAt } }) =>
+    graceEndsAt === undefined
+      ? 'A payment for the plan failed'
+      : `A payment for the plan failed: it can be made up for until ${describeTime(graceEndsAt)}`,
+  recovered: () => 'The payment that had failed was made up for',
+  ended: ({ at, planCode }) => `The subscription ended at ${describeTime(at)}: the plan is ${planCode} from then on`,
+};
+
+function describePayback(entry: PaybackSettled): string {
+  const { topUpId, total, waivedTotal, taken, deficit, grant, deficitPaid } = entry;
+  const said =
+    grant === undefined
+      ? `The payment of top-up ${topUpId} went back to its payer, so that ${describeCredits(total)} of it are taken back in all`
+      : `The payment of top-up ${topUpId} came again: it gave back ${describeCredits(grant.granted)} (${describeGrant(grant)})`;
+  return joinClauses([
+    said,
+    taken.length === 0 ? '' : `${describeSum(taken, 'of')} went`,
+    deficit === 0n ? '' : `${describeCredits(deficit)} had been used and are owed`,
+    waivedTotal === 0n ? '' : `${describeCredits(waivedTotal)} had been used and are waived`,
+    paid(deficitPaid),
+  ]);
+}
+
+function describeSubscription(entry: SubscriptionChanged): string {
+  const { change, lapsed, grant, rolledOver, deficitPaid, endsTrial } = entry;
+  const gone = lapsed.filter(({ microcredits }) => microcredits > 0n);
+  const kept = rolledOver === 0n ? '' : `, of which ${describeNumber(rolledOver)} are left over from the cycle before`;
+  const given = grant === undefined ? '' : `it gave ${describeCredits(grant.granted)} (${describeGrant(grant)})${kept}`;
+  return joinClauses([
+    CHANGES[change](entry),
+    endsTrial ? 'the trial ended with it' : '',
+    gone.length === 0 ? '' : `${describeSum(gone, 'of')} lapsed`,
+    given,
+    paid(deficitPaid),
+  ]);
+}
+
+function endOf({ periodEnd }: SubscriptionChanged['subscription']): string {
+  return describeTime(periodEnd);
+}
+
+function describeOutlook({ cancelAt, pending }: SubscriptionChanged['subscription']): string {
+  if (cancelAt !== undefined) return `The subscription ends at ${describeTime(cancelAt)}`;
+  if (pending === undefined) return 'The subscription goes on as it is';
+  return `The plan changes to ${pending.terms.planCode} at ${describeTime(pending.effectiveAt)}`;
 }
 
 /** The price, the quantity and what they come to. */

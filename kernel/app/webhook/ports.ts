@@ -79,8 +79,11 @@ export interface WebhookStore {
    * DomainError DATABASE_UNAVAILABLE where that is not known. Never throws; the very same call may be repeated.
    */
   insertEvents(events: readonly StoredEvent[]): Promise<readonly (InsertedEvent | Error)[]>;
-  /** Takes a pending event that is due, counts an attempt, and lets nobody else take it until `dueAt`. */
-  claimDue(now: Instant, dueAt: Instant): Promise<StoredEvent | undefined>;
+  /**
+   * Takes a pending event that is due and of none of these types, counts an attempt, and lets nobody else take it until
+   * `dueAt`.
+   */
+  claimDue(now: Instant, dueAt: Instant, exceptTypes: readonly string[]): Promise<StoredEvent | undefined>;
   /** Ends an attempt well. */
   saveProcessed(event: StoredEvent, at: Instant): Promise<void>;
   /** Ends an attempt badly: it is tried again when it is due, or is dead where no time is given. */

@@ -10,16 +10,24 @@ export type WebhookHandler = (event: StoredEvent) => Promise<void>;
 export interface WebhookHandlerParts {
   /** Brings the catalog to what Stripe holds from now on; calls that come together share one sync. */
   readonly syncCatalog: () => Promise<void>;
+  /** Handles further types. */
+  readonly more: ReadonlyMap<string, WebhookHandler>;
 }
 
 /** Finds the handler of an event's type; undefined where nothing here is interested. */
 export type WebhookHandlers = (type: string) => WebhookHandler | undefined;
 
+/** The events after which the catalog may be another one. */
+export const CATALOG_EVENTS = [
+  ...['product.created', 'product.updated', 'product.deleted'],
+  ...['price.created', 'price.updated', 'price.deleted'],
+] as const;
+
 /** Builds the table. */
-export function createWebhookHandlers({ syncCatalog }: WebhookHandlerParts): WebhookHandlers {
+export function createWebhookHandlers({ syncCatalog, more }: WebhookHandlerParts): WebhookHandlers {
   const table: ReadonlyMap<string, WebhookHandler> = new Map([
-    ...['product.created', 'product.updated', 'product.deleted'].map((type) => [type, syncCatalog] as const),
-    ...['price.created', 'price.updated', 'price.deleted'].map((type) => [type, syncCatalog] as const),
+    ...more,
+    ...CATALOG_EVENTS.map((type) => [type, syncCatalog] as const),
   ]);
   return (type) => table.get(type);
 }

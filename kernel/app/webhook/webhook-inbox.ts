@@ -75,7 +75,7 @@ export class WebhookInbox {
     const now = clock.estimate();
     if (handlers(event.type) === undefined) return { ...event, state: 'ignored', receivedAt: now, attempts: 0 };
     // This kernel begins at once, so it claims the event as it stores it; where it has no room, anyone may.
-    const claim = processor.hasRoom() ? { attempts: 1, dueAt: now + CLAIM_MS } : { attempts: 0, dueAt: now };
+    const claim = processor.hasRoom(event.type) ? { attempts: 1, dueAt: now + CLAIM_MS } : { attempts: 0, dueAt: now };
     return { ...event, state: 'pending', receivedAt: now, ...claim };
   }
 

@@ -226,11 +226,12 @@ function checkName(check: FieldCheck, field: string, value: string): string {
   return check.text(field, value, { required: true, lengthMax: DISPLAY_NAME_LENGTH_MAX });
 }
 
-function checkCurrency(check: FieldCheck, value: string): string {
+/** Checks a currency; answers it in lower case. */
+export function checkCurrency(check: FieldCheck, value: string, field = 'currency_code'): string {
   const code = value.toLowerCase();
-  if (code === '') check.refuse('currency_code', 'is required: an ISO 4217 code such as usd');
+  if (code === '') check.refuse(field, 'is required: an ISO 4217 code such as usd');
   else if (!CURRENCIES.has(code)) {
-    check.refuse('currency_code', `must be an ISO 4217 code such as usd, eur or jpy, got ${quote(value)}`);
+    check.refuse(field, `must be an ISO 4217 code such as usd, eur or jpy, got ${quote(value)}`);
   }
   return code;
 }

@@ -38,6 +38,8 @@ const REASONS: Readonly<Record<BadRowReason, BadRowReasonMessage>> = {
   onboarding_default_taken: BadRowReasonMessage.ONBOARDING_DEFAULT_TAKEN,
   fallback_plan_gone: BadRowReasonMessage.FALLBACK_PLAN_GONE,
   onboarding_plan_gone: BadRowReasonMessage.ONBOARDING_PLAN_GONE,
+  plan_of_operator: BadRowReasonMessage.PLAN_OF_OPERATOR,
+  fallback_plan_priced: BadRowReasonMessage.FALLBACK_PLAN_PRICED,
 };
 
 /** A checked request for a sync. */

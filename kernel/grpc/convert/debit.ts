@@ -2,6 +2,7 @@
 
 import { ErrorReason } from '../../../gen/wheelhouse/common/v1/error_reason.ts';
 import { RunStatus as RunStatusMessage } from '../../../gen/wheelhouse/ledger/v1/entry.ts';
+import { FundsRemedy as FundsRemedyMessage } from '../../../gen/wheelhouse/ledger/v1/funds_remedy.ts';
 import type {
   BatchDebitResult,
   CheckFundsRequest,
@@ -10,6 +11,7 @@ import type {
   DebitResponse,
 } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import type { DebitInput, FundsQuery, FundsReading, Posting } from '../../app/ledger/ledger.ts';
+import type { FundsRemedy } from '../../domain/credit-gate.ts';
 import { type DomainError, invalidField } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
 import type { RunStatus } from '../../domain/usage-context.ts';
@@ -24,6 +26,12 @@ const BATCH_DEBITS_MAX = 1_000;
 const DIMENSIONS_MAX = 16;
 const DIMENSION_NAME = /^[a-z][a-z0-9_.]{0,63}$/;
 const DIMENSION_VALUE_LENGTH_MAX = 256;
+
+const REMEDIES: Readonly<Record<FundsRemedy, FundsRemedyMessage>> = {
+  pay_invoice: FundsRemedyMessage.PAY_INVOICE,
+  top_up: FundsRemedyMessage.TOP_UP,
+  upgrade: FundsRemedyMessage.UPGRADE,
+};
 
 /**
  * Checks one debit. Throws DomainError INVALID_FIELD.
@@ -116,6 +124,7 @@ export function toProtoCheckFunds(reading: FundsReading): CheckFundsResponse {
     overdraftRemainingMicrocredits: reading.overdraftRemaining,
     shortfallMicrocredits: reading.shortfall,
     reason: reading.reason === undefined ? ErrorReason.UNSPECIFIED : ErrorReason[reading.reason],
+    remedies: reading.remedies.map((remedy) => REMEDIES[remedy]),
   };
 }
 

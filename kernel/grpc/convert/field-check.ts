@@ -8,6 +8,7 @@ import { parseQuantity, type Quantity } from '../../domain/quantity.ts';
 
 export const ID_LENGTH_MAX = 128;
 const PAGE_SIZE_MAX = 1_000;
+const TENANT_PAGE_SIZE_DEFAULT = 50;
 /** A token can name three ids of the longest, in any script. */
 const PAGE_TOKEN_LENGTH_MAX = 4_096;
 /** How much of a refused value is shown. */
@@ -133,6 +134,29 @@ export class FieldCheck {
       this.refuse('page_token', 'is not a token of this service: it is too long');
     return value;
   }
+}
+
+/** A checked request for a part of something that a workspace has. */
+export interface TenantPage {
+  readonly tenantId: TenantId;
+  readonly pageSize: number;
+  readonly pageToken: string;
+}
+
+/** Checks a request for a page of a workspace's list that has no filters. Throws DomainError INVALID_FIELD. */
+export function checkTenantPage(request: {
+  readonly tenantId: string;
+  readonly pageSize: number;
+  readonly pageToken: string;
+}): TenantPage {
+  const check = new FieldCheck();
+  const page = {
+    tenantId: check.tenantId(request.tenantId),
+    pageSize: check.pageSize(request.pageSize, TENANT_PAGE_SIZE_DEFAULT),
+    pageToken: check.pageToken(request.pageToken),
+  };
+  check.assertValid();
+  return page;
 }
 
 /** Shows a refused value, cut to a bearable length. */

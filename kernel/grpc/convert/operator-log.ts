@@ -98,5 +98,6 @@ export function toProtoAuditRecord({ record, outcome, reason, tenantId, entryId 
     changes: record.changes.map(({ field, before, after }) => ({ field, before, after })),
     outcome: OUTCOMES[outcome],
     entryId: entryId ?? '',
+    remoteAddress: record.remoteAddress ?? '',
   };
 }

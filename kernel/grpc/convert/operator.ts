@@ -10,7 +10,7 @@ import { fromProtoBucket } from './balance.ts';
 import { FieldCheck } from './field-check.ts';
 
 /** How long an operator's reason may be, in characters. */
-export const REASON_LENGTH_MAX = 500;
+const REASON_LENGTH_MAX = 500;
 
 /** A checked writing request about one tenant. */
 export interface TenantWrite<Input> {

@@ -4,7 +4,11 @@ import type {
   ListPlanPoliciesRequest,
   UpsertPlanPolicyRequest,
 } from '../../../gen/wheelhouse/catalog/v1/catalog_admin_service.ts';
-import { PlanPolicy as PlanPolicyMessage, TrialEndBehaviour } from '../../../gen/wheelhouse/catalog/v1/plan_policy.ts';
+import {
+  PastDueEnd,
+  PlanPolicy as PlanPolicyMessage,
+  TrialEndBehaviour,
+} from '../../../gen/wheelhouse/catalog/v1/plan_policy.ts';
 import type { PlanFilter } from '../../app/catalog/plan-list.ts';
 import type { PolicyReading, UpsertPolicyInput } from '../../app/operator/catalog-admin.ts';
 import type { PlanCode, ProductCode } from '../../domain/id.ts';
@@ -23,10 +27,15 @@ import { FieldCheck, quote } from './field-check.ts';
 import { checkOperator } from './operator.ts';
 
 const PAGE_SIZE_DEFAULT = 100;
-const BEHAVIOURS = {
+/** How the contract names what comes after a trial. */
+export const TRIAL_END_BEHAVIOURS = {
   convert_or_fallback: TrialEndBehaviour.CONVERT_OR_FALLBACK,
   fallback: TrialEndBehaviour.FALLBACK,
 } as const satisfies Record<PlanPolicy['trialEndBehaviour'], TrialEndBehaviour>;
+const PAST_DUE_ENDS = {
+  fallback: PastDueEnd.FALLBACK,
+  keep: PastDueEnd.KEEP,
+} as const satisfies Record<PlanPolicy['pastDueEnd'], PastDueEnd>;
 
 /** Checks a request to change a policy. Throws DomainError INVALID_FIELD. */
 export function fromProtoUpsertPlanPolicy(request: UpsertPlanPolicyRequest): CatalogWrite<UpsertPolicyInput> {
@@ -105,12 +114,16 @@ function fromProtoPolicy(check: FieldCheck, message: PlanPolicyMessage, named: R
     memberLimit: message.memberLimit ?? null,
     includedMicrocreditsPerCycle: message.includedMicrocreditsPerCycle,
     includedRolloverLimitMicrocredits: message.includedRolloverLimitMicrocredits,
+    pastDueGraceDays: message.pastDueGraceDays,
+    pastDueEnd: checkPastDueEnd(check, message.pastDueEnd, named.has('pastDueEnd')),
+    cancelAtOnceAllowed: message.cancelAtOnceAllowed,
     overdraftLimitMicrocredits: message.overdraftLimitMicrocredits,
     paygAllowed: message.paygAllowed,
     paygMinorUnitsPerCredit: checkPrice(check, message.paygMinorUnitsPerCredit, named.has('paygMinorUnitsPerCredit')),
     paygPackages: message.paygPackages.map(({ minorUnits, microcredits }) => ({ minorUnits, microcredits })),
     paygMinorUnitsMin: message.paygMinorUnitsMin ?? null,
     paygMinorUnitsMax: message.paygMinorUnitsMax ?? null,
+    refundDebtWaived: message.refundDebtWaived,
     creditGates: message.creditGates,
   };
 }
@@ -128,6 +141,15 @@ function checkBehaviour(
   return 'convert_or_fallback';
 }
 
+function checkPastDueEnd(check: FieldCheck, value: PastDueEnd, isNamed: boolean): PlanPolicy['pastDueEnd'] {
+  if (value === PastDueEnd.KEEP) return 'keep';
+  if (isNamed && value !== PastDueEnd.FALLBACK) {
+    const names = 'PAST_DUE_END_FALLBACK or PAST_DUE_END_KEEP';
+    check.refuse('policy.past_due_end', `is required: ${names}, got ${value}`);
+  }
+  return 'fallback';
+}
+
 function checkPrice(check: FieldCheck, value: string, isNamed: boolean): Quantity | null {
   return value === '' || !isNamed ? null : check.quantity(value, 'policy.payg_minor_units_per_credit');
 }
@@ -143,7 +165,7 @@ export function toProtoPlanPolicy({ plan, pinnedFields }: PolicyReading): PlanPo
     trialMicrocreditsGranted: policy.trialMicrocreditsGranted,
     trialRequiresCard: policy.trialRequiresCard,
     autoTrialOnWorkspaceCreation: policy.autoTrialOnWorkspaceCreation,
-    trialEndBehaviour: BEHAVIOURS[policy.trialEndBehaviour],
+    trialEndBehaviour: TRIAL_END_BEHAVIOURS[policy.trialEndBehaviour],
     revokeUnusedTrialCredits: policy.revokeUnusedTrialCredits,
     trialLimitPerPerson: policy.trialLimitPerPerson,
     selfServe: policy.selfServe,
@@ -152,12 +174,16 @@ export function toProtoPlanPolicy({ plan, pinnedFields }: PolicyReading): PlanPo
     memberLimit: policy.memberLimit ?? undefined,
     includedMicrocreditsPerCycle: policy.includedMicrocreditsPerCycle,
     includedRolloverLimitMicrocredits: policy.includedRolloverLimitMicrocredits,
+    pastDueGraceDays: policy.pastDueGraceDays,
+    pastDueEnd: PAST_DUE_ENDS[policy.pastDueEnd],
+    cancelAtOnceAllowed: policy.cancelAtOnceAllowed,
     overdraftLimitMicrocredits: policy.overdraftLimitMicrocredits,
     paygAllowed: policy.paygAllowed,
     paygMinorUnitsPerCredit: price === null ? '' : formatQuantity(price),
     paygPackages: policy.paygPackages.map(({ minorUnits, microcredits }) => ({ minorUnits, microcredits })),
     paygMinorUnitsMin: policy.paygMinorUnitsMin ?? undefined,
     paygMinorUnitsMax: policy.paygMinorUnitsMax ?? undefined,
+    refundDebtWaived: policy.refundDebtWaived,
     creditGates: [...policy.creditGates],
     onboardingDefault: plan.onboardingDefault,
     pinnedFields: POLICY_FIELDS.filter((field) => pinnedFields.includes(field)).map(contractNameOf),

@@ -4,6 +4,7 @@ import type { CatalogAdminServiceService } from '../../../gen/wheelhouse/catalog
 import type { CatalogAdmin } from '../../app/operator/catalog-admin.ts';
 import type { OperatorRequest } from '../../app/operator/change-book.ts';
 import type { ProductCode } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
 import type { Caller } from '../caller.ts';
 import {
   type CatalogWrite,
@@ -93,8 +94,10 @@ function createReadHandlers(
 
 /** Says who asks for a write, and why. */
 export function toOperatorRequest(
-  { requestId, actor, reason }: CatalogWrite<unknown>,
-  { callerScope }: Caller,
+  { requestId, actor, reason }: Omit<CatalogWrite<unknown>, 'input'>,
+  caller: Caller,
 ): OperatorRequest {
-  return { requestId, callerScope, actor, reason };
+  const { callerScope } = caller;
+  const remoteAddress = caller.scope === 'sysadmin' ? caller.remoteAddress : undefined;
+  return { requestId, callerScope, actor, reason, ...present({ remoteAddress }) };
 }

@@ -7,6 +7,7 @@ import type { TenantDirectory } from '../../app/tenant/tenant-directory.ts';
 import { present } from '../../domain/optional.ts';
 import { fromProtoSetActionPrice, toProtoPriceRow } from '../convert/action-price.ts';
 import { fromProtoActionPricing, fromProtoListPlans, toProtoActionPrice, toProtoPlan } from '../convert/plan.ts';
+import { toWriteContext } from './debit-item.ts';
 import type { HandlerMap } from './handler-map.ts';
 import { resolveProduct } from './product-scope.ts';
 
@@ -37,9 +38,9 @@ export function createCatalogHandlers(parts: CatalogHandlerParts): HandlerMap<ty
       const resolved = await catalog.resolvePrices(tenant, at);
       return { actionPrices: resolved.map((price) => toProtoActionPrice(price.action, price)) };
     },
-    setActionPrice: async (request, { caller }) => {
+    setActionPrice: async (request, call) => {
       const { requestId, input } = fromProtoSetActionPrice(request);
-      const { row, replayed } = await prices.setPrice(input, caller.callerScope, requestId);
+      const { row, replayed } = await prices.setPrice(input, toWriteContext(call, requestId));
       return { actionPrice: toProtoPriceRow(row), replayed };
     },
   };

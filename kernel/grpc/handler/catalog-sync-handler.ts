@@ -3,13 +3,14 @@
 import type { CatalogSyncServiceService } from '../../../gen/wheelhouse/catalog/v1/catalog_sync_service.ts';
 import type { SyncProgress } from '../../app/catalog-sync/catalog-sync.ts';
 import type { OperatorSync } from '../../app/catalog-sync/operator-sync.ts';
-import { DomainError } from '../../domain/error.ts';
+import { stripeOff } from '../../app/subscription/without-stripe.ts';
 import {
   fromProtoSyncCatalog,
   toProtoSyncProgress,
   toProtoSyncReplay,
   toProtoSyncReport,
 } from '../convert/catalog-sync.ts';
+import { toOperatorRequest } from './catalog-admin-handler.ts';
 import type { HandlerMap } from './handler-map.ts';
 
 /** What CatalogSyncService answers with. */
@@ -23,7 +24,7 @@ export function createCatalogSyncHandlers({
   catalogSync,
 }: CatalogSyncHandlerParts): HandlerMap<typeof CatalogSyncServiceService> {
   return {
-    syncCatalog: async (request, { signal, caller: { callerScope } }, send) => {
+    syncCatalog: async (request, { signal, caller }, send) => {
       const { dryRun, ...asked } = fromProtoSyncCatalog(request);
       if (catalogSync === undefined) throw stripeOff();
       let progress: SyncProgress = { pricesRead: 0, rowsWritten: 0 };
@@ -37,14 +38,10 @@ export function createCatalogSyncHandlers({
             sending = undefined;
           });
       };
-      const result = await catalogSync.run({ ...asked, callerScope }, { dryRun, onProgress, signal });
+      const result = await catalogSync.run(toOperatorRequest(asked, caller), { dryRun, onProgress, signal });
       await sending;
       if (result.kind === 'replayed') return send(toProtoSyncReplay(result.figures));
       for (const message of toProtoSyncReport(result.report, progress)) await send(message);
     },
   };
-}
-
-function stripeOff(): DomainError {
-  return new DomainError('STRIPE_OFF', 'this kernel runs without Stripe: set STRIPE_SECRET_KEY and start it again');
 }

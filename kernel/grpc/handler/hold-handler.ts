@@ -3,6 +3,7 @@
 import type { HoldServiceService } from '../../../gen/wheelhouse/ledger/v1/hold_service.ts';
 import type { Ledger } from '../../app/ledger/ledger.ts';
 import type { TenantDirectory } from '../../app/tenant/tenant-directory.ts';
+import type { TenantStatusBoard } from '../../app/tenant/tenant-status-board.ts';
 import {
   fromProtoExtend,
   fromProtoListHolds,
@@ -19,19 +20,26 @@ import type { HandlerMap } from './handler-map.ts';
 export interface HoldHandlerParts {
   readonly ledger: Ledger;
   readonly directory: TenantDirectory;
+  readonly statusBoard: Pick<TenantStatusBoard, 'assertChargeable'>;
 }
 
 /** Builds the handlers of HoldService. */
-export function createHoldHandlers({ ledger, directory }: HoldHandlerParts): HandlerMap<typeof HoldServiceService> {
+export function createHoldHandlers({
+  ledger,
+  directory,
+  statusBoard,
+}: HoldHandlerParts): HandlerMap<typeof HoldServiceService> {
   return {
     reserve: async (request, call) => {
       const { requestId, tenantId, input } = fromProtoReserve(request);
       const tenant = await directory.requireTenant(tenantId, call.caller.visibility);
+      statusBoard.assertChargeable(tenantId);
       return toProtoHoldPosting(await ledger.reserve(tenant, input, toWriteContext(call, requestId)));
     },
     extend: async (request, call) => {
       const { requestId, tenantId, input } = fromProtoExtend(request);
       const tenant = await directory.requireTenant(tenantId, call.caller.visibility);
+      statusBoard.assertChargeable(tenantId);
       return toProtoHoldPosting(await ledger.extend(tenant, input, toWriteContext(call, requestId)));
     },
     settle: async (request, call) => {

@@ -6,10 +6,11 @@ import type {
   DebitRequest,
   LedgerServiceService,
 } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
-import type { Ledger, Posting, TenantRef } from '../../app/ledger/ledger.ts';
+import type { DebitInput, Ledger, Posting, TenantRef } from '../../app/ledger/ledger.ts';
 import type { OperatorLedger } from '../../app/operator/operator-ledger.ts';
 import type { Clock } from '../../app/ports.ts';
 import { type TenantDirectory, tenantNotFound } from '../../app/tenant/tenant-directory.ts';
+import type { TenantStatusBoard } from '../../app/tenant/tenant-status-board.ts';
 import { estimateEntryBytes } from '../../domain/byte-estimate.ts';
 import type { TenantId } from '../../domain/id.ts';
 import type { CallContext } from '../caller.ts';
@@ -25,7 +26,7 @@ import {
 import { toProtoEntry, toProtoPosting } from '../convert/entry.ts';
 import { fromProtoGetBalance, fromProtoListEntries } from '../convert/entry-list.ts';
 import { fromProtoAdjust, fromProtoGrant } from '../convert/operator.ts';
-import { postDebitItem, type Refused, readDebitItem, toWriteContext } from './debit-item.ts';
+import { assertMayDebit, postDebitItem, type Refused, readDebitItem, toWriteContext } from './debit-item.ts';
 import type { HandlerMap } from './handler-map.ts';
 
 /** What LedgerService answers with. */
@@ -33,6 +34,7 @@ export interface LedgerHandlerParts {
   readonly ledger: Ledger;
   readonly operatorLedger: OperatorLedger;
   readonly directory: TenantDirectory;
+  readonly statusBoard: Pick<TenantStatusBoard, 'assertChargeable'>;
   readonly clock: Pick<Clock, 'estimate'>;
 }
 
@@ -43,12 +45,13 @@ type LedgerHandlers = HandlerMap<typeof LedgerServiceService>;
 
 /** Builds the handlers of LedgerService. */
 export function createLedgerHandlers(parts: LedgerHandlerParts): LedgerHandlers {
-  const { ledger, operatorLedger, directory } = parts;
+  const { ledger, operatorLedger, directory, statusBoard } = parts;
   return {
     ...createReadHandlers(parts),
     debit: async (request, call) => {
       const { requestId, tenantId, input } = fromProtoDebit(request);
       const tenant = await directory.requireTenant(tenantId, call.caller.visibility);
+      assertMayDebit(statusBoard, tenantId, input);
       return toProtoDebitResponse(await ledger.debit(tenant, input, toWriteContext(call, requestId)));
     },
     batchDebit: async ({ debits }, call) => {
@@ -71,7 +74,7 @@ export function createLedgerHandlers(parts: LedgerHandlerParts): LedgerHandlers 
 function createReadHandlers(
   parts: LedgerHandlerParts,
 ): Pick<LedgerHandlers, 'getBalance' | 'checkFunds' | 'listEntries'> {
-  const { ledger, directory, clock } = parts;
+  const { ledger, directory, clock, statusBoard } = parts;
   return {
     getBalance: async (request, { caller }) => {
       const { tenantId, at } = fromProtoGetBalance(request, clock.estimate());
@@ -89,6 +92,7 @@ function createReadHandlers(
     checkFunds: async (request, { caller }) => {
       const { tenantId, query } = fromProtoCheckFunds(request);
       const tenant = await directory.requireTenant(tenantId, caller.visibility);
+      statusBoard.assertChargeable(tenantId);
       return toProtoCheckFunds(await ledger.checkFunds(tenant, query));
     },
     listEntries: async (request, { caller }) => {
@@ -102,16 +106,17 @@ function createReadHandlers(
 
 /** Debits every item by itself; what one of them meets never touches the others. */
 async function debitAll(
-  { ledger, directory }: LedgerHandlerParts,
+  { ledger, directory, statusBoard }: LedgerHandlerParts,
   requests: readonly DebitRequest[],
   call: CallContext,
 ): Promise<BatchDebitResult[]> {
   const items = requests.map((request, index) => readDebitItem(request, `debits[${index}].`));
   const tenantIds = new Set(items.flatMap((item) => ('write' in item ? [item.write.tenantId] : [])));
   const tenants = await directory.findTenants(tenantIds);
-  const tenantOf = (tenantId: TenantId): TenantRef => {
+  const tenantOf = (tenantId: TenantId, input: DebitInput): TenantRef => {
     const tenant = tenants.get(tenantId);
     if (tenant === undefined) throw tenantNotFound(tenantId);
+    assertMayDebit(statusBoard, tenantId, input);
     return tenant;
   };
   const debits = items.map((item) => ('write' in item ? postDebitItem(ledger, tenantOf, item.write, call) : item));

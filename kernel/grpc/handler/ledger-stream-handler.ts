@@ -7,13 +7,15 @@ import type {
   StreamDebitsResponse,
 } from '../../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import type { BalanceWatch } from '../../app/ledger/balance-watch.ts';
-import type { Ledger } from '../../app/ledger/ledger.ts';
+import type { DebitInput, Ledger } from '../../app/ledger/ledger.ts';
 import type { TenantDirectory } from '../../app/tenant/tenant-directory.ts';
+import type { TenantStatusBoard } from '../../app/tenant/tenant-status-board.ts';
 import { invalidField } from '../../domain/error.ts';
+import type { TenantId } from '../../domain/id.ts';
 import type { CallContext } from '../caller.ts';
 import { fromProtoWatchBalance, toProtoWatchBalance } from '../convert/balance-watch.ts';
 import { toProtoDebitError, toProtoDebitResponse } from '../convert/debit.ts';
-import { postDebitItem, type Refused, readDebitItem } from './debit-item.ts';
+import { assertMayDebit, postDebitItem, type Refused, readDebitItem } from './debit-item.ts';
 import { DebitWindow } from './debit-window.ts';
 import type { HandlerMap } from './handler-map.ts';
 
@@ -21,6 +23,7 @@ import type { HandlerMap } from './handler-map.ts';
 export interface LedgerStreamHandlerParts {
   readonly ledger: Ledger;
   readonly directory: TenantDirectory;
+  readonly statusBoard: Pick<TenantStatusBoard, 'assertChargeable'>;
   readonly watch: BalanceWatch;
   /** How long one debit of a stream may take, in milliseconds. */
   readonly deadlineDefaultMs: number;
@@ -59,10 +62,14 @@ async function answerDebit(
   // A stream goes on without a deadline, but no debit of it waits for its turn longer than one by itself would.
   const call: CallContext = {
     caller: context.caller,
+    requestId: context.requestId,
     deadlineAtMs: Math.min(context.deadlineAtMs, performance.now() + parts.deadlineDefaultMs),
     reportFailure: (error) => context.reportFailure(error),
   };
-  const tenantOf = (id: typeof tenantId) => parts.directory.requireTenant(id, context.caller.visibility);
+  const tenantOf = (id: TenantId, input: DebitInput) => {
+    assertMayDebit(parts.statusBoard, id, input);
+    return parts.directory.requireTenant(id, context.caller.visibility);
+  };
   return toResponse(tenantId, requestId, await postDebitItem(parts.ledger, tenantOf, item.write, call));
 }
 

@@ -3,6 +3,7 @@
 import type { WebhookServiceService } from '../../../gen/wheelhouse/operator/v1/webhook_service.ts';
 import type { WebhookDesk } from '../../app/webhook/webhook-desk.ts';
 import { fromProtoListWebhookEvents, fromProtoRedriveWebhookEvent, toProtoWebhookEvent } from '../convert/webhook.ts';
+import { toOperatorRequest } from './catalog-admin-handler.ts';
 import type { HandlerMap } from './handler-map.ts';
 
 /** What WebhookService answers with. */
@@ -20,9 +21,9 @@ export function createWebhookServiceHandlers({
       const { events, nextPageToken } = await webhooks.list(filter, pageSize, pageToken);
       return { events: events.map(toProtoWebhookEvent), nextPageToken };
     },
-    redriveWebhookEvent: async (request, { caller: { callerScope } }) => {
+    redriveWebhookEvent: async (request, { caller }) => {
       const { eventId, ...asked } = fromProtoRedriveWebhookEvent(request);
-      const { event, replayed } = await webhooks.redrive({ ...asked, callerScope }, eventId);
+      const { event, replayed } = await webhooks.redrive(toOperatorRequest(asked, caller), eventId);
       return { event: toProtoWebhookEvent(event), replayed };
     },
   };

@@ -4,6 +4,7 @@
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { DomainError } from '../../domain/error.ts';
+import { fieldOf } from '../../domain/field-of.ts';
 
 /** How long a call without a deadline of its own may take, in milliseconds. */
 export const DEADLINE_DEFAULT_MS = 30_000;
@@ -41,7 +42,7 @@ function boundTimeout(headers: object): void {
 }
 
 function headersOf(event: unknown): object {
-  const headers = typeof event === 'object' && event !== null ? Reflect.get(event, 'headers') : undefined;
+  const headers = fieldOf(event, 'headers');
   return typeof headers === 'object' && headers !== null ? headers : {};
 }
 

@@ -1,25 +1,20 @@
-// Owns whether a credential may make a call, and as whom. Does not own which tenants there are.
-// Invariants: a product comes from the credential, and metadata may only agree with it; the kernel judges roles, a BFF
-// only passes on what a person's token says.
+// Owns whether a credential may make a call, and as whom. Does not own who is behind a BFF (person.ts).
+// Invariant: a product comes from the credential, and metadata may only agree with it.
 
-import type { Metadata } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import type { TenantVisibility } from '../../app/tenant/tenant-directory.ts';
-import { DomainError, invalidField } from '../../domain/error.ts';
-import type { TenantId } from '../../domain/id.ts';
+import { DomainError } from '../../domain/error.ts';
 import { present } from '../../domain/optional.ts';
-import {
-  type MethodAccess,
-  type MethodPath,
-  type PersonRequirement,
-  ROLES,
-  type Role,
-  shortMethodName,
-} from '../access.ts';
-import type { BffCaller, Caller } from '../caller.ts';
+import { plainAddress } from '../../domain/remote-address.ts';
+import { type MethodAccess, type MethodPath, shortMethodName } from '../access.ts';
+import type { Caller } from '../caller.ts';
 import type { Credential } from './authentication.ts';
+import type { PersonGuard } from './person.ts';
+
+const PORT = /:\d+$/;
 
 const ALL_TENANTS: TenantVisibility = { kind: 'all' };
-const SUBJECT = /^[\x21-\x7e]{1,128}$/;
 
 /** One method, as far as deciding about a call needs it. */
 export interface GuardedMethod {
@@ -27,24 +22,31 @@ export interface GuardedMethod {
   readonly access: MethodAccess;
 }
 
+/** What is known of a call before it is decided about. */
+export type IncomingCall = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer'>;
+
 /** Decides who calls, for every method; made once, so that a call of a service costs no allocation. */
 export class ScopeGuard {
   readonly #callers: ReadonlyMap<Credential, Caller>;
+  readonly #people: PersonGuard;
 
-  constructor(credentials: readonly Credential[]) {
+  constructor(credentials: readonly Credential[], people: PersonGuard) {
+    this.#people = people;
     this.#callers = new Map(credentials.map((credential) => [credential, serviceCallerOf(credential)]));
   }
 
   /**
-   * Decides whether a credential may make a call, and as whom.
-   * Throws DomainError SCOPE_DENIED, PRODUCT_SCOPE_MISMATCH, ROLE_REQUIRED, INVALID_FIELD `x-subject`.
+   * Decides whether a credential may make a call, and as whom; of a service that is known at once, of a person behind a BFF
+   * it may have to be looked up.
+   * Throws DomainError SCOPE_DENIED, PRODUCT_SCOPE_MISMATCH; rejects as {@link PersonGuard.admit} does.
    */
-  admit(credential: Credential, method: GuardedMethod, metadata: Metadata): Caller {
+  admit(credential: Credential, method: GuardedMethod, call: IncomingCall): Caller | Promise<Caller> {
     const { access } = method;
+    const { metadata } = call;
     if (credential.scope === 'bff') {
-      const { person } = access;
-      if (person === 'nobody') throw scopeDenied(credential, method);
-      return admitPerson(credential, person, metadata);
+      if (access.person === 'nobody') throw scopeDenied(credential, method);
+      assertProduct(credential, metadata);
+      return this.#people.admit(credential, { ...access, person: access.person }, metadata);
     }
     const isAllowed =
       credential.scope === 'sysadmin' ? access.sysadmin : access.internal && isGranted(credential, method);
@@ -56,8 +58,15 @@ export class ScopeGuard {
     }
     const caller = this.#callers.get(credential);
     if (caller === undefined) throw new Error(`credential ${credential.name} was not given to the guard`);
-    return caller;
+    // Operators are told apart by where they come from as well; services call too often to be.
+    return caller.scope === 'sysadmin' ? { ...caller, ...present({ remoteAddress: addressOf(call) }) } : caller;
   }
+}
+
+/** Reads where a call comes from; undefined where its connection has none, or is gone. */
+function addressOf(call: IncomingCall): string | undefined {
+  const address = plainAddress(call.getPeer().replace(PORT, ''));
+  return isIP(address) === 0 ? undefined : address;
 }
 
 function serviceCallerOf({ scope, name }: Credential): Caller {
@@ -70,55 +79,14 @@ function isGranted({ methods }: Extract<Credential, { scope: 'internal' }>, { pa
   return methods === undefined || methods.has(shortMethodName(path));
 }
 
-function admitPerson(
-  { name, productCode }: Extract<Credential, { scope: 'bff' }>,
-  requirement: Exclude<PersonRequirement, 'nobody'>,
-  metadata: Metadata,
-): BffCaller {
+/** Throws DomainError PRODUCT_SCOPE_MISMATCH unless a BFF says, once, the product that it is bound to. */
+function assertProduct({ productCode }: Extract<Credential, { scope: 'bff' }>, metadata: Metadata): void {
   const [stated, second] = metadata.get('x-product-code');
   if (stated === undefined)
     throw scopeMismatch('x-product-code is missing: a BFF sends the product that it is bound to');
   if (stated !== productCode || second !== undefined) {
     throw scopeMismatch(`x-product-code is ${quote(stated)}, but this credential is bound to another product`);
   }
-  const subject = textOf(metadata, 'x-subject');
-  if (subject === undefined) throw roleRequired('signed_in', 'nobody is signed in: x-subject is missing');
-  if (!SUBJECT.test(subject)) {
-    throw invalidField({ field: 'x-subject', description: 'must be 1 to 128 visible ASCII characters without blanks' });
-  }
-  const tenantId = textOf(metadata, 'x-tenant-id') as TenantId | undefined;
-  assertRole(requirement, tenantId === undefined ? undefined : textOf(metadata, 'x-role'), tenantId);
-  return {
-    scope: 'bff',
-    // Escaped, since a subject of some issuer may hold a colon or a slash.
-    callerScope: `bff/${name}/${encodeURIComponent(subject)}`,
-    productCode,
-    visibility: { kind: 'workspace', productCode, ...present({ tenantId }) },
-  };
-}
-
-function assertRole(
-  requirement: Exclude<PersonRequirement, 'nobody'>,
-  role: string | undefined,
-  tenantId: TenantId | undefined,
-): void {
-  if (requirement === 'signed_in') return;
-  if (requirement === 'contributor_or_newcomer') {
-    if (tenantId !== undefined) assertRole('project_contributor', role, tenantId);
-    return;
-  }
-  const held = ROLES.indexOf(role as Role);
-  if (held === -1 || held > ROLES.indexOf(requirement)) {
-    throw roleRequired(
-      requirement,
-      role === undefined ? 'the caller has no role in a workspace' : `the caller is ${quote(role)}`,
-    );
-  }
-}
-
-function textOf(metadata: Metadata, name: string): string | undefined {
-  const [value] = metadata.get(name);
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 function quote(value: string | Buffer): string {
@@ -138,10 +106,4 @@ function scopeDenied({ scope, name }: Credential, { path }: GuardedMethod): Doma
 
 function scopeMismatch(message: string): DomainError {
   return new DomainError('PRODUCT_SCOPE_MISMATCH', message);
-}
-
-function roleRequired(role: string, problem: string): DomainError {
-  return new DomainError('ROLE_REQUIRED', `${problem}; this needs ${role}: ask an administrator of the workspace`, {
-    metadata: { required_role: role },
-  });
 }

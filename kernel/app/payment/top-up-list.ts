@@ -1,0 +1,27 @@
+// Owns going through all top-ups of a workspace, page by page, and bringing them to what Stripe shows.
+
+import type { TenantId, TopUpId } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
+import type { TopUp, TopUpStore } from './ports.ts';
+import type { TopUpSync } from './top-up-sync.ts';
+
+const TOP_UPS_PER_READ = 100;
+
+/** Goes through the top-ups of a workspace, newest first. Throws DomainError DATABASE_UNAVAILABLE. */
+export async function* listTopUps(store: Pick<TopUpStore, 'loadPage'>, tenantId: TenantId): AsyncGenerator<TopUp> {
+  for (let before: TopUpId | undefined; ; ) {
+    const page = await store.loadPage({ tenantId, limit: TOP_UPS_PER_READ, ...present({ before }) });
+    yield* page;
+    before = page.at(-1)?.topUpId;
+    if (page.length < TOP_UPS_PER_READ) return;
+  }
+}
+
+/** Brings all top-ups of a workspace to what Stripe shows, also those that have ended. Throws what {@link TopUpSync.resync} throws. */
+export async function refreshTopUps(
+  store: Pick<TopUpStore, 'loadPage'>,
+  sync: Pick<TopUpSync, 'resync'>,
+  tenantId: TenantId,
+): Promise<void> {
+  for await (const topUp of listTopUps(store, tenantId)) await sync.resync(topUp);
+}

@@ -1,0 +1,51 @@
+// Owns what comparing workspaces with Stripe needs of Stripe and of the database, and how it is reported. Does not own how that is done.
+
+import type { Instant, TenantId, TopUpId } from '../../domain/id.ts';
+import type { Difference } from './difference.ts';
+
+/** The invoice of a top-up, as a list of Stripe's shows it. */
+export interface ListedTopUp {
+  readonly stripeInvoiceId: string;
+  /** The top-up that it says it is of. */
+  readonly topUpId: string;
+  readonly isPaid: boolean;
+  readonly minorUnits: bigint;
+  readonly currency: string;
+}
+
+/** Lists what a customer has paid for credits. Every method throws DomainError STRIPE_UNAVAILABLE, STRIPE_REFUSED. */
+export interface StripePaymentList {
+  /** The invoices of top-ups, newest first, at most 1,000. */
+  listTopUps(stripeCustomerId: string): Promise<readonly ListedTopUp[]>;
+  /** The payment intents of which something went back, or is disputed, among the newest 1,000. */
+  listReturned(stripeCustomerId: string): Promise<ReadonlySet<string>>;
+}
+
+/** Finds for which top-ups an account has got credits. Throws DomainError DATABASE_UNAVAILABLE. */
+export interface PaymentKeyFinder {
+  findPaid(tenantId: TenantId, limit: number): Promise<readonly TopUpId[]>;
+}
+
+/** Keeps which day was compared. Every method throws DomainError DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN. */
+export interface ReconciliationRunStore {
+  /** Takes the run of a day, such as `2026-11-26`, unless it has ended, or somebody has it; answers whether it was taken. */
+  claimRun(day: string, now: Instant, claimedUntil: Instant): Promise<boolean>;
+  /** Keeps a run that was taken. */
+  renewRun(day: string, claimedUntil: Instant): Promise<void>;
+  /** Ends it. */
+  endRun(day: string, figures: ReconciliationFigures, endedAt: Instant): Promise<void>;
+}
+
+/** What a run came to. */
+export interface ReconciliationFigures {
+  readonly workspaces: number;
+  readonly differences: number;
+}
+
+/** Counts and reports what runs come to. */
+export interface ReconciliationObserver {
+  /** An operator must look. */
+  differs(difference: Difference): void;
+  ended(figures: ReconciliationFigures): void;
+  backgroundFailed(work: string, error: unknown): void;
+}

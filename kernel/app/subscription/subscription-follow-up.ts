@@ -1,0 +1,108 @@
+// Owns what follows outside of an account from what was seen of its subscriptions at Stripe: people are told of a payment that
+// failed, and what nobody wants to pay for any more is ended there. Does not own the account (subscription-sync.ts).
+// Invariant: doing it again does nothing more; what a crash left is done with the next sync.
+
+import type { IdempotencyKey, Instant, TenantId } from '../../domain/id.ts';
+import { isLive, type Subscription } from '../../domain/subscription.ts';
+import type { TenantRef } from '../ledger/ledger.ts';
+import type { Clock } from '../ports.ts';
+import type { BillingNotice } from './billing-notice.ts';
+import type { IntentDesk } from './intent-desk.ts';
+import type { CustomerStore, IntentRequest, StripeSubscription } from './ports.ts';
+import type { SyncedAccount } from './subscription-sync.ts';
+
+/** How soon it is looked again where another change is under way, in milliseconds. */
+const LOOK_AGAIN_MS = 2_000;
+const DAY_MS = 86_400_000;
+
+/** What follow-ups work with. */
+export interface SubscriptionFollowUpParts {
+  readonly intents: Pick<IntentDesk, 'begin'>;
+  readonly notice: Pick<BillingNotice, 'notePaymentFailed'>;
+  readonly customers: Pick<CustomerStore, 'requestSync'>;
+  readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+/** An end that is to be asked of Stripe. */
+interface Leftover {
+  readonly key: IdempotencyKey;
+  readonly request: IntentRequest;
+}
+
+/** Does what follows from what was seen at Stripe. */
+export class SubscriptionFollowUp {
+  readonly #parts: SubscriptionFollowUpParts;
+
+  constructor(parts: SubscriptionFollowUpParts) {
+    this.#parts = parts;
+  }
+
+  /** Throws DomainError DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN, CLOCK_UNCERTAIN: do it again. */
+  async run(tenant: TenantRef, { account, seen }: SyncedAccount): Promise<void> {
+    const { notice, intents, customers, clock } = this.#parts;
+    const { subscription } = account.state;
+    const own = seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === subscription?.stripeSubscriptionId);
+    if (subscription?.status === 'past_due') {
+      await notice.notePaymentFailed(tenant, subscription, own?.paymentUrl);
+    }
+    const leftover = await this.#findLeftover(tenant, subscription, seen, account.asOf);
+    if (leftover === undefined) return;
+    const hasBegun = await intents.begin(tenant, leftover.key, leftover.request);
+    // One change at a time: what is under way, or what was begun now, comes first.
+    if (!hasBegun) await customers.requestSync(tenant.tenantId, clock.now() + LOOK_AGAIN_MS);
+  }
+
+  async #findLeftover(
+    { tenantId }: TenantRef,
+    subscription: Subscription | undefined,
+    seen: readonly StripeSubscription[],
+    now: Instant,
+  ): Promise<Leftover | undefined> {
+    const running = seen.filter(({ phase }) => phase === 'live');
+    if (running.length === 0) return undefined;
+    const own = running.find(({ stripeSubscriptionId }) => stripeSubscriptionId === subscription?.stripeSubscriptionId);
+    if (own !== undefined && isLost(subscription, own, now)) return endOf('lapse', own, now, { onlyUnpaid: true });
+    const second = running.find((other) => isLive(subscription) && other !== own && isOurs(other, tenantId));
+    if (second !== undefined) return dropOf(second, now);
+    const [first] = running.filter((other) => isOurs(other, tenantId));
+    if (first === undefined || !(await this.#parts.isClosed(tenantId))) return undefined;
+    // What was paid for after the closing has given nothing.
+    return first === own ? endOf('close', first, now) : dropOf(first, now);
+  }
+}
+
+/** Says whether a subscription ended here for want of a payment, which Stripe still waits for. */
+function isLost(subscription: Subscription | undefined, { isUnpaid, cycleInvoice }: StripeSubscription, now: Instant) {
+  if (subscription?.status !== 'ended' || subscription.endedBy !== 'time') return false;
+  const { cancelAt } = subscription;
+  const endsByItself = cancelAt !== undefined && cancelAt <= now;
+  return !endsByItself && (isUnpaid || cycleInvoice.state !== 'paid');
+}
+
+/** Says whether a subscription was bought here for the workspace: what somebody made at Stripe by hand is left to them. */
+export function isOurs({ metadata }: StripeSubscription, tenantId: TenantId): boolean {
+  return metadata['tenant_id'] === tenantId && metadata['intent_id'] !== undefined;
+}
+
+function endOf(
+  why: string,
+  { stripeSubscriptionId }: StripeSubscription,
+  now: Instant,
+  more: { readonly onlyUnpaid?: true } = {},
+): Leftover {
+  const request: IntentRequest = { kind: 'cancel', stripeSubscriptionId, atOnce: true, ...more };
+  return { key: keyOf(why, stripeSubscriptionId, now), request };
+}
+
+function dropOf({ stripeSubscriptionId }: StripeSubscription, now: Instant): Leftover {
+  return {
+    key: keyOf('duplicate', stripeSubscriptionId, now),
+    request: { kind: 'drop_duplicate', stripeSubscriptionId },
+  };
+}
+
+/** What Stripe refused is tried again another day. */
+function keyOf(why: string, stripeSubscriptionId: string, now: Instant): IdempotencyKey {
+  return `${why}:${stripeSubscriptionId}:${Math.floor(now / DAY_MS)}` as IdempotencyKey;
+}

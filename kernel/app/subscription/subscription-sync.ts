@@ -1,0 +1,193 @@
+// Owns bringing the account of a workspace to what Stripe shows of its subscription, whoever asks: a webhook, a change that was
+// made here, a way back from a page, a timer. Does not own what a step is (domain/subscription-step.ts).
+// Invariants: facts are read after the account that they are applied to, and are read again where that has moved; so the order,
+// the number and the delay of those who ask make no difference.
+
+import { DomainError } from '../../domain/error.ts';
+import type { Instant, TenantId } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
+import { isLive, type Subscription } from '../../domain/subscription.ts';
+import { computeSubscriptionStep, type SubscriptionStep } from '../../domain/subscription-step.ts';
+import type { CatalogStore } from '../catalog/ports.ts';
+import { loadProductPlans } from '../catalog/product-plans.ts';
+import type { AccountReading, Ledger, TenantRef } from '../ledger/ledger.ts';
+import type { Clock } from '../ports.ts';
+import type { CustomerStore, StripeBilling, StripeSubscription } from './ports.ts';
+import { toSubscriptionFacts } from './subscription-facts.ts';
+
+/** An account that is read again and again and always has a step left is one that others move too. */
+const ROUNDS_MAX = 12;
+/** How soon after a period's end Stripe is asked what became of it. */
+const PERIOD_END_DELAY_MS = 5_000;
+/** How often it is asked while a payment has come to no result, should no event tell. */
+const PENDING_INTERVAL_MS = 3_600_000;
+const RETRY_DELAY_MS = 1_000;
+/** How soon after a page to pay on was opened it is looked what became of it; then after twice the time each, should no event tell. */
+const PAGE_FIRST_LOOK_MS = 120_000;
+/** How long after that nothing comes of it any more, in milliseconds: Stripe closes its pages within a day. */
+const PAGE_LAST_LOOK_MS = 25 * 3_600_000;
+
+/** What a sync found. */
+export interface SyncedAccount {
+  readonly account: AccountReading;
+  /** What the workspace has at Stripe, newest first. */
+  readonly seen: readonly StripeSubscription[];
+  /** When Stripe is to be asked again at the latest; absent where nothing runs. */
+  readonly nextSyncAt?: Instant;
+}
+
+/** What is to be done until an account is what Stripe shows. */
+export interface SubscriptionComparison {
+  readonly account: AccountReading;
+  /** The subscription at Stripe that the account is about; absent where there is none. */
+  readonly subject?: string;
+  /** The next step; absent where the account is what Stripe shows. */
+  readonly step?: SubscriptionStep;
+  /** Other subscriptions of its customer that run at Stripe. */
+  readonly others: readonly StripeSubscription[];
+}
+
+/** Reports what a sync can't deal with. */
+export interface SubscriptionObserver {
+  /** Stripe has a subscription whose price is of no plan of the workspace's product. */
+  unreadable(tenantId: TenantId, stripeSubscriptionId: string): void;
+  backgroundFailed(work: string, error: unknown): void;
+}
+
+/** What a sync works with. */
+export interface SubscriptionSyncParts {
+  readonly ledger: Pick<Ledger, 'readAccount' | 'applySubscription'>;
+  readonly catalog: Pick<CatalogStore, 'loadProduct' | 'loadPlans'>;
+  readonly customers: Pick<CustomerStore, 'loadCustomer' | 'requestSync'>;
+  readonly billing: Pick<StripeBilling, 'loadSubscriptions' | 'loadSubscription'>;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
+  /** Does what follows from what was found, such as a mail; doing it again does no harm. */
+  readonly followUp: (tenant: TenantRef, synced: SyncedAccount) => Promise<void>;
+  readonly observer: SubscriptionObserver;
+}
+
+/** Brings accounts to what Stripe shows. */
+export class SubscriptionSync {
+  readonly #parts: SubscriptionSyncParts;
+
+  constructor(parts: SubscriptionSyncParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Brings one account to what Stripe shows now. Throws DomainError ACCOUNT_NOT_OPEN, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
+   * OUTCOME_UNKNOWN, and what the ledger and the database throw: doing it again goes on.
+   */
+  async syncTenant(tenant: TenantRef): Promise<SyncedAccount> {
+    const { customers, followUp } = this.#parts;
+    const { stripeCustomerId, pageOpenedAt } = (await customers.loadCustomer(tenant.tenantId)) ?? {};
+    const found = await this.#converge(tenant, stripeCustomerId);
+    const nextSyncAt = earlier(this.#nextSyncAt(found.account.state.subscription), this.#nextPageLookAt(pageOpenedAt));
+    if (nextSyncAt !== undefined) await customers.requestSync(tenant.tenantId, nextSyncAt);
+    const synced = { ...found, ...present({ nextSyncAt }) };
+    await followUp(tenant, synced);
+    return synced;
+  }
+
+  /** Says what a sync would do, and does nothing. Throws what {@link syncTenant} throws. */
+  async compare(tenant: TenantRef): Promise<SubscriptionComparison> {
+    const { customers, ledger } = this.#parts;
+    const stripeCustomerId = (await customers.loadCustomer(tenant.tenantId))?.stripeCustomerId;
+    const account = await ledger.readAccount(tenant);
+    const { state, asOf } = account;
+    const seen = await this.#look(stripeCustomerId, state.subscription);
+    const facts = await this.#factsOf(tenant, seen, state.subscription);
+    const step = facts === undefined ? undefined : computeSubscriptionStep(state, facts, asOf);
+    const subject = facts?.stripeSubscriptionId;
+    const others = seen.filter(
+      ({ phase, stripeSubscriptionId }) => phase === 'live' && stripeSubscriptionId !== subject,
+    );
+    return { account, others, ...present({ subject, step }) };
+  }
+
+  async #converge(tenant: TenantRef, stripeCustomerId: string | undefined): Promise<SyncedAccount> {
+    const { ledger, isClosed } = this.#parts;
+    for (let round = 0; round < ROUNDS_MAX; round += 1) {
+      const account = await ledger.readAccount(tenant);
+      const { state, asOf } = account;
+      const seen = await this.#look(stripeCustomerId, state.subscription);
+      const facts = await this.#factsOf(tenant, seen, state.subscription);
+      const step = facts === undefined ? undefined : computeSubscriptionStep(state, facts, asOf);
+      if (facts === undefined || step === undefined) return { account, seen };
+      // What was paid for after the closing gives nothing, and is paid back.
+      if (step.change === 'started' && (await isClosed(tenant.tenantId))) return { account, seen };
+      await ledger.applySubscription(tenant, facts, state);
+    }
+    const message = `the subscription of ${tenant.tenantId} is being changed all the time: look again shortly`;
+    throw new DomainError('OUTCOME_UNKNOWN', message, { retryDelayMs: RETRY_DELAY_MS });
+  }
+
+  /** What the customer has, and the subscription that runs here though its customer was deleted. */
+  async #look(
+    stripeCustomerId: string | undefined,
+    current: Subscription | undefined,
+  ): Promise<readonly StripeSubscription[]> {
+    const { billing } = this.#parts;
+    const seen = stripeCustomerId === undefined ? [] : await billing.loadSubscriptions(stripeCustomerId);
+    if (!isLive(current)) return seen;
+    const { stripeSubscriptionId: id } = current;
+    if (seen.some(({ stripeSubscriptionId }) => stripeSubscriptionId === id)) return seen;
+    const own = await billing.loadSubscription(id);
+    return own === undefined ? seen : [...seen, own];
+  }
+
+  async #factsOf(tenant: TenantRef, seen: readonly StripeSubscription[], current: Subscription | undefined) {
+    const subject = pickSubscription(seen, current);
+    if (subject === undefined) return undefined;
+    const facts = toSubscriptionFacts(
+      subject,
+      await loadProductPlans(this.#parts.catalog, tenant.productCode),
+      current,
+    );
+    if (facts === undefined) this.#parts.observer.unreadable(tenant.tenantId, subject.stripeSubscriptionId);
+    return facts;
+  }
+
+  /** Whoever paid on a page may not come back, and no event may tell. */
+  #nextPageLookAt(openedAt: Instant | undefined): Instant | undefined {
+    if (openedAt === undefined) return undefined;
+    const elapsed = this.#parts.clock.now() - openedAt;
+    if (elapsed >= PAGE_LAST_LOOK_MS) return undefined;
+    return openedAt + Math.min(Math.max(PAGE_FIRST_LOOK_MS, 2 * elapsed), PAGE_LAST_LOOK_MS);
+  }
+
+  #nextSyncAt(subscription: Subscription | undefined): Instant | undefined {
+    if (!isLive(subscription)) return undefined;
+    const { status, periodEnd, cancelAt, graceEndsAt } = subscription;
+    const now = this.#parts.clock.now();
+    const later = now + PENDING_INTERVAL_MS;
+    // What nobody pays for any more is ended at Stripe as soon as it is here.
+    const afterGrace = (graceEndsAt ?? 0) + PERIOD_END_DELAY_MS;
+    if (status !== 'active') return afterGrace > now ? Math.min(later, afterGrace) : later;
+    return Math.min(periodEnd, cancelAt ?? periodEnd) + PERIOD_END_DELAY_MS;
+  }
+}
+
+function earlier(a: Instant | undefined, b: Instant | undefined): Instant | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
+/**
+ * Picks the one subscription that the account is about: the one that runs here, else the newest one that runs at Stripe, else the
+ * one that was here last.
+ */
+function pickSubscription(
+  seen: readonly StripeSubscription[],
+  current: Subscription | undefined,
+): StripeSubscription | undefined {
+  const own = seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === current?.stripeSubscriptionId);
+  if (isLive(current)) return own;
+  return (
+    seen.find(({ phase, cycleInvoice }) => phase === 'live' && cycleInvoice.state === 'paid') ?? liveOf(seen) ?? own
+  );
+}
+
+function liveOf(seen: readonly StripeSubscription[]): StripeSubscription | undefined {
+  return seen.find(({ phase }) => phase === 'live');
+}

@@ -1,0 +1,200 @@
+// Owns how the parts of a kernel that sell subscriptions are put together. Does not own when they begin and end (composition.ts).
+
+import type { Logger } from 'pino';
+import type { BillingEventLog } from './app/alert/billing-event-log.ts';
+import type { CatalogStore } from './app/catalog/ports.ts';
+import type { Ledger } from './app/ledger/ledger.ts';
+import type { MailOutbox } from './app/mail/mail-outbox.ts';
+import type { AuditNotebook } from './app/operator/audit-notebook.ts';
+import type { UserStore } from './app/people/ports.ts';
+import type { Clock } from './app/ports.ts';
+import { AccountFollowUp } from './app/subscription/account-follow-up.ts';
+import type { BillingJournal } from './app/subscription/billing-act.ts';
+import { BillingNotice } from './app/subscription/billing-notice.ts';
+import { ChangeJournal } from './app/subscription/change-journal.ts';
+import { CustomerDesk } from './app/subscription/customer-desk.ts';
+import {
+  CARD_EVENTS,
+  CUSTOMER_EVENTS,
+  type CustomerEventParts,
+  createCardHandler,
+  createCustomerHandler,
+  createSubscriptionHandler,
+  SUBSCRIPTION_EVENTS,
+} from './app/subscription/customer-event.ts';
+import { DiscountDesk } from './app/subscription/discount-desk.ts';
+import { IntentAdoption } from './app/subscription/intent-adoption.ts';
+import { IntentDesk } from './app/subscription/intent-desk.ts';
+import { IntentRunner } from './app/subscription/intent-runner.ts';
+import { IntentSteps } from './app/subscription/intent-step.ts';
+import { PaymentMethodService } from './app/subscription/payment-method-service.ts';
+import type { CustomerStore, IntentStore, StripeBilling } from './app/subscription/ports.ts';
+import type { ConsoleUrls } from './app/subscription/return-address.ts';
+import { SubscriptionFollowUp } from './app/subscription/subscription-follow-up.ts';
+import { SubscriptionService } from './app/subscription/subscription-service.ts';
+import { SubscriptionSync } from './app/subscription/subscription-sync.ts';
+import { TrialConversion } from './app/subscription/trial-conversion.ts';
+import type { PaymentMethods, Subscriptions } from './app/subscription/use-case.ts';
+import { PAYMENT_METHODS_WITHOUT_STRIPE, SubscriptionsWithoutStripe } from './app/subscription/without-stripe.ts';
+import type { TenantStore } from './app/tenant/ports.ts';
+import type { TenantDirectory } from './app/tenant/tenant-directory.ts';
+import type { WebhookHandler } from './app/webhook/webhook-handler.ts';
+import type { TenantId } from './domain/id.ts';
+import type { Metrics } from './http/metric.ts';
+import { RANDOM_ID_SOURCE } from './id-source.ts';
+import { PROCESS_PACING } from './pacing.ts';
+import { createStripeBilling } from './stripe/stripe-billing.ts';
+import type { StripeClient } from './stripe/stripe-client.ts';
+import { createIntentObserver, createSubscriptionObserver } from './stripe-observer.ts';
+import { startIntentWorker } from './worker/intent-worker.ts';
+import { startSubscriptionWorker } from './worker/subscription-worker.ts';
+
+/** What sells subscriptions is made of. */
+export interface SubscriptionPartTools {
+  /** Absent: Stripe is off. */
+  readonly client: StripeClient | undefined;
+  readonly ledger: Ledger;
+  readonly directory: TenantDirectory;
+  readonly outbox: MailOutbox;
+  readonly events: Pick<BillingEventLog, 'note'>;
+  readonly journal: BillingJournal;
+  readonly notebook: Pick<AuditNotebook, 'note'>;
+  readonly consoleUrls: ConsoleUrls;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly stores: {
+    readonly catalog: CatalogStore;
+    readonly customers: CustomerStore;
+    readonly intents: IntentStore;
+    readonly tenants: TenantStore;
+    readonly users: UserStore;
+  };
+}
+
+/** What sells subscriptions; where Stripe is off, what accounts have can be read. */
+export interface SubscriptionPart {
+  readonly subscriptions: Subscriptions;
+  readonly paymentMethods: PaymentMethods;
+  readonly followUp: AccountFollowUp;
+  /** What is done about events of Stripe, by their type. */
+  readonly handlers: ReadonlyMap<string, WebhookHandler>;
+  /** Absent where Stripe is off. */
+  readonly discounts?: DiscountDesk;
+  /** Absent where Stripe is off. */
+  readonly trialConversion?: TrialConversion;
+  /** Absent where Stripe is off. */
+  readonly sync?: SubscriptionSync;
+  /** What everything goes through that is sold at Stripe; absent where it is off. */
+  readonly counter?: StripeCounter;
+  /** Begins what works by itself; answers how to end it. */
+  readonly start: () => () => Promise<void>;
+}
+
+/** What selling at Stripe goes through, whatever is sold. */
+export interface StripeCounter {
+  readonly customers: CustomerDesk;
+  readonly billing: StripeBilling;
+  readonly changes: ChangeJournal;
+  readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
+  /** Says that a workspace is suspended or closed. */
+  readonly isBarred: (tenantId: TenantId) => Promise<boolean>;
+}
+
+/** Builds what sells subscriptions; nothing begins to work yet. */
+export function createSubscriptionPart(tools: SubscriptionPartTools): SubscriptionPart {
+  const { client, ledger, directory } = tools;
+  if (client === undefined) {
+    const notice = noticeOf(tools, async () => false);
+    return {
+      subscriptions: new SubscriptionsWithoutStripe(ledger),
+      paymentMethods: PAYMENT_METHODS_WITHOUT_STRIPE,
+      followUp: new AccountFollowUp({ directory, ledger, notice }),
+      handlers: new Map(),
+      start: () => async () => undefined,
+    };
+  }
+  return createWithStripe(tools, createStripeBilling(client));
+}
+
+function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling): SubscriptionPart {
+  const { ledger, directory, stores, clock, logger, metrics, notebook, journal, consoleUrls } = tools;
+  const { catalog, customers: customerStore, intents: intentStore } = stores;
+  const [ids, pacing] = [RANDOM_ID_SOURCE, PROCESS_PACING];
+  const observer = createIntentObserver(metrics.intents, logger);
+  const syncObserver = createSubscriptionObserver(logger);
+  const customers = new CustomerDesk({ store: customerStore, billing, ids, clock });
+  const runner = new IntentRunner({
+    ...{ store: intentStore, clock, pacing, observer },
+    steps: new IntentSteps({ billing, customers }),
+    adoption: new IntentAdoption({ billing, customers }),
+    settle: async (intent, { kind }) => {
+      if (kind === 'action_required') await customerStore.savePageOpened(intent.tenantId, clock.now());
+      await sync.syncTenant(intent);
+    },
+  });
+  const intents = new IntentDesk({ store: intentStore, runner, ids, clock, pacing, observer });
+  const statusOf = async (tenantId: TenantId) => (await stores.tenants.loadWorkspace(tenantId))?.workspace.status;
+  const isClosed = async (tenantId: TenantId): Promise<boolean> => (await statusOf(tenantId)) === 'closed';
+  const isBarred = async (tenantId: TenantId): Promise<boolean> => (await statusOf(tenantId)) !== 'active';
+  const trialConversion = new TrialConversion({
+    ...{ ledger, catalog, customers: customerStore, billing, intents, intentStore, isBarred, consoleUrls },
+    onFailed: (tenant, trial) => notice.noteConversionFailed(tenant, trial),
+  });
+  const notice: BillingNotice = noticeOf(tools, (tenant, trial) => trialConversion.becomesPaid(tenant, trial));
+  const afterSync = new SubscriptionFollowUp({ intents, notice, customers: customerStore, isClosed, clock });
+  const sync = new SubscriptionSync({
+    ...{ ledger, catalog, customers: customerStore, billing, clock, isClosed, observer: syncObserver },
+    followUp: (tenant, synced) => afterSync.run(tenant, synced),
+  });
+  const changes = new ChangeJournal({ journal, notebook });
+  const eventParts = { customers: customerStore, desk: customers, sync, billing };
+  const convert = (tenant: Parameters<TrialConversion['begin']>[0]): Promise<void> => trialConversion.begin(tenant);
+  return {
+    subscriptions: new SubscriptionService({
+      ...{
+        ledger,
+        catalog,
+        billing,
+        intents,
+        intentStore,
+        sync,
+        pacing,
+        journal: changes,
+        consoleUrls,
+        customers: customerStore,
+      },
+    }),
+    paymentMethods: new PaymentMethodService({
+      ...{ ledger, catalog, customers, customerStore, billing, journal: changes, consoleUrls },
+    }),
+    followUp: new AccountFollowUp({ directory, ledger, notice, convert }),
+    handlers: handlersOf(eventParts),
+    ...{ trialConversion, sync },
+    counter: { customers, billing, changes, isClosed, isBarred },
+    discounts: new DiscountDesk({ billing, customers: customerStore, intents }),
+    start: () => {
+      const workers = [
+        startIntentWorker({ runner, observer }),
+        startSubscriptionWorker({ customers: customerStore, sync, clock, observer: syncObserver }),
+      ];
+      return async () => void (await Promise.all(workers.map((worker) => worker.stop())));
+    },
+  };
+}
+
+function noticeOf(
+  { stores: { tenants, users, catalog }, outbox, events, clock }: SubscriptionPartTools,
+  becomesPaid: ConstructorParameters<typeof BillingNotice>[0]['becomesPaid'],
+): BillingNotice {
+  return new BillingNotice({ tenants, users, catalog, outbox, events, clock, becomesPaid });
+}
+
+function handlersOf(parts: CustomerEventParts): ReadonlyMap<string, WebhookHandler> {
+  const handlers: readonly (readonly [readonly string[], WebhookHandler])[] = [
+    [SUBSCRIPTION_EVENTS, createSubscriptionHandler(parts)],
+    [CARD_EVENTS, createCardHandler(parts)],
+    [CUSTOMER_EVENTS, createCustomerHandler(parts)],
+  ];
+  return new Map(handlers.flatMap(([types, handler]) => types.map((type) => [type, handler] as const)));
+}
