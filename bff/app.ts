@@ -1,56 +1,44 @@
-// Owns the way of a request through the BFF: context, headers, route, authentication, checks, kernel, answer or problem.
-// Does not own any rule about billing, and holds no state: each step stands in its own file.
-// Invariants: every error leaves as application/problem+json; nothing in a request chooses the product; what a client
+// Owns the app: what happens to every request before and after its route: context, headers, and the answer to errors.
+// Does not own the way of a request to its answer (route-runner.ts), the table of routes (routes/all.ts), or any rule about
+// billing, and holds no state.
+// Invariants: every error leaves as application/problem+json, but to the person in front of a page; nothing in a request chooses the product; what a client
 // does not wait for any more is not computed any further.
 
-import express, {
-  type ErrorRequestHandler,
-  type Express,
-  type Request,
-  type RequestHandler,
-  type Response,
-} from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
-import type { Authenticator } from './authentication.ts';
-import { refuseBody } from './body.ts';
 import { ConversionError } from './convert.ts';
-import type { KernelClient } from './kernel-client.ts';
 import { fromKernelError, isServiceError } from './kernel-problem.ts';
+import { definePaths, type PathMethod } from './path-table.ts';
 import { invalidField, Problem } from './problem.ts';
 import { parseQuery } from './query.ts';
-import { RenderedJson } from './rendered-json.ts';
 import { contextOf, openContext } from './request-context.ts';
 import { describeError, logWhenClosed } from './request-log.ts';
-import { actionPricingRoute } from './routes/action-pricing.ts';
+import { type RouteRunnerDependencies, runRoute, sendJson } from './route-runner.ts';
+import { ROUTES } from './routes/all.ts';
 import type { Health } from './routes/health.ts';
-import { planRoute } from './routes/plan.ts';
-import type { Route } from './routes/route.ts';
-import { usageRoute } from './routes/usage.ts';
-import { usageHistoryRoute } from './routes/usage-history.ts';
 
 /** What the app is made of. */
-export interface AppDependencies {
-  readonly productCode: string;
+export interface AppDependencies extends RouteRunnerDependencies {
   readonly requestTimeoutMs: number;
-  readonly kernel: KernelClient;
-  readonly authenticator: Authenticator;
+  /** Are the proxies before it, whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
+  /** Are the paths for browsers alone: signing in, and the pages that mails lead to; empty where nobody can sign in so. */
+  readonly browserPaths: readonly PathMethod[];
   readonly health: Health;
   readonly logger: Logger;
 }
 
-const ALLOWED_METHODS = 'GET, HEAD, OPTIONS';
-const ROUTES: readonly Route[] = [planRoute, usageRoute, actionPricingRoute, usageHistoryRoute];
-
 /** Builds the app; it listens to nothing yet. */
 export function createApp(dependencies: AppDependencies): Express {
-  const { health, logger } = dependencies;
+  const { health, logger, trustedProxies, browserPaths } = dependencies;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('strict routing');
   app.enable('case sensitive routing');
   app.set('query parser', parseQuery);
+  app.set('trust proxy', trustedProxies);
 
   app.use(beginRequest(dependencies));
   app.use(
@@ -59,17 +47,24 @@ export function createApp(dependencies: AppDependencies): Express {
     }),
   );
   app.use(requireHost);
-
-  defineGet(app, '/healthz', async () => ({ status: 'ok' }));
-  defineGet(app, '/readyz', () => health.answerReadiness());
-  for (const route of ROUTES) {
-    defineGet(app, route.path, (request, response) => answerRoute(route, dependencies, request, response));
-  }
+  definePaths(app, [
+    toProbe('/healthz', async () => ({ status: 'ok' })),
+    toProbe('/readyz', () => health.answerReadiness()),
+    ...browserPaths,
+    ...ROUTES.map((route): PathMethod => {
+      const { method, path } = route;
+      return { method, path, handle: (request, response) => runRoute(route, dependencies, request, response) };
+    }),
+  ]);
   app.use(() => {
     throw new Problem('ROUTE_NOT_FOUND');
   });
   app.use(answerError(logger));
   return app;
+}
+
+function toProbe(path: string, answer: () => Promise<object>): PathMethod {
+  return { method: 'GET', path, handle: async (_request, response) => sendJson(response, await answer()) };
 }
 
 /** Every response, of whatever kind, gets its id, its log line and its cache rule first. */
@@ -95,60 +90,6 @@ const requireHost: RequestHandler = (request, _response, next) => {
   next();
 };
 
-/** Defines what GET answers, and with it HEAD; any other method is refused. */
-function defineGet(
-  app: Express,
-  path: string,
-  answer: (request: Request, response: Response) => Promise<object | RenderedJson>,
-): void {
-  app
-    .route(path)
-    .get(async (request, response) => {
-      sendJson(request, response, await answer(request, response));
-    })
-    .options((_request, response) => {
-      response.setHeader('Allow', ALLOWED_METHODS);
-      response.status(204).end();
-    })
-    .all((request) => {
-      throw new Problem('METHOD_NOT_ALLOWED', {
-        detail: `${path} does not take ${request.method}; use GET.`,
-        headers: { Allow: ALLOWED_METHODS },
-      });
-    });
-}
-
-async function answerRoute(
-  route: Route,
-  { authenticator, kernel, productCode }: AppDependencies,
-  request: Request,
-  response: Response,
-): Promise<object | RenderedJson> {
-  const context = contextOf(response);
-  const identity = await authenticator.authenticate(request.headersDistinct['authorization']);
-  context.identity = identity;
-  await refuseBody(request, response);
-  return route.answer(request.query, { kernel, productCode, context: { ...context, identity } });
-}
-
-/** Sends an answer. One that was made before has a tag, by which a client that has it already gets 304 and no body. */
-function sendJson(request: Request, response: Response, answer: object | RenderedJson): void {
-  if (answer instanceof RenderedJson) {
-    response.setHeader('ETag', answer.entityTag);
-    // It may be kept by who asked, and is asked for again each time.
-    response.setHeader('Cache-Control', 'private, no-cache');
-    if (answer.isHeldBy(request.headers['if-none-match'])) {
-      response.statusCode = 304;
-      response.end();
-      return;
-    }
-  }
-  const bytes = answer instanceof RenderedJson ? answer.bytes : Buffer.from(JSON.stringify(answer));
-  response.setHeader('Content-Type', 'application/json; charset=utf-8');
-  response.setHeader('Content-Length', bytes.byteLength);
-  response.end(bytes);
-}
-
 function answerError(logger: Logger): ErrorRequestHandler {
   return (error: unknown, _request, response, _next) => {
     const context = contextOf(response);
@@ -157,8 +98,9 @@ function answerError(logger: Logger): ErrorRequestHandler {
     }
     const problem = toProblem(error);
     context.reason = problem.reason;
-    // A problem without a cause is a plain answer, such as that of a probe; the line of the request tells its reason.
-    if (problem.kind.status >= 500 && problem.cause !== undefined) {
+    // A problem without a cause is a plain answer, such as that of a probe, and so is what an operator has switched off; the
+    // line of the request tells its reason.
+    if (problem.kind.status >= 500 && problem.kind.isDeliberate !== true && problem.cause !== undefined) {
       const line = {
         requestId: context.requestId,
         reason: problem.reason,
@@ -171,7 +113,8 @@ function answerError(logger: Logger): ErrorRequestHandler {
       response.destroy();
       return;
     }
-    sendProblem(response, problem, context.requestId);
+    if (context.showProblem === undefined) sendProblem(response, problem, context.requestId);
+    else context.showProblem(problem);
   };
 }
 
@@ -189,6 +132,10 @@ function toProblem(error: unknown): Problem {
       detail: `The answer can not be shown, because of ${error.field}: ${error.message}. Report the id of this request.`,
       errors: [{ field: error.field, message: error.message }],
     });
+  }
+  // Express could not read a parameter of the path.
+  if (error instanceof URIError) {
+    return invalidField({ field: 'path', message: 'Its percent-encoding is broken; send text in UTF-8.' });
   }
   return new Problem('INTERNAL', { cause: error });
 }

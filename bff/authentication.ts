@@ -1,28 +1,23 @@
-// Owns who a request comes from: it verifies the access token (a JWT of the configured issuer) and reads its claims.
-// Does not own what that person may do: the kernel decides about roles and workspaces.
+// Owns who a request comes from by its Authorization header: a JWT of the configured issuer, which it verifies, or a personal
+// access token, which the kernel does. Does not own browser sessions (browser-session/), or what a caller may do.
 // Invariants: only a signature by one of the issuer's keys, of an allowed algorithm, for this deployment's audience, and
 // within its time counts; a token is never logged or echoed. A token that was verified counts for some seconds without being
 // verified again (verified-token.ts).
 
 import { errors, type JWTPayload, jwtVerify } from 'jose';
+import { invalidToken, missingCredential } from './bearer-challenge.ts';
+import { type Identity, type Person, SUBJECT_PATTERN, toPerson } from './identity.ts';
 import type { KeySet } from './key-set.ts';
-import { Problem } from './problem.ts';
 import { compileSchema, type Schema } from './schema.ts';
 import { type TokenClock, VerifiedTokens } from './verified-token.ts';
 
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 const CLOCK_TOLERANCE_S = 30;
-const REALM = 'billing';
 const BEARER_PATTERN = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
-
-/** Who calls, as the token says. */
-export interface Identity {
-  readonly subject: string;
-  /** Is the workspace that the token is for; absent for a person without one. */
-  readonly tenantId?: string;
-  /** Is the role in that workspace, for the kernel to judge. */
-  readonly role?: string;
-}
+/** By its beginning a personal access token is told from a JWT, which never has it. */
+const ACCESS_TOKEN_PREFIX = 'whp_';
+/** What the kernel makes is shorter; its size is bounded here, since it travels as metadata. */
+const ACCESS_TOKEN_LENGTH_MAX = 256;
 
 /** Which tokens count. */
 export interface AuthenticatorOptions {
@@ -33,31 +28,17 @@ export interface AuthenticatorOptions {
   readonly clock?: TokenClock;
 }
 
-/** The claims that are read. Their values travel as gRPC metadata, so they are bounded and printable. */
+/** The claims that a token must have. */
 interface Claims {
   sub: string;
   exp: number;
-  wheelhouse_tenant_id?: string;
-  wheelhouse_role?: string;
 }
 
 const CLAIMS_SCHEMA: Schema<Claims> = {
   type: 'object',
   properties: {
-    sub: { type: 'string', pattern: '^[\\x21-\\x7e]{1,128}$', description: '1 to 128 visible ASCII characters' },
+    sub: { type: 'string', pattern: SUBJECT_PATTERN, description: '1 to 128 visible ASCII characters' },
     exp: { type: 'number', description: 'the seconds since 1970 until which it counts' },
-    wheelhouse_tenant_id: {
-      type: 'string',
-      nullable: true,
-      pattern: '^[A-Za-z0-9_-]{1,128}$',
-      description: 'the id of a workspace',
-    },
-    wheelhouse_role: {
-      type: 'string',
-      nullable: true,
-      pattern: '^[a-z_]{1,64}$',
-      description: 'the name of a role',
-    },
   },
   required: ['sub', 'exp'],
 };
@@ -67,7 +48,7 @@ const checkClaims = compileSchema(CLAIMS_SCHEMA);
 /** Verifies access tokens. */
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
-  readonly #verified: VerifiedTokens<Identity>;
+  readonly #verified: VerifiedTokens<Person>;
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
@@ -76,10 +57,18 @@ export class Authenticator {
 
   /**
    * Tells who sent a request by its Authorization header fields. Throws the problem CREDENTIAL_INVALID when they hold no
-   * token that counts, and ISSUER_UNAVAILABLE when that can't be found out.
+   * token that counts, and ISSUER_UNAVAILABLE when that can't be found out. Whether a personal access token counts, the
+   * kernel says with its answer.
    */
   async authenticate(authorization: readonly string[] | undefined): Promise<Identity> {
     const token = readBearerToken(authorization);
+    if (token.startsWith(ACCESS_TOKEN_PREFIX)) {
+      return toProgram(token);
+    }
+    return await this.#authenticatePerson(token);
+  }
+
+  async #authenticatePerson(token: string): Promise<Person> {
     const keyGeneration = this.#options.keySet.generation;
     const known = this.#verified.find(token, keyGeneration);
     if (known !== undefined) {
@@ -91,10 +80,10 @@ export class Authenticator {
       const names = claims.violations.map(({ field, expected }) => `${field} must be ${expected}`).join('; ');
       throw invalidToken(`The access token has claims that this API can not use: ${names}.`);
     }
-    const { sub, exp, wheelhouse_tenant_id: tenantId, wheelhouse_role: role } = claims.value;
-    const identity = { subject: sub, ...(tenantId && { tenantId }), ...(role && { role }) };
-    this.#verified.add(token, { value: identity, exp, keyGeneration });
-    return identity;
+    const { sub, exp } = claims.value;
+    const person = toPerson(this.#options.issuer, sub, payload);
+    this.#verified.add(token, { value: person, exp, keyGeneration });
+    return person;
   }
 
   async #verify(token: string): Promise<JWTPayload> {
@@ -118,10 +107,7 @@ export class Authenticator {
 function readBearerToken(authorization: readonly string[] | undefined): string {
   const [field, ...others] = authorization ?? [];
   if (field === undefined || field.trim() === '') {
-    throw new Problem('CREDENTIAL_INVALID', {
-      detail: 'This call needs an access token; send it as `Authorization: Bearer <token>`.',
-      headers: { 'WWW-Authenticate': `Bearer realm="${REALM}"` },
-    });
+    throw missingCredential('This call needs an access token; send it as `Authorization: Bearer <token>`.');
   }
   const token = BEARER_PATTERN.exec(field)?.[1];
   if (token === undefined || others.length > 0) {
@@ -166,27 +152,9 @@ function complaintOfClaim(claim: string): string {
   }
 }
 
-function invalidToken(detail: string, cause?: unknown): Problem {
-  return new Problem('CREDENTIAL_INVALID', {
-    detail,
-    cause,
-    headers: {
-      'WWW-Authenticate': `Bearer realm="${REALM}", error="invalid_token", error_description="${toQuotable(detail)}"`,
-    },
-  });
-}
-
-/** RFC 6750 allows neither quotes nor backslashes, nor anything beyond ASCII, in error_description. */
-function toQuotable(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]|["\\]/g, "'");
-}
-
-/** Tells which workspace a token is for. Throws ROLE_REQUIRED when it is for none. */
-export function workspaceOf(identity: Identity): string {
-  if (!identity.tenantId) {
-    throw new Problem('ROLE_REQUIRED', {
-      detail: 'This access token names no workspace; create or choose a workspace, and sign in to it.',
-    });
+function toProgram(token: string): Identity {
+  if (token.length > ACCESS_TOKEN_LENGTH_MAX) {
+    throw invalidToken('The personal access token is longer than any that this API makes; check how it was copied.');
   }
-  return identity.tenantId;
+  return { kind: 'program', accessToken: token };
 }

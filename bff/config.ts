@@ -19,9 +19,25 @@ export interface Config {
   readonly issuer: string;
   readonly jwksUri: URL;
   readonly audience: string;
+  /** Is how browsers sign in; absent where they can't. */
+  readonly browserSession?: BrowserSessionConfig;
+  /** Are the proxies before this deployment, addresses or networks, whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   readonly logLevel: LogLevel;
   /** Is how long a request may take, the kernel's part included. */
   readonly requestTimeoutMs: number;
+}
+
+/** What a deployment that browsers sign in to is told beside. */
+export interface BrowserSessionConfig {
+  /** Is who this deployment is for the issuer. */
+  readonly clientId: string;
+  /** Is secret; absent for a client that has none. */
+  readonly clientSecret?: string;
+  /** Is where browsers find this deployment: scheme, host and port. */
+  readonly publicUrl: URL;
+  /** Are the keys of the cookies, 32 bytes each; secret. The first one seals, each one opens. */
+  readonly keys: readonly Uint8Array[];
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -31,7 +47,9 @@ const REQUEST_TIMEOUT_MS_MIN = 100;
 const REQUEST_TIMEOUT_MS_MAX = 120_000;
 const INTEGER_PATTERN = /^\d+$/;
 const TRAILING_SLASH_PATTERN = /\/$/;
-const SECRETS: ReadonlySet<string> = new Set(['KERNEL_TOKEN']);
+const SECRETS: ReadonlySet<string> = new Set(['KERNEL_TOKEN', 'OIDC_CLIENT_SECRET', 'SESSION_KEYS']);
+/** What browsers need to sign in: all of these, or none. */
+const SESSION_SETTINGS = ['OIDC_CLIENT_ID', 'PUBLIC_URL', 'SESSION_KEYS'] as const;
 
 /** The environment with its defaults, apart from those that follow from other variables. */
 interface Settings {
@@ -43,11 +61,20 @@ interface Settings {
   OIDC_ISSUER: string;
   OIDC_JWKS_URI?: string;
   OIDC_AUDIENCE?: string;
+  OIDC_CLIENT_ID?: string;
+  OIDC_CLIENT_SECRET?: string;
+  PUBLIC_URL?: string;
+  SESSION_KEYS?: string[];
+  HTTP_TRUSTED_PROXIES: string[];
   LOG_LEVEL: LogLevel;
   REQUEST_TIMEOUT_MS: number;
 }
 
 const URL_EXPECTED = 'an https URL without user, password or fragment (http only for localhost, 127.0.0.1 and [::1])';
+
+const SESSION_KEYS_EXPECTED =
+  'up to 8 different keys with commas between, each 32 random bytes in base64url (43 characters), the newest first';
+const PROXIES_EXPECTED = 'addresses or networks of the proxies before HTTP_ADDRESS, such as 10.0.0.0/8,192.0.2.7';
 
 const SETTINGS_SCHEMA: Schema<Settings> = {
   type: 'object',
@@ -89,6 +116,39 @@ const SETTINGS_SCHEMA: Schema<Settings> = {
       pattern: '^[\\x21-\\x7e]{1,256}$',
       description: 'the audience that access tokens must name, 1 to 256 visible ASCII characters',
     },
+    OIDC_CLIENT_ID: {
+      type: 'string',
+      nullable: true,
+      pattern: '^[\\x21-\\x7e]{1,256}$',
+      description: 'who this deployment is for the issuer, 1 to 256 visible ASCII characters',
+    },
+    OIDC_CLIENT_SECRET: {
+      type: 'string',
+      nullable: true,
+      pattern: '^[\\x21-\\x7e]{1,512}$',
+      description: 'the secret that the issuer knows this deployment by, 1 to 512 visible ASCII characters',
+    },
+    PUBLIC_URL: {
+      type: 'string',
+      nullable: true,
+      format: 'http-origin',
+      description: 'where browsers find this deployment, an https URL without path (http only for loopback)',
+    },
+    SESSION_KEYS: {
+      type: 'array',
+      nullable: true,
+      minItems: 1,
+      maxItems: 8,
+      uniqueItems: true,
+      items: { type: 'string', pattern: '^[A-Za-z0-9_-]{43}$', description: SESSION_KEYS_EXPECTED },
+      description: SESSION_KEYS_EXPECTED,
+    },
+    HTTP_TRUSTED_PROXIES: {
+      type: 'array',
+      maxItems: 64,
+      items: { type: 'string', format: 'network', description: PROXIES_EXPECTED },
+      description: PROXIES_EXPECTED,
+    },
     LOG_LEVEL: { type: 'string', enum: LOG_LEVELS, description: `one of ${LOG_LEVELS.join(', ')}` },
     REQUEST_TIMEOUT_MS: {
       type: 'integer',
@@ -103,6 +163,7 @@ const SETTINGS_SCHEMA: Schema<Settings> = {
     'KERNEL_ADDRESS',
     'KERNEL_TOKEN',
     'OIDC_ISSUER',
+    'HTTP_TRUSTED_PROXIES',
     'LOG_LEVEL',
     'REQUEST_TIMEOUT_MS',
   ],
@@ -127,6 +188,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
   const checked = checkSettings(raw);
   const complaints = 'violations' in checked ? checked.violations.map(describe) : [];
   const kernelAuthority = readAuthority(raw['KERNEL_CA_FILE'], complaints);
+  complaints.push(...complainOfHalfSessions(raw));
   if (complaints.length > 0 || 'violations' in checked) {
     throw new ConfigError(complaints);
   }
@@ -135,6 +197,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
   if (!httpAddress) {
     throw new ConfigError([`HTTP_ADDRESS is ${quote(settings.HTTP_ADDRESS)}, which is no \`host:port\``]);
   }
+  const browserSession = toBrowserSession(settings);
   return {
     productCode: settings.PRODUCT_CODE,
     httpAddress,
@@ -146,6 +209,8 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
       settings.OIDC_JWKS_URI ?? `${settings.OIDC_ISSUER.replace(TRAILING_SLASH_PATTERN, '')}/.well-known/jwks.json`,
     ),
     audience: settings.OIDC_AUDIENCE ?? `wheelhouse:${settings.PRODUCT_CODE}`,
+    ...(browserSession && { browserSession }),
+    trustedProxies: settings.HTTP_TRUSTED_PROXIES,
     logLevel: settings.LOG_LEVEL,
     requestTimeoutMs: settings.REQUEST_TIMEOUT_MS,
   };
@@ -154,22 +219,50 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
 /** Picks the variables of the BFF and fills in defaults. An empty variable counts as one that is not set. */
 function readSettings(environment: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
   const read = (name: keyof Settings): string | undefined => environment[name]?.trim() || undefined;
+  const readList = (name: keyof Settings): string[] | undefined =>
+    read(name)
+      ?.split(',')
+      .map((item) => item.trim());
   const timeout = read('REQUEST_TIMEOUT_MS') ?? '10000';
   const settings = {
     PRODUCT_CODE: read('PRODUCT_CODE'),
     HTTP_ADDRESS: read('HTTP_ADDRESS') ?? '127.0.0.1:8080',
-    KERNEL_ADDRESS: read('KERNEL_ADDRESS')
-      ?.split(',')
-      .map((address) => address.trim()),
+    KERNEL_ADDRESS: readList('KERNEL_ADDRESS'),
     KERNEL_TOKEN: read('KERNEL_TOKEN'),
     KERNEL_CA_FILE: read('KERNEL_CA_FILE'),
     OIDC_ISSUER: read('OIDC_ISSUER'),
     OIDC_JWKS_URI: read('OIDC_JWKS_URI'),
     OIDC_AUDIENCE: read('OIDC_AUDIENCE'),
+    OIDC_CLIENT_ID: read('OIDC_CLIENT_ID'),
+    OIDC_CLIENT_SECRET: read('OIDC_CLIENT_SECRET'),
+    PUBLIC_URL: read('PUBLIC_URL'),
+    SESSION_KEYS: readList('SESSION_KEYS'),
+    HTTP_TRUSTED_PROXIES: readList('HTTP_TRUSTED_PROXIES') ?? [],
     LOG_LEVEL: read('LOG_LEVEL') ?? 'info',
     REQUEST_TIMEOUT_MS: INTEGER_PATTERN.test(timeout) ? Number(timeout) : timeout,
   };
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+/** Sessions that are half set would be off without a word. */
+function complainOfHalfSessions(raw: Readonly<Record<string, unknown>>): readonly string[] {
+  const missing = SESSION_SETTINGS.filter((name) => raw[name] === undefined);
+  const isAskedFor = missing.length < SESSION_SETTINGS.length || raw['OIDC_CLIENT_SECRET'] !== undefined;
+  const names = [...SESSION_SETTINGS].join(', ');
+  return isAskedFor
+    ? missing.map((name) => `${name} is not set; browsers sign in only where all of ${names} are, or set none of them`)
+    : [];
+}
+
+function toBrowserSession(settings: Settings): BrowserSessionConfig | undefined {
+  const { OIDC_CLIENT_ID: clientId, OIDC_CLIENT_SECRET: clientSecret, PUBLIC_URL: url, SESSION_KEYS: keys } = settings;
+  if (clientId === undefined || url === undefined || keys === undefined) return undefined;
+  return {
+    clientId,
+    ...(clientSecret && { clientSecret }),
+    publicUrl: new URL(url),
+    keys: keys.map((key) => Buffer.from(key, 'base64url')),
+  };
 }
 
 /** Reads the authority of the kernels, and makes sure that it is one: a file of something else would trust nobody. */

@@ -1,5 +1,6 @@
-// Owns the JSON of the REST API: its shapes, and the translation of the contract's messages into them.
-// Does not own any rule: figures are passed on as the kernel gave them.
+// Owns the JSON of plans, balances, prices and usage: its shapes, and the translation of the contract's messages into them.
+// Does not own any rule: figures are passed on as the kernel gave them; nor the JSON of people (convert-people.ts), of
+// trials (convert-trial.ts) and of subscriptions (convert-subscription.ts).
 // Invariants: names are snake_case, times ISO 8601 in UTC, amounts integers that a JSON number holds exactly; a value
 // that can't be shown truthfully is an error, never a guess; no product_code leaves this module.
 
@@ -221,21 +222,23 @@ function fromProtoDraws(draws: readonly GrantDraw[]): UsageEventJson['draws'] {
  * Translates an int64. Throws ConversionError when it is beyond ±(2^53 − 1): a JSON number would round it without a
  * word.
  */
-function fromProtoInteger(value: bigint, field: string): number {
+export function fromProtoInteger(value: bigint, field: string): number {
   if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < BigInt(Number.MIN_SAFE_INTEGER)) {
     throw new ConversionError(field, `${value} is beyond ±(2^53 − 1), the range in which JSON numbers are exact`);
   }
   return Number(value);
 }
 
-function fromProtoTime(time: Date | undefined, field: string): string {
+/** Translates a time. Throws ConversionError when it is absent. */
+export function fromProtoTime(time: Date | undefined, field: string): string {
   if (!time || Number.isNaN(time.getTime())) {
     throw new ConversionError(field, 'the kernel answered without a time');
   }
   return time.toISOString();
 }
 
-function fromProtoInterval(interval: BillingInterval): PlanJson['interval'] {
+/** Translates the unit of a cycle; null where there is none. */
+export function fromProtoInterval(interval: BillingInterval): PlanJson['interval'] {
   switch (interval) {
     case BillingInterval.UNSPECIFIED:
       return null;
@@ -281,6 +284,6 @@ function fromProtoRunStatus(status: RunStatus): UsageEventJson['run_status'] {
 }
 
 /** Enums are open on the wire: a newer kernel can send a number that this release has no name for. */
-function unknownValue(field: string, value: never): ConversionError {
+export function unknownValue(field: string, value: never): ConversionError {
   return new ConversionError(field, `the kernel answered with ${String(value)}, which this release does not know`);
 }

@@ -1,25 +1,16 @@
 // Owns the calls to the kernel: which kernel is asked, what goes with a call, how long it may take, when it ends early.
 // Does not own what the answers mean (convert.ts) or how errors look (kernel-problem.ts).
-// Invariants: the product comes from the configuration alone; one deadline holds for all attempts of a request; only
-// reads go on to another kernel; what nobody waits for any more is cancelled.
+// Invariants: the product comes from the configuration alone; one deadline holds for all attempts of a request; only what
+// may happen twice without harm goes on to another kernel; what nobody waits for any more is cancelled.
 
 import { Client, credentials, status as GrpcStatus, Metadata } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
 import {
   CatalogServiceService,
-  type GetActionPricingRequest,
-  type GetActionPricingResponse,
   type ListPlansRequest,
   type ListPlansResponse,
 } from '../gen/wheelhouse/catalog/v1/catalog_service.ts';
-import {
-  type GetBalanceRequest,
-  type GetBalanceResponse,
-  LedgerServiceService,
-  type ListEntriesRequest,
-  type ListEntriesResponse,
-} from '../gen/wheelhouse/ledger/v1/ledger_service.ts';
-import type { Identity } from './authentication.ts';
+import { type Identity, keyOf } from './identity.ts';
 import { isServiceError } from './kernel-problem.ts';
 import { rankByRendezvous } from './rendezvous.ts';
 import { callUnary, decodeOnce, type UnaryMethod } from './unary-call.ts';
@@ -56,6 +47,10 @@ export interface KernelClientOptions {
 /** On whose behalf a call is made, and how long anybody waits for it. */
 export interface CallContext {
   readonly identity: Identity;
+  /** Is the workspace that the call is about, where one is known. */
+  readonly tenantId?: string;
+  /** Is the address that the request came from. */
+  readonly remoteAddress?: string;
   readonly requestId: string;
   readonly deadline: Date;
   /** Fires when the client has gone. */
@@ -85,22 +80,29 @@ export class KernelClient {
    * kernel does not answer with a page.
    */
   listPlans(request: ListPlansRequest, context: CallContext): Promise<ListPlansResponse> {
-    return this.#read(this.#listPlans, request, context);
+    return this.#callUntilReached(this.#listPlans, request, context);
   }
 
-  /** Resolves prices of actions. Throws ServiceError when the kernel does not answer with prices. */
-  getActionPricing(request: GetActionPricingRequest, context: CallContext): Promise<GetActionPricingResponse> {
-    return this.#read(CatalogServiceService.getActionPricing, request, context);
+  /**
+   * Calls a method that reads, or whose effect happens once however often it is called: where a kernel can't be reached, or
+   * is lost before its answer, another one is asked. Throws ServiceError when the kernel does not answer with a response.
+   */
+  call<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    context: CallContext,
+  ): Promise<Response> {
+    return this.#callUntilReached(method, request, context);
   }
 
-  /** Reads a balance. Throws ServiceError when the kernel does not answer with one. */
-  getBalance(request: GetBalanceRequest, context: CallContext): Promise<GetBalanceResponse> {
-    return this.#read(LedgerServiceService.getBalance, request, context);
-  }
-
-  /** Lists entries, newest first. Throws ServiceError when the kernel does not answer with a page. */
-  listEntries(request: ListEntriesRequest, context: CallContext): Promise<ListEntriesResponse> {
-    return this.#read(LedgerServiceService.listEntries, request, context);
+  /** Calls a method whose effect happens anew with each call: one kernel is asked, once. Throws ServiceError. */
+  callOnce<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    context: CallContext,
+  ): Promise<Response> {
+    const [address = ''] = this.#rank(context);
+    return this.#attempt(address, method, request, context);
   }
 
   /** Says whether at least one kernel can be reached and serves, by the standard health service. */
@@ -128,15 +130,14 @@ export class KernelClient {
   }
 
   /** Asks the kernels in the tenant's order of preference until one of them can be reached. */
-  async #read<Request, Response>(
+  async #callUntilReached<Request, Response>(
     method: UnaryMethod<Request, Response>,
     request: Request,
     context: CallContext,
   ): Promise<Response> {
-    const { identity, deadline, signal } = context;
-    const addresses = rankByRendezvous(this.#options.addresses, identity.tenantId ?? identity.subject);
+    const { deadline, signal } = context;
     let unavailable: unknown;
-    for (const address of addresses) {
+    for (const address of this.#rank(context)) {
       try {
         return await this.#attempt(address, method, request, context);
       } catch (error) {
@@ -148,6 +149,10 @@ export class KernelClient {
       }
     }
     throw unavailable;
+  }
+
+  #rank({ identity, tenantId }: CallContext): readonly string[] {
+    return rankByRendezvous(this.#options.addresses, tenantId ?? keyOf(identity));
   }
 
   #attempt<Request, Response>(
@@ -165,20 +170,39 @@ export class KernelClient {
   }
 }
 
-/** What goes with every call: the BFF's own credential and product, and the person in whose name it calls. */
-function toMetadata({ token, productCode }: KernelClientOptions, { identity, requestId }: CallContext): Metadata {
+/** What goes with every call: the BFF's own credential and product, and whoever it calls for. */
+function toMetadata({ token, productCode }: KernelClientOptions, context: CallContext): Metadata {
+  const { identity, requestId, tenantId, remoteAddress } = context;
   const metadata = new Metadata();
   metadata.set('authorization', `Bearer ${token}`);
   metadata.set('x-product-code', productCode);
   metadata.set('x-request-id', requestId);
-  metadata.set('x-subject', identity.subject);
-  if (identity.tenantId) {
-    metadata.set('x-tenant-id', identity.tenantId);
+  addIdentity(metadata, identity);
+  if (tenantId) {
+    metadata.set('x-tenant-id', tenantId);
   }
-  if (identity.role) {
-    metadata.set('x-role', identity.role);
+  if (remoteAddress) {
+    metadata.set('x-remote-address', remoteAddress);
   }
   return metadata;
+}
+
+function addIdentity(metadata: Metadata, identity: Identity): void {
+  if (identity.kind === 'program') {
+    metadata.set('x-access-token', identity.accessToken);
+  }
+  if (identity.kind !== 'person') {
+    return;
+  }
+  metadata.set('x-issuer', identity.issuer);
+  metadata.set('x-subject', identity.subject);
+  // Metadata is ASCII; what people are called is not.
+  if (identity.email) {
+    metadata.set('x-email', encodeURIComponent(identity.email));
+  }
+  if (identity.displayName) {
+    metadata.set('x-name', encodeURIComponent(identity.displayName));
+  }
 }
 
 function missingMethod(name: string): never {

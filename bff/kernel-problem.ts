@@ -1,11 +1,12 @@
 // Owns how an error of the kernel becomes a problem: gRPC status and google.rpc details in, reason and sentence out.
 // Does not own the table of reasons (problem.ts).
 // Invariants: a reason of the kernel keeps its name; what is no fault of the client never reads like one, and shows
-// none of the kernel's words.
+// none of the kernel's words, unless an operator means it so.
 
 import { status as GrpcStatus, type ServiceError } from '@grpc/grpc-js';
 import { BadRequest, ErrorInfo, RetryInfo } from '../gen/google/rpc/error_details.ts';
 import { Status } from '../gen/google/rpc/status.ts';
+import { invalidToken } from './bearer-challenge.ts';
 import { type FieldError, PROBLEM_KINDS, Problem, type ProblemKind, type ProblemReason } from './problem.ts';
 
 const DETAILS_KEY = 'grpc-status-details-bin';
@@ -19,6 +20,14 @@ const REASON_PATTERN = /^[A-Z][A-Z0-9_]{1,61}[A-Z0-9]$/;
  * can do nothing about them, and "sign in again" would send it in circles.
  */
 const DEPLOYMENT_FAULTS: ReadonlySet<string> = new Set<ProblemReason>(['CREDENTIAL_INVALID', 'PRODUCT_SCOPE_MISMATCH']);
+
+/** What REST calls otherwise than the contract does. */
+const REST_FIELD_NAMES: ReadonlyMap<string, string> = new Map([
+  ['request_id', 'Idempotency-Key'],
+  ['tenant_id', 'workspace_id'],
+  ['price.minor_units', 'amount_cents'],
+  ['price.currency_code', 'currency'],
+]);
 
 /** What the kernel says beside the status code. */
 interface KernelErrorDetails {
@@ -47,17 +56,20 @@ export function fromKernelError(error: ServiceError): Problem {
   if (reason === undefined) {
     return new Problem(reasonWithoutDetails(error.code), { cause: error });
   }
+  if (reason === 'CREDENTIAL_INVALID' && details.metadata['credential'] === 'access_token') {
+    return invalidToken('The personal access token is unknown, revoked or expired; make another one.', error);
+  }
   if (DEPLOYMENT_FAULTS.has(reason)) {
     return new Problem('INTERNAL', { cause: error });
   }
   const kind = isKnown(reason) ? PROBLEM_KINDS[reason] : kindOfCode(error.code);
-  const isClientFault = kind.status < 500;
+  const isForClient = kind.status < 500 || kind.isDeliberate === true;
   const detail = details.errors.length > 0 ? tellErrors(details.errors) : details.message;
   return new Problem(isKnown(reason) ? reason : { name: reason, kind }, {
     cause: error,
     ...(details.retryAfterS !== undefined && { retryAfterS: details.retryAfterS }),
-    ...(isClientFault && { errors: details.errors, metadata: details.metadata }),
-    ...(isClientFault && detail && { detail }),
+    ...(isForClient && { errors: details.errors, metadata: details.metadata }),
+    ...(isForClient && detail && { detail }),
   });
 }
 
@@ -101,7 +113,7 @@ function readDetail(details: KernelErrorDetails, typeUrl: string, value: Uint8Ar
     }
     case 'google.rpc.BadRequest':
       details.errors = BadRequest.decode(value).fieldViolations.map(({ field, description }) => ({
-        field: toParameterNames(field),
+        field: REST_FIELD_NAMES.get(field) ?? toParameterNames(field),
         message: toParameterNames(description),
       }));
       break;

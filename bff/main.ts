@@ -3,14 +3,21 @@
 // Invariants: what is wrong with a start is told in one message without a stack; a stop lets open requests end.
 
 import { type Logger, pino } from 'pino';
+import { Admission } from './admission.ts';
 import { createApp } from './app.ts';
 import { Authenticator } from './authentication.ts';
+import { createAuthRoutes } from './browser-session/auth-route.ts';
+import { BrowserSessions } from './browser-session/browser-session.ts';
+import { SignIn } from './browser-session/sign-in.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { closeGracefully, createHttpServer, listen } from './http-server.ts';
 import { KernelClient } from './kernel-client.ts';
 import { KeySet } from './key-set.ts';
+import { createMailPages } from './mail-page/mail-page.ts';
+import type { PathMethod } from './path-table.ts';
 import { describeError } from './request-log.ts';
 import { Health } from './routes/health.ts';
+import { WorkspaceFinder } from './workspace-finder.ts';
 
 /** Fetching keys may take only a part of a request's time. */
 const KEYS_TIMEOUT_MS_MAX = 5_000;
@@ -40,8 +47,19 @@ export async function startBff(config: Config, logger: Logger): Promise<RunningB
     onRefreshError: (error) => logger.warn({ error: describeError(error) }, "the issuer's keys could not be refreshed"),
   });
   const authenticator = new Authenticator({ issuer, audience, keySet });
+  const { sessions, browserPaths } = createBrowserParts(config, kernel);
   const health = new Health(kernel);
-  const app = createApp({ productCode, requestTimeoutMs, kernel, authenticator, health, logger });
+  const app = createApp({
+    productCode,
+    requestTimeoutMs,
+    trustedProxies: config.trustedProxies,
+    kernel,
+    admission: new Admission(authenticator, sessions),
+    workspaces: new WorkspaceFinder(kernel),
+    browserPaths,
+    health,
+    logger,
+  });
   const server = createHttpServer(app);
   const http = await listen(server, config.httpAddress);
   return {
@@ -52,6 +70,22 @@ export async function startBff(config: Config, logger: Logger): Promise<RunningB
       kernel.close();
     },
   };
+}
+
+/** Builds what browsers sign in with, where the configuration has it. */
+function createBrowserParts(
+  { productCode, issuer, browserSession }: Config,
+  kernel: KernelClient,
+): {
+  readonly sessions: BrowserSessions | undefined;
+  readonly browserPaths: readonly PathMethod[];
+} {
+  if (browserSession === undefined) return { sessions: undefined, browserPaths: [] };
+  const { publicUrl } = browserSession;
+  const sessions = new BrowserSessions({ productCode, issuer, ...browserSession });
+  const signIn = new SignIn({ productCode, issuer, ...browserSession });
+  const authRoutes = createAuthRoutes({ sessions, signIn, publicUrl });
+  return { sessions, browserPaths: [...authRoutes, ...createMailPages({ sessions, kernel, productCode })] };
 }
 
 async function main(): Promise<void> {

@@ -16,6 +16,8 @@ export interface ProblemKind {
   readonly detail: string;
   /** Is when to try again, where waiting helps and the kernel named no time of its own. */
   readonly retryAfterS?: number;
+  /** Says that an operator means it so: no failure of the service, and the kernel's words are for the client. */
+  readonly isDeliberate?: true;
 }
 
 const OUR_FAULT = 'The service failed. Try again later; if it stays so, report the id of this request (`instance`).';
@@ -50,7 +52,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
   TENANT_NOT_FOUND: {
     status: 404,
     title: 'Workspace not found',
-    detail: 'There is no such workspace; check which workspace the access token is for.',
+    detail: 'There is no such workspace, or you are no member of it; check its id.',
   },
   ACCOUNT_NOT_OPEN: {
     status: 409,
@@ -188,6 +190,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
     status: 503,
     title: 'Switched off',
     detail: 'This is switched off at present; nothing was changed. Try again later.',
+    isDeliberate: true,
   },
   PRODUCT_ALREADY_REGISTERED: {
     status: 409,
@@ -236,6 +239,255 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
     title: 'Resume token expired',
     detail: 'The watch can not go on from this resume token; start again without one.',
   },
+  TRIAL_NOT_OFFERED: {
+    status: 409,
+    title: 'No trial',
+    detail: 'This plan has no trial; see GET /v1/billing/plans for those that have one.',
+  },
+  TRIAL_ALREADY_USED: {
+    status: 409,
+    title: 'Trial already used',
+    detail: 'The workspace has had its one trial; choose a plan instead.',
+  },
+  TRIAL_CARD_REQUIRED: {
+    status: 402,
+    title: 'Card required',
+    detail: 'The trial of this plan needs a card; store one first.',
+  },
+  TRIAL_LIMIT_REACHED: {
+    status: 409,
+    title: 'Trial limit reached',
+    detail: 'You have had as many trials as one person may have; choose a plan instead.',
+  },
+  TRIAL_NOT_ACTIVE: {
+    status: 409,
+    title: 'No running trial',
+    detail: 'No trial runs that could be cancelled; there is nothing to do.',
+  },
+  WORKSPACE_REQUIRED: {
+    status: 400,
+    title: 'Workspace required',
+    detail: 'Name the workspace in the header X-Workspace-Id; GET /v1/workspaces lists yours.',
+  },
+  SLUG_TAKEN: {
+    status: 409,
+    title: 'Slug taken',
+    detail: 'Another workspace has this slug; choose another one.',
+  },
+  TENANT_SUSPENDED: {
+    status: 403,
+    title: 'Workspace suspended',
+    detail: 'The workspace is suspended: it can be read, not changed. Ask support.',
+  },
+  TENANT_CLOSED: {
+    status: 409,
+    title: 'Workspace closed',
+    detail: 'The workspace was closed: it can be read, not changed.',
+  },
+  MEMBER_NOT_FOUND: {
+    status: 404,
+    title: 'Member not found',
+    detail: 'The workspace has no such member; check the id.',
+  },
+  MEMBER_LIMIT_REACHED: {
+    status: 409,
+    title: 'Member limit reached',
+    detail: 'The plan allows no more members; remove one or change the plan.',
+  },
+  LAST_ADMIN: {
+    status: 409,
+    title: 'Last admin',
+    detail: 'The workspace needs an admin; make somebody else one first.',
+  },
+  ALREADY_MEMBER: {
+    status: 409,
+    title: 'Already a member',
+    detail: 'The person is a member of the workspace already; change the role instead.',
+  },
+  INVITATION_NOT_FOUND: {
+    status: 404,
+    title: 'Invitation not found',
+    detail: 'There is no such invitation; check the link, or ask for another one.',
+  },
+  INVITATION_ENDED: {
+    status: 410,
+    title: 'Invitation ended',
+    detail: 'The invitation was accepted or taken back, or has expired; ask for another one.',
+  },
+  EMAIL_NOT_VERIFIED: {
+    status: 403,
+    title: 'Email address not verified',
+    detail: 'Your email address is not verified where you sign in; verify it there.',
+  },
+  EMAIL_MISMATCH: {
+    status: 403,
+    title: 'Other email address',
+    detail: 'This is for another email address than yours; sign in with that one.',
+  },
+  PROJECT_NOT_FOUND: {
+    status: 404,
+    title: 'Project not found',
+    detail: 'There is no such project, or you have no role in it; check the id.',
+  },
+  WORKSPACE_LIMIT_REACHED: {
+    status: 409,
+    title: 'Limit reached',
+    detail: 'There are as many of these as there may be; remove one first.',
+  },
+  ACCESS_TOKEN_NOT_FOUND: {
+    status: 404,
+    title: 'Access token not found',
+    detail: 'The workspace has no such access token; check the id.',
+  },
+  SIGNUP_NOT_FOUND: {
+    status: 404,
+    title: 'Signup not found',
+    detail: 'There is no such signup; check the link, or start again.',
+  },
+  SIGNUP_ENDED: {
+    status: 410,
+    title: 'Signup ended',
+    detail: 'The signup has expired or was confirmed by somebody else; start again.',
+  },
+  MAIL_LIMIT_REACHED: {
+    status: 429,
+    title: 'Too many mails',
+    detail: 'Too many mails were sent to this address; try again later.',
+    retryAfterS: 60,
+  },
+  MAIL_NOT_FOUND: {
+    status: 404,
+    title: 'Mail not found',
+    detail: 'There is no such mail.',
+  },
+  SUBSCRIPTION_NOT_FOUND: {
+    status: 404,
+    title: 'No subscription',
+    detail: 'The workspace has no running subscription; choose a plan first.',
+  },
+  SUBSCRIPTION_EXISTS: {
+    status: 409,
+    title: 'Subscription exists',
+    detail: 'The workspace has a subscription already; change its plan instead.',
+  },
+  SUBSCRIPTION_BUSY: {
+    status: 409,
+    title: 'Change under way',
+    detail:
+      'Another change of the subscription is under way; nothing was changed. Try again after the time in Retry-After.',
+    retryAfterS: 2,
+  },
+  SUBSCRIPTION_UNPAID: {
+    status: 402,
+    title: 'Invoice open',
+    detail: 'An invoice of the subscription is open; pay it first.',
+  },
+  CONTACT_SALES: {
+    status: 409,
+    title: 'Contact sales',
+    detail: 'This plan is sold by contract; contact sales.',
+  },
+  PAYMENT_DECLINED: {
+    status: 402,
+    title: 'Payment declined',
+    detail: 'The payment was declined and nothing was changed; use another payment method.',
+  },
+  PAYMENT_METHOD_REQUIRED: {
+    status: 402,
+    title: 'Payment method required',
+    detail: 'The workspace has no payment method; store one, or ask for a hosted page to pay on.',
+  },
+  PAYMENT_METHOD_NOT_FOUND: {
+    status: 404,
+    title: 'Payment method not found',
+    detail: 'The workspace has no such payment method; check the id.',
+  },
+  PLAN_UNCHANGED: {
+    status: 409,
+    title: 'Nothing to change',
+    detail: 'The workspace has this plan already, or nothing waits that could be taken back; there is nothing to do.',
+  },
+  TOPUP_NOT_FOUND: {
+    status: 404,
+    title: 'Purchase not found',
+    detail: 'The workspace has no such top-up; check the id.',
+  },
+  TOPUP_NOT_OFFERED: {
+    status: 409,
+    title: 'Credits not sold',
+    detail: 'No credits can be bought on the plan of this workspace; change the plan first.',
+  },
+  TOPUP_AMOUNT_MISMATCH: {
+    status: 400,
+    title: 'Amount and credits disagree',
+    detail: 'Amount, currency and credits do not agree with the plan; see GET /v1/billing/topups/packages.',
+  },
+  TOPUP_AMOUNT_OUT_OF_RANGE: {
+    status: 400,
+    title: 'Amount out of range',
+    detail: 'A top-up may not cost so little or so much; see GET /v1/billing/topups/packages.',
+  },
+  TOPUP_NOT_CANCELABLE: {
+    status: 409,
+    title: 'Purchase not cancelable',
+    detail: 'The top-up is paid, or its payment is on its way; it can not be canceled any more.',
+  },
+  PROMOTION_NOT_FOUND: {
+    status: 404,
+    title: 'Code not found',
+    detail: 'There is no such code; check the spelling.',
+  },
+  PROMOTION_ENDED: {
+    status: 409,
+    title: 'Code ended',
+    detail: 'This code can not be redeemed any more; leave it out, or ask for another one.',
+  },
+  PROMOTION_EXHAUSTED: {
+    status: 409,
+    title: 'Code used up',
+    detail: 'This code was redeemed as often as it may be; leave it out, or ask for another one.',
+  },
+  PROMOTION_NOT_APPLICABLE: {
+    status: 409,
+    title: 'Code not applicable',
+    detail: 'This code is not for this workspace, or not now; `metadata` says why.',
+  },
+  PROMOTION_ALREADY_REDEEMED: {
+    status: 409,
+    title: 'Code already redeemed',
+    detail: 'The workspace has redeemed this code before; bring another one.',
+  },
+  PROMOTION_ALREADY_EXISTS: {
+    status: 409,
+    title: 'Code taken',
+    detail: 'The product has a promotion of this code already; choose another code.',
+  },
+  PROMOTION_ATTEMPTS_EXCEEDED: {
+    status: 429,
+    title: 'Too many codes',
+    detail: 'Too many codes that there are not were tried; try again later.',
+    retryAfterS: 60,
+  },
+  ALERT_ENDPOINT_NOT_FOUND: {
+    status: 404,
+    title: 'Alert endpoint not found',
+    detail: 'The workspace has no such alert endpoint; check the id.',
+  },
+  ALERT_ENDPOINT_LIMIT_REACHED: {
+    status: 409,
+    title: 'Too many alert endpoints',
+    detail: 'The workspace has as many alert endpoints as it may have; delete one first.',
+  },
+  ALERT_DELIVERY_NOT_FOUND: {
+    status: 404,
+    title: 'Alert delivery not found',
+    detail: 'The workspace has no such alert delivery, or not any more; check the id.',
+  },
+  ALERT_TARGET_FORBIDDEN: {
+    status: 409,
+    title: 'Address not allowed',
+    detail: 'Nothing is sent to this address; name one of the public web, by https.',
+  },
   KERNEL_UNAVAILABLE: {
     status: 503,
     title: 'Temporarily unavailable',
@@ -267,6 +519,11 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
     status: 415,
     title: 'Unsupported media type',
     detail: 'A body must be uncompressed JSON in UTF-8; send it with `Content-Type: application/json`.',
+  },
+  CSRF_TOKEN_INVALID: {
+    status: 403,
+    title: 'Not from this site',
+    detail: 'Send the token of this session in the header X-CSRF-Token; GET /v1/me tells it.',
   },
 };
 

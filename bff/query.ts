@@ -2,14 +2,13 @@
 // Invariants: a parameter that a call does not have is refused by name, never ignored; no parameter counts twice; a value
 // is what was sent: one whose percent-encoding is broken is refused, never taken for another text.
 
+import { BrokenValue, toFieldErrors } from './field-complaint.ts';
 import { invalidField } from './problem.ts';
-import { compileSchema, quote, type Schema, type Violation } from './schema.ts';
+import { compileSchema, propertyNames, type Schema } from './schema.ts';
 
 /** How many parameters a query may have; no call takes as many. */
 const PARAMETERS_MAX = 100;
 
-/** Stands in the place of a value whose percent-encoding is broken. */
-class BrokenValue {}
 const BROKEN = new BrokenValue();
 
 /**
@@ -49,17 +48,11 @@ export type ReadQuery<Query> = (raw: unknown) => Query;
 /** Compiles the schema of a query, whose properties are all strings: a query has nothing else. */
 export function defineQuery<Query>(schema: Schema<Query>): ReadQuery<Query> {
   const check = compileSchema(schema);
-  const names = 'properties' in schema ? Object.keys(Object(schema['properties'])) : [];
-  const known = names.length === 0 ? 'it takes no parameter' : `it takes ${names.join(', ')}`;
+  const names = propertyNames(schema);
   return (raw) => {
     const checked = check(raw);
     if ('violations' in checked) {
-      throw invalidField(
-        ...checked.violations.map((violation) => ({
-          field: shorten(violation.field),
-          message: complain(violation, known),
-        })),
-      );
+      throw invalidField(...toFieldErrors(checked.violations, { noun: 'parameter', names }));
     }
     return checked.value;
   };
@@ -72,24 +65,3 @@ export const readEmptyQuery: ReadQuery<Record<string, never>> = defineQuery<Reco
   required: [],
   additionalProperties: false,
 });
-
-function complain({ problem, value, expected }: Violation, known: string): string {
-  if (problem === 'unknown') {
-    return `This call has no such parameter; ${known}.`;
-  }
-  if (problem === 'missing') {
-    return `This parameter is required; it must be ${expected}.`;
-  }
-  if (Array.isArray(value)) {
-    return 'The parameter was sent more than once; send it once.';
-  }
-  if (value instanceof BrokenValue) {
-    return 'Its percent-encoding is broken; send text in UTF-8, with each byte of it as % and two hexadecimal digits.';
-  }
-  return `It must be ${expected}, not ${quote(value)}.`;
-}
-
-/** A made-up parameter name is echoed, but not at the length that its sender chose. */
-function shorten(field: string): string {
-  return field.length > 64 ? `${field.slice(0, 63)}…` : field;
-}

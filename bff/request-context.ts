@@ -3,7 +3,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { v7 as newUuid } from 'uuid';
-import type { Identity } from './authentication.ts';
+import type { Identity } from './identity.ts';
+import type { Problem } from './problem.ts';
 
 /** What is known about one request. */
 export interface RequestContext {
@@ -14,8 +15,12 @@ export interface RequestContext {
   readonly signal: AbortSignal;
   /** Is who calls, once that is known; for the log. */
   identity?: Identity;
+  /** Is the workspace that the call is about, once that is known; for the log. */
+  tenantId?: string | undefined;
   /** Is the reason of the problem that is answered, if one is; for the log. */
   reason?: string;
+  /** Shows a problem to the person at a browser; absent where it is answered as a document. */
+  showProblem?: (problem: Problem) => void;
 }
 
 /** An id of a client: visible in logs and problem documents, so nothing that needs quoting anywhere. */

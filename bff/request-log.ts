@@ -14,15 +14,16 @@ const STACK_FRAME_PATTERN = /^\s+at /;
 export function logWhenClosed(logger: Logger, request: IncomingMessage, response: ServerResponse): void {
   const path = (request.url ?? '').split('?', 1)[0]?.slice(0, PATH_LENGTH_MAX);
   response.once('close', () => {
-    const { requestId, startTimeMs, identity, reason } = contextOf(response);
+    const { requestId, startTimeMs, identity, tenantId, reason } = contextOf(response);
     const line = {
       requestId,
       method: request.method,
       path,
       ...(response.writableFinished ? { status: response.statusCode } : { aborted: true }),
       durationMs: Math.round((performance.now() - startTimeMs) * 10) / 10,
-      subject: identity?.subject,
-      tenantId: identity?.tenantId,
+      caller: identity?.kind,
+      subject: identity?.kind === 'person' ? identity.subject : undefined,
+      tenantId,
       reason,
     };
     logger[isProbe(path) ? 'debug' : 'info'](line, 'request');

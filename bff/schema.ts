@@ -2,6 +2,7 @@
 // Does not own the schemas: each stands with what it describes.
 // Invariants: every violation is reported, not only the first; each names its field and what is expected there.
 
+import { isIP } from 'node:net';
 import { Ajv, type ErrorObject, type JSONSchemaType } from 'ajv';
 import { parseTimestamp } from './timestamp.ts';
 
@@ -22,6 +23,8 @@ export type Check<Value> = (value: unknown) => { value: Value } | { violations: 
 
 const HOST_PORT_PATTERN = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})$/;
 
+const DIGITS_PATTERN = /^[0-9]{1,3}$/;
+
 const ajv = new Ajv({
   allErrors: true,
   verbose: true,
@@ -29,6 +32,8 @@ const ajv = new Ajv({
   formats: {
     timestamp: (text: string) => parseTimestamp(text) !== undefined,
     'http-url': isHttpUrl,
+    'http-origin': isHttpOrigin,
+    network: isNetwork,
     'host-port': (text: string) => parseHostPort(text) !== undefined,
   },
 });
@@ -37,6 +42,11 @@ const ajv = new Ajv({
 export function compileSchema<Value>(schema: Schema<Value>): Check<Value> {
   const validate = ajv.compile<Value>(schema);
   return (value) => (validate(value) ? { value } : { violations: toViolations(validate.errors ?? []) });
+}
+
+/** Lists the properties that the schema of an object names. */
+export function propertyNames<Value>(schema: Schema<Value>): readonly string[] {
+  return 'properties' in schema ? Object.keys(Object(schema['properties'])) : [];
 }
 
 /** Splits `host:port` or `[ipv6]:port`; undefined for anything else. */
@@ -61,6 +71,21 @@ function isHttpUrl(text: string): boolean {
   }
   const isLoopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback);
+}
+
+/** A URL of a whole site: its scheme, host and port. */
+function isHttpOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return isHttpUrl(text) && url?.pathname === '/' && url.search === '';
+}
+
+/** An address, or a network as its address and the bits that count of it. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  const bitsMax = version === 4 ? 32 : 128;
+  const isPrefix = bits === undefined || (DIGITS_PATTERN.test(bits) && Number(bits) >= 1 && Number(bits) <= bitsMax);
+  return version !== 0 && isPrefix && rest.length === 0;
 }
 
 /** One violation a field: ajv tells each keyword that failed, people need to hear once what is expected. */

@@ -1,16 +1,16 @@
 // Owns `GET /v1/billing/action-pricing`: what each metered action costs this workspace.
 
-import { workspaceOf } from '../authentication.ts';
+import { CatalogServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { fromProtoActionPrice } from '../convert.ts';
-import { readEmptyQuery } from '../query.ts';
-import type { Route } from './route.ts';
+import { defineWorkspaceRoute } from './route.ts';
 
-export const actionPricingRoute: Route = {
+export const actionPricingRoute = defineWorkspaceRoute({
+  method: 'GET',
   path: '/v1/billing/action-pricing',
-  async answer(rawQuery, { kernel, context }) {
-    readEmptyQuery(rawQuery);
-    const tenantId = workspaceOf(context.identity);
-    const { actionPrices } = await kernel.getActionPricing({ tenantId, atTime: undefined }, context);
+  workspace: 'required',
+  async answer(_input, { kernel, context, tenantId }) {
+    const request = { tenantId, atTime: undefined };
+    const { actionPrices } = await kernel.call(CatalogServiceService.getActionPricing, request, context);
     return { action_prices: actionPrices.map(fromProtoActionPrice) };
   },
-};
+});

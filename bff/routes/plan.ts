@@ -2,9 +2,8 @@
 
 import type { ListPlansResponse } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { fromProtoPlan } from '../convert.ts';
-import { readEmptyQuery } from '../query.ts';
 import { RenderedJson } from '../rendered-json.ts';
-import type { Route, RouteCall } from './route.ts';
+import { defineRoute, type RouteCall } from './route.ts';
 
 const PAGE_SIZE = 1_000;
 /** A product has tens of plans; a list that does not end is a fault, not a catalog. */
@@ -16,16 +15,17 @@ const PAGES_MAX = 10;
  */
 const renderedLists = new WeakMap<ListPlansResponse, RenderedJson>();
 
-export const planRoute: Route = {
+export const planRoute = defineRoute({
+  method: 'GET',
   path: '/v1/billing/plans',
-  async answer(rawQuery, call) {
-    readEmptyQuery(rawQuery);
+  workspace: 'named',
+  async answer(_input, call) {
     const pages = await loadOfferedPlans(call);
     const [first] = pages;
     const known = first && pages.length === 1 ? renderedLists.get(first) : undefined;
     return known ?? render(pages, call.productCode);
   },
-};
+});
 
 function render(pages: readonly ListPlansResponse[], productCode: string): RenderedJson {
   const plans = pages.flatMap((page) => page.plans.map((plan) => fromProtoPlan(plan, productCode)));

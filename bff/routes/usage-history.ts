@@ -1,23 +1,20 @@
 // Owns `GET /v1/billing/usage-history`: the metered events of the workspace, newest first, a page at a time.
 
 import { EntryType } from '../../gen/wheelhouse/ledger/v1/entry.ts';
-import type { ListEntriesRequest } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
-import { workspaceOf } from '../authentication.ts';
+import { LedgerServiceService, type ListEntriesRequest } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { fromProtoUsageEvent } from '../convert.ts';
 import { defineQuery } from '../query.ts';
 import { parseTimestamp } from '../timestamp.ts';
-import type { Route } from './route.ts';
+import { fromProtoPageToken, type PageQuery, pageProperties, toProtoPage } from './page.ts';
+import { defineWorkspaceRoute } from './route.ts';
 
-const PAGE_SIZE_DEFAULT = 50;
-const PAGE_SIZE_MAX = 1_000;
+const PAGE = { sizeDefault: 50, sizeMax: 1_000 } as const;
 
-interface UsageHistoryQuery {
+interface UsageHistoryQuery extends PageQuery {
   action?: string;
   project_id?: string;
   start_time?: string;
   end_time?: string;
-  page_size?: string;
-  page_token?: string;
 }
 
 /** Names are the callers' own: any characters but those that control. */
@@ -41,36 +38,26 @@ const readQuery = defineQuery<UsageHistoryQuery>({
     },
     start_time: { type: 'string', nullable: true, format: 'timestamp', description: TIME_EXPECTED },
     end_time: { type: 'string', nullable: true, format: 'timestamp', description: TIME_EXPECTED },
-    page_size: {
-      type: 'string',
-      nullable: true,
-      pattern: '^[0-9]{1,32}$',
-      description: `a whole number, at most ${PAGE_SIZE_MAX} (more counts as ${PAGE_SIZE_MAX})`,
-    },
-    page_token: {
-      type: 'string',
-      nullable: true,
-      pattern: '^[\\x21-\\x7e]{0,1024}$',
-      description: 'the next_page_token of the page before',
-    },
+    ...pageProperties(PAGE.sizeMax),
   },
   required: [],
   additionalProperties: false,
 });
 
-export const usageHistoryRoute: Route = {
+export const usageHistoryRoute = defineWorkspaceRoute({
+  method: 'GET',
   path: '/v1/billing/usage-history',
-  async answer(rawQuery, { kernel, context }) {
-    const query = readQuery(rawQuery);
-    const tenantId = workspaceOf(context.identity);
-    const { entries, nextPageToken } = await kernel.listEntries(toProtoRequest(query, tenantId), context);
+  workspace: 'required',
+  query: readQuery,
+  async answer({ query }, { kernel, context, tenantId }) {
+    const request = toProtoRequest(query, tenantId);
+    const { entries, nextPageToken } = await kernel.call(LedgerServiceService.listEntries, request, context);
     return {
       events: entries.map((entry) => fromProtoUsageEvent(entry, tenantId)),
-      // null rather than "", so that a client that sends it back without looking is refused instead of starting over.
-      next_page_token: nextPageToken || null,
+      next_page_token: fromProtoPageToken(nextPageToken),
     };
   },
-};
+});
 
 function toProtoRequest(query: UsageHistoryQuery, tenantId: string): ListEntriesRequest {
   return {
@@ -83,12 +70,6 @@ function toProtoRequest(query: UsageHistoryQuery, tenantId: string): ListEntries
       startTime: query.start_time === undefined ? undefined : parseTimestamp(query.start_time),
       endTime: query.end_time === undefined ? undefined : parseTimestamp(query.end_time),
     },
-    pageSize: toPageSize(query.page_size),
-    pageToken: query.page_token ?? '',
+    ...toProtoPage(query, PAGE),
   };
-}
-
-/** Zero means the default and too much means the most, as AIP-158 has it. */
-function toPageSize(text: string | undefined): number {
-  return Math.min(Number(text ?? 0) || PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX);
 }

@@ -1,16 +1,16 @@
 // Owns `GET /v1/billing/usage`: what the workspace holds now.
 
-import { workspaceOf } from '../authentication.ts';
+import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { fromProtoBalance } from '../convert.ts';
-import { readEmptyQuery } from '../query.ts';
-import type { Route } from './route.ts';
+import { defineWorkspaceRoute } from './route.ts';
 
-export const usageRoute: Route = {
+export const usageRoute = defineWorkspaceRoute({
+  method: 'GET',
   path: '/v1/billing/usage',
-  async answer(rawQuery, { kernel, context }) {
-    readEmptyQuery(rawQuery);
-    const tenantId = workspaceOf(context.identity);
-    const { balance } = await kernel.getBalance({ tenantId, includeGrants: false, atTime: undefined }, context);
+  workspace: 'required',
+  async answer(_input, { kernel, context, tenantId }) {
+    const request = { tenantId, includeGrants: false, atTime: undefined };
+    const { balance } = await kernel.call(LedgerServiceService.getBalance, request, context);
     return fromProtoBalance(balance);
   },
-};
+});

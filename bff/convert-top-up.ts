@@ -1,0 +1,130 @@
+// Owns the JSON of top-ups, and the translation of the contract's messages into it.
+// Invariants: as in convert.ts; money is an integer of the currency's minor unit, whatever `cents` would be there.
+
+import { type TopUp, TopUpCause, TopUpStatus } from '../gen/wheelhouse/payment/v1/top_up.ts';
+import type { ListTopUpPackagesResponse } from '../gen/wheelhouse/payment/v1/top_up_service.ts';
+import { ConversionError, fromProtoInteger, fromProtoTime, unknownValue } from './convert.ts';
+import { fromProtoMoney, fromProtoOptionalTime, fromProtoOptionalUrl } from './convert-subscription.ts';
+
+/** A purchase of credits. */
+export interface TopUpJson {
+  topup_id: string;
+  /** Is `failed` for one that was declined and can still be paid; `succeeded` and `canceled` are ends. */
+  status:
+    | 'pending'
+    | 'requires_payment_method'
+    | 'requires_action'
+    | 'processing'
+    | 'succeeded'
+    | 'failed'
+    | 'canceled';
+  /** Is `auto` where the workspace's own rule wanted it. */
+  cause: 'person' | 'auto';
+  amount_cents: number;
+  currency: string;
+  microcredits: number;
+  use_stored_card: boolean;
+  /** Is Stripe's id; null until there is one. */
+  payment_intent_id: string | null;
+  /** Is what a page with Stripe's script pays it by; null where it can't be paid. */
+  client_secret: string | null;
+  /** Is Stripe's page to pay it on; null where it can't be paid. */
+  checkout_url: string | null;
+  /** Is Stripe's word, such as `insufficient_funds`; null where it was not declined. */
+  failure_code: string | null;
+  /** Is what of its price went back by now. */
+  returned_cents: number;
+  create_time: string;
+  /** Is until when it can be paid. */
+  page_expire_time: string;
+  end_time: string | null;
+}
+
+/** What a workspace can buy. */
+export interface TopUpOfferJson {
+  /** Is false where nothing is sold on the plan; then the rest is empty. */
+  offered: boolean;
+  currency: string | null;
+  packages: { amount_cents: number; microcredits: number }[];
+  /** Is what one credit costs beside packages, as an exact decimal of minor units; null where only packages are sold. */
+  cents_per_credit: string | null;
+  amount_cents_min: number | null;
+  amount_cents_max: number | null;
+}
+
+/** Translates a top-up. Throws ConversionError when it is absent, or has a part that can't be shown. */
+export function fromProtoTopUp(topUp: TopUp | undefined): TopUpJson {
+  if (!topUp) {
+    throw new ConversionError('top_up', 'the kernel answered without a top-up');
+  }
+  const { amount, currency } = fromProtoMoney(topUp.price, 'price');
+  return {
+    topup_id: topUp.topUpId,
+    status: fromProtoStatus(topUp.status),
+    cause: fromProtoCause(topUp.cause),
+    amount_cents: amount,
+    currency,
+    microcredits: fromProtoInteger(topUp.microcredits, 'microcredits'),
+    use_stored_card: topUp.usesStoredCard,
+    payment_intent_id: topUp.paymentIntentId || null,
+    client_secret: topUp.clientSecret || null,
+    checkout_url: fromProtoOptionalUrl(topUp.checkoutUrl, 'checkout_url'),
+    failure_code: topUp.failureCode || null,
+    returned_cents: fromProtoInteger(topUp.returnedMinorUnits, 'returned_minor_units'),
+    create_time: fromProtoTime(topUp.createTime, 'create_time'),
+    page_expire_time: fromProtoTime(topUp.pageExpireTime, 'page_expire_time'),
+    end_time: fromProtoOptionalTime(topUp.endTime, 'end_time'),
+  };
+}
+
+/** Translates what is sold. Throws ConversionError when a part of it can't be shown. */
+export function fromProtoTopUpOffer(offer: ListTopUpPackagesResponse): TopUpOfferJson {
+  const { offered, packages, minorUnitsMin, minorUnitsMax } = offer;
+  return {
+    offered,
+    currency: offer.currencyCode || null,
+    packages: packages.map(({ price, microcredits }) => ({
+      amount_cents: fromProtoMoney(price, 'packages.price').amount,
+      microcredits: fromProtoInteger(microcredits, 'packages.microcredits'),
+    })),
+    cents_per_credit: offer.minorUnitsPerCredit || null,
+    amount_cents_min: offered ? fromProtoInteger(minorUnitsMin, 'minor_units_min') : null,
+    amount_cents_max: offered ? fromProtoInteger(minorUnitsMax, 'minor_units_max') : null,
+  };
+}
+
+function fromProtoStatus(status: TopUpStatus): TopUpJson['status'] {
+  switch (status) {
+    case TopUpStatus.PENDING:
+      return 'pending';
+    case TopUpStatus.REQUIRES_PAYMENT_METHOD:
+      return 'requires_payment_method';
+    case TopUpStatus.REQUIRES_ACTION:
+      return 'requires_action';
+    case TopUpStatus.PROCESSING:
+      return 'processing';
+    case TopUpStatus.SUCCEEDED:
+      return 'succeeded';
+    case TopUpStatus.FAILED:
+      return 'failed';
+    case TopUpStatus.CANCELED:
+      return 'canceled';
+    case TopUpStatus.UNSPECIFIED:
+      throw new ConversionError('status', 'the kernel answered without the status of a top-up');
+    default:
+      throw unknownValue('status', status);
+  }
+}
+
+function fromProtoCause(cause: TopUpCause): TopUpJson['cause'] {
+  switch (cause) {
+    case TopUpCause.PERSON:
+      return 'person';
+    case TopUpCause.AUTO:
+      return 'auto';
+    case TopUpCause.UNSPECIFIED:
+      throw new ConversionError('cause', 'the kernel answered without the cause of a top-up');
+    default:
+      throw unknownValue('cause', cause);
+  }
+}

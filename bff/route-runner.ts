@@ -1,0 +1,151 @@
+// Owns the way of a request to a route's answer: who calls, what was sent, which workspace, then the kernel.
+// Does not own how errors are answered (app.ts), or any of these steps.
+// Invariants: nothing of a request is read before it is known who sent it; the kernel hears nothing of a request whose form is
+// wrong.
+
+import type { IncomingMessage } from 'node:http';
+import type { Request, Response } from 'express';
+import { v7 as newUuid } from 'uuid';
+import type { Admission, Caller } from './admission.ts';
+import { readBody, refuseBody } from './body.ts';
+import { type Identity, NOBODY } from './identity.ts';
+import type { CallContext, KernelClient } from './kernel-client.ts';
+import { invalidField } from './problem.ts';
+import { toRemoteAddress } from './remote-address.ts';
+import { RenderedJson } from './rendered-json.ts';
+import { contextOf } from './request-context.ts';
+import { readIdempotencyKey, readNamedWorkspace } from './request-field.ts';
+import { type Answer, Reply, type Route, type RouteCall, type RouteMethod } from './routes/route.ts';
+import type { WorkspaceFinder } from './workspace-finder.ts';
+
+/** What routes are run with. */
+export interface RouteRunnerDependencies {
+  readonly productCode: string;
+  readonly kernel: KernelClient;
+  readonly admission: Admission;
+  readonly workspaces: WorkspaceFinder;
+}
+
+/** Says which methods have a body; the others are refused with one. */
+const METHODS_WITH_BODY: ReadonlySet<RouteMethod> = new Set<RouteMethod>(['POST', 'PUT', 'PATCH']);
+
+/** Answers a request by a route. Throws what the route and the steps before it throw. */
+export async function runRoute(
+  route: Route,
+  dependencies: RouteRunnerDependencies,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const { admission, kernel, productCode } = dependencies;
+  const caller = route.isOpen ? { identity: NOBODY } : await admission.admit(request);
+  const context = contextOf(response);
+  context.identity = caller.identity;
+  const body = await readExpectedBody(route, request, response);
+  const raw = { query: request.query, body, parameters: request.params, ...toKey(route, request) };
+  const call = { kernel, productCode, ...toCall(route, caller, request, response) };
+  if (route.workspace === 'none' || route.workspace === 'named') {
+    sendAnswer(request, response, await route.prepare(raw)(call));
+    return;
+  }
+  const answer = route.prepare(raw);
+  const tenantId = call.context.tenantId ?? (await dependencies.workspaces.find(call.context));
+  context.tenantId = tenantId;
+  sendAnswer(request, response, await answer({ ...call, tenantId, context: { ...call.context, tenantId } }));
+}
+
+/** A request that names no key is told from every other by one that is made for it. */
+function toKey({ method }: Route, request: Request): { readonly idempotencyKey: string; readonly namesKey: boolean } {
+  if (method === 'GET') return { idempotencyKey: '', namesKey: false };
+  const named = readIdempotencyKey(request);
+  return { idempotencyKey: named ?? newUuid(), namesKey: named !== undefined };
+}
+
+async function readExpectedBody(route: Route, request: Request, response: Response): Promise<unknown> {
+  if (METHODS_WITH_BODY.has(route.method)) {
+    return await readBody(request, response);
+  }
+  await refuseBody(request, response);
+  return undefined;
+}
+
+/** Gathers what goes with every call of the kernel for this request. */
+function toCall(
+  route: Route,
+  { identity, csrfToken }: Caller,
+  request: Request,
+  response: Response,
+): Pick<RouteCall, 'context' | 'csrfToken'> {
+  const tenantId = route.isOpen ? undefined : chooseWorkspace(route, request);
+  contextOf(response).tenantId = tenantId;
+  const context = { ...toCallContext(identity, request, response), ...(tenantId !== undefined && { tenantId }) };
+  return { context, ...(csrfToken !== undefined && { csrfToken }) };
+}
+
+/** Says for whom the kernel is called for a request, from where, and until when. */
+export function toCallContext(identity: Identity, request: Request, response: Response): CallContext {
+  const { requestId, deadline, signal } = contextOf(response);
+  const remoteAddress = toRemoteAddress(request.ip);
+  return { ...{ identity, requestId, deadline, signal }, ...(remoteAddress !== undefined && { remoteAddress }) };
+}
+
+/**
+ * Says which workspace a request names, where its route is about one. Throws INVALID_FIELD where its header and its path
+ * name two.
+ */
+function chooseWorkspace(route: Route, request: Request): string | undefined {
+  const named = readNamedWorkspace(request);
+  if (route.workspace === 'none') return undefined;
+  if (route.workspace !== 'path') return named;
+  const inPath = String(request.params['workspace_id']);
+  if (named !== undefined && named !== inPath) {
+    throw invalidField({ field: 'X-Workspace-Id', message: 'It names another workspace than the path; leave it out.' });
+  }
+  return inPath;
+}
+
+/** Sends an answer. One that was made before has a tag, by which a client that has it already gets 304 and no body. */
+function sendAnswer(request: IncomingMessage, response: Response, answer: Answer): void {
+  if (answer instanceof RenderedJson) {
+    sendRendered(request, response, answer);
+    return;
+  }
+  if (!(answer instanceof Reply)) {
+    sendJson(response, answer);
+    return;
+  }
+  response.statusCode = answer.status;
+  if (answer.replayed) {
+    response.setHeader('Idempotency-Replayed', 'true');
+  }
+  if (answer.location !== undefined) {
+    response.setHeader('Location', answer.location);
+  }
+  if (answer.body === undefined) {
+    response.end();
+    return;
+  }
+  sendJson(response, answer.body);
+}
+
+function sendRendered(request: IncomingMessage, response: Response, answer: RenderedJson): void {
+  response.setHeader('ETag', answer.entityTag);
+  // It may be kept by who asked, and is asked for again each time.
+  response.setHeader('Cache-Control', 'private, no-cache');
+  if (answer.isHeldBy(request.headers['if-none-match'])) {
+    response.statusCode = 304;
+    response.end();
+    return;
+  }
+  sendBytes(response, answer.bytes);
+}
+
+/** Sends JSON. */
+export function sendJson(response: Response, value: object): void {
+  sendBytes(response, Buffer.from(JSON.stringify(value)));
+}
+
+function sendBytes(response: Response, bytes: Buffer): void {
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.setHeader('Content-Length', bytes.byteLength);
+  response.end(bytes);
+}

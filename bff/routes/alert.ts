@@ -1,0 +1,70 @@
+// Owns `/v1/billing/alerts/thresholds` and `/v1/billing/alerts/events`: what a workspace is told of its balance and its payments.
+
+import { AlertServiceService } from '../../gen/wheelhouse/alert/v1/alert_service.ts';
+import { defineBody } from '../body.ts';
+import { fromProtoEvent, fromProtoThreshold } from '../convert-alert.ts';
+import { defineQuery } from '../query.ts';
+import { EVENT_TYPE } from './field.ts';
+import { fromProtoPageToken, type PageQuery, PEOPLE_PAGE, pageProperties, toProtoPage } from './page.ts';
+import { defineWorkspaceRoute, type Route } from './route.ts';
+
+const PATH = '/v1/billing/alerts';
+const THRESHOLDS_MAX = 10;
+
+const listThresholds = defineWorkspaceRoute({
+  method: 'GET',
+  path: `${PATH}/thresholds`,
+  workspace: 'required',
+  async answer(_input, { kernel, context, tenantId }) {
+    const { thresholds } = await kernel.call(AlertServiceService.listThresholds, { tenantId }, context);
+    return { thresholds: thresholds.map(fromProtoThreshold) };
+  },
+});
+
+const setThresholds = defineWorkspaceRoute({
+  method: 'PUT',
+  path: `${PATH}/thresholds`,
+  workspace: 'required',
+  body: defineBody<{ microcredits: number[] }>({
+    type: 'object',
+    properties: {
+      microcredits: {
+        type: 'array',
+        maxItems: THRESHOLDS_MAX,
+        items: {
+          type: 'integer',
+          minimum: 1,
+          maximum: Number.MAX_SAFE_INTEGER,
+          description: 'a whole number of microcredits above zero',
+        },
+        description: `a list of at most ${THRESHOLDS_MAX} amounts of microcredits`,
+      },
+    },
+    required: ['microcredits'],
+    additionalProperties: false,
+  }),
+  async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
+    const request = { requestId: idempotencyKey, tenantId, microcredits: body.microcredits.map(BigInt) };
+    const { thresholds } = await kernel.call(AlertServiceService.setThresholds, request, context);
+    return { thresholds: thresholds.map(fromProtoThreshold) };
+  },
+});
+
+const listEvents = defineWorkspaceRoute({
+  method: 'GET',
+  path: `${PATH}/events`,
+  workspace: 'required',
+  query: defineQuery<PageQuery & { type?: string }>({
+    type: 'object',
+    properties: { type: { ...EVENT_TYPE, nullable: true }, ...pageProperties(PEOPLE_PAGE.sizeMax) },
+    required: [],
+    additionalProperties: false,
+  }),
+  async answer({ query }, { kernel, context, tenantId }) {
+    const request = { tenantId, type: query.type ?? '', ...toProtoPage(query, PEOPLE_PAGE) };
+    const { events, nextPageToken } = await kernel.call(AlertServiceService.listEvents, request, context);
+    return { events: events.map(fromProtoEvent), next_page_token: fromProtoPageToken(nextPageToken) };
+  },
+});
+
+export const alertRoutes: readonly Route[] = [listThresholds, setThresholds, listEvents];

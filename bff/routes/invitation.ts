@@ -1,0 +1,113 @@
+// Owns the invitations to workspaces: `/v1/workspaces/{workspace_id}/invitations`, and `/v1/invitations/accept` for whoever got one.
+
+import { InvitationServiceService } from '../../gen/wheelhouse/tenant/v1/invitation_service.ts';
+import { defineBody } from '../body.ts';
+import {
+  fromProtoInvitation,
+  fromProtoWorkspace,
+  INVITATION_STATUS_NAMES,
+  type InvitationStatusName,
+  type MyWorkspaceJson,
+  type ProjectRoleJson,
+  toProtoInvitationStatus,
+  toProtoProjectRoles,
+} from '../convert-people.ts';
+import { defineQuery } from '../query.ts';
+import { EMAIL, MAIL_TOKEN_BODY, PROJECT_ROLES } from './field.ts';
+import { fromProtoPageToken, type PageQuery, PEOPLE_PAGE, pageProperties, toProtoPage } from './page.ts';
+import { defineRoute, defineWorkspaceRoute, Reply, type Route, type RouteCall } from './route.ts';
+
+const listInvitations = defineWorkspaceRoute({
+  method: 'GET',
+  path: '/v1/workspaces/:workspace_id/invitations',
+  workspace: 'path',
+  query: defineQuery<PageQuery & { status?: InvitationStatusName }>({
+    type: 'object',
+    properties: {
+      status: {
+        type: 'string',
+        nullable: true,
+        enum: INVITATION_STATUS_NAMES,
+        description: `one of ${INVITATION_STATUS_NAMES.join(', ')}`,
+      },
+      ...pageProperties(PEOPLE_PAGE.sizeMax),
+    },
+    required: [],
+    additionalProperties: false,
+  }),
+  async answer({ query }, { kernel, context, tenantId }) {
+    const request = { tenantId, status: toProtoInvitationStatus(query.status), ...toProtoPage(query, PEOPLE_PAGE) };
+    const { invitations, nextPageToken } = await kernel.call(
+      InvitationServiceService.listInvitations,
+      request,
+      context,
+    );
+    return { invitations: invitations.map(fromProtoInvitation), next_page_token: fromProtoPageToken(nextPageToken) };
+  },
+});
+
+const createInvitation = defineWorkspaceRoute({
+  method: 'POST',
+  path: '/v1/workspaces/:workspace_id/invitations',
+  workspace: 'path',
+  body: defineBody<{ email: string; tenant_admin?: boolean; project_roles?: ProjectRoleJson[] }>({
+    type: 'object',
+    properties: {
+      email: EMAIL,
+      tenant_admin: { type: 'boolean', nullable: true, description: 'true or false' },
+      project_roles: { ...PROJECT_ROLES, nullable: true },
+    },
+    required: ['email'],
+    additionalProperties: false,
+  }),
+  async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
+    const request = {
+      requestId: idempotencyKey,
+      tenantId,
+      email: body.email,
+      tenantAdmin: body.tenant_admin ?? false,
+      projectRoles: toProtoProjectRoles(body.project_roles ?? []),
+    };
+    const { invitation, replayed } = await kernel.call(InvitationServiceService.createInvitation, request, context);
+    const json = fromProtoInvitation(invitation);
+    return Reply.created(`/v1/workspaces/${tenantId}/invitations/${json.invitation_id}`, json, replayed);
+  },
+});
+
+const revokeInvitation = defineWorkspaceRoute({
+  method: 'DELETE',
+  path: '/v1/workspaces/:workspace_id/invitations/:invitation_id',
+  workspace: 'path',
+  async answer({ ids }, { kernel, context, tenantId }) {
+    const request = { tenantId, invitationId: ids.invitation_id };
+    await kernel.call(InvitationServiceService.revokeInvitation, request, context);
+    return Reply.gone();
+  },
+});
+
+const acceptInvitationRoute = defineRoute({
+  method: 'POST',
+  path: '/v1/invitations/accept',
+  workspace: 'none',
+  body: MAIL_TOKEN_BODY,
+  async answer({ body }, call) {
+    const { workspace, replayed } = await acceptInvitation(body, call);
+    return Reply.done(workspace, replayed);
+  },
+});
+
+/** Makes the caller a member of the workspace of an invitation. Throws ServiceError when the kernel refuses. */
+export async function acceptInvitation(
+  { token }: { readonly token: string },
+  { kernel, context, productCode }: Pick<RouteCall, 'kernel' | 'context' | 'productCode'>,
+): Promise<{ readonly workspace: MyWorkspaceJson; readonly replayed: boolean }> {
+  const { workspace, replayed } = await kernel.call(InvitationServiceService.acceptInvitation, { token }, context);
+  return { workspace: fromProtoWorkspace(workspace, productCode), replayed };
+}
+
+export const invitationRoutes: readonly Route[] = [
+  listInvitations,
+  createInvitation,
+  revokeInvitation,
+  acceptInvitationRoute,
+];

@@ -1,0 +1,45 @@
+// Owns `/v1/billing/codes` and `/v1/billing/discounts`: the codes that people bring.
+
+import { PromotionServiceService } from '../../gen/wheelhouse/promotion/v1/promotion_service.ts';
+import { defineBody } from '../body.ts';
+import { fromProtoAppliedCode, fromProtoCodeForecast } from '../convert-promotion.ts';
+import { chooseIdempotencyKey } from '../request-field.ts';
+import { IDEMPOTENCY_KEY, PLAN_CODE, PROMOTION_CODE } from './field.ts';
+import { defineWorkspaceRoute, Reply, type Route } from './route.ts';
+
+const applyCode = defineWorkspaceRoute({
+  method: 'POST',
+  path: '/v1/billing/codes/apply',
+  workspace: 'required',
+  body: defineBody<{ code: string; idempotency_key?: string }>({
+    type: 'object',
+    properties: { code: PROMOTION_CODE, idempotency_key: { ...IDEMPOTENCY_KEY, nullable: true } },
+    required: ['code'],
+    additionalProperties: false,
+  }),
+  async answer({ body, ...input }, { kernel, context, tenantId }) {
+    const requestId = chooseIdempotencyKey(body.idempotency_key, input);
+    const request = { requestId, tenantId, code: body.code };
+    const applied = await kernel.call(PromotionServiceService.applyCode, request, context);
+    const json = fromProtoAppliedCode(applied);
+    return json.outcome === 'pending' ? Reply.accepted(json, applied.replayed) : Reply.done(json, applied.replayed);
+  },
+});
+
+const validateDiscount = defineWorkspaceRoute({
+  method: 'POST',
+  path: '/v1/billing/discounts/validate',
+  workspace: 'required',
+  body: defineBody<{ code: string; plan_code?: string }>({
+    type: 'object',
+    properties: { code: PROMOTION_CODE, plan_code: { ...PLAN_CODE, nullable: true } },
+    required: ['code'],
+    additionalProperties: false,
+  }),
+  async answer({ body }, { kernel, context, tenantId }) {
+    const request = { tenantId, code: body.code, planCode: body.plan_code ?? '' };
+    return fromProtoCodeForecast(await kernel.call(PromotionServiceService.validateDiscount, request, context));
+  },
+});
+
+export const promotionRoutes: readonly Route[] = [applyCode, validateDiscount];

@@ -1,0 +1,101 @@
+// Owns `/v1/billing/topups`: purchases of pay-as-you-go credits.
+
+import type { TopUp } from '../../gen/wheelhouse/payment/v1/top_up.ts';
+import { TopUpServiceService } from '../../gen/wheelhouse/payment/v1/top_up_service.ts';
+import { defineBody } from '../body.ts';
+import { fromProtoTopUp, fromProtoTopUpOffer } from '../convert-top-up.ts';
+import { chooseIdempotencyKey } from '../request-field.ts';
+import { AMOUNT, CURRENCY, IDEMPOTENCY_KEY, YES_OR_NO } from './field.ts';
+import { definePageQuery, fromProtoPageToken, toProtoPage } from './page.ts';
+import { defineWorkspaceRoute, Reply, type Route } from './route.ts';
+
+const PATH = '/v1/billing/topups';
+const PAGE = { sizeDefault: 50, sizeMax: 1_000 } as const;
+
+interface NewTopUp {
+  amount_cents: number;
+  microcredits: number;
+  currency: string;
+  idempotency_key?: string;
+  use_stored_card?: boolean;
+}
+
+const listPackages = defineWorkspaceRoute({
+  method: 'GET',
+  path: `${PATH}/packages`,
+  workspace: 'required',
+  async answer(_input, { kernel, context, tenantId }) {
+    return fromProtoTopUpOffer(await kernel.call(TopUpServiceService.listTopUpPackages, { tenantId }, context));
+  },
+});
+
+const createTopUp = defineWorkspaceRoute({
+  method: 'POST',
+  path: `${PATH}/payg/intent`,
+  workspace: 'required',
+  body: defineBody<NewTopUp>({
+    type: 'object',
+    properties: {
+      amount_cents: AMOUNT,
+      microcredits: AMOUNT,
+      currency: CURRENCY,
+      idempotency_key: { ...IDEMPOTENCY_KEY, nullable: true },
+      use_stored_card: { ...YES_OR_NO, nullable: true },
+    },
+    required: ['amount_cents', 'microcredits', 'currency'],
+    additionalProperties: false,
+  }),
+  async answer({ body, ...input }, { kernel, context, tenantId }) {
+    const request = {
+      requestId: chooseIdempotencyKey(body.idempotency_key, input),
+      tenantId,
+      price: { minorUnits: BigInt(body.amount_cents), currencyCode: body.currency },
+      microcredits: BigInt(body.microcredits),
+      useStoredCard: body.use_stored_card ?? false,
+    };
+    const { topUp, replayed } = await kernel.call(TopUpServiceService.createTopUp, request, context);
+    return toReply(topUp, replayed);
+  },
+});
+
+const listTopUps = defineWorkspaceRoute({
+  method: 'GET',
+  path: PATH,
+  workspace: 'required',
+  query: definePageQuery(PAGE),
+  async answer({ query }, { kernel, context, tenantId }) {
+    const request = { tenantId, ...toProtoPage(query, PAGE) };
+    const { topUps, nextPageToken } = await kernel.call(TopUpServiceService.listTopUps, request, context);
+    return { topups: topUps.map(fromProtoTopUp), next_page_token: fromProtoPageToken(nextPageToken) };
+  },
+});
+
+const getTopUp = defineWorkspaceRoute({
+  method: 'GET',
+  path: `${PATH}/:topup_id`,
+  workspace: 'required',
+  async answer({ ids }, { kernel, context, tenantId }) {
+    const request = { tenantId, topUpId: ids.topup_id };
+    return fromProtoTopUp((await kernel.call(TopUpServiceService.getTopUp, request, context)).topUp);
+  },
+});
+
+const cancelTopUp = defineWorkspaceRoute({
+  method: 'POST',
+  path: `${PATH}/:topup_id/cancel`,
+  workspace: 'required',
+  async answer({ ids, idempotencyKey }, { kernel, context, tenantId }) {
+    const request = { requestId: idempotencyKey, tenantId, topUpId: ids.topup_id, actor: '', reason: '' };
+    const { topUp } = await kernel.call(TopUpServiceService.cancelTopUp, request, context);
+    const json = fromProtoTopUp(topUp);
+    return json.status === 'canceled' ? json : Reply.accepted(json, false);
+  },
+});
+
+/** One that is still being set up has been accepted, and no more. */
+function toReply(topUp: TopUp | undefined, replayed: boolean): Reply {
+  const json = fromProtoTopUp(topUp);
+  return json.status === 'pending' ? Reply.accepted(json, replayed) : Reply.done(json, replayed);
+}
+
+export const topUpRoutes: readonly Route[] = [listPackages, createTopUp, listTopUps, getTopUp, cancelTopUp];
