@@ -10,6 +10,7 @@ import { isRecord, OWNER_ONLY, readJsonFile, writeJsonFile } from './json-file.t
 import { ROLES, type Role } from './product.ts';
 
 const TOKEN_BYTES = 32;
+const SESSION_KEY_BYTES = 32;
 
 /** Are the secrets of one stack. */
 export interface Credentials {
@@ -19,6 +20,8 @@ export interface Credentials {
   readonly sysadmin: string;
   /** Are the tokens of the BFFs by product code. */
   readonly bff: Readonly<Record<string, string>>;
+  /** Are the keys of browser sessions by product code, as the BFFs' settings have them. */
+  readonly session: Readonly<Record<string, string>>;
   /** Are the ids of the demo people by role. */
   readonly people: Readonly<Record<Role, string>>;
 }
@@ -30,18 +33,26 @@ export function createCredentials(productCodes: readonly string[]): Credentials 
     internal: createToken(),
     sysadmin: createToken(),
     bff: Object.fromEntries(productCodes.map((code) => [code, createToken()])),
+    session: Object.fromEntries(productCodes.map((code) => [code, createSessionKey()])),
     people: { tenant_admin, project_contributor, project_viewer },
   };
 }
 
 /**
- * Reads the secrets from a file, or makes them and writes them there. A product that is new gets its token.
+ * Reads the secrets from a file, or makes them and writes them there. What is new, such as a product's token, is added.
  * Throws StackError when the file holds something else.
  */
 export async function loadCredentials(path: string, productCodes: readonly string[]): Promise<Credentials> {
   const stored = await readJsonFile(path, isCredentials);
   const created = createCredentials(productCodes);
-  const credentials = stored === undefined ? created : { ...stored, bff: { ...created.bff, ...stored.bff } };
+  const credentials =
+    stored === undefined
+      ? created
+      : {
+          ...stored,
+          bff: { ...created.bff, ...stored.bff },
+          session: { ...created.session, ...stored.session },
+        };
   await writeJsonFile(path, credentials, OWNER_ONLY);
   return credentials;
 }
@@ -63,6 +74,10 @@ function createToken(): string {
   return `whk_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
 }
 
+function createSessionKey(): string {
+  return randomBytes(SESSION_KEY_BYTES).toString('base64url');
+}
+
 function createUserId(): string {
   return `usr_${uuidv7()}`;
 }
@@ -71,7 +86,10 @@ function digest(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 
-function isCredentials(value: unknown): value is Credentials {
+/** Are secrets as a file has them: one that an earlier release wrote has no keys of sessions. */
+type StoredCredentials = Omit<Credentials, 'session'> & Partial<Pick<Credentials, 'session'>>;
+
+function isCredentials(value: unknown): value is StoredCredentials {
   if (!isRecord(value)) return false;
   const { internal, sysadmin, bff, people } = value;
   const hasTokens = typeof internal === 'string' && typeof sysadmin === 'string' && isRecord(bff);

@@ -1,5 +1,7 @@
 /**
- * Owns: the demo workspaces: one for each product, with credit in all three buckets and some usage.
+ * Owns: the demo workspaces: one for each product and issuer, with credit in all three buckets and some usage. An issuer on another
+ * port is another issuer (its name is its address, by OpenID Connect Discovery), whose people are others: in the workspace of the
+ * former ones there may be no place for them, so they have their own.
  * Does not own: plans, which come from Stripe before, and prices, which the seed writes.
  * Invariants: everything goes through the kernel's own RPCs; every request has a fixed id and, for a given workspace,
  * fixed content, so that loading again changes nothing and finishes what a crash left half done.
@@ -50,14 +52,14 @@ export interface DemoCallers {
 }
 
 /**
- * Loads the demo workspace of a product, or finds it, and returns its id.
+ * Loads the demo workspace of a product for the people of an issuer, or finds it, and returns its id.
  * Throws the kernel's error when it refuses a request.
  */
-export async function loadDemoTenant(callers: DemoCallers, productCode: string): Promise<string> {
+export async function loadDemoTenant(callers: DemoCallers, productCode: string, issuerUrl: string): Promise<string> {
   const { tenant } = await callers.sysadmin.call(
     TenantServiceService.createTenant,
     CreateTenantRequest.fromPartial({
-      requestId: toRequestId(productCode, 'workspace'),
+      requestId: toRequestId(productCode, `workspace:${new URL(issuerUrl).port}`),
       productCode,
       displayName: `Demo workspace of ${productCode}`,
       // The product's own choice for new workspaces, so that an account at Stripe without the demo plans will do.

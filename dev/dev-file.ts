@@ -23,6 +23,16 @@ export interface DevFile {
       readonly bff: Readonly<Record<string, string>>;
     };
   };
+  readonly issuer: {
+    /** Is a URL. */
+    readonly url: string;
+  };
+  readonly mail: {
+    /** Is the URL of the page that shows what was sent; `<inbox>/mails.json` has it for scripts. */
+    readonly inbox: string;
+    /** Is the URL of the mail server. */
+    readonly smtp: string;
+  };
   readonly stripe: DevStripe;
   /** Are the products by code. */
   readonly products: Readonly<Record<string, DevProduct>>;
@@ -61,5 +71,8 @@ export async function loadDevFile(home: string): Promise<DevFile> {
 
 function isDevFile(value: unknown): value is DevFile {
   // We wrote it ourselves; this tells it from another file, not from a forged one.
-  return isRecord(value) && ['mongo', 'kernel', 'stripe', 'products'].every((part) => isRecord(value[part]));
+  return (
+    isRecord(value) &&
+    ['mongo', 'kernel', 'issuer', 'mail', 'stripe', 'products'].every((part) => isRecord(value[part]))
+  );
 }

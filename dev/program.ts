@@ -19,10 +19,13 @@ const KERNEL_NODE_FLAGS = ['--max-semi-space-size=16'];
 
 const PROGRAM_SETTINGS = [
   ...['MONGODB_URI', 'GRPC_ADDRESS', 'HTTP_ADDRESS', 'KERNEL_CREDENTIALS_FILE', 'MOVABLE_CLOCK', 'SHUTDOWN_TIMEOUT_MS'],
+  'LOOPBACK_ALERTS',
   ...['PRODUCT_CODE', 'KERNEL_ADDRESS', 'KERNEL_TOKEN', 'REQUEST_TIMEOUT_MS'],
   ...['DATABASE_TIMEOUT_MS', 'GRPC_TLS_CERT_FILE', 'GRPC_TLS_KEY_FILE', 'KERNEL_CA_FILE'],
-  ...['OIDC_ISSUER', 'OIDC_JWKS_URI', 'OIDC_AUDIENCE', 'LOG_LEVEL'],
+  ...['OIDC_ISSUER', 'OIDC_JWKS_URI', 'OIDC_AUDIENCE', 'LOG_LEVEL', 'HTTP_TRUSTED_PROXIES'],
+  ...['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'PUBLIC_URL', 'SESSION_KEYS'],
   ...['STRIPE_SECRET_KEY', 'STRIPE_API_URL', 'STRIPE_WEBHOOK_SECRETS', 'STRIPE_SYNC_INTERVAL_MS'],
+  ...['SMTP_URL', 'MAIL_FROM', 'CONSOLE_URLS'],
   ...['STRIPE_SANDBOX_PORT', 'STRIPE_SANDBOX_FOLDER', 'STRIPE_SANDBOX_SECRET_KEY'],
 ];
 
@@ -62,8 +65,19 @@ export interface BffOptions extends ProgramOptions {
   readonly kernels: readonly string[];
   readonly kernelToken: string;
   readonly issuer: string;
+  /** Says how browsers sign in; default they can't. */
+  readonly browserSession?: BffBrowserSession;
   /** Is its port; 0 means any free one. */
   readonly port: number;
+}
+
+/** Says how browsers sign in to a BFF. */
+export interface BffBrowserSession {
+  readonly clientId: string;
+  /** Is where browsers find the BFF. */
+  readonly publicUrl: string;
+  /** Is the key of its cookies. */
+  readonly key: string;
 }
 
 /** Is a BFF that listens. */
@@ -106,6 +120,7 @@ export async function startKernel(options: KernelOptions): Promise<RunningKernel
     GRPC_ADDRESS: `${LOOPBACK}:${options.grpcPort}`,
     HTTP_ADDRESS: `${LOOPBACK}:${options.httpPort}`,
     MOVABLE_CLOCK: 'true',
+    LOOPBACK_ALERTS: 'true',
   });
   const kernel = await startProcess({ ...program, args: [...KERNEL_NODE_FLAGS, ...program.args] });
   const { grpc, http } = await waitUntilListening(kernel);
@@ -122,11 +137,17 @@ export async function startBff(options: BffOptions): Promise<RunningBff> {
       KERNEL_ADDRESS: options.kernels.join(','),
       KERNEL_TOKEN: options.kernelToken,
       OIDC_ISSUER: options.issuer,
+      ...toBrowserSettings(options.browserSession),
     }),
   );
   const { http } = await waitUntilListening(bff);
   if (http === undefined) throw unclearAddress(bff);
   return { process: bff, url: `http://${http}` };
+}
+
+function toBrowserSettings(session: BffBrowserSession | undefined): Record<string, string> {
+  if (session === undefined) return {};
+  return { OIDC_CLIENT_ID: session.clientId, PUBLIC_URL: session.publicUrl, SESSION_KEYS: session.key };
 }
 
 /** Starts a Stripe sandbox and waits until it listens. Throws StackError with its last words when it doesn't. */

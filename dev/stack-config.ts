@@ -22,6 +22,8 @@ export interface StackConfig {
     readonly http: NamedPort;
     readonly issuer: NamedPort;
     readonly stripe: NamedPort;
+    readonly smtp: NamedPort;
+    readonly inbox: NamedPort;
     /** Are the BFFs' ports by product code. */
     readonly products: ReadonlyMap<string, NamedPort>;
   };
@@ -47,6 +49,8 @@ export function loadStackConfig(environment: NodeJS.ProcessEnv): StackConfig {
     http: port('kernel HTTP', 'WHEELHOUSE_HTTP_PORT', 8090),
     issuer: port('token issuer', 'WHEELHOUSE_ISSUER_PORT', 8095),
     stripe: port('Stripe sandbox', 'WHEELHOUSE_STRIPE_PORT', 12_111),
+    smtp: port('mail server', 'WHEELHOUSE_SMTP_PORT', 1025),
+    inbox: port('mail inbox', 'WHEELHOUSE_INBOX_PORT', 8096),
     products: new Map(
       DEMO_PRODUCTS.map(({ code, portVariable, portDefault }) => [
         code,

@@ -1,6 +1,6 @@
 /**
- * Owns: bringing up the local stack, step by step: engine, issuer, what operators set of the catalog, Stripe sandbox,
- * kernel, plans from Stripe, demo data, one BFF for each product.
+ * Owns: bringing up the local stack, step by step: engine, issuer, mail inbox, what operators set of the catalog, Stripe sandbox,
+ * kernel, plans from Stripe, demo data, one BFF for each product, demo people.
  * Does not own: ending it (`lifetime.ts`), and the program around it (`start.ts`).
  * Invariant: every part is in the lifetime and, if it is a process, in the home folder's record before the next one
  * starts.
@@ -9,6 +9,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Credentials, loadCredentials, writeKernelCredentials } from './credential.ts';
 import { type DemoCallers, loadDemoTenant } from './demo-data.ts';
+import { addDemoPeople, listDemoPeople, toDemoEmail } from './demo-people.ts';
 import { type DevFile, type DevProduct, type DevStripe, toDevFilePath, writeDevFile } from './dev-file.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { loadEngineChoice } from './engine/engine-choice.ts';
@@ -16,7 +17,8 @@ import { type Issuer, startIssuer } from './issuer/issuer.ts';
 import { loadSigningKey } from './issuer/signing-key.ts';
 import { createKernelClient } from './kernel-client.ts';
 import type { Lifetime } from './lifetime.ts';
-import { assertPortsFree } from './port.ts';
+import { type MailInbox, startMailInbox } from './mail-inbox/mail-inbox.ts';
+import { assertPortsFree, findFreePort, LOOPBACK } from './port.ts';
 import type { ManagedProcess } from './process/managed-process.ts';
 import { DEMO_PRODUCTS, ROLES } from './product.ts';
 import { type RunningKernel, seedCatalog, startBff, startKernel, startStripeSandbox } from './program.ts';
@@ -35,6 +37,7 @@ import {
 import { type StripePlans, syncStripePlans } from './stripe-plan.ts';
 
 const DATABASE = 'wheelhouse';
+const MAIL_SENDER = 'Wheelhouse <no-reply@example.com>';
 
 /** Is a stack that runs. */
 export interface RunningStack {
@@ -52,6 +55,8 @@ interface Start {
   readonly lifetime: Lifetime;
   readonly record: RunRecord;
   readonly credentials: Credentials;
+  /** Are the BFFs' URLs by product code: the issuer sends browsers back there, so it is told before they start. */
+  readonly bffUrls: ReadonlyMap<string, string>;
 }
 
 /**
@@ -70,23 +75,31 @@ export async function startStack(
     () => runIssuer(start),
     ({ url }) => `Token issuer on ${url}`,
   );
+  const mail = await showStep(
+    'Mail inbox',
+    () => runMailInbox(start),
+    ({ url }) => `Mail inbox on ${url}`,
+  );
   await showStep('Demo products', () => seedCatalog(engine.uri, { environment }));
   const stripe = await showStep('Stripe', () => runStripe(start), describeStripe);
   const kernel = await showStep(
     'Kernel',
-    () => runKernel(start, engine, stripe),
+    () => runKernel(start, engine, { stripe, mail }),
     ({ grpc }) => `Kernel on ${grpc}`,
   );
-  const { plans, tenantIds } = await loadDemo(start, kernel, stripe);
+  const { plans, tenantIds } = await loadDemo(start, kernel, { stripe, issuer });
   const products: Record<string, DevProduct> = {};
   for (const [code, tenantId] of tenantIds) {
     const run = () => runProduct(start, { code, tenantId, kernel, issuer });
     products[code] = await showStep(`BFF of ${code}`, run, ({ bff }) => `BFF of ${code} on ${bff}`);
   }
+  await showStep('Demo people', () => loadDemoPeople(start, kernel, issuer, products));
   const { internal, sysadmin, bff } = start.credentials;
   const dev: DevFile = {
     mongo: { engine: engine.kind, uri: engine.uri },
     kernel: { grpc: kernel.grpc, http: kernel.http, tokens: { internal, sysadmin, bff } },
+    issuer: { url: issuer.url },
+    mail: { inbox: mail.url, smtp: mail.smtpUrl },
     stripe: toDevStripe(stripe),
     products,
   };
@@ -99,10 +112,10 @@ async function prepare(config: StackConfig, environment: NodeJS.ProcessEnv, life
   const record = await claimHome(config.home);
   lifetime.add(() => record.release());
   if (record.ended.length > 0) console.log(`Ended what a killed run had left behind: ${record.ended.join(', ')}.`);
-  const { mongo, grpc, http, issuer, stripe, products } = config.ports;
+  const { mongo, grpc, http, issuer, stripe, smtp, inbox, products } = config.ports;
   const ownEngine = loadEngineChoice(environment).mongodbUri === undefined ? [mongo] : [];
   const ownStripe = hasStripeAccount(environment) ? [] : [stripe];
-  await assertPortsFree([...products.values(), grpc, http, issuer, ...ownStripe, ...ownEngine]);
+  await assertPortsFree([...products.values(), grpc, http, issuer, smtp, inbox, ...ownStripe, ...ownEngine]);
   await keepFormerLogs(join(config.home, 'logs'));
   // Whoever waits for the file shall not find the one of the last run.
   await rm(toDevFilePath(config.home), { force: true });
@@ -110,7 +123,19 @@ async function prepare(config: StackConfig, environment: NodeJS.ProcessEnv, life
     join(config.home, 'credentials.json'),
     DEMO_PRODUCTS.map(({ code }) => code),
   );
-  return { config, environment, lifetime, record, credentials };
+  return { config, environment, lifetime, record, credentials, bffUrls: await chooseBffUrls(config) };
+}
+
+async function chooseBffUrls({ ports }: StackConfig): Promise<ReadonlyMap<string, string>> {
+  const urls = new Map<string, string>();
+  for (const [code, { port }] of ports.products) {
+    urls.set(code, `http://${LOOPBACK}:${port === 0 ? await findFreePort() : port}`);
+  }
+  return urls;
+}
+
+function toClientId(productCode: string): string {
+  return `wheelhouse-${productCode}`;
 }
 
 async function makeHome(home: string): Promise<void> {
@@ -158,9 +183,22 @@ function describeEngine(engine: Engine): string {
 
 async function runIssuer(start: Start): Promise<Issuer> {
   const key = await loadSigningKey(join(start.config.home, 'issuer-key.json'));
-  const issuer = await startIssuer(key, start.config.ports.issuer.port);
+  const issuer = await startIssuer(key, start.config.ports.issuer.port, {
+    people: listDemoPeople(start.credentials),
+    bffs: [...start.bffUrls].map(([code, url]) => ({
+      clientId: toClientId(code),
+      redirectUri: `${url}/auth/callback`,
+    })),
+  });
   start.lifetime.add(() => issuer.stop());
   return issuer;
+}
+
+async function runMailInbox(start: Start): Promise<MailInbox> {
+  const { smtp, inbox } = start.config.ports;
+  const mail = await startMailInbox({ smtp: smtp.port, http: inbox.port });
+  start.lifetime.add(() => mail.stop());
+  return mail;
 }
 
 /** Is the Stripe that the kernel works with. */
@@ -193,14 +231,22 @@ function toDevStripe(stripe: StackStripe): DevStripe {
   return { kind, url, secret_key: secrets.secretKey, webhook_secret: secrets.webhookSecret };
 }
 
-async function runKernel(start: Start, engine: Engine, stripe: StackStripe): Promise<RunningKernel> {
+async function runKernel(
+  start: Start,
+  engine: Engine,
+  { stripe, mail }: { readonly stripe: StackStripe; readonly mail: MailInbox },
+): Promise<RunningKernel> {
   const { home, ports } = start.config;
   const credentialsFile = join(home, 'kernel-credentials.json');
   await writeKernelCredentials(credentialsFile, start.credentials);
   const kernel = await startKernel({
     environment: start.environment,
-    settings:
-      stripe.kind === 'account' ? toAccountSettings(start.environment) : toSandboxSettings(stripe.url, stripe.secrets),
+    settings: {
+      ...(stripe.kind === 'account'
+        ? toAccountSettings(start.environment)
+        : toSandboxSettings(stripe.url, stripe.secrets)),
+      ...toMailSettings(start, mail),
+    },
     mongodbUri: engine.uri,
     credentialsFile,
     grpcPort: ports.grpc.port,
@@ -213,8 +259,18 @@ async function runKernel(start: Start, engine: Engine, stripe: StackStripe): Pro
   return kernel;
 }
 
+/** Has the kernel send its mails to the inbox of the stack, with links to the BFFs. */
+function toMailSettings({ bffUrls }: Start, { smtpUrl }: MailInbox): Readonly<Record<string, string>> {
+  const urls = [...bffUrls].map(([code, url]) => `${code}=${url}`);
+  return { SMTP_URL: smtpUrl, MAIL_FROM: MAIL_SENDER, CONSOLE_URLS: urls.join(',') };
+}
+
 /** Brings the plans from Stripe, then the workspaces that begin on them. */
-async function loadDemo({ credentials }: Start, { grpc }: RunningKernel, stripe: StackStripe) {
+async function loadDemo(
+  { credentials }: Start,
+  { grpc }: RunningKernel,
+  { stripe, issuer }: { readonly stripe: StackStripe; readonly issuer: Issuer },
+) {
   const sysadmin = createKernelClient(grpc, credentials.sysadmin);
   const internal = createKernelClient(grpc, credentials.internal);
   try {
@@ -223,7 +279,7 @@ async function loadDemo({ credentials }: Start, { grpc }: RunningKernel, stripe:
       (note) => syncStripePlans(sysadmin, note),
       (found) => describePlans(found, stripe),
     );
-    const tenantIds = await showStep('Demo data', () => loadDemoTenants({ sysadmin, internal }));
+    const tenantIds = await showStep('Demo data', () => loadDemoTenants({ sysadmin, internal }, issuer));
     return { plans, tenantIds };
   } finally {
     sysadmin.close();
@@ -237,9 +293,9 @@ function describePlans({ countByProduct, problems }: StripePlans, { kind }: Stac
   return `Plans: ${count} from Stripe (${from})${problems === 0 ? '' : `, problems there: ${problems}`}`;
 }
 
-async function loadDemoTenants(callers: DemoCallers): Promise<ReadonlyMap<string, string>> {
+async function loadDemoTenants(callers: DemoCallers, { url }: Issuer): Promise<ReadonlyMap<string, string>> {
   const tenantIds = new Map<string, string>();
-  for (const { code } of DEMO_PRODUCTS) tenantIds.set(code, await loadDemoTenant(callers, code));
+  for (const { code } of DEMO_PRODUCTS) tenantIds.set(code, await loadDemoTenant(callers, code, url));
   return tenantIds;
 }
 
@@ -251,31 +307,47 @@ interface ProductStart {
 }
 
 async function runProduct(start: Start, { code, tenantId, kernel, issuer }: ProductStart): Promise<DevProduct> {
+  const publicUrl = start.bffUrls.get(code) ?? '';
   const bff = await startBff({
     environment: start.environment,
     productCode: code,
     kernels: [kernel.grpc],
     kernelToken: start.credentials.bff[code] ?? '',
     issuer: issuer.url,
-    port: start.config.ports.products.get(code)?.port ?? 0,
+    browserSession: { clientId: toClientId(code), publicUrl, key: start.credentials.session[code] ?? '' },
+    port: Number(new URL(publicUrl).port),
     logFile: toLogFile(start, `bff-${code}`),
   });
   await takeOn(start, bff.process);
-  return { bff: bff.url, tenant_id: tenantId, tokens: await mintRoleTokens(start, issuer, code, tenantId) };
+  return { bff: bff.url, tenant_id: tenantId, tokens: await mintRoleTokens(start, issuer, code) };
 }
 
-async function mintRoleTokens(start: Start, issuer: Issuer, productCode: string, tenantId: string) {
+async function mintRoleTokens(start: Start, issuer: Issuer, productCode: string) {
   const mint = (role: (typeof ROLES)[number]): Promise<string> =>
-    issuer.mint({
-      productCode,
-      userId: start.credentials.people[role],
-      email: `${role.replaceAll('_', '-')}@example.com`,
-      membership: { tenantId, role },
-    });
+    issuer.mint({ productCode, userId: start.credentials.people[role], email: toDemoEmail(role) });
   const [admin, contributor, viewer] = ROLES;
   return {
     [admin]: await mint(admin),
     [contributor]: await mint(contributor),
     [viewer]: await mint(viewer),
   };
+}
+
+async function loadDemoPeople(
+  { credentials }: Start,
+  { grpc }: RunningKernel,
+  issuer: Issuer,
+  products: Readonly<Record<string, DevProduct>>,
+): Promise<void> {
+  const sysadmin = createKernelClient(grpc, credentials.sysadmin);
+  try {
+    for (const { bff, tenant_id, tokens } of Object.values(products)) {
+      await addDemoPeople({
+        ...{ tenantId: tenant_id, issuerUrl: issuer.url, people: credentials.people },
+        ...{ sysadmin, bff, adminToken: tokens.tenant_admin },
+      });
+    }
+  } finally {
+    sysadmin.close();
+  }
 }

@@ -5,6 +5,7 @@
  */
 import { relative } from 'node:path';
 import { styleText } from 'node:util';
+import type { DevFile, DevProduct } from './dev-file.ts';
 import type { RunningStack } from './stack.ts';
 
 /** Says where the stack was started. */
@@ -23,7 +24,8 @@ export function describeStack(stack: RunningStack, place: SummaryPlace): string 
   const lines = [
     ...Object.entries(dev.products).map(([code, { bff, tenant_id }]) => `  ${code}  ${bff}  (workspace ${tenant_id})`),
     `  kernel        gRPC ${dev.kernel.grpc}, HTTP ${dev.kernel.http}`,
-    `  token issuer  ${issuer.url}`,
+    `  token issuer  ${issuer.url} (in a browser: ${Object.values(dev.products)[0]?.bff ?? ''}/auth/login)`,
+    `  mail inbox    ${dev.mail.inbox}`,
     `  Stripe        ${dev.stripe.kind === 'sandbox' ? `sandbox on ${dev.stripe.url}` : 'your account (STRIPE_SECRET_KEY)'}`,
     // A server of somebody else's may have a password in its connection string.
     `  MongoDB       ${engine.own === undefined ? engine.description : dev.mongo.uri}`,
@@ -38,6 +40,7 @@ export function describeStack(stack: RunningStack, place: SummaryPlace): string 
     'Try in another terminal, in this folder:',
     ...toCommands(stack, place).map((command) => `  ${command}`),
     '',
+    ...toLaterCommands(stack, place),
     'Ctrl-C ends all of it; the data stay for the next start.',
   ].join('\n');
 }
@@ -79,6 +82,27 @@ function toCommands({ dev }: RunningStack, place: SummaryPlace): readonly string
     `curl -s -H "authorization: Bearer $token" ${product.bff}/v1/billing/plans`,
     `${toSettings(place)}npm run demo:debit`,
     `curl -s -H "authorization: Bearer $token" ${product.bff}/v1/billing/usage`,
+    ...toPurchase(dev, product, toShortPath(place), code),
+    `${toSettings(place)}npm run -s demo:login -- newcomer@example.com`,
+  ];
+}
+
+/** Buys a plan, which answers with the page to pay on; an account may not sell it. */
+function toPurchase({ stripe }: DevFile, { bff }: DevProduct, path: string, code = ''): readonly string[] {
+  if (stripe.kind !== 'sandbox') return [];
+  return [
+    `admin=$(node -p "require('${path}/dev.json').products.${code}.tokens.tenant_admin")`,
+    `curl -s -H "authorization: Bearer $admin" -H "content-type: application/json" -d '{"plan_code":"plus"}' ${bff}/v1/billing/subscription`,
+  ];
+}
+
+/** What changes more than somebody who looks around may want. */
+function toLaterCommands({ dev }: RunningStack, place: SummaryPlace): readonly string[] {
+  if (dev.stripe.kind !== 'sandbox') return [];
+  return [
+    'The plan is paid for on the page of its answer, by card 4242 4242 4242 4242. Let time pass, and it is renewed:',
+    `  ${toSettings(place)}npm run wheelhouse -- dev advance 32d`,
+    '',
   ];
 }
 

@@ -1,27 +1,28 @@
 /**
- * Owns: the local identity issuer: an HTTP server with a discovery document and a key set, and the tokens it signs.
- * Does not own: people and their passwords; there are none here, whoever runs the stack mints what they need.
+ * Owns: the local identity issuer: an OpenID Connect provider in an HTTP server, and tokens for scripts that ask it directly.
+ * Does not own: how it follows the standards (`provider.ts`), and what people may do, which the kernel knows.
  * Invariant: it listens on the loopback interface only.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { SignJWT } from 'jose';
 import { LOOPBACK } from '../port.ts';
-import type { Role } from '../product.ts';
+import { DEMO_PRODUCTS } from '../product.ts';
 import { StackError, toMessage } from '../stack-error.ts';
+import type { Person } from './person.ts';
+import { type BffClient, createProvider, toAudience, toClaims } from './provider.ts';
+import { SignInPage } from './sign-in-page.ts';
 import { SIGNING_ALGORITHM, type SigningKey } from './signing-key.ts';
 
-const JWKS_PATH = '/.well-known/jwks.json';
-const DISCOVERY_PATH = '/.well-known/openid-configuration';
 const LIFETIME_SECONDS_DEFAULT = 30 * 24 * 60 * 60;
 
 /** Says whom a token is for. */
 export interface TokenSubject {
   readonly productCode: string;
-  /** Is the person's id, `usr_` and a UUIDv7. */
+  /** Is who the person is for the issuer. */
   readonly userId: string;
   readonly email: string;
-  /** Is the workspace that the token is for, with the person's role in it; absent for someone who has none yet. */
-  readonly membership?: { readonly tenantId: string; readonly role: Role };
+  /** Is the person's name; default what stands before the @ of the address. */
+  readonly name?: string;
   /** Is how long the token holds; default 30 days, below zero for one that has expired. */
   readonly lifetimeSeconds?: number;
 }
@@ -34,13 +35,20 @@ export interface Issuer {
   stop(): Promise<void>;
 }
 
+/** Says whom an issuer knows. */
+export interface IssuerOptions {
+  /** Are the BFFs that people sign in to; default none. */
+  readonly bffs?: readonly BffClient[];
+  /** Are the people who are offered on the sign-in page; default none. */
+  readonly people?: readonly Person[];
+}
+
 /** Starts the issuer; port 0 means any free one. Throws StackError when it can't listen there. */
-export async function startIssuer(key: SigningKey, port: number): Promise<Issuer> {
+export async function startIssuer(key: SigningKey, port: number, options: IssuerOptions = {}): Promise<Issuer> {
   const server = createServer();
   const listeningPort = await listen(server, port);
   const url = `http://${LOOPBACK}:${listeningPort}`;
-  const documents = toDocuments(url, key);
-  server.on('request', (request, response) => answer(documents, request, response));
+  server.on('request', createHandler(url, key, options));
   return {
     url,
     mint: (subject) => mintToken(key, url, subject),
@@ -64,44 +72,34 @@ async function listen(server: Server, port: number): Promise<number> {
   });
 }
 
-function toDocuments(url: string, key: SigningKey): ReadonlyMap<string, string> {
-  const discovery = {
-    issuer: url,
-    jwks_uri: `${url}${JWKS_PATH}`,
-    response_types_supported: ['id_token'],
-    subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: [SIGNING_ALGORITHM],
+function createHandler(url: string, key: SigningKey, { bffs = [], people = [] }: IssuerOptions) {
+  const peopleBySubject = new Map(people.map((person) => [person.subject, person]));
+  const provider = createProvider({
+    url,
+    key,
+    bffs,
+    productCodes: DEMO_PRODUCTS.map(({ code }) => code),
+    findBySubject: (subject) => peopleBySubject.get(subject),
+  });
+  const page = new SignInPage(provider, people, (person) => peopleBySubject.set(person.subject, person));
+  const answerByProvider = provider.callback();
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const answer = SignInPage.serves(request) ? page.answer(request, response) : answerByProvider(request, response);
+    answer.catch((error: unknown) => {
+      response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' });
+      response.end(`The local issuer failed: ${toMessage(error)}.\n`);
+    });
   };
-  return new Map([
-    [DISCOVERY_PATH, JSON.stringify(discovery)],
-    [JWKS_PATH, JSON.stringify({ keys: [key.publicJwk] })],
-  ]);
-}
-
-function answer(documents: ReadonlyMap<string, string>, request: IncomingMessage, response: ServerResponse): void {
-  const document = documents.get(new URL(request.url ?? '/', 'http://issuer').pathname);
-  const isRead = request.method === 'GET' || request.method === 'HEAD';
-  if (document === undefined || !isRead) {
-    response.writeHead(document === undefined ? 404 : 405, { 'content-type': 'text/plain; charset=utf-8' });
-    response.end(`The local issuer has only ${[...documents.keys()].join(' and ')}.\n`);
-    return;
-  }
-  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'max-age=60' });
-  response.end(document);
 }
 
 async function mintToken(key: SigningKey, issuer: string, subject: TokenSubject): Promise<string> {
   const nowSeconds = Math.floor(Date.now() / 1000);
-  const { membership } = subject;
-  const claims = {
-    email: subject.email,
-    ...(membership && { wheelhouse_tenant_id: membership.tenantId, wheelhouse_role: membership.role }),
-  };
-  return await new SignJWT(claims)
-    .setProtectedHeader({ alg: SIGNING_ALGORITHM, kid: key.keyId, typ: 'JWT' })
+  const { email, userId, name = email.slice(0, email.indexOf('@')) } = subject;
+  return await new SignJWT(toClaims({ subject: userId, email, name }))
+    .setProtectedHeader({ alg: SIGNING_ALGORITHM, kid: key.keyId, typ: 'at+jwt' })
     .setIssuer(issuer)
-    .setAudience(`wheelhouse:${subject.productCode}`)
-    .setSubject(subject.userId)
+    .setAudience(toAudience(subject.productCode))
+    .setSubject(userId)
     .setIssuedAt(nowSeconds)
     .setExpirationTime(nowSeconds + (subject.lifetimeSeconds ?? LIFETIME_SECONDS_DEFAULT))
     .sign(key.privateKey);

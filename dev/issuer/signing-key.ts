@@ -13,6 +13,8 @@ export const SIGNING_ALGORITHM = 'ES256';
 export interface SigningKey {
   readonly privateKey: CryptoKey;
   readonly publicJwk: JWK;
+  /** Is the pair as the file has it; secret. */
+  readonly privateJwk: JWK;
   readonly keyId: string;
 }
 
@@ -31,7 +33,12 @@ async function toSigningKey(jwk: JWK, path: string): Promise<SigningKey> {
   if (privateKey instanceof Uint8Array) throw new StackError(`${path} holds no ${SIGNING_ALGORITHM} key. Remove it.`);
   const { d: _privatePart, ...publicPart } = jwk;
   const keyId = await calculateJwkThumbprint(publicPart);
-  return { privateKey, keyId, publicJwk: { ...publicPart, kid: keyId, alg: SIGNING_ALGORITHM, use: 'sig' } };
+  return {
+    privateKey,
+    privateJwk: jwk,
+    keyId,
+    publicJwk: { ...publicPart, kid: keyId, alg: SIGNING_ALGORITHM, use: 'sig' },
+  };
 }
 
 function isPrivateJwk(value: unknown): value is JWK {

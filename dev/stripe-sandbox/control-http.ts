@@ -55,13 +55,15 @@ const RETRIES_MAX = 8;
 const TIMES = { type: 'integer', minimum: 1, nullable: true } as const;
 const TEXTS = { type: 'array', minItems: 1, items: { type: 'string', minLength: 1 } } as const;
 const DELAY = { type: 'integer', minimum: 0, maximum: 600_000, nullable: true } as const;
+/** A hundred years: time only goes forward and is kept, and beyond the year 9999 it has no dates. */
+const ADVANCE_SECONDS_MAX = 3_155_760_000;
 
 const ajv = new Ajv({ allErrors: true });
 const isClock = compile<{ advance_seconds: number }>({
   type: 'object',
   additionalProperties: false,
   required: ['advance_seconds'],
-  properties: { advance_seconds: { type: 'integer', minimum: 0 } },
+  properties: { advance_seconds: { type: 'integer', minimum: 0, maximum: ADVANCE_SECONDS_MAX } },
 });
 const isFault = compile<FaultBody>({
   type: 'object',

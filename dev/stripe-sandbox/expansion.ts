@@ -6,6 +6,7 @@ import { type ApiObject, isFields, type Json, type JsonFields } from './json.ts'
 import { type OpenApi, resolveSchema, type Schema, toSchemaName } from './openapi/openapi.ts';
 import { invalidRequest, notInSandbox } from './stripe-error.ts';
 
+/** Is how many names a path has at most; the `data` of a list is one, too. */
 const DEPTH_MAX = 4;
 
 /** Finds what expansion puts in. */
@@ -27,10 +28,9 @@ export function expand(
   let expanded: Json = answer;
   for (const path of paths) {
     const segments = path.split('.');
-    if (segments.filter((segment) => segment !== 'data').length > DEPTH_MAX) {
-      throw invalidRequest(`You cannot expand more than ${DEPTH_MAX} levels of a property. Property: ${path}`, {
-        param: 'expand',
-      });
+    if (segments.length > DEPTH_MAX) {
+      const message = `You cannot expand more than ${DEPTH_MAX} levels of a property. Property: ${path}`;
+      throw invalidRequest(message, { code: 'property_expansion_max_depth', param: 'expand' });
     }
     expanded = new Path(source, path).expand(expanded, schema, segments);
   }

@@ -7,7 +7,7 @@
 export interface Fault {
   /** Is the method; absent: any. */
   readonly method?: string;
-  /** Is how the path begins; absent: any. */
+  /** Is how the path begins, with `{id}` for an id that is not known, such as `/v1/invoices/{id}/pay`; absent: any. */
   readonly path?: string;
   /** Is how many requests it is for; absent: all to come. */
   readonly times?: number;
@@ -45,7 +45,7 @@ export class Faults {
   /** Returns what goes wrong with a request, if anything does. */
   take(method: string, path: string): Fault | undefined {
     const index = this.#faults.findIndex(
-      (fault) => (fault.method ?? method) === method && path.startsWith(fault.path ?? ''),
+      (fault) => (fault.method ?? method) === method && beginsWith(path.split('/'), (fault.path ?? '').split('/')),
     );
     const fault = this.#faults[index];
     if (fault?.times === undefined) return fault;
@@ -53,4 +53,14 @@ export class Faults {
     else this.#faults[index] = { ...fault, times: fault.times - 1 };
     return fault;
   }
+}
+
+/** Says whether a path begins so; the last part of the beginning may be the beginning of a part. */
+function beginsWith(parts: readonly string[], beginning: readonly string[]): boolean {
+  const last = beginning.length - 1;
+  return beginning.every((wanted, index) => {
+    const part = parts[index];
+    if (part === undefined || wanted === '{id}') return part !== undefined;
+    return index === last ? part.startsWith(wanted) : part === wanted;
+  });
 }

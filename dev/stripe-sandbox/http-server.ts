@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { LOOPBACK } from '../port.ts';
 import { StackError, toMessage } from '../stack-error.ts';
+import { invalidRequest, toErrorBody } from './stripe-error.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
 
@@ -76,8 +77,9 @@ async function handle(
     const body = await readBody(request);
     const answer = await serving;
     if (body === undefined) {
-      response.writeHead(413, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
-      response.end(`The body is larger than ${BODY_BYTES_MAX} bytes.\n`);
+      const error = invalidRequest(`The body is larger than ${BODY_BYTES_MAX} bytes.`);
+      response.writeHead(413, { 'content-type': 'application/json', connection: 'close' });
+      response.end(JSON.stringify(toErrorBody(error)));
       return;
     }
     const { status, headers, body: text, isLost } = await answer(toWholeRequest(request, body));

@@ -20,6 +20,7 @@ import { KEPT_ANSWERS, KEY_RETENTION_SECONDS } from './idempotency.ts';
 import type { Change } from './journal.ts';
 import { loadOpenApi } from './openapi/openapi.ts';
 import { RESOURCES } from './resource/all.ts';
+import { withholdDefaultConfiguration } from './resource/portal-configuration.ts';
 import { Scheduler } from './scheduler.ts';
 import { Store } from './store.ts';
 import { StripeError, toErrorBody } from './stripe-error.ts';
@@ -38,6 +39,8 @@ export interface SandboxOptions {
   readonly webhooks?: readonly WebhookTarget[];
   /** Says whether it has the plans of the demo products; default true. */
   readonly hasCatalog?: boolean;
+  /** Says whether the billing portal has a default configuration; default true. */
+  readonly hasPortal?: boolean;
   /** Is how long the first retry of a delivery waits; each further one twice as long. */
   readonly retryBaseMs?: number;
   /** Is told each request to the API with its answer. */
@@ -69,6 +72,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const api = new Api({ store, clock, openApi, resources: RESOURCES, facts, secretKey });
   const control = new Control({ store, clock, courier, scheduler, api, facts });
   if (options.hasCatalog !== false) store.run((tx) => seedCatalog(tx, clock.now()));
+  if (options.hasPortal === false) store.run(withholdDefaultConfiguration);
   for (const webhook of options.webhooks ?? []) control.setWebhook(webhook);
   server.serve(async (request) => {
     const answer = answerBrowser({ store, clock, facts }, request) ?? (await answerRequest({ api, control }, request));

@@ -1,6 +1,7 @@
 /** Owns: the fields in which a card is typed, and the list of cards that work. Does not own: the pages around them. */
+
+import { html, type Markup } from '../../../bff/html.ts';
 import { TEST_CARDS } from '../test-card.ts';
-import { html, type Markup } from './html.ts';
 import type { Typed } from './page-answer.ts';
 
 /** Returns the fields of a card. */

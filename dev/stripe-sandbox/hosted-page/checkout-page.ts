@@ -1,9 +1,11 @@
 /** Owns: what the hosted page of a checkout session shows. Does not own: what happens when it is sent (`checkout-visit.ts`). */
+
+import { html, type Markup } from '../../../bff/html.ts';
 import { describeMoney } from '../money.ts';
 import type { LineItem } from '../resource/checkout-line.ts';
 import { type CheckoutSession, needsCard } from '../resource/checkout-object.ts';
 import { toAlert, toCardFields, toCardTable, toField } from './card-form.ts';
-import { html, type Markup, toPage } from './html.ts';
+import { toPage } from './html.ts';
 import type { Typed } from './page-answer.ts';
 
 /** Returns the page of an open session, with an error where one is to be shown. */

@@ -1,8 +1,10 @@
 /** Owns: what the hosted page of an invoice shows. Does not own: what happens when it is sent (`invoice-visit.ts`). */
+
+import { html, type Markup } from '../../../bff/html.ts';
 import { describeMoney } from '../money.ts';
 import type { Invoice, InvoiceLine } from '../resource/invoice-object.ts';
 import { toAlert, toCardFields, toCardTable } from './card-form.ts';
-import { html, type Markup, toPage } from './html.ts';
+import { toPage } from './html.ts';
 import type { Typed } from './page-answer.ts';
 
 /** Returns the page of an invoice, on which one that is open can be paid. */

@@ -1,11 +1,13 @@
 /** Owns: what the pages of the billing portal show. Does not own: what happens when they are sent (`portal-visit.ts`). */
+
+import { html, type Markup } from '../../../bff/html.ts';
 import { describeMoney } from '../money.ts';
 import type { Invoice } from '../resource/invoice-object.ts';
 import type { PaymentMethod } from '../resource/payment-method.ts';
 import type { RecurringPrice, Subscription } from '../resource/subscription-object.ts';
 import { toPeriod } from '../resource/subscription-object.ts';
 import { toAlert, toCardFields, toCardTable } from './card-form.ts';
-import { html, type Markup, toPage } from './html.ts';
+import { toPage } from './html.ts';
 import type { Typed } from './page-answer.ts';
 
 /** Is a plan that a person may switch to. */

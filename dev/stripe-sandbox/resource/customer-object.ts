@@ -3,7 +3,7 @@ import type { Call } from '../call.ts';
 import type { ApiObject, JsonFields } from '../json.ts';
 import type { Metadata } from '../metadata.ts';
 import { defineTable } from '../store.ts';
-import { resourceMissing } from '../stripe-error.ts';
+import { invalidRequest, resourceMissing } from '../stripe-error.ts';
 import { TEST_CLOCKS } from './test-clock.ts';
 
 /** Is a customer. */
@@ -37,6 +37,14 @@ export function needCustomer(call: Call, id: string | null | undefined, param = 
   const customer = call.tx.find(CUSTOMERS, id);
   if (customer === undefined) throw resourceMissing('customer', id, param);
   return customer;
+}
+
+/** Throws StripeError where invoices can't be sent to a customer. */
+export function assertReachable({ email }: Customer): void {
+  if (email !== null && email !== '') return;
+  throw invalidRequest(
+    'Missing email. In order to create invoices that are sent to the customer, the customer must have a valid email.',
+  );
 }
 
 /** Returns the time of what belongs to a customer: that of its test clock, if it has one. */

@@ -10,7 +10,7 @@ import { PAGE_PARAMETERS, toPage } from '../list.ts';
 import { mergeMetadata } from '../metadata.ts';
 import { readAmount, readCurrency } from '../money.ts';
 import { invalidRequest, resourceMissing } from '../stripe-error.ts';
-import { needCustomer, toCustomerCall, toCustomerNow } from './customer-object.ts';
+import { assertReachable, type Customer, needCustomer, toCustomerCall, toCustomerNow } from './customer-object.ts';
 import { redeemDiscounts } from './discount.ts';
 import { type DraftTerms, draftInvoice, recomputeDraft } from './invoice-draft.ts';
 import { findPendingItems, INVOICE_ITEMS, type InvoiceItem } from './invoice-item.ts';
@@ -64,7 +64,7 @@ const create: Operation = {
       items,
       discounts: redeemDiscounts(own, parameters, target) ?? subscription?.discounts ?? [],
       period: { start: own.now, end: own.now },
-      ...readCollection(parameters),
+      ...readCollection(parameters, customer),
       isAdvancing,
       finalizesAt: isAdvancing
         ? (readInteger(parameters, 'automatically_finalizes_at') ?? own.now + DRAFT_SECONDS)
@@ -102,7 +102,7 @@ function assertItems(items: readonly InvoiceItem[], currency: string, subscripti
   }
 }
 
-function readCollection(parameters: JsonFields) {
+function readCollection(parameters: JsonFields, customer: Customer) {
   const isSent = readText(parameters, 'collection_method') === 'send_invoice';
   const [days, date] = [readAmount(parameters, 'days_until_due'), readInteger(parameters, 'due_date')];
   if (isSent !== (days !== undefined || date !== undefined)) {
@@ -110,6 +110,7 @@ function readCollection(parameters: JsonFields) {
       'You can only, and must, specify one of `days_until_due` and `due_date` when `collection_method` is `send_invoice`.';
     throw invalidRequest(message, { param: 'days_until_due' });
   }
+  if (isSent) assertReachable(customer);
   return {
     collectionMethod: isSent ? ('send_invoice' as const) : ('charge_automatically' as const),
     daysUntilDue: days ?? null,

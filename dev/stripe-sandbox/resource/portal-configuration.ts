@@ -8,7 +8,7 @@ import { createId } from '../id.ts';
 import type { ApiObject, JsonFields } from '../json.ts';
 import { PAGE_PARAMETERS, toPage } from '../list.ts';
 import { type Metadata, mergeMetadata } from '../metadata.ts';
-import { defineTable } from '../store.ts';
+import { defineTable, type Transaction } from '../store.ts';
 import { invalidRequest } from '../stripe-error.ts';
 import { needActivePrice } from './subscription-item.ts';
 
@@ -47,10 +47,26 @@ export interface PortalConfiguration extends ApiObject {
 /** Are the configurations. */
 export const PORTAL_CONFIGURATIONS = defineTable<PortalConfiguration>('billing_portal.configuration');
 
-/** Returns the default configuration, as an account's dashboard has one: cards, invoices, cancelling at the period's end. */
+const WITHHELD = defineTable<true>('sandbox.portal_withheld');
+const ONLY_ROW = 'setting';
+
+/** Leaves the account without a default configuration, as one is whose dashboard was never asked for it. */
+export function withholdDefaultConfiguration(tx: Transaction): void {
+  tx.put(WITHHELD, ONLY_ROW, true);
+}
+
+/**
+ * Returns the default configuration, as an account's dashboard has one: cards, invoices, cancelling at the period's end. Throws
+ * StripeError where the account shall have none.
+ */
 export function findDefaultConfiguration(call: Call): PortalConfiguration {
   const found = call.tx.all(PORTAL_CONFIGURATIONS).find((each) => each.is_default);
   if (found !== undefined) return found;
+  if (call.tx.find(WITHHELD, ONLY_ROW) === true) {
+    throw invalidRequest(
+      'No configuration provided and your test mode default configuration has not been created. Provide a configuration or create your default by saving your customer portal settings in test mode at https://dashboard.stripe.com/test/settings/billing/portal.',
+    );
+  }
   const enabled = { enabled: true };
   const features = { invoice_history: enabled, payment_method_update: enabled, subscription_cancel: enabled };
   return call.create(PORTAL_CONFIGURATIONS, toConfiguration(call, { features }, true));

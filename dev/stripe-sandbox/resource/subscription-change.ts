@@ -53,7 +53,10 @@ export interface ItemChange {
 }
 
 /** Changes what a subscription bills. Throws StripeError where it must be paid first, and is not. */
-export function changeItems(call: Call, before: Subscription, change: ItemChange): Subscription {
+export function changeItems(call: Call, old: Subscription, change: ItemChange): Subscription {
+  // A change that waited is dropped for another one.
+  dropPendingUpdate(call, old.id);
+  const before = call.need(SUBSCRIPTIONS, old.id, 'subscription');
   const isTrial = before.status === 'trialing' && !change.endsTrial;
   const isReset = !isTrial && startsAnew(before, change);
   const debits = findDebits(call, before.id);
@@ -173,7 +176,7 @@ function wait(call: Call, before: Subscription, { changes, bill, debits, change 
       discount: null,
       discounts: null,
       expires_at: expiresAt,
-      metadata: null,
+      metadata: toSentMetadata(before, changes),
       subscription_items: changes.items?.data ?? null,
       trial_end: changes.trial_end ?? null,
       trial_from_plan: null,
@@ -183,13 +186,20 @@ function wait(call: Call, before: Subscription, { changes, bill, debits, change 
   return call.need(SUBSCRIPTIONS, id, 'subscription');
 }
 
+/** Returns what a change says anew of the metadata. */
+function toSentMetadata({ metadata: before }: Subscription, { metadata: after = {} }: Partial<Subscription>) {
+  const sent = Object.entries(after).filter(([key, value]) => before[key] !== value);
+  return sent.length === 0 ? null : Object.fromEntries(sent);
+}
+
 /** Has a change that waited come about, because its invoice was paid. Returns whether it was that invoice. */
 export function applyPendingUpdate(call: Call, subscription: Subscription, invoice: string): boolean {
   const waiting = call.tx.find(WAITING, subscription.id);
   if (waiting?.invoice !== invoice) return false;
   forget(call, subscription.id);
   const event = 'customer.subscription.pending_update_applied';
-  const applied = call.move(SUBSCRIPTIONS, subscription, { ...waiting.changes, pending_update: null }, event);
+  const metadata = { ...subscription.metadata, ...waiting.changes.metadata };
+  const applied = call.move(SUBSCRIPTIONS, subscription, { ...waiting.changes, metadata, pending_update: null }, event);
   call.emit({ type: 'customer.subscription.updated', object: applied, before: subscription });
   changeSubscription(call, applied, {});
   return true;

@@ -12,7 +12,7 @@ import { mergeMetadata } from '../metadata.ts';
 import { readAmount } from '../money.ts';
 import { defineTable } from '../store.ts';
 import { invalidRequest, notInSandbox, resourceMissing } from '../stripe-error.ts';
-import { type Customer, needCustomer, toCustomerNow } from './customer-object.ts';
+import { assertReachable, type Customer, needCustomer, toCustomerNow } from './customer-object.ts';
 import { redeemDiscounts } from './discount.ts';
 import { noMethod } from './invoice-life.ts';
 import { PAYMENT_METHODS } from './payment-method.ts';
@@ -253,7 +253,7 @@ function toSubscription(call: Call, terms: SubscriptionTerms, parameters: JsonFi
     trial_end: trialEnd,
     trial_settings: { end_behavior: { missing_payment_method: readMissingMethod(parameters) } },
     trial_start: trialEnd === null ? null : call.now,
-    ...readSent(parameters),
+    ...readSent(parameters, customer),
     ...readCancellation(call, { items: list }, parameters),
   };
 }
@@ -263,13 +263,17 @@ function readMissingMethod(parameters: JsonFields): string {
   return readText(readFields(settings, 'end_behavior') ?? {}, 'missing_payment_method') ?? 'create_invoice';
 }
 
-function readSent(parameters: JsonFields): Pick<Subscription, 'collection_method' | 'days_until_due'> {
+function readSent(
+  parameters: JsonFields,
+  customer: Customer,
+): Pick<Subscription, 'collection_method' | 'days_until_due'> {
   const isSent = readText(parameters, 'collection_method') === 'send_invoice';
   const days = readAmount(parameters, 'days_until_due');
   if (isSent !== (days !== undefined)) {
     const message = 'You can only, and must, specify `days_until_due` when `collection_method` is `send_invoice`.';
     throw invalidRequest(message, { param: 'days_until_due' });
   }
+  if (isSent) assertReachable(customer);
   return { collection_method: isSent ? 'send_invoice' : 'charge_automatically', days_until_due: days ?? null };
 }
 

@@ -86,7 +86,8 @@ export function enterDuePhase(call: Call, subscription: Subscription): EnteredPh
   if (next === undefined) return { isOver: finishSchedule(call, current, subscription) };
   const items = toPhaseItems(call, subscription, next);
   enter(call, current, next);
-  const changed = { ...subscription, metadata: { ...subscription.metadata, ...next.metadata } };
+  const metadata = { ...subscription.metadata, ...next.metadata };
+  const changed = { ...subscription, metadata, discounts: next.discounts.map(({ discount }) => discount) };
   call.tx.put(SUBSCRIPTIONS, subscription.id, changed);
   return { items, isOver: false };
 }

@@ -6,8 +6,12 @@ import { defineTable } from '../store.ts';
 /** Is what a phase bills. */
 export type PhaseItem = JsonFields & { readonly price: string; readonly quantity: number };
 
+/** Is a discount of the subscription that holds in a phase. */
+export type PhaseDiscount = { readonly coupon: null; readonly discount: string; readonly promotion_code: null };
+
 /** Is a time in which a subscription is as the schedule says. */
 export type Phase = JsonFields & {
+  readonly discounts: readonly PhaseDiscount[];
   readonly end_date: number;
   readonly items: readonly PhaseItem[];
   readonly metadata: Metadata;

@@ -28,6 +28,7 @@ import { endPhase, releaseSchedule, schedulePhase } from './subscription-phase.t
 import {
   PHASE_DUE,
   type Phase,
+  type PhaseDiscount,
   type PhaseItem,
   SUBSCRIPTION_SCHEDULES,
   type SubscriptionSchedule,
@@ -70,6 +71,7 @@ function begin(
     items: subscription.items.data.map(({ price, quantity }) => toPhaseItem(price.id, quantity)),
     metadata: {},
     proration_behavior: 'create_prorations',
+    discounts: subscription.discounts.map(toPhaseDiscount),
   });
   const schedule: SubscriptionSchedule = {
     id: createId('sub_sched'),
@@ -111,6 +113,7 @@ export function scheduleChange(call: Call, subscription: Subscription, priceId: 
     items: [toPhaseItem(priceId, subscription.items.data[0]?.quantity ?? 1)],
     metadata: {},
     proration_behavior: 'none',
+    discounts: subscription.discounts.map(toPhaseDiscount),
   });
   const phases = [...schedule.phases.filter(({ start_date: start }) => start < end), later];
   return call.update(SUBSCRIPTION_SCHEDULES, schedule, { phases }, 'subscription_schedule.updated');
@@ -142,7 +145,11 @@ function toPhaseItem(price: string, quantity: number): PhaseItem {
   return { billing_thresholds: null, discounts: [], metadata: {}, price, quantity, tax_rates: [] };
 }
 
-type PhaseTerms = Pick<Phase, 'start_date' | 'end_date' | 'items' | 'metadata' | 'proration_behavior'>;
+type PhaseTerms = Pick<Phase, 'start_date' | 'end_date' | 'items' | 'metadata' | 'proration_behavior' | 'discounts'>;
+
+function toPhaseDiscount(discount: string): PhaseDiscount {
+  return { coupon: null, discount, promotion_code: null };
+}
 
 function toPhase({ currency }: Subscription, terms: PhaseTerms): Phase {
   return {
@@ -156,7 +163,6 @@ function toPhase({ currency }: Subscription, terms: PhaseTerms): Phase {
     default_payment_method: null,
     default_tax_rates: [],
     description: null,
-    discounts: [],
     invoice_settings: null,
     on_behalf_of: null,
     transfer_data: null,
@@ -179,6 +185,7 @@ function assertRunning({ status }: SubscriptionSchedule, verb: string): void {
 }
 
 const PHASE_PARAMETERS = [
+  'discounts.discount',
   'duration',
   'end_date',
   'items.price',
@@ -221,12 +228,12 @@ const update: Operation = {
 function assertUnchanged({ phases, current_phase: running }: SubscriptionSchedule, phase: Phase): void {
   const before = phases.find(({ start_date: start }) => start === running?.start_date);
   const toText = (of: Phase | undefined): string =>
-    JSON.stringify(of?.items.map(({ price, quantity }) => [price, quantity]));
+    JSON.stringify([of?.items.map(({ price, quantity }) => [price, quantity]), of?.discounts]);
   if (before?.start_date === phase.start_date && toText(before) === toText(phase)) return;
   if (before?.start_date !== phase.start_date) {
     throw invalidRequest('You can not modify the start date of the current phase.', { param: 'phases[0][start_date]' });
   }
-  throw notInSandbox('other items in the current phase: update the subscription', 'phases[0][items]');
+  throw notInSandbox('other items or discounts in the current phase: update the subscription', 'phases[0]');
 }
 
 function readPhases(call: Call, schedule: SubscriptionSchedule, sent: readonly JsonFields[]): readonly Phase[] {
@@ -276,6 +283,16 @@ function readPhase(
     items: items.map(({ item }) => item),
     metadata: mergeMetadata({}, fields),
     proration_behavior: readText(fields, 'proration_behavior') ?? 'create_prorations',
+    discounts: readPhaseDiscounts(subscription, fields, param),
+  });
+}
+
+/** A phase has the discounts that it names, and no others. */
+function readPhaseDiscounts({ discounts }: Subscription, fields: JsonFields, param: string): readonly PhaseDiscount[] {
+  return (readList(fields, 'discounts') ?? []).map((each) => {
+    const id = readText(each, 'discount') ?? '';
+    if (discounts.includes(id)) return toPhaseDiscount(id);
+    throw notInSandbox('discounts of a phase but those of its subscription', `${param}[discounts]`);
   });
 }
 

@@ -28,6 +28,12 @@ export const UPDATE_PARAMETERS: readonly string[] = [
   ...['trial_settings.end_behavior.missing_payment_method', 'items.id', 'items.deleted', ...ITEM_PARAMETERS],
 ];
 
+/** Are those that a change may have that waits for its payment (https://docs.stripe.com/billing/subscriptions/pending-updates-reference). */
+const PENDING: readonly string[] = [
+  ...['billing_cycle_anchor', 'expand', 'items', 'metadata', 'payment_behavior', 'proration_behavior'],
+  ...['proration_date', 'trial_end'],
+];
+
 const ALWAYS: readonly string[] = ['metadata', 'cancellation_details', 'expand'];
 const WHILE_INCOMPLETE: readonly string[] = [...ALWAYS, 'default_payment_method', 'description', 'payment_settings'];
 
@@ -61,6 +67,13 @@ function assertChangeable(subscription: Subscription, parameters: JsonFields): v
     throw invalidRequest(
       `This subscription (${id}) is incomplete: until its first invoice is paid, only its metadata and default payment method can be updated.`,
       { param: 'subscription' },
+    );
+  }
+  const stray = Object.keys(parameters).find((name) => !PENDING.includes(name));
+  if (parameters['payment_behavior'] === 'pending_if_incomplete' && stray !== undefined) {
+    throw invalidRequest(
+      `You can only pass in supported params when payment_behavior is set to \`pending_if_incomplete\`: ${stray} is none.`,
+      { param: stray },
     );
   }
   const isCancelling = parameters['cancel_at'] !== undefined || parameters['cancel_at_period_end'] !== undefined;

@@ -8,7 +8,7 @@ import { readFlag, readInteger, readText } from '../field.ts';
 import { isFields, type JsonFields } from '../json.ts';
 import { PAGE_PARAMETERS, toPage } from '../list.ts';
 import { invalidRequest, notInSandbox } from '../stripe-error.ts';
-import { toCustomerCall } from './customer-object.ts';
+import { DELETED_CUSTOMERS, needCustomer, toCustomerCall } from './customer-object.ts';
 import { DISCOUNTS, endDiscount } from './discount.ts';
 import { billSubscription, toPeriodLines } from './subscription-billing.ts';
 import { cancelSubscription, expireSubscription, readCancellationDetails } from './subscription-cancellation.ts';
@@ -104,6 +104,8 @@ const list: Operation = {
     const status = readText(parameters, 'status');
     const [customer, price] = [readText(parameters, 'customer'), readText(parameters, 'price')];
     const [clock, method] = [readText(parameters, 'test_clock'), readText(parameters, 'collection_method')];
+    // What a customer had is there still when it was deleted.
+    if (customer !== undefined && call.tx.find(DELETED_CUSTOMERS, customer) === undefined) needCustomer(call, customer);
     const filter = (subscription: Subscription): boolean =>
       isListed(subscription, status) &&
       (customer === undefined || subscription.customer === customer) &&
