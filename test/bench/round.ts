@@ -1,6 +1,7 @@
 // Owns one round of a workload: keeping so many calls in flight for so long, and what came of it.
 // Invariants: what is counted began and ended at full load: the first part of the round, in which the load builds up, and
-// the calls that end after it count only in `callsTotal`. A round leaves no call behind.
+// the calls that end after it count only in `callsTotal`. Where every call outlasts the round, all of them are what is
+// measured, over the time that they took. A round leaves no call behind.
 
 import type { Workload } from './workload.ts';
 
@@ -12,7 +13,7 @@ const FAILURES_MAX = 100;
 /** Is what one round came to. */
 export interface Round {
   readonly operationsPerSecond: number;
-  /** Are the latencies of the calls that ended in the measured time, ascending, in milliseconds. */
+  /** Are the latencies of the calls that ended in the measured time, ascending, in milliseconds; that of the slowest where none did. */
   readonly latenciesMs: readonly number[];
   /** Is the longest that any call of the round took, in milliseconds. */
   readonly slowestMs: number;
@@ -50,9 +51,12 @@ export async function runRound(workload: Workload, durationMs: number): Promise<
   };
   await Promise.all(Array.from({ length: workload.inFlight }, keepOneInFlight));
   if (callsTotal === 0) throw failures[0] ?? new Error(`${workload.name}: no call was made`);
+  const outlasted = latenciesMs.length === 0;
+  const measuredCalls = outlasted ? callsTotal : latenciesMs.length;
+  const measuredMs = outlasted ? performance.now() - beginMs : endMs - measuredFromMs;
   return {
-    operationsPerSecond: (latenciesMs.length * workload.operationsPerCall * 1_000) / (endMs - measuredFromMs),
-    latenciesMs: latenciesMs.sort((a, b) => a - b),
+    operationsPerSecond: (measuredCalls * workload.operationsPerCall * 1_000) / measuredMs,
+    latenciesMs: outlasted ? [slowestMs] : latenciesMs.sort((a, b) => a - b),
     slowestMs,
     callsTotal,
     failures,

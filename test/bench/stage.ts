@@ -186,7 +186,14 @@ async function createTenants(operator: KernelClient, count: number): Promise<rea
 
 async function createTenant(operator: KernelClient): Promise<string> {
   const by = { actor: 'bench', reason: 'bench' };
-  const workspace = { requestId: newUuid(), productCode: PRODUCT_CODE, planCode: '', displayName: 'Bench', ...by };
+  const workspace = {
+    requestId: newUuid(),
+    productCode: PRODUCT_CODE,
+    planCode: '',
+    slug: '',
+    displayName: 'Bench',
+    ...by,
+  };
   const { tenant } = await operator.call(TenantServiceService.createTenant, workspace, SETUP_CALL);
   if (tenant === undefined) throw new Error('The kernel answered without a tenant.');
   const { tenantId } = tenant;

@@ -40,7 +40,7 @@ const SYNC_MEMORY_MAX_MIB = 64;
 
 /** `GET /v1/billing/plans` through a BFF against an empty Express server before an empty gRPC server. */
 export async function measurePlans(context: PartContext): Promise<PartResult> {
-  const { stage, lifetime, hotTenantId, measure } = context;
+  const { stage, lifetime, measure } = context;
   const [kernel] = stage.kernels;
   if (kernel === undefined) throw new Error('The stage has no kernel.');
   const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-bench-issuer-'));
@@ -52,8 +52,7 @@ export async function measurePlans(context: PartContext): Promise<PartResult> {
     ...{ kernels: [kernel.grpc], kernelToken: stage.bffToken, issuer: issuer.url, port: 0 },
   });
   lifetime.addProcess(bff.process);
-  const membership = { tenantId: hotTenantId, role: 'project_contributor' } as const;
-  const person = { productCode: PRODUCT_CODE, userId: 'usr_bench', email: 'person@example.com', membership };
+  const person = { productCode: PRODUCT_CODE, userId: 'usr_bench', email: 'person@example.com' };
   const token = await issuer.mint(person);
   const emptyUrl = await startEmptyHttp(context, await loadPlans(stage));
   const path = '/v1/billing/plans';

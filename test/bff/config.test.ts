@@ -29,6 +29,7 @@ test('fills in defaults', () => {
     issuer: 'https://issuer.example.com',
     jwksUri: new URL('https://issuer.example.com/.well-known/jwks.json'),
     audience: 'wheelhouse:agentruntime',
+    trustedProxies: [],
     logLevel: 'info',
     requestTimeoutMs: 10_000,
   });
@@ -56,6 +57,44 @@ test('takes every setting', () => {
     logLevel: 'debug',
     requestTimeoutMs: 2_500,
   });
+});
+
+const KEYS = ['a'.repeat(43), 'B-_9'.padEnd(43, 'c')] as const;
+const SESSIONS = { OIDC_CLIENT_ID: 'bff', PUBLIC_URL: 'https://console.example.com', SESSION_KEYS: KEYS.join(' , ') };
+
+test('takes what browsers sign in with, and the proxies', () => {
+  expect(
+    loadConfig({ ...GOOD, ...SESSIONS, OIDC_CLIENT_SECRET: 's', HTTP_TRUSTED_PROXIES: '10.0.0.0/8, ::1' }),
+  ).toMatchObject({
+    browserSession: {
+      clientId: 'bff',
+      clientSecret: 's',
+      publicUrl: new URL('https://console.example.com'),
+      keys: KEYS.map((key) => Buffer.from(key, 'base64url')),
+    },
+    trustedProxies: ['10.0.0.0/8', '::1'],
+  });
+  expect(loadConfig({ ...GOOD, ...SESSIONS }).browserSession).not.toHaveProperty('clientSecret');
+});
+
+test.each(Object.keys(SESSIONS))('does not leave sessions off unsaid where %s is missing', (name) => {
+  const lines = complaints({ ...GOOD, ...SESSIONS, [name]: undefined }).split('\n');
+  expect(lines).toEqual([
+    lines[0],
+    expect.stringContaining(`- ${name} is not set; browsers sign in only where all of`),
+  ]);
+});
+
+test('shows no key and no secret', () => {
+  const text = complaints({
+    ...GOOD,
+    ...SESSIONS,
+    OIDC_CLIENT_SECRET: 'two words',
+    SESSION_KEYS: `${KEYS[0]},short-key`,
+  });
+  expect(text).toContain('OIDC_CLIENT_SECRET is malformed');
+  expect(text).toContain('SESSION_KEYS is malformed');
+  expect(text).not.toMatch(/two words|short-key|aaaa/);
 });
 
 test('does not double the slash of an issuer', () => {
@@ -113,12 +152,33 @@ test.each([
   ['KERNEL_TOKEN', 'with\nline-break-in-the-token'],
   ['OIDC_ISSUER', 'issuer.example.com'],
   ['OIDC_ISSUER', 'https://user:password@issuer.example.com'],
+  ['HTTP_TRUSTED_PROXIES', '10.0.0.0/33'],
+  ['HTTP_TRUSTED_PROXIES', '10.0.0.0/0'],
+  ['HTTP_TRUSTED_PROXIES', 'loopback'],
+  ['HTTP_TRUSTED_PROXIES', '10.0.0.1,'],
   ['REQUEST_TIMEOUT_MS', '0'],
   ['REQUEST_TIMEOUT_MS', '-1'],
   ['REQUEST_TIMEOUT_MS', '1e3'],
   ['REQUEST_TIMEOUT_MS', '120001'],
 ])('refuses %s=%j, and complains of nothing else', (name, value) => {
   const lines = complaints({ ...GOOD, [name]: value }).split('\n');
+  expect(lines).toHaveLength(2);
+  expect(lines[1]).toContain(name);
+});
+
+test.each([
+  ['PUBLIC_URL', 'http://console.example.com'],
+  ['PUBLIC_URL', 'https://console.example.com/app'],
+  ['PUBLIC_URL', 'https://console.example.com?a=b'],
+  ['PUBLIC_URL', 'https://me@console.example.com'],
+  ['PUBLIC_URL', 'console.example.com'],
+  ['SESSION_KEYS', 'a'.repeat(42)],
+  ['SESSION_KEYS', 'a'.repeat(44)],
+  ['SESSION_KEYS', `${KEYS[0]},${KEYS[0]}`],
+  ['SESSION_KEYS', Array.from({ length: 9 }, (_, index) => `${index}`.padEnd(43, 'k')).join()],
+  ['OIDC_CLIENT_ID', 'two words'],
+])('refuses %s=%j for browsers, and complains of nothing else', (name, value) => {
+  const lines = complaints({ ...GOOD, ...SESSIONS, [name]: value }).split('\n');
   expect(lines).toHaveLength(2);
   expect(lines[1]).toContain(name);
 });

@@ -3,6 +3,7 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { GetBalanceResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { TENANT_ID } from './support/issuer-peer.ts';
 import { KERNEL_TOKEN, Stage } from './support/stage.ts';
 
 let stage: Stage;
@@ -38,6 +39,12 @@ describe('a path', () => {
     '/%',
     '/..%2f..%2fetc',
     '/favicon.ico',
+    '/auth/login',
+    '/auth/callback',
+    '/confirm-signup',
+    '/v1/workspaces/ten_1/',
+    '/v1/workspaces//members',
+    '/v1/signups/sgn_1',
   ])('that does not exist is a problem: %s', async (path) => {
     const answer = await stage.sendRaw(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
 
@@ -60,6 +67,23 @@ describe('a method', () => {
       expect(answer.problem()).toMatchObject({ reason: 'METHOD_NOT_ALLOWED' });
     },
   );
+
+  test.each([
+    ['/v1/workspaces', 'GET, HEAD, POST, OPTIONS', 'use GET or POST'],
+    ['/v1/workspaces/ten_1', 'GET, HEAD, PATCH, OPTIONS', '/v1/workspaces/{workspace_id} does not take'],
+    ['/v1/workspaces/ten_1/members/usr_1', 'PATCH, DELETE, OPTIONS', 'use PATCH or DELETE'],
+    ['/v1/tokens/pat_1', 'DELETE, OPTIONS', 'use DELETE'],
+    ['/v1/signups', 'POST, OPTIONS', 'use POST'],
+    ['/v1/billing/trial', 'GET, HEAD, POST, OPTIONS', 'use GET or POST'],
+    ['/v1/billing/subscription/cancel', 'POST, OPTIONS', 'use POST'],
+  ])('is told by %s which it takes, whoever asks', async (path, allow, detail) => {
+    const refused = await stage.send(path, { method: 'PUT' });
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, allow]);
+    expect(refused.problem().detail).toContain(detail);
+    const asked = await stage.send(path, { method: 'OPTIONS' });
+    expect([asked.status, asked.headers.get('allow')]).toEqual([204, allow]);
+    expect(asked.headers.get('access-control-allow-origin')).toBeNull();
+  });
 
   test.each(['TRACE', 'PROPFIND', 'QUERY'])('%s is not for us', async (method) => {
     expect((await stage.sendRaw(`${method} ${PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)).status).toBe(
@@ -188,7 +212,7 @@ describe('what is no proper request is a problem:', () => {
 
   test('an expectation that nobody knows is ignored, not answered without a body', async () => {
     const answer = await stage.sendRaw(
-      `GET ${PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: miracles\r\nauthorization: Bearer ${await stage.issuer.sign()}\r\n\r\n`,
+      `GET ${PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: miracles\r\nx-workspace-id: ${TENANT_ID}\r\nauthorization: Bearer ${await stage.issuer.sign()}\r\n\r\n`,
     );
 
     expect(answer.status).toBe(200);
@@ -207,7 +231,7 @@ describe('what is no proper request is a problem:', () => {
 
   test('nonsense behind a request that is still being answered cuts the connection, instead of mixing with its answer', async () => {
     stage.kernel.answers.getBalance = () => new Promise(() => {});
-    const request = `GET ${PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${await stage.issuer.sign()}\r\n\r\n`;
+    const request = `GET ${PATH} HTTP/1.1\r\nhost: x\r\nx-workspace-id: ${TENANT_ID}\r\nauthorization: Bearer ${await stage.issuer.sign()}\r\n\r\n`;
     const received = await new Promise<string>((resolve, reject) => {
       const [host, port] = stage.bff.http.split(':');
       let text = '';

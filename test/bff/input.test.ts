@@ -251,18 +251,3 @@ describe('a body', () => {
     expect(answer.problem()).toMatchObject({ status: 400, errors: [{ field: 'body' }] });
   });
 });
-
-describe('a token without a workspace', () => {
-  test.each(['/v1/billing/usage', '/v1/billing/action-pricing', HISTORY])('can not read %s', async (path) => {
-    const token = await stage.issuer.sign({ claims: { wheelhouse_tenant_id: null, wheelhouse_role: null } });
-
-    const answer = await stage.get(path, { authorization: `Bearer ${token}` });
-
-    expect(answer.status).toBe(403);
-    expect(answer.problem()).toMatchObject({
-      reason: 'ROLE_REQUIRED',
-      detail: 'This access token names no workspace; create or choose a workspace, and sign in to it.',
-    });
-    expect(stage.kernel.calls).toEqual([]);
-  });
-});

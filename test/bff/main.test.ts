@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { GetBalanceResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
-import { IssuerPeer } from './support/issuer-peer.ts';
+import { IssuerPeer, TENANT_ID } from './support/issuer-peer.ts';
 import { KernelPeer } from './support/kernel-peer.ts';
 import { PRODUCT_CODE } from './support/stage.ts';
 
@@ -69,7 +69,9 @@ async function waitForAddress({ output }: Bff): Promise<string> {
 }
 
 const get = async (address: string): Promise<Response> =>
-  fetch(`http://${address}/v1/billing/usage`, { headers: { authorization: `Bearer ${await issuer.sign()}` } });
+  fetch(`http://${address}/v1/billing/usage`, {
+    headers: { authorization: `Bearer ${await issuer.sign()}`, 'x-workspace-id': TENANT_ID },
+  });
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
   'answers open requests after %s, takes no new ones, and ends well',

@@ -64,6 +64,56 @@ const EXPECTED: Readonly<Record<ProblemReason, readonly [GrpcStatus, number]>> =
   SYNC_BUSY: [GrpcStatus.ABORTED, 409],
   WEBHOOK_EVENT_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
   RESUME_TOKEN_EXPIRED: [GrpcStatus.OUT_OF_RANGE, 410],
+  TRIAL_NOT_OFFERED: [GrpcStatus.FAILED_PRECONDITION, 409],
+  TRIAL_ALREADY_USED: [GrpcStatus.FAILED_PRECONDITION, 409],
+  TRIAL_CARD_REQUIRED: [GrpcStatus.FAILED_PRECONDITION, 402],
+  TRIAL_LIMIT_REACHED: [GrpcStatus.FAILED_PRECONDITION, 409],
+  TRIAL_NOT_ACTIVE: [GrpcStatus.FAILED_PRECONDITION, 409],
+  WORKSPACE_REQUIRED: [GrpcStatus.FAILED_PRECONDITION, 400],
+  SLUG_TAKEN: [GrpcStatus.ALREADY_EXISTS, 409],
+  TENANT_SUSPENDED: [GrpcStatus.FAILED_PRECONDITION, 403],
+  TENANT_CLOSED: [GrpcStatus.FAILED_PRECONDITION, 409],
+  MEMBER_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
+  MEMBER_LIMIT_REACHED: [GrpcStatus.FAILED_PRECONDITION, 409],
+  LAST_ADMIN: [GrpcStatus.FAILED_PRECONDITION, 409],
+  ALREADY_MEMBER: [GrpcStatus.ALREADY_EXISTS, 409],
+  INVITATION_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
+  INVITATION_ENDED: [GrpcStatus.FAILED_PRECONDITION, 410],
+  EMAIL_NOT_VERIFIED: [GrpcStatus.FAILED_PRECONDITION, 403],
+  EMAIL_MISMATCH: [GrpcStatus.FAILED_PRECONDITION, 403],
+  PROJECT_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
+  WORKSPACE_LIMIT_REACHED: [GrpcStatus.RESOURCE_EXHAUSTED, 409],
+  ACCESS_TOKEN_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
+  SIGNUP_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
+  SIGNUP_ENDED: [GrpcStatus.FAILED_PRECONDITION, 410],
+  MAIL_LIMIT_REACHED: [GrpcStatus.RESOURCE_EXHAUSTED, 429],
+  MAIL_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
+  SUBSCRIPTION_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
+  SUBSCRIPTION_EXISTS: [GrpcStatus.ALREADY_EXISTS, 409],
+  SUBSCRIPTION_BUSY: [GrpcStatus.ABORTED, 409],
+  SUBSCRIPTION_UNPAID: [GrpcStatus.FAILED_PRECONDITION, 402],
+  CONTACT_SALES: [GrpcStatus.FAILED_PRECONDITION, 409],
+  PAYMENT_DECLINED: [GrpcStatus.FAILED_PRECONDITION, 402],
+  PAYMENT_METHOD_REQUIRED: [GrpcStatus.FAILED_PRECONDITION, 402],
+  PAYMENT_METHOD_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
+  PLAN_UNCHANGED: [GrpcStatus.FAILED_PRECONDITION, 409],
+  TOPUP_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
+  TOPUP_NOT_OFFERED: [GrpcStatus.FAILED_PRECONDITION, 409],
+  TOPUP_AMOUNT_MISMATCH: [GrpcStatus.INVALID_ARGUMENT, 400],
+  TOPUP_AMOUNT_OUT_OF_RANGE: [GrpcStatus.INVALID_ARGUMENT, 400],
+  TOPUP_NOT_CANCELABLE: [GrpcStatus.FAILED_PRECONDITION, 409],
+  PROMOTION_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
+  PROMOTION_ENDED: [GrpcStatus.FAILED_PRECONDITION, 409],
+  PROMOTION_EXHAUSTED: [GrpcStatus.FAILED_PRECONDITION, 409],
+  PROMOTION_NOT_APPLICABLE: [GrpcStatus.FAILED_PRECONDITION, 409],
+  PROMOTION_ALREADY_REDEEMED: [GrpcStatus.FAILED_PRECONDITION, 409],
+  PROMOTION_ALREADY_EXISTS: [GrpcStatus.ALREADY_EXISTS, 409],
+  PROMOTION_ATTEMPTS_EXCEEDED: [GrpcStatus.RESOURCE_EXHAUSTED, 429],
+  ALERT_ENDPOINT_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
+  ALERT_ENDPOINT_LIMIT_REACHED: [GrpcStatus.FAILED_PRECONDITION, 409],
+  ALERT_DELIVERY_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
+  ALERT_TARGET_FORBIDDEN: [GrpcStatus.FAILED_PRECONDITION, 409],
+  CSRF_TOKEN_INVALID: [GrpcStatus.PERMISSION_DENIED, 403],
 };
 
 /** Reasons by which the kernel refuses the BFF itself, which is no fault of the client. */
@@ -97,10 +147,32 @@ describe('an error of the kernel', () => {
       type: `https://wheelhouse.dev/errors/${reason}`,
       title: PROBLEM_KINDS[reason].title,
       status,
-      detail: status < 500 ? `the kernel says ${reason}` : PROBLEM_KINDS[reason].detail,
+      detail: status < 500 || reason === 'KILL_SWITCH_OFF' ? `the kernel says ${reason}` : PROBLEM_KINDS[reason].detail,
       instance: 'req-7',
       reason,
     });
+  });
+
+  test('by a kill switch names the switch, and is no failure in the log', async () => {
+    stage.kernel.answers.getBalance = () => {
+      throw refusal({
+        code: GrpcStatus.FAILED_PRECONDITION,
+        reason: 'KILL_SWITCH_OFF',
+        message: 'trials are switched off at present (TRIALS_ENABLED)',
+        metadata: { kill_switch: 'TRIALS_ENABLED' },
+      });
+    };
+
+    const answer = await stage.get('/v1/billing/usage', { 'x-request-id': 'req-switch' });
+
+    expect(answer.problem()).toMatchObject({
+      status: 503,
+      detail: 'trials are switched off at present (TRIALS_ENABLED)',
+      metadata: { kill_switch: 'TRIALS_ENABLED' },
+    });
+    const lines = () => stage.logLines.filter((line) => line.includes('req-switch'));
+    await expect.poll(lines).toHaveLength(1);
+    expect(lines()[0]).toContain('"reason":"KILL_SWITCH_OFF"');
   });
 
   test.each(DEPLOYMENT_FAULTS)(

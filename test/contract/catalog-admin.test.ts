@@ -13,7 +13,7 @@ import {
   SetActionPriceRequest,
 } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { PlanSource } from '../../gen/wheelhouse/catalog/v1/plan.ts';
-import { TrialEndBehaviour } from '../../gen/wheelhouse/catalog/v1/plan_policy.ts';
+import { PastDueEnd, TrialEndBehaviour } from '../../gen/wheelhouse/catalog/v1/plan_policy.ts';
 import { GetBalanceRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import type { AuditStore } from '../../kernel/app/operator/ports.ts';
 import { roundCount } from '../support/round-count.ts';
@@ -226,6 +226,15 @@ describe('UpsertPlan', () => {
     expect(archived.plan).toMatchObject({ archived: true, memberLimit: 500 });
   });
 
+  test('refuses a price that nobody could pay', async () => {
+    const productCode = await newProduct();
+    const plan = { productCode, productName: 'x', priceMinorUnits: 1n };
+    const failure = await failureOf(operators.upsertPlan({ ...plan, planCode: 'gold' }));
+    expect(failure.violations['price_minor_units']).toContain('gold has no Price at Stripe');
+    const shown = await operators.upsertPlan({ ...plan, planCode: 'enterprise' });
+    expect(shown.plan).toMatchObject({ price: { minorUnits: 1n } });
+  });
+
   test('refuses what Stripe sells, the end of the fallback plan, and a product that is not there', async () => {
     const productCode = await newProduct();
     const plan = { productCode: 'agentruntime', planCode: 'pro', productName: 'x' };
@@ -357,6 +366,7 @@ describe('UpsertPlanPolicy', () => {
       ...{ autoTrialOnWorkspaceCreation: true, trialEndBehaviour: TrialEndBehaviour.FALLBACK },
       ...{ revokeUnusedTrialCredits: false, trialLimitPerPerson: 2, selfServe: true, contactSales: false, rank: 5 },
       ...{ memberLimit: 4, includedMicrocreditsPerCycle: 5n, includedRolloverLimitMicrocredits: 6n },
+      ...{ pastDueGraceDays: 60, pastDueEnd: PastDueEnd.KEEP, cancelAtOnceAllowed: true, refundDebtWaived: true },
       ...{ overdraftLimitMicrocredits: 7n, paygAllowed: false, paygMinorUnitsPerCredit: '99.5' },
       ...{ paygPackages: [{ minorUnits: 1n, microcredits: 2n }], paygMinorUnitsMin: 1n, paygMinorUnitsMax: 2n },
       creditGates: ['*', '!free.action'],
@@ -364,7 +374,7 @@ describe('UpsertPlanPolicy', () => {
     const current = await operators.policyOf(productCode, 'enterprise');
     const { productCode: _, planCode: __, onboardingDefault, pinnedFields: ___, ...fields } = current;
     const mask = Object.keys(fields).map((name) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
-    expect(mask).toHaveLength(21);
+    expect(mask).toHaveLength(25);
     const key = { productCode, planCode: 'enterprise' };
     await operators.upsertPolicy({ ...key, ...all }, mask);
     const { pinnedFields, ...stored } = await others.policyOf(productCode, 'enterprise');
@@ -424,6 +434,8 @@ describe('UpsertPlanPolicy', () => {
     ['unpinning what nobody knows', {}, [], { unpinFields: ['x'] }, ['unpin_fields']],
     ['setting and unpinning a field', { rank: 1 }, ['rank'], { unpinFields: ['rank'] }, ['unpin_fields']],
     ['no behaviour', {}, ['trial_end_behaviour'], {}, ['policy.trial_end_behaviour']],
+    ['nothing that follows', {}, ['past_due_end'], {}, ['policy.past_due_end']],
+    ['61 days of grace', { pastDueGraceDays: 61 }, ['past_due_grace_days'], {}, ['policy.past_due_grace_days']],
     [
       'a price that is no decimal',
       { paygMinorUnitsPerCredit: '1e3' },

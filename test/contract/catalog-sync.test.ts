@@ -8,6 +8,7 @@ import type { Plan } from '../../gen/wheelhouse/catalog/v1/plan.ts';
 import { BillingInterval, PlanSource } from '../../gen/wheelhouse/catalog/v1/plan.ts';
 import { AuditOutcome } from '../../gen/wheelhouse/operator/v1/audit_record.ts';
 import { callersOf, OPERATOR } from './support/account.ts';
+import { failureOf } from './support/failure.ts';
 import { type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
 import { operatorCallsOf } from './support/operator.ts';
 import {
@@ -77,6 +78,12 @@ describe('a sync', () => {
     const price = await createPlan(stripe.stripe, 'team', {
       ...{ included_microcredits_per_cycle: '7000000', rank: '15', member_limit: '25', trial_enabled: 'true' },
       ...{ trial_days: '30', trial_microcredits_granted: '9000000', payg_packages: '1000:10000000 4500:50000000' },
+      ...{
+        past_due_grace_days: '14',
+        past_due_end: 'keep',
+        cancel_at_once_allowed: 'true',
+        refund_debt_waived: 'true',
+      },
       ...{ self_serve: 'true', credit_gates: '* !memory_extract_bulk', overdraft_limit_microcredits: '1000000' },
     });
     const { changes } = await syncCatalog(kernel);
@@ -102,6 +109,7 @@ describe('a sync', () => {
         { minor_units: 4_500n, microcredits: 50_000_000n },
       ],
       pinned_fields: [],
+      ...{ past_due_grace_days: 14, past_due_end: 'keep', cancel_at_once_allowed: true, refund_debt_waived: true },
     });
     expect((await plansOf('otherproduct')).has('team')).toBe(false);
   });
@@ -139,6 +147,39 @@ describe('a sync', () => {
     for (const code of ['free', 'enterprise']) {
       expect(plans.get(code)).toMatchObject({ archived: false, source: PlanSource.OPERATOR, stripePriceId: undefined });
     }
+  });
+
+  test('leaves an operator’s plan alone that a Price names by mistake, and an operator can take a plan from Stripe', async () => {
+    const operators = operatorCallsOf(callersOf(kernel));
+    const slip = await createPlan(stripe.stripe, 'enterprise');
+    const { changes, badRows } = await syncCatalog(kernel);
+    expect(changes).toEqual([]);
+    expect(badRows).toMatchObject([{ stripeId: slip.id, reason: BadRowReason.PLAN_OF_OPERATOR }]);
+    await stripe.stripe.prices.update(slip.id, { active: false });
+    expect(await syncCatalog(kernel)).toMatchObject({ changes: [], badRows: [] });
+    expect((await plansOf()).get('enterprise')).toMatchObject({ archived: false, price: undefined });
+
+    const { id } = await createPlan(stripe.stripe, 'by_hand');
+    await syncCatalog(kernel);
+    const plan = { productCode: 'agentruntime', planCode: 'by_hand', productName: 'By hand' };
+    expect((await failureOf(operators.upsertPlan(plan))).reason).toBe('PLAN_SOLD_BY_STRIPE');
+    await stripe.stripe.prices.update(id, { active: false });
+    await syncCatalog(kernel);
+    expect((await operators.upsertPlan(plan)).plan).toMatchObject({ source: PlanSource.OPERATOR, archived: false });
+    expect((await syncCatalog(kernel)).changes).toEqual([]);
+  });
+
+  test('says what the plan that workspaces fall back to may not cost', async () => {
+    const operators = operatorCallsOf(callersOf(kernel));
+    const { product } = await operators.register({ productCode: 'priced', displayName: 'x', currencyCode: 'usd' });
+    expect(product?.fallbackPlanCode).toBe('free');
+    const slip = await createPlan(stripe.stripe, 'free', { product_code: 'priced' });
+    const { changes, badRows } = await syncCatalog(kernel);
+    expect(changes).toEqual([]);
+    expect(badRows).toMatchObject([{ stripeId: slip.id, reason: BadRowReason.FALLBACK_PLAN_PRICED }]);
+    await operators.upsertPlan({ productCode: 'priced', planCode: 'free', productName: 'Free', priceMinorUnits: 0n });
+    await stripe.stripe.prices.update(slip.id, { active: false });
+    expect(await syncCatalog(kernel)).toMatchObject({ changes: [], badRows: [] });
   });
 
   test('that is dry says the same and writes nothing', async () => {

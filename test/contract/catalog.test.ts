@@ -11,7 +11,7 @@ import {
 import { BillingInterval } from '../../gen/wheelhouse/catalog/v1/plan.ts';
 import type { CatalogStore } from '../../kernel/app/catalog/ports.ts';
 import type { ProductCode } from '../../kernel/domain/id.ts';
-import { type Callers, CREDIT, callersOf, newcomer, personIn } from './support/account.ts';
+import { admitPeople, type Callers, CREDIT, callersOf, newcomer, personIn } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { composeKernel, type KernelFixture, openKernel } from './support/kernel-fixture.ts';
 
@@ -189,6 +189,7 @@ describe('GetActionPricing', () => {
   test('answers a person in the workspace', async () => {
     const tenantId = await callers.openTenant();
     const request = GetActionPricingRequest.fromPartial({ tenantId });
+    await admitPeople(callers, tenantId);
     const person = personIn(tenantId, 'project_contributor');
     expect((await callers.bff.call(CatalogServiceService.getActionPricing, request, person)).actionPrices).toHaveLength(
       4,

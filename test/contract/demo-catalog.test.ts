@@ -5,12 +5,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DemoCallers, loadDemoTenant } from '../../dev/demo-data.ts';
 import { StackError } from '../../dev/stack-error.ts';
 import { syncStripePlans } from '../../dev/stripe-plan.ts';
-import { GetTenantRequest, TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
+import { TrialServiceService } from '../../gen/wheelhouse/subscription/v1/trial_service.ts';
 import { DEMO_CATALOG } from '../../kernel/cli/demo-catalog.ts';
 import { SOLD_PLANS } from '../support/demo-catalog.ts';
 import { callersOf } from './support/account.ts';
 import { type KernelFixture, openKernel } from './support/kernel-fixture.ts';
 import { createPlan, openStripe, type StripeFixture } from './support/stripe.ts';
+
+const ISSUER = 'http://127.0.0.1:8095';
 
 let stripe: StripeFixture;
 let kernel: KernelFixture;
@@ -35,9 +37,9 @@ function rowsOf(collection: string): Promise<readonly Record<string, unknown>[]>
   return kernel.connection.collection(collection).find({}, { projection }).toArray();
 }
 
-async function startPlanOf(tenantId: string): Promise<string | undefined> {
-  const request = GetTenantRequest.fromPartial({ tenantId });
-  return (await callers.sysadmin.call(TenantServiceService.getTenant, request)).tenant?.planCode;
+/** The plan in force, which is the trial's while one goes on. */
+async function startPlanOf(tenantId: string): Promise<string> {
+  return (await callers.internal.call(TrialServiceService.getTrial, { tenantId })).planCode;
 }
 
 describe('a Stripe with the plans of the demo', () => {
@@ -65,8 +67,17 @@ describe('a Stripe with the plans of the demo', () => {
   });
 
   test('lets the demo’s workspaces begin on the onboarding plan', async () => {
-    expect(await startPlanOf(await loadDemoTenant(callers, 'agentruntime'))).toBe('pro');
-    expect(await startPlanOf(await loadDemoTenant(callers, 'otherproduct'))).toBe('pro');
+    expect(await startPlanOf(await loadDemoTenant(callers, 'agentruntime', ISSUER))).toBe('pro');
+    expect(await startPlanOf(await loadDemoTenant(callers, 'otherproduct', ISSUER))).toBe('pro');
+  });
+
+  test('has a demo workspace for the people of each issuer', async () => {
+    const issuers = [ISSUER, 'http://127.0.0.1:8195', ISSUER];
+    const [first, second, again] = await Promise.all(
+      issuers.map((issuer) => loadDemoTenant(callers, 'agentruntime', issuer)),
+    );
+    expect(second).not.toBe(first);
+    expect(again).toBe(first);
   });
 });
 
@@ -77,13 +88,13 @@ describe('an account at Stripe without the plans of the demo', () => {
   test('leaves the demo’s workspaces on the plan that Stripe does not sell, and where they are when it gets some', async () => {
     const none = await syncStripePlans(callers.sysadmin, ignore);
     expect([...none.countByProduct.values()]).toEqual([0, 0]);
-    const tenantId = await loadDemoTenant(callers, 'agentruntime');
+    const tenantId = await loadDemoTenant(callers, 'agentruntime', ISSUER);
     expect(await startPlanOf(tenantId)).toBe('free');
     await createPlan(stripe.stripe, 'pro');
     await createPlan(stripe.stripe, 'typo', { product_code: 'agentruntme' });
     const some = await syncStripePlans(callers.sysadmin, ignore);
     expect([some.countByProduct.get('agentruntime'), some.problems]).toEqual([1, 1]);
-    expect(await loadDemoTenant(callers, 'agentruntime')).toBe(tenantId);
+    expect(await loadDemoTenant(callers, 'agentruntime', ISSUER)).toBe(tenantId);
     expect(await startPlanOf(tenantId)).toBe('free');
   });
 });

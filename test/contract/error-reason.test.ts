@@ -19,8 +19,16 @@ import {
 } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import type { WatchBalanceResponse } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { KillSwitchName } from '../../gen/wheelhouse/operator/v1/kill_switch.ts';
+import { MailServiceService } from '../../gen/wheelhouse/operator/v1/mail_service.ts';
 import { OperatorServiceService, SetKillSwitchRequest } from '../../gen/wheelhouse/operator/v1/operator_service.ts';
 import { WebhookServiceService } from '../../gen/wheelhouse/operator/v1/webhook_service.ts';
+import { AccessTokenServiceService } from '../../gen/wheelhouse/tenant/v1/access_token_service.ts';
+import {
+  ConfirmSignupRequest,
+  ResendSignupRequest,
+  SignupServiceService,
+  StartSignupRequest,
+} from '../../gen/wheelhouse/tenant/v1/signup_service.ts';
 import { CreateTenantRequest, TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 import type { InsertOutcome } from '../../kernel/app/ports.ts';
 import type { StripeConfig } from '../../kernel/config.ts';
@@ -31,7 +39,17 @@ import { CODE_BY_REASON } from '../../kernel/grpc/status.ts';
 import { guardDatabase } from '../../kernel/store/database-failure.ts';
 import { openTenantStore } from '../../kernel/store/tenant/tenant-store.ts';
 import { openWatch } from '../support/stream-client.ts';
-import { type Callers, CREDIT, callersOf, debitRequest, newcomer, OPERATOR, personIn } from './support/account.ts';
+import {
+  admitPeople,
+  type Callers,
+  CREDIT,
+  callersOf,
+  debitRequest,
+  newcomer,
+  OPERATOR,
+  personIn,
+} from './support/account.ts';
+import { alertProofsOf } from './support/alert.ts';
 import { crowdAccount } from './support/crowded-account.ts';
 import { type Failure, failureOf, settle } from './support/failure.ts';
 import { holdCallsOf } from './support/hold.ts';
@@ -42,8 +60,16 @@ import {
   newRequestId,
   openKernel,
 } from './support/kernel-fixture.ts';
+import { operatorCallsOf } from './support/operator.ts';
 import { override } from './support/override.ts';
+import { MailTray } from './support/people.ts';
+import { peopleProofsOf } from './support/people-reason.ts';
+import { promotionProofsOf } from './support/promotion-reason.ts';
 import { openStripe, type StripeFixture, syncCatalog } from './support/stripe.ts';
+import { openShop, type Shop } from './support/subscription.ts';
+import { subscriptionProofsOf } from './support/subscription-reason.ts';
+import { topUpProofsOf } from './support/top-up.ts';
+import { type TrialCalls, trialCallsOf } from './support/trial.ts';
 
 type WireReason = Exclude<keyof typeof ErrorReason, 'UNSPECIFIED'>;
 
@@ -57,12 +83,25 @@ const HOUR_MS = 3_600_000;
 
 let kernel: KernelFixture;
 let callers: Callers;
+let trials: TrialCalls;
+/** A kernel over the same database that keeps the mails it would send. */
+let mailing: KernelFixture;
+const tray = new MailTray();
+/** A kernel of its own that sells at the sandbox. */
+let shop: Shop;
 
 beforeAll(async () => {
   kernel = await openKernel();
   callers = callersOf(kernel);
+  trials = trialCallsOf(callers);
+  mailing = await composeKernel({ mongodbUri: kernel.mongodbUri, outbox: tray });
+  shop = await openShop();
 });
-afterAll(() => kernel.close());
+afterAll(async () => {
+  await shop.close();
+  await mailing.close();
+  await kernel.close();
+});
 
 const balanceOf = (from: Callers, tenantId: string, settings = {}) =>
   from.internal.call(LedgerServiceService.getBalance, GetBalanceRequest.fromPartial({ tenantId }), settings);
@@ -151,9 +190,22 @@ const syncOf = (fixture: KernelFixture) =>
     throw error instanceof Error ? error.cause : error;
   });
 
+/** What a BFF sends along where nobody is signed in. */
+const ANYONE = { metadata: { 'x-product-code': 'agentruntime' } };
+
+const startSignup = (email: string) => {
+  const request = StartSignupRequest.fromPartial({ requestId: newRequestId(), email, workspaceName: 'x' });
+  return callers.bff.call(SignupServiceService.startSignup, request, ANYONE);
+};
+
 const never = (): Promise<never> => new Promise(() => undefined);
 
 const PROOFS: Readonly<Record<WireReason, Proof>> = {
+  ...peopleProofsOf(() => ({ callers: callersOf(mailing), tray })),
+  ...subscriptionProofsOf(() => shop),
+  ...topUpProofsOf(() => shop),
+  ...promotionProofsOf(() => callers),
+  ...alertProofsOf(() => callers),
   INVALID_FIELD: {
     code: status.INVALID_ARGUMENT,
     provoke: async () => failureOf(callers.debit(await callers.openTenant(), { quantity: '0' })),
@@ -176,6 +228,7 @@ const PROOFS: Readonly<Record<WireReason, Proof>> = {
     code: status.PERMISSION_DENIED,
     provoke: async () => {
       const tenantId = await callers.openTenant();
+      await admitPeople(callers, tenantId);
       return failureOf(
         balanceOf({ ...callers, internal: callers.bff }, tenantId, personIn(tenantId, 'project_viewer')),
       );
@@ -193,7 +246,16 @@ const PROOFS: Readonly<Record<WireReason, Proof>> = {
       const tenantId = 'ten_without_account' as TenantId;
       const names = { tenantId, productCode: 'agentruntime' as ProductCode, planCode: 'free' as PlanCode };
       await (await openTenantStore(kernel.connection)).insertTenant({
-        tenant: { ...names, displayName: 'x', status: 'active', createdAt: Date.now() },
+        workspace: {
+          ...names,
+          displayName: 'x',
+          status: 'active',
+          createdAt: Date.now(),
+          members: [],
+          invitations: [],
+          projects: [],
+        },
+        ...{ revision: 1, unfinished: false, beginsByItself: false },
         requestKey: 'req:test' as IdempotencyKey,
         fingerprint: '1:x' as Fingerprint,
       });
@@ -219,6 +281,8 @@ const PROOFS: Readonly<Record<WireReason, Proof>> = {
         needed_microcredits: '1000000',
         available_microcredits: '1',
         overdraft_remaining_microcredits: '0',
+        shortfall_microcredits: '999999',
+        remedies: 'top_up,upgrade',
       },
     },
   },
@@ -376,6 +440,7 @@ const PROOFS: Readonly<Record<WireReason, Proof>> = {
   REQUEST_HEADER_TOO_LARGE: { elsewhere: BFF_ALONE },
   REQUEST_TIMEOUT: { elsewhere: BFF_ALONE },
   UNSUPPORTED_MEDIA_TYPE: { elsewhere: BFF_ALONE },
+  CSRF_TOKEN_INVALID: { elsewhere: BFF_ALONE },
   HOLD_NOT_FOUND: {
     code: status.NOT_FOUND,
     provoke: async () =>
@@ -426,6 +491,42 @@ const PROOFS: Readonly<Record<WireReason, Proof>> = {
       }
     },
     expected: { metadata: { kill_switch: 'SIGNUPS_ENABLED' } },
+  },
+  TRIAL_NOT_OFFERED: {
+    code: status.FAILED_PRECONDITION,
+    provoke: async () => failureOf(trials.start(await trials.openWorkspace(), { planCode: 'plus' })),
+    expected: { metadata: { plan_code: 'plus' } },
+  },
+  TRIAL_ALREADY_USED: {
+    code: status.FAILED_PRECONDITION,
+    provoke: async () => {
+      const tenantId = await trials.openWorkspace();
+      await trials.startByOperator(tenantId);
+      return failureOf(trials.startByOperator(tenantId));
+    },
+  },
+  TRIAL_CARD_REQUIRED: {
+    code: status.FAILED_PRECONDITION,
+    provoke: async () => {
+      const carded = { productCode: 'agentruntime', planCode: 'max', trialDays: 7 };
+      await operatorCallsOf(callers).upsertPolicy({ ...carded, trialEnabled: true, trialRequiresCard: true }, [
+        ...['trial_enabled', 'trial_days', 'trial_requires_card'],
+      ]);
+      return failureOf(trials.start(await trials.openWorkspace(), { planCode: 'max' }));
+    },
+    expected: { metadata: { plan_code: 'max' } },
+  },
+  TRIAL_LIMIT_REACHED: {
+    code: status.FAILED_PRECONDITION,
+    provoke: async () => {
+      await trials.start(await trials.openWorkspace());
+      return failureOf(trials.start(await trials.openWorkspace()));
+    },
+    expected: { metadata: { limit: '1' } },
+  },
+  TRIAL_NOT_ACTIVE: {
+    code: status.FAILED_PRECONDITION,
+    provoke: async () => failureOf(trials.cancel(await trials.openWorkspace())),
   },
   PRODUCT_ALREADY_REGISTERED: {
     code: status.ALREADY_EXISTS,
@@ -496,6 +597,52 @@ const PROOFS: Readonly<Record<WireReason, Proof>> = {
     },
     expected: { metadata: { event_id: 'evt_x' } },
   },
+  ACCESS_TOKEN_NOT_FOUND: {
+    code: status.NOT_FOUND,
+    provoke: async () => {
+      const tenantId = await callers.openTenant();
+      await admitPeople(callers, tenantId);
+      const request = { tenantId, accessTokenId: 'pat_x' };
+      const admin = personIn(tenantId, 'tenant_admin');
+      return failureOf(callers.bff.call(AccessTokenServiceService.revokeAccessToken, request, admin));
+    },
+    expected: { metadata: { access_token_id: 'pat_x' } },
+  },
+  SIGNUP_NOT_FOUND: {
+    code: status.NOT_FOUND,
+    provoke: () => {
+      const request = ConfirmSignupRequest.fromPartial({ token: 'x' });
+      return failureOf(callers.bff.call(SignupServiceService.confirmSignup, request, newcomer()));
+    },
+  },
+  SIGNUP_ENDED: {
+    code: status.FAILED_PRECONDITION,
+    provoke: async () => {
+      const { signup } = await startSignup('ended@example.com');
+      const signupId = signup?.signupId ?? '';
+      const past = { $set: { expires_at: new Date(0) } };
+      await kernel.connection.collection('signups').updateOne({ signup_id: signupId }, past);
+      const request = ResendSignupRequest.fromPartial({ signupId });
+      return failureOf(callers.bff.call(SignupServiceService.resendSignup, request, ANYONE));
+    },
+    expected: { metadata: { status: 'expired' } },
+  },
+  MAIL_LIMIT_REACHED: {
+    code: status.RESOURCE_EXHAUSTED,
+    provoke: async () => {
+      for (let count = 0; count < 5; count += 1) await startSignup('crowd@example.com');
+      return failureOf(startSignup('crowd@example.com'));
+    },
+    expected: { metadata: { limit: '5' } },
+  },
+  MAIL_NOT_FOUND: {
+    code: status.NOT_FOUND,
+    provoke: () => {
+      const request = { requestId: newRequestId(), mailId: 'sgn_x:y', ...OPERATOR };
+      return failureOf(callers.sysadmin.call(MailServiceService.redriveMail, request));
+    },
+    expected: { metadata: { mail_id: 'sgn_x:y' } },
+  },
 };
 
 describe('every reason', () => {
@@ -506,7 +653,11 @@ describe('every reason', () => {
     expect(failure).toMatchObject({ reason, code: proof.code, domain: 'wheelhouse', ...proof.expected });
     expect(failure.requestId).not.toBe('');
     // Whoever may try again is told when.
-    const isTransient = proof.code === status.UNAVAILABLE || reason === 'QUEUE_FULL' || reason === 'SYNC_BUSY';
+    const isTransient =
+      proof.code === status.UNAVAILABLE ||
+      ['QUEUE_FULL', 'SYNC_BUSY', 'SUBSCRIPTION_BUSY', 'PROMOTION_ATTEMPTS_EXCEEDED', 'MAIL_LIMIT_REACHED'].includes(
+        reason,
+      );
     expect(failure.retryDelayMs === undefined).toBe(!isTransient);
   });
 

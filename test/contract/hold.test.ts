@@ -19,7 +19,7 @@ import {
 } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { CreateTenantRequest, TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 import { HOLD_BYTES_MAX, OPEN_HOLDS_MAX } from '../../kernel/domain/bound.ts';
-import { ACTION, type Callers, CREDIT, callersOf, OPERATOR, personIn } from './support/account.ts';
+import { ACTION, admitPeople, type Callers, CREDIT, callersOf, OPERATOR, personIn } from './support/account.ts';
 import { crowdAccount, crowdHoldBytes } from './support/crowded-account.ts';
 import { failureOf, settle } from './support/failure.ts';
 import { detailOf, type HoldCalls, holdCallsOf, MINUTE_MS, moveClock } from './support/hold.ts';
@@ -525,6 +525,7 @@ describe('ListHolds', () => {
 
   test('answers a contributor of the workspace', async () => {
     const tenantId = await callers.openTenant(CREDIT);
+    await admitPeople(callers, tenantId);
     const hold = await holds.hold(tenantId, '1');
     const person = personIn(tenantId, 'project_contributor');
     const request = ListHoldsRequest.fromPartial({ tenantId });

@@ -88,7 +88,8 @@ describe('VerifyLedger', () => {
       new Set([`${second} 2`]),
     );
     const own = await verify({ tenantId: first });
-    expect(own).toMatchObject([{ verifiedCommits: 3n, verifiedAccounts: 1n, totalCommits: 3n, done: true }]);
+    // How far it is comes before the end, should it take that long.
+    expect(own.at(-1)).toMatchObject({ verifiedCommits: 3n, verifiedAccounts: 1n, totalCommits: 3n, done: true });
   });
 
   test('holds accounts against heads, and verifies only theirs', async () => {
@@ -97,7 +98,8 @@ describe('VerifyLedger', () => {
     const against = [{ tenantId, commitSeq: BigInt(head?.commit_seq ?? 0), hash: head?.hash.toUpperCase() ?? '' }];
     await callers.debit(tenantId);
     const clean = await verify({ against });
-    expect(clean).toMatchObject([{ verifiedAccounts: 1n, verifiedCommits: 3n, done: true }]);
+    // How far it is comes before the end, should it take that long.
+    expect(clean.slice(-1)).toMatchObject([{ verifiedAccounts: 1n, verifiedCommits: 3n, done: true }]);
     const wrong = await verify({ against: [{ tenantId, commitSeq: 1n, hash: HASH }] });
     expect(wrong[0]?.finding).toMatchObject({ tenantId, commitSeq: 1n, message: expect.stringContaining(HASH) });
   });

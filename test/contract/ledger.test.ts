@@ -15,7 +15,7 @@ import {
   LedgerServiceService,
   ListEntriesRequest,
 } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
-import { ACTION, type Callers, CREDIT, callersOf, OPERATOR, personIn } from './support/account.ts';
+import { ACTION, admitPeople, type Callers, CREDIT, callersOf, OPERATOR, personIn } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
 
@@ -220,6 +220,7 @@ describe('GetBalance', () => {
 
   test('answers a contributor of the workspace', async () => {
     const tenantId = await callers.openTenant(CREDIT);
+    await admitPeople(callers, tenantId);
     const person = personIn(tenantId, 'project_contributor');
     const answer = await callers.bff.call(getBalance, GetBalanceRequest.fromPartial({ tenantId }), person);
     expect(answer.balance?.availableMicrocredits).toBe(CREDIT);

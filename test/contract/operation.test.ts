@@ -3,7 +3,7 @@
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createKernelClient } from '../../dev/kernel-client.ts';
 import { HoldServiceService, SettleRequest } from '../../gen/wheelhouse/ledger/v1/hold_service.ts';
 import {
@@ -242,6 +242,26 @@ describe('over HTTP', () => {
       200,
       { status: 'ok', checks: { database: 'ok', clock: 'ok', accepting: 'ok' } },
     ]);
+  });
+
+  test('it is not ready while it can not tell the time', async () => {
+    // A wall clock that never agrees with the monotonic one: no measurement is good for long.
+    let jumpMs = 0;
+    const { now } = Date;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => {
+      jumpMs += 3_600_000;
+      return now.call(Date) + jumpMs;
+    });
+    try {
+      const ready = await fetch(`${kernel.httpUrl}/readyz`);
+      expect([ready.status, await ready.json()]).toMatchObject([
+        503,
+        { status: 'not ready', checks: { database: 'ok', accepting: 'ok' } },
+      ]);
+    } finally {
+      clock.mockRestore();
+    }
+    await expect.poll(async () => (await fetch(`${kernel.httpUrl}/readyz`)).status).toBe(200);
   });
 
   test('other paths and methods are not known', async () => {

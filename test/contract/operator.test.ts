@@ -19,7 +19,7 @@ import { ACCESS, METHOD_PATHS, shortMethodName } from '../../kernel/grpc/access.
 import { type Callers, CREDIT, callersOf, newcomer, OPERATOR } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { composeKernel, type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
-import { operatorCallsOf } from './support/operator.ts';
+import { operatorCallsOf, TEST_ADDRESS } from './support/operator.ts';
 import { override } from './support/override.ts';
 
 const { SIGNUPS_ENABLED, TOPUPS_ENABLED } = KillSwitchName;
@@ -243,17 +243,49 @@ describe('the audit log', () => {
     expect(Object.keys((await failureOf(wrong)).violations).sort()).toEqual(['end_time', 'page_size']);
   });
 
-  test('knows every method by which an operator writes', async () => {
+  test('says from where the first call of a write came, and nothing where that was not kept yet', async () => {
+    const tenantId = await callers.openTenant();
+    const requestId = newRequestId();
+    // What an operator sends of an address is not believed.
+    const metadata = { 'x-remote-address': '192.0.2.7' };
+    const request = { requestId, tenantId, bucket: Bucket.PAYG, microcredits: 1n, ...OPERATOR };
+    await callers.sysadmin.call(LedgerServiceService.grant, GrantRequest.fromPartial(request), { metadata });
+    expect(await operators.audit({ tenantId })).toMatchObject([{ requestId, remoteAddress: TEST_ADDRESS }]);
+    const records = kernel.connection.collection('audit_log');
+    await records.updateOne({ request_id: requestId }, { $unset: { remote_address: '' } });
+    const { auditRecords } = await callers.sysadmin.call(
+      OperatorServiceService.listAuditRecords,
+      ListAuditRecordsRequest.fromPartial({ tenantId }),
+    );
+    expect(auditRecords).toMatchObject([{ requestId, remoteAddress: '' }]);
+    await records.deleteOne({ request_id: requestId });
+  });
+
+  test('knows every method by which an operator writes, and from where', async () => {
     const noted = new Set<string>(await kernel.connection.collection('audit_log').distinct('method'));
     const own = ['RegisterProduct', 'UpdateProduct', 'UpsertPlan', 'UpsertPlanPolicy'];
     const elsewhere = new Set([
       ...own.map((name) => `CatalogAdminService/${name}`),
       'CatalogSyncService/SyncCatalog',
       'WebhookService/RedriveWebhookEvent',
+      'TrialService/StartTrial',
+      'TrialService/CancelTrial',
+      'TenantService/CloseTenant',
+      'TenantService/SetTenantSuspension',
+      'MemberService/PutMember',
+      'MailService/RedriveMail',
+      'SubscriptionService/CancelSubscription',
+      'SubscriptionService/ProvisionContract',
+      'TopUpService/CancelTopUp',
+      'PromotionAdminService/CreatePromotion',
+      'PromotionAdminService/RevokePromotion',
+      'ReconciliationService/RefreshWorkspace',
     ]);
     const writes = METHOD_PATHS.filter((path) => ACCESS[path].writes && ACCESS[path].sysadmin).map(shortMethodName);
-    // A method that is added must be noted, here, or in catalog-admin, catalog-sync or webhook.test.ts.
+    // A method that is added must be noted, here, or in the tests of what it belongs to (catalog-admin, top-up, reconciliation …).
     expect(writes.filter((name) => !noted.has(name) && !elsewhere.has(name))).toEqual([]);
+    expect(await kernel.connection.collection('audit_log').distinct('remote_address')).toEqual([TEST_ADDRESS]);
+    expect(await kernel.connection.collection('audit_log').countDocuments({ remote_address: null })).toBe(0);
   });
 });
 

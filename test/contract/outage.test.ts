@@ -64,7 +64,9 @@ async function start(changes: Readonly<Record<string, string>> = {}): Promise<Ru
     return client;
   };
   const sysadmin = connect(SYSADMIN_TOKEN);
-  const request = { requestId: newRequestId(), productCode: 'agentruntime', displayName: 'x', ...OPERATOR };
+  // A plan that an operator names begins without a trial.
+  const workspace = { productCode: 'agentruntime', planCode: 'pro', displayName: 'x' };
+  const request = { requestId: newRequestId(), ...workspace, ...OPERATOR };
   const { tenant } = await sysadmin.call(TenantServiceService.createTenant, CreateTenantRequest.fromPartial(request));
   const tenantId = tenant?.tenantId ?? '';
   const funds = { requestId: newRequestId(), tenantId, bucket: Bucket.PAYG, microcredits: 10n ** 12n, ...OPERATOR };

@@ -40,6 +40,8 @@ describe('grpcurl', () => {
     needGrpcurl(context);
     expect((await grpcurl('list')).trim().split('\n')).toEqual([
       'grpc.health.v1.Health',
+      'wheelhouse.alert.v1.AlertEndpointService',
+      'wheelhouse.alert.v1.AlertService',
       'wheelhouse.catalog.v1.CatalogAdminService',
       'wheelhouse.catalog.v1.CatalogService',
       'wheelhouse.catalog.v1.CatalogSyncService',
@@ -48,9 +50,24 @@ describe('grpcurl', () => {
       'wheelhouse.ledger.v1.LedgerService',
       'wheelhouse.ledger.v1.LedgerStreamService',
       'wheelhouse.ledger.v1.UsageService',
+      'wheelhouse.operator.v1.MailService',
       'wheelhouse.operator.v1.OperatorService',
+      'wheelhouse.operator.v1.ReconciliationService',
       'wheelhouse.operator.v1.WebhookService',
+      'wheelhouse.payment.v1.PaymentHistoryService',
+      'wheelhouse.payment.v1.PaymentMethodService',
+      'wheelhouse.payment.v1.TopUpService',
+      'wheelhouse.promotion.v1.PromotionAdminService',
+      'wheelhouse.promotion.v1.PromotionService',
+      'wheelhouse.subscription.v1.SubscriptionService',
+      'wheelhouse.subscription.v1.TrialService',
+      'wheelhouse.tenant.v1.AccessTokenService',
+      'wheelhouse.tenant.v1.InvitationService',
+      'wheelhouse.tenant.v1.MemberService',
+      'wheelhouse.tenant.v1.ProjectService',
+      'wheelhouse.tenant.v1.SignupService',
       'wheelhouse.tenant.v1.TenantService',
+      'wheelhouse.tenant.v1.UserService',
     ]);
   });
 

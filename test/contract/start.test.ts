@@ -56,11 +56,14 @@ describe('a wrong configuration', () => {
       STRIPE_API_URL: 'http://api.stripe.com',
       STRIPE_WEBHOOK_SECRETS: 'whsec_a,hunter2',
       STRIPE_SYNC_INTERVAL_MS: '5m',
+      SMTP_URL: 'http://user:hunter2@mail',
+      MAIL_FROM: 'Us <a@b>, Them <c@d>',
+      CONSOLE_URLS: 'agentruntime=http://console.example.com',
       KERNEL_CREDENTIALS_FILE: '/nowhere/credentials.json',
     });
     expect(message).toBe(
       [
-        'The configuration has 13 problems.',
+        'The configuration has 16 problems.',
         '  - MONGODB_URI is malformed: set it to a connection string such as mongodb://127.0.0.1:27017/wheelhouse.',
         '  - DATABASE_TIMEOUT_MS is "-1": set it to milliseconds, such as 10000.',
         '  - GRPC_ADDRESS is "127.0.0.1:70000": set it to host:port, such as 0.0.0.0:50051.',
@@ -72,6 +75,9 @@ describe('a wrong configuration', () => {
         '  - STRIPE_API_URL is "http://api.stripe.com": set it to https://host, or http://127.0.0.1:port for a local one, without a path.',
         '  - STRIPE_WEBHOOK_SECRETS is malformed: set it to the signing secret of the webhook endpoint (whsec_…), or to several with commas between.',
         '  - STRIPE_SYNC_INTERVAL_MS is "5m": set it to milliseconds from 1000 on, such as 900000.',
+        '  - SMTP_URL is malformed: set it to smtp://user:password@host:587 or smtps://…, or leave it out to have mails wait.',
+        '  - MAIL_FROM is "Us <a@b>, Them <c@d>": set it to the sender of mails, such as Wheelhouse <no-reply@example.com>.',
+        '  - CONSOLE_URLS is "agentruntime=http://console.example.com": set it to where people of each product sign in, such as agentruntime=https://console.example.com.',
         "  - KERNEL_CREDENTIALS_FILE names /nowhere/credentials.json, which can't be read (ENOENT): correct the path or its rights.",
         '  - GRPC_TLS_CERT_FILE and GRPC_TLS_KEY_FILE belong together: set both for TLS, or neither for plain text.',
         '',
@@ -92,6 +98,34 @@ describe('a wrong configuration', () => {
 
   test('names webhook secrets without a key', async () => {
     expect(await failsWith({ STRIPE_WEBHOOK_SECRETS: 'whsec_a' })).toContain('is set without STRIPE_SECRET_KEY: ');
+  });
+
+  test('names what mail lacks', async () => {
+    const message = await failsWith({ SMTP_URL: 'smtps://user:%zz@mail.example.com' });
+    expect(message).toContain('SMTP_URL is malformed: correct its port, and percent-encode what is special ');
+    expect(message).toContain('MAIL_FROM is not set, and SMTP_URL is: ');
+    expect(message).toContain('CONSOLE_URLS is not set, and SMTP_URL is: ');
+    expect(await failsWith({ CONSOLE_URLS: 'a=https://x,a=https://y' })).toContain(
+      'CONSOLE_URLS names a product twice',
+    );
+  });
+
+  test('takes a mail server, a sender and the addresses of Consoles', () => {
+    const environment = settings({
+      SMTP_URL: 'smtp://user:p%40ss@mail.example.com:587',
+      MAIL_FROM: 'Wheelhouse <no-reply@example.com>',
+      CONSOLE_URLS: 'agentruntime=https://console.example.com/,otherproduct=http://127.0.0.1:8081',
+    });
+    const { mail, consoleUrls } = loadKernelConfig(environment);
+    expect(mail).toEqual({ smtpUrl: environment['SMTP_URL'], from: environment['MAIL_FROM'] });
+    expect(consoleUrls).toEqual(
+      new Map([
+        ['agentruntime', 'https://console.example.com'],
+        ['otherproduct', 'http://127.0.0.1:8081'],
+      ]),
+    );
+    expect(loadKernelConfig(settings())).toMatchObject({ consoleUrls: new Map() });
+    expect(loadKernelConfig(settings()).mail).toBeUndefined();
   });
 
   test('names what is not set', async () => {
@@ -170,7 +204,7 @@ describe('what is missing or taken', () => {
     await connection.collection('tenants').createIndex({ request_key: 1 }, { name: 'request_key' });
     const message = await failsWith({ MONGODB_URI: mongodbUri });
     expect(message).toMatch(
-      /^The index \{"request_key":1\} of collection tenants .*: drop an index of the same key that differs/,
+      /^The index \{"request_key":1\} of collection tenants .*: drop an index of the same name or key that differs/,
     );
     await connection.dropDatabase();
     await connection.close();

@@ -8,7 +8,7 @@ import {
   GetTenantRequest,
   TenantServiceService,
 } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
-import { type Callers, callersOf, newcomer, OPERATOR, personIn } from './support/account.ts';
+import { admitPeople, type Callers, callersOf, newcomer, OPERATOR, personIn } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { composeKernel, type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
 import { override } from './support/override.ts';
@@ -41,13 +41,16 @@ function createAsPerson(fields: Fields = {}, settings = newcomer()): Promise<Cre
 }
 
 describe('CreateTenant', () => {
-  test('stamps the product of the BFF, starts on the onboarding default and opens the account', async () => {
+  test('stamps the product of the BFF, opens the account on the fallback plan, and starts the trial of the onboarding plan', async () => {
     const { tenant, replayed } = await createAsPerson();
-    expect(tenant).toMatchObject({ productCode: 'agentruntime', displayName: 'Acme', planCode: 'pro' });
+    expect(tenant).toMatchObject({ productCode: 'agentruntime', displayName: 'Acme', planCode: 'free' });
+    expect(tenant?.ownerUserId).toMatch(/^usr_/);
+    expect(tenant?.slug).toMatch(/^acme/);
     expect(tenant?.tenantId).toMatch(/^ten_[0-9a-f]{8}-[0-9a-f]{4}-7/);
     expect(Math.abs((tenant?.createTime?.getTime() ?? 0) - Date.now())).toBeLessThan(60_000);
     expect(replayed).toBe(false);
-    expect(await callers.seqOf(tenant?.tenantId ?? '')).toBe(1n);
+    // The account was opened, then the trial began.
+    expect(await callers.seqOf(tenant?.tenantId ?? '')).toBe(2n);
   });
 
   test('answers a retry with the tenant of the first call', async () => {
@@ -55,7 +58,7 @@ describe('CreateTenant', () => {
     const first = await createAsOperator({ requestId });
     const second = await createAsOperator({ requestId });
     expect(second).toEqual({ ...first, replayed: true });
-    expect(await callers.seqOf(first.tenant?.tenantId ?? '')).toBe(1n);
+    expect(await callers.seqOf(first.tenant?.tenantId ?? '')).toBe(2n);
   });
 
   test('refuses a request id that was used for something else', async () => {
@@ -123,7 +126,7 @@ describe('CreateTenant', () => {
     expect((await failureOf(callers.seqOf(String(row?.['tenant_id'])))).reason).toBe('ACCOUNT_NOT_OPEN');
     const retried = await createAsOperator({ requestId }, there);
     expect(retried).toMatchObject({ replayed: true, tenant: { tenantId: row?.['tenant_id'] } });
-    expect(await callers.seqOf(String(row?.['tenant_id']))).toBe(1n);
+    expect(await callers.seqOf(String(row?.['tenant_id']))).toBe(2n);
     await faulty.close();
   });
 
@@ -169,8 +172,12 @@ describe('CreateTenant', () => {
 
 describe('GetTenant', () => {
   test('answers the tenant to an operator, an internal service and a viewer of it', async () => {
-    const { tenant } = await createAsOperator();
-    const request = GetTenantRequest.fromPartial({ tenantId: tenant?.tenantId ?? '' });
+    const created = await createAsOperator();
+    const tenantId = created.tenant?.tenantId ?? '';
+    await admitPeople(callers, tenantId);
+    // It belongs to its first admin, where an operator has made it for nobody.
+    const tenant = { ...created.tenant, ownerUserId: expect.stringMatching(/^usr_/) };
+    const request = GetTenantRequest.fromPartial({ tenantId });
     const { getTenant } = TenantServiceService;
     expect((await callers.sysadmin.call(getTenant, request)).tenant).toEqual(tenant);
     expect((await callers.internal.call(getTenant, request)).tenant).toEqual(tenant);

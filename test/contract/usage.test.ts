@@ -20,7 +20,7 @@ import {
   UsageServiceService,
 } from '../../gen/wheelhouse/ledger/v1/usage_service.ts';
 import { SMALL_COMMITS } from '../../kernel/worker/rollup-worker.ts';
-import { ACTION, type Callers, CREDIT, callersOf, OPERATOR, personIn } from './support/account.ts';
+import { ACTION, admitPeople, type Callers, CREDIT, callersOf, OPERATOR, personIn } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { type HoldCalls, holdCallsOf } from './support/hold.ts';
 import { type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
@@ -340,6 +340,9 @@ describe('ExplainEntry', () => {
 describe('both', () => {
   test('are for contributors of the workspace, services and operators', async () => {
     const tenantId = await openUsedTenant();
+    await admitPeople(callers, tenantId);
+    const second = await callers.openTenant();
+    await admitPeople(callers, second);
     const { entry } = await callers.debit(tenantId);
     const calls: readonly ((client: KernelClient, settings?: CallSettings) => Promise<unknown>)[] = [
       (client, settings) => summarize(tenantId, {}, client, settings),
@@ -350,7 +353,7 @@ describe('both', () => {
       await call(callers.bff, personIn(tenantId, 'project_contributor'));
       const viewer = await failureOf(call(callers.bff, personIn(tenantId, 'project_viewer')));
       expect(viewer).toMatchObject({ reason: 'ROLE_REQUIRED', code: status.PERMISSION_DENIED });
-      const elsewhere = personIn(await callers.openTenant(), 'tenant_admin');
+      const elsewhere = personIn(second, 'tenant_admin');
       const stranger = await failureOf(call(callers.bff, elsewhere));
       expect(stranger).toMatchObject({ reason: 'TENANT_NOT_FOUND', code: status.NOT_FOUND });
       const foreign = await failureOf(call(callers.otherBff, personIn(tenantId, 'tenant_admin', 'otherproduct')));

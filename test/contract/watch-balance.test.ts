@@ -14,7 +14,7 @@ import type {
 } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { DomainError } from '../../kernel/domain/error.ts';
 import { type OpenStream, openWatch, type StreamSettings } from '../support/stream-client.ts';
-import { type Callers, CREDIT, callersOf, newcomer, OPERATOR, personIn } from './support/account.ts';
+import { admitPeople, type Callers, CREDIT, callersOf, newcomer, OPERATOR, personIn } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import {
   type Adaptation,
@@ -269,6 +269,7 @@ describe('a watch', () => {
 describe('who may watch', () => {
   test('contributors of the workspace, internal services, operators; the same as may read the balance', async () => {
     const tenantId = await callers.openTenant(CREDIT);
+    await admitPeople(callers, tenantId);
     const { tokens } = kernel;
     for (const settings of [
       { token: tokens.internal },
@@ -282,6 +283,7 @@ describe('who may watch', () => {
 
   test('nobody else, and no one learns of a tenant that is not theirs', async () => {
     const tenantId = await callers.openTenant(CREDIT);
+    await admitPeople(callers, tenantId);
     const foreign = await callers.openTenant(CREDIT);
     const { tokens } = kernel;
     const reasonOf = async (settings: Partial<StreamSettings>, of = tenantId) =>
@@ -293,7 +295,7 @@ describe('who may watch', () => {
     expect(await reasonOf({ token: undefined })).toBe('CREDENTIAL_INVALID');
     expect(await reasonOf({ token: tokens.checker })).toBe('SCOPE_DENIED');
     expect(await reasonOf(asPerson('project_viewer'))).toBe('ROLE_REQUIRED');
-    expect(await reasonOf({ token: tokens.agentruntime, ...newcomer() })).toBe('ROLE_REQUIRED');
+    expect(await reasonOf({ token: tokens.agentruntime, ...newcomer() })).toBe('WORKSPACE_REQUIRED');
     expect(await reasonOf(asPerson('tenant_admin'), foreign)).toBe('TENANT_NOT_FOUND');
     expect(await reasonOf({ token: tokens.agentruntime })).toBe('PRODUCT_SCOPE_MISMATCH');
     const elsewhere = { token: tokens.otherproduct, ...personIn(tenantId, 'tenant_admin', 'otherproduct') };

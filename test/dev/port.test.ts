@@ -44,7 +44,7 @@ describe('settings of the stack', () => {
     expect(home).toMatch(/\/\.wheelhouse$/);
     const { products, ...others } = ports;
     const numbers = [...Object.values(others), ...products.values()].map(({ port }) => port);
-    expect(numbers).toEqual([27117, 50051, 8090, 8095, 12111, 8080, 8081]);
+    expect(numbers).toEqual([27117, 50051, 8090, 8095, 12111, 1025, 8096, 8080, 8081]);
   });
 
   it('that are no ports are all named', () => {

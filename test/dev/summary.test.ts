@@ -7,6 +7,8 @@ const tokens = { tenant_admin: 'a', project_contributor: 'b', project_viewer: 'c
 const dev: DevFile = {
   mongo: { engine: 'external', uri: 'mongodb://me:secret@db.example.com/wheelhouse' },
   kernel: { grpc: '127.0.0.1:1', http: 'http://127.0.0.1:2', tokens: { internal: 'i', sysadmin: 's', bff: {} } },
+  issuer: { url: 'http://127.0.0.1:4' },
+  mail: { inbox: 'http://127.0.0.1:6', smtp: 'smtp://127.0.0.1:7' },
   stripe: { kind: 'sandbox', url: 'http://127.0.0.1:5', secret_key: 'sk_test_secret', webhook_secret: 'whsec_secret' },
   products: { agentruntime: { bff: 'http://127.0.0.1:3', tenant_id: 'ten_1', tokens } },
 };
@@ -36,6 +38,7 @@ describe('what a start prints', () => {
     const text = describeStack(stack, { home: '/data/my stack', isHomeChosen: true, directory: '/repo' });
     expect(text).toContain(`require('/data/my stack/dev.json')`);
     expect(text).toContain(`\n  WHEELHOUSE_HOME='/data/my stack' npm run demo:debit\n`);
+    expect(text).toContain(`\n  WHEELHOUSE_HOME='/data/my stack' npm run wheelhouse -- dev advance 32d\n`);
   });
 
   it('shows no secret', () => {
@@ -48,6 +51,8 @@ describe('what a start prints', () => {
       { home: '/repo/.wheelhouse', isHomeChosen: false, directory: '/repo' },
     );
     expect(own).toContain('Stripe        your account (STRIPE_SECRET_KEY)');
+    // Which plans an account sells is not known here, and its time can't be moved.
+    expect(own).not.toMatch(/plan_code|dev advance/);
   });
 
   it('says what an account at Stripe lacks and what to do, and nothing where it lacks nothing', () => {

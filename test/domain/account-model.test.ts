@@ -5,42 +5,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UNOPENED_ACCOUNT } from '../../kernel/domain/account.ts';
 import { computeAdvance } from '../../kernel/domain/advance.ts';
-import type { Command } from '../../kernel/domain/command.ts';
-import { AccountModel, type Ask, type Answer as ModelAnswer, type PriceLine } from '../model/account-model.ts';
-import { askOf, deedOf, refusalOf, sightOf } from '../model/kernel-words.ts';
+import { AccountModel } from '../model/account-model.ts';
+import { sightOf } from '../model/kernel-words.ts';
 import { roundCount } from '../support/round-count.ts';
-import { adjust, debit, giveGrant, openAccount, START, TENANT } from './support/command.ts';
+import { adjust, debit, giveGrant, openAccount, START } from './support/command.ts';
 import { type History, histories, repeatingHistories } from './support/history.ts';
-import { type Answer, playHistory } from './support/playback.ts';
-
-/** Says the domain's answer in the model's words. */
-function inModelWords(answer: Answer): ModelAnswer {
-  if (answer.kind === 'replayed') return { kind: 'again' };
-  if (answer.kind === 'rejected') return refusalOf(answer.reason, answer.metadata);
-  return answer.entry === undefined ? { kind: 'done' } : { kind: 'done', deed: deedOf(answer.entry) };
-}
-
-/** A part of a hold that never was, with what ANY_RESERVATION says of it: it costs nothing. */
-function freeUse(key: string): Ask {
-  const price: PriceLine = { action: 'free', level: 'default', whose: undefined, from: 0, perUnit: 0n };
-  const rules = { tenant: TENANT, overdraftOf: () => 0n, pricesOf: () => [price] };
-  return { key, to: 'use', action: 'free', millionths: 1n, mustPay: true, rules };
-}
-
-/** What the model says to a command; of a hold, the domain only knows whether it is open, and what it is told besides. */
-function askModel(model: AccountModel, command: Command, answer: Answer | undefined, now: number): ModelAnswer {
-  const entry = answer?.kind === 'accepted' ? answer.entry : undefined;
-  const ask = askOf(command, TENANT, entry?.type === 'reserved' ? entry.holdId : 'hld_refused');
-  model.passTo(now);
-  const status = 'hold' in ask ? model.statusOf(ask.hold) : undefined;
-  if (command.type === 'settle' && !model.hasDone(command.key) && model.plan !== undefined) {
-    if (status !== 'open' && command.reservation === undefined) return { kind: 'refused', reason: 'HOLD_ENDED' };
-    if (status === undefined) return model.apply(freeUse(command.key), now);
-  }
-  const said = model.apply(ask, now);
-  const isUnknown = said.kind === 'refused' && said.reason === 'HOLD_NOT_FOUND';
-  return isUnknown ? { kind: 'refused', reason: 'HOLD_ENDED' } : said;
-}
+import { askModel, inModelWords } from './support/model-answer.ts';
+import { playHistory } from './support/playback.ts';
 
 /** Plays a history over both; fails at the first step after which they differ. */
 function compare(history: History): void {

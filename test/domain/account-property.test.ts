@@ -18,6 +18,7 @@ import { decide } from '../../kernel/domain/decide.ts';
 import type { Entry } from '../../kernel/domain/entry.ts';
 import { evolve } from '../../kernel/domain/evolve.ts';
 import { compareBurnOrder, compareStartOrder, type Grant, sumDraws } from '../../kernel/domain/grant.ts';
+import { CLOSED_ACCOUNT_POLICY } from '../../kernel/domain/rulebook.ts';
 import { roundCount } from '../support/round-count.ts';
 import { at, debit, EXPIRE } from './support/command.ts';
 import { histories, repeatingHistories } from './support/history.ts';
@@ -59,7 +60,16 @@ function changeOf(entry: Entry, before: AccountState): bigint {
     case 'reserved':
     case 'hold_extended':
     case 'redacted':
+    case 'trial_canceled':
+    case 'trial_consented':
+    case 'trial_ended':
       return 0n;
+    case 'trial_started':
+      return entry.granted;
+    case 'subscription_changed':
+      return (entry.grant?.granted ?? 0n) - sumDraws(entry.lapsed);
+    case 'payback_settled':
+      return (entry.grant?.granted ?? 0n) - sumDraws(entry.taken) - entry.deficit;
     case 'granted':
       return entry.grant.granted;
     case 'grant_expired':
@@ -352,7 +362,7 @@ describe('a refusal', () => {
         const end = history.at(-1)?.now ?? 0;
         const rulebook = {
           ...debit('1').rulebook,
-          policies: new Map([[state.planCode, { overdraftLimit: overdraft }]]),
+          policies: new Map([[state.planCode, { ...CLOSED_ACCOUNT_POLICY, overdraftLimit: overdraft }]]),
         };
         const used = state.totals.deficit + state.overdraftHeld;
         const left = overdraft > used ? overdraft - used : 0n;

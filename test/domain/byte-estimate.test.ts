@@ -9,7 +9,9 @@ import type { Hold } from '../../kernel/domain/hold.ts';
 import type { GrantId, HoldId, PlanCode, ProductCode } from '../../kernel/domain/id.ts';
 import { toDocumentState } from '../../kernel/store/ledger/state-document.ts';
 import { roundCount } from '../support/round-count.ts';
+import { START } from './support/command.ts';
 import { bsonSize, commitChains, hashOf, sealDocument } from './support/commit.ts';
+import { FollowingAccount, factsOf } from './support/subscription.ts';
 
 const idOf = (prefix: string): string => `${prefix}_0198c0de-0000-7000-8000-000000000001`;
 const GRANT_ID = idOf('grt') as GrantId;
@@ -112,6 +114,26 @@ describe('the estimate of a state’s size', () => {
       }),
       { numRuns: 20 },
     );
+  });
+
+  it('is never below what a subscription takes that others went before', () => {
+    const account = new FollowingAccount();
+    account.sync(START, factsOf());
+    const { subscription } = account;
+    if (subscription === undefined) throw new Error('nothing was followed');
+    const { periodStart, periodEnd, interval } = subscription;
+    const period = { periodStart, periodEnd, interval, intervalCount: 12, paidAllowance: MICROCREDITS_MAX };
+    const sizes = [1, 8].map((count) => {
+      const earlier = Array.from({ length: count }, () => ({ ...period, stripeSubscriptionId: 'x'.repeat(28) }));
+      const state = { ...stateOf([], [], [], 'pro'), subscription: { ...subscription, earlier } };
+      expect(estimateStateBytes(state)).toBeGreaterThanOrEqual(stateSize(state));
+      return { estimated: estimateStateBytes(state), taken: stateSize(state) };
+    });
+    const [one, eight] = sizes;
+    if (one === undefined || eight === undefined) throw new Error('nothing was measured');
+    // What is left over for the subscription itself does not pay for what went before.
+    expect(eight.estimated - one.estimated).toBeGreaterThanOrEqual(eight.taken - one.taken);
+    expect(eight.estimated - one.estimated).toBeLessThan(2 * (eight.taken - one.taken));
   });
 
   it('comes within a twentieth of it for grants, so that states up to the bound are stored with every commit', () => {

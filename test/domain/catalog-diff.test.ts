@@ -3,7 +3,13 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { computeCatalogDiff, type KnownCatalog, keyText } from '../../kernel/domain/catalog-diff.ts';
+import {
+  computeCatalogDiff,
+  type KnownCatalog,
+  type KnownPlan,
+  type KnownProduct,
+  keyText,
+} from '../../kernel/domain/catalog-diff.ts';
 import type { PlanCode } from '../../kernel/domain/id.ts';
 import type { StripePrice } from '../../kernel/domain/stripe-price.ts';
 import { roundCount } from '../support/round-count.ts';
@@ -35,6 +41,22 @@ describe('a row', () => {
     });
   });
 
+  test('says how long a payment may be missing, what follows, and whether people may leave at once', () => {
+    const metadata = { past_due_grace_days: '0', past_due_end: 'keep', cancel_at_once_allowed: 'true' };
+    const diff = computeCatalogDiff([stripePrice({}, metadata)], SYNCED);
+    expect(diff.changes).toMatchObject([
+      {
+        differences: [
+          { field: 'past_due_grace_days', before: '7', after: '0' },
+          { field: 'past_due_end', before: 'fallback', after: 'keep' },
+          { field: 'cancel_at_once_allowed', before: 'false', after: 'true' },
+        ],
+      },
+    ]);
+    const { policies } = applyDiff(SYNCED, diff);
+    expect(policies[0]?.policy).toMatchObject({ pastDueGraceDays: 0, pastDueEnd: 'keep', cancelAtOnceAllowed: true });
+  });
+
   test('that is as Stripe has it does not change', () => {
     expect(computeCatalogDiff([stripePrice()], SYNCED)).toMatchObject({ changes: [], unchanged: 1, badRows: [] });
   });
@@ -56,6 +78,12 @@ describe('a row', () => {
     expect(changes).toHaveLength(1);
     expect(changes[0]).toMatchObject({ kind: 'updated', differences: [{ field, before, after }] });
     expect(changes[0]?.policy).toBeUndefined();
+  });
+
+  test('whose Product has too long a name shows as much of it as can be stored', () => {
+    const price = stripePrice({ product: { name: `${'a'.repeat(249)}😀`, metadata: {} } });
+    const { plans } = applyDiff(SYNCED, computeCatalogDiff([price], SYNCED));
+    expect(plans[0]?.productName).toBe(`${'a'.repeat(249)}\ufffd`);
   });
 
   test('whose metadata no longer has a key keeps what is stored', () => {
@@ -135,13 +163,46 @@ describe('a row that is archived', () => {
     expect(computeCatalogDiff([], { ...SYNCED, products }).badRows).toEqual([]);
   });
 
-  test('an operator’s row that gets a Price becomes Stripe’s', () => {
-    const { stripePriceId: _, ...row } = knownPlan({ source: 'operator' });
+  test('is Stripe’s again by a Price, also where it was an operator’s', () => {
+    const { stripePriceId: _, ...row } = knownPlan({ source: 'operator', archived: true });
     const { changes } = computeCatalogDiff([stripePrice()], { ...SYNCED, plans: [row] });
     expect(changes[0]?.differences).toEqual([
       { field: 'source', before: 'operator', after: 'stripe' },
       { field: 'stripe_price_id', before: '', after: 'price_pro' },
+      { field: 'archived', before: 'true', after: 'false' },
     ]);
+  });
+});
+
+describe('what is not Stripe’s to sell', () => {
+  const operators = (planCode: string): KnownPlan => {
+    const { stripePriceId: _, price: __, ...row } = knownPlan({ source: 'operator', planCode: planCode as PlanCode });
+    return row;
+  };
+
+  test.each(['enterprise', 'free'])('an operator’s %s stays the operator’s, with its Price and without it', (code) => {
+    const known = { ...SYNCED, plans: [knownPlan(), operators(code)] };
+    const slip = stripePrice({ priceId: 'price_slip', minorUnits: 100n }, { plan_code: code });
+    const diff = computeCatalogDiff([stripePrice(), slip], known);
+    expect(diff).toMatchObject({
+      changes: [],
+      badRows: [{ stripeId: 'price_slip', reason: 'plan_of_operator' }],
+      unchanged: 1,
+    });
+    for (const prices of [[stripePrice(), { ...slip, isActive: false }], [stripePrice()]]) {
+      expect(computeCatalogDiff(prices, known)).toMatchObject({ changes: [], badRows: [] });
+    }
+  });
+
+  test('what workspaces fall back to is sold for nothing only', () => {
+    const free = { priceId: 'price_free', minorUnits: 0n };
+    const added = computeCatalogDiff([stripePrice(free, { plan_code: 'free' })], EMPTY);
+    expect(added).toMatchObject({ changes: [{ kind: 'added', planCode: 'free' }], badRows: [] });
+    const priced = stripePrice({ ...free, minorUnits: 1n }, { plan_code: 'free', onboarding_default: 'true' });
+    const diff = computeCatalogDiff([priced], applyDiff(EMPTY, added));
+    expect(diff).toMatchObject({ changes: [], onboarding: [] });
+    expect(diff.badRows).toMatchObject([{ stripeId: 'price_free', reason: 'fallback_plan_priced' }]);
+    expect(diff.badRows[0]?.message).toContain('costs 1 usd');
   });
 });
 
@@ -200,6 +261,25 @@ const BAD_ROWS: readonly BadFixture[] = [
   ],
   ['a trial of no days', 'metadata_malformed', /trial_days: must be at least 1/, once({}, { trial_enabled: 'true' })],
   ['an unknown end of trials', 'metadata_malformed', /trial_end_behaviour/, once({}, { trial_end_behaviour: 'stop' })],
+  [
+    'an unknown end of what is past due',
+    'metadata_malformed',
+    /past_due_end "stop"/,
+    once({}, { past_due_end: 'stop' }),
+  ],
+  ['half a day of grace', 'metadata_malformed', /past_due_grace_days "0.5"/, once({}, { past_due_grace_days: '0.5' })],
+  [
+    'a year of grace',
+    'metadata_malformed',
+    /past_due_grace_days: must be 0 to 60/,
+    once({}, { past_due_grace_days: '365' }),
+  ],
+  [
+    'a leave at once that is none',
+    'metadata_malformed',
+    /cancel_at_once_allowed/,
+    once({}, { cancel_at_once_allowed: '1' }),
+  ],
   ['no members', 'metadata_malformed', /member_limit: must be 1/, once({}, { member_limit: '0' })],
   ['packages without credits', 'metadata_malformed', /payg_packages/, once({}, { payg_packages: '1000' })],
   ['gates that are none', 'metadata_malformed', /credit_gates/, once({}, { credit_gates: '* Workflow!' })],
@@ -222,13 +302,10 @@ const BAD_ROWS: readonly BadFixture[] = [
     [...once({ priceId: 'price_a' }), ...once({ priceId: 'price_b' })],
   ],
   [
-    'two plans that new workspaces start on',
-    'onboarding_default_taken',
-    /\(plus, max\)|\(max, plus\)/,
-    [
-      ...once({ priceId: 'price_a' }, { onboarding_default: 'true' }),
-      ...once({ priceId: 'price_b' }, { onboarding_default: 'true', plan_code: 'max' }),
-    ],
+    'a plan that can’t be, which claims new workspaces',
+    'metadata_malformed',
+    /trial_days: must be at least 1/,
+    once({}, { onboarding_default: 'true', trial_enabled: 'true' }),
   ],
 ];
 
@@ -312,6 +389,39 @@ describe('what operators have set', () => {
     ]);
   });
 
+  test.each<[string, Partial<KnownProduct>, readonly string[]]>([
+    ['the plan that has it keeps it', { onboardingPlanCode: 'pro' as PlanCode }, ['price_rx']],
+    [
+      'the plan that an operator has given it keeps it',
+      { onboardingPlanCode: 'pro' as PlanCode, onboardingPinned: true },
+      ['price_rx'],
+    ],
+    ['and neither has it, nobody gets it', { onboardingPlanCode: 'max' as PlanCode }, ['price_pro', 'price_rx']],
+  ])('where several plans claim it, %s; everything else of their rows is taken over', (_, fields, bad) => {
+    const known = { ...SYNCED, products: [product('agentruntime', fields)] };
+    const prices = [
+      stripePrice({ minorUnits: 5_900n }, { rank: '11', onboarding_default: 'true' }),
+      stripePrice({ priceId: 'price_rx' }, { plan_code: 'rx', onboarding_default: 'true' }),
+    ];
+    const diff = computeCatalogDiff(prices, known);
+    expect(diff).toMatchObject({ onboarding: [], pinned: [] });
+    expect(diff.badRows.map(({ stripeId, reason }) => [stripeId, reason])).toEqual(
+      bad.map((stripeId) => [stripeId, 'onboarding_default_taken']),
+    );
+    expect(diff.badRows[0]?.message).toContain('(pro, rx)');
+    expect(diff.changes).toMatchObject([
+      {
+        planCode: 'pro',
+        differences: [
+          { field: 'amount', after: '5900' },
+          { field: 'rank', after: '11' },
+        ],
+      },
+      { planCode: 'rx', kind: 'added' },
+    ]);
+    expect(computeCatalogDiff(prices, applyDiff(known, diff))).toMatchObject({ changes: [], badRows: diff.badRows });
+  });
+
   test('a plan can give it up, and who says nothing keeps it', () => {
     const waived = computeCatalogDiff([stripePrice({}, { onboarding_default: 'false' })], SYNCED);
     expect(waived.onboarding).toEqual([{ productCode: AGENTRUNTIME, before: 'pro', planCode: undefined }]);
@@ -380,6 +490,25 @@ describe('whatever Stripe has', () => {
           products,
         });
         expect(sort(mended)).toEqual(sort(applyDiff(old, whole)));
+      }),
+      runs,
+    );
+  });
+
+  test('a plan that a sync names for new workspaces is on sale', () => {
+    // Few, and good but for what their policies come to, so that one alone claims them often enough.
+    const good = arbitraryPrice.map(({ metadata: { plan_code: planCode, trial_days: days }, ...price }) =>
+      stripePrice(
+        { priceId: price.priceId, createdAt: price.createdAt },
+        { plan_code: planCode ?? '', trial_enabled: 'true', trial_days: days ?? '', onboarding_default: 'true' },
+      ),
+    );
+    fc.assert(
+      fc.property(fc.uniqueArray(good, { maxLength: 2, selector: ({ priceId }) => priceId }), (prices) => {
+        const diff = computeCatalogDiff(prices, EMPTY);
+        const sold = applyDiff(EMPTY, diff).plans.filter(({ archived }) => !archived);
+        const named = diff.onboarding.map(({ productCode, planCode }) => `${productCode}/${planCode}`);
+        expect(sold.map(keyText)).toEqual(expect.arrayContaining(named));
       }),
       runs,
     );

@@ -21,6 +21,7 @@ import type {
   Reserved,
   Reversed,
   Settled,
+  TrialStarted,
 } from '../../kernel/domain/entry.ts';
 import { DomainError } from '../../kernel/domain/error.ts';
 import type { Grant, GrantDraw } from '../../kernel/domain/grant.ts';
@@ -33,7 +34,11 @@ import type {
   IdempotencyKey,
   PlanCode,
   ProductCode,
+  TopUpId,
+  UserId,
 } from '../../kernel/domain/id.ts';
+import type { CycleTerms, Subscription } from '../../kernel/domain/subscription.ts';
+import type { Trial } from '../../kernel/domain/trial.ts';
 import {
   type CommitDocument,
   fromDocumentCommit,
@@ -166,7 +171,8 @@ const REVERSED: Reversed = {
 };
 
 /** One entry of each type, with everything that it can have; not a history that could happen. */
-const ENTRIES: readonly Entry[] = [
+/** What a release without trials wrote: entries of thirteen types. */
+const EARLIER_ENTRIES: readonly Entry[] = [
   {
     type: 'account_opened',
     ...identityOf('open'),
@@ -209,6 +215,78 @@ const ENTRIES: readonly Entry[] = [
   { type: 'redacted', ...identityOf('redact'), entryId: ENTRY_ID, actor: 'usr_1', after: PAYG_7 },
 ];
 
+const TRIAL: Trial = {
+  ...{ planCode: PLAN, fallbackPlanCode: 'free' as PlanCode, endsAt: START + 7, granted: 9n, revokesUnused: true },
+  endBehaviour: 'convert_or_fallback',
+  personId: 'usr_2' as UserId,
+  status: 'canceled',
+  startedAt: START,
+  grantId: GRANT_ID,
+};
+const TRIAL_STARTED: TrialStarted = {
+  type: 'trial_started',
+  ...identityOf('start_trial'),
+  effectKey: `trial:${TENANT}` as IdempotencyKey,
+  ...{
+    planCode: PLAN,
+    fallbackPlanCode: TRIAL.fallbackPlanCode,
+    endsAt: TRIAL.endsAt,
+    granted: 9n,
+    revokesUnused: true,
+  },
+  ...{ endBehaviour: 'convert_or_fallback', personId: 'usr_2' as UserId, startedAt: START },
+  grant: grantOf({ bucket: 'trial', source: 'trial' }),
+  deficitPaid: 2n,
+  actor: 'usr_1',
+  after: PAYG_7,
+};
+/** What a release without subscriptions knew. */
+const TRIAL_ENTRIES: readonly Entry[] = [
+  ...EARLIER_ENTRIES,
+  TRIAL_STARTED,
+  { type: 'trial_canceled', ...identityOf('cancel_trial'), actor: 'usr_1', after: PAYG_7 },
+  {
+    type: 'trial_ended',
+    key: 'trial-ended' as IdempotencyKey,
+    planCode: TRIAL.fallbackPlanCode,
+    dueAt: TRIAL.endsAt,
+    after: PAYG_7,
+  },
+];
+
+const TERMS: CycleTerms = {
+  ...{ planCode: PLAN, stripePriceId: 'price_1', minorUnits: 4_900n, currency: 'usd', interval: 'month' },
+  ...{ intervalCount: 1, includedPerCycle: 6n },
+};
+const SUBSCRIPTION: Subscription = {
+  ...TERMS,
+  ...{ rolloverLimit: 2n, graceMs: 60 * 86_400_000, pastDueEnd: 'fallback', stripeSubscriptionId: 'sub_1' },
+  ...{ status: 'past_due', fallbackPlanCode: 'free' as PlanCode, startedAt: START, periodStart: START },
+  ...{ periodEnd: START + 9, paidAllowance: 6n, graceEndsAt: START + 10, failureCode: 'card_declined' },
+  ...{ cancelAt: START + 9, lapsedAt: START + 1, endedAt: START + 11, endedBy: 'time' },
+  pending: { terms: { ...TERMS, stripePriceId: 'price_2' }, effectiveAt: START + 9 },
+};
+const SUBSCRIPTION_ENTRIES: readonly Entry[] = [
+  ...TRIAL_ENTRIES,
+  { type: 'trial_consented', ...identityOf('consent'), at: START + 3, after: PAYG_7 },
+  {
+    type: 'subscription_changed',
+    ...identityOf('subscription'),
+    effectKey: 'cycle:sub_1:1' as IdempotencyKey,
+    ...{ change: 'renewed', subscription: SUBSCRIPTION, planCode: PLAN, at: START + 4, endsTrial: true },
+    ...{ lapsed: [DRAW], grant: grantOf({ bucket: 'included' }), rolledOver: 2n, deficitPaid: 1n, after: PAYG_7 },
+  },
+];
+const ENTRIES: readonly Entry[] = [
+  ...SUBSCRIPTION_ENTRIES,
+  {
+    type: 'payback_settled',
+    ...identityOf('payback'),
+    ...{ topUpId: 'pay_1' as TopUpId, total: 9n, waivedTotal: 2n, taken: [DRAW], deficit: 3n },
+    ...{ grant: grantOf({ bucket: 'payg' }), deficitPaid: 1n, after: PAYG_7 },
+  },
+];
+
 const HOLD: Hold = {
   holdId: HOLD_ID,
   action: 'workflow.step.execute',
@@ -220,6 +298,9 @@ const STATE: AccountState = {
   status: 'open',
   productCode: PRODUCT,
   planCode: PLAN,
+  trial: { ...TRIAL, consentedAt: START + 3 },
+  subscription: SUBSCRIPTION,
+  subscriptionRevision: 3,
   grants: { trial: [], included: [grantOf({ bucket: 'included' })], payg: [grantOf({ held: 0n })] },
   pinned: [grantOf({ bucket: 'trial', remaining: 0n })],
   scheduled: [grantOf({ effectiveAt: START + 9, held: 0n })],
@@ -239,17 +320,26 @@ const COMMIT: Commit = {
   state: STATE,
 };
 
+const { subscription: _, ...OLDER_STATE } = { ...STATE, subscriptionRevision: 0 };
+const { trial: __, ...STATE_WITHOUT_TRIAL } = OLDER_STATE;
+
+/** The same as a release without subscriptions wrote it. */
+const TRIAL_COMMIT: Commit = { ...COMMIT, entries: TRIAL_ENTRIES, state: { ...OLDER_STATE, trial: TRIAL } };
+
+/** The same as a release without trials wrote it. */
+const EARLIER_COMMIT: Commit = { ...COMMIT, entries: EARLIER_ENTRIES, state: STATE_WITHOUT_TRIAL };
+
 const UNHELD = grantOf({ held: 0n });
 
 /** What a release without holds wrote: the first six types of entries, and a state in which nothing is held. */
 const FIRST_COMMIT: Commit = {
-  ...COMMIT,
+  ...EARLIER_COMMIT,
   entries: ENTRIES.slice(0, 6).map((entry): Entry => {
     if (entry.type === 'granted') return { ...entry, grant: UNHELD };
     return entry.type === 'adjusted' ? { ...entry, grant: { ...UNHELD, source: 'adjustment' } } : entry;
   }),
   state: {
-    ...STATE,
+    ...STATE_WITHOUT_TRIAL,
     grants: { trial: [], included: [{ ...UNHELD, bucket: 'included' }], payg: [UNHELD] },
     pinned: [],
     holds: [],
@@ -391,6 +481,12 @@ const OPTIONAL: Readonly<Record<Entry['type'], readonly string[]>> = {
   hold_expired: [...EVERY, ...CONTEXT_FIELDS],
   reversed: [...EVERY, ...REVERSAL_FIELDS, 'deficit_paid'],
   redacted: EVERY,
+  trial_started: [...EVERY, 'actor', 'grant', 'deficit_paid'],
+  trial_canceled: [...EVERY, 'actor'],
+  trial_ended: EVERY,
+  trial_consented: EVERY,
+  subscription_changed: [...EVERY, 'ends_trial', 'lapsed', 'grant', 'rolled_over', 'deficit_paid'],
+  payback_settled: [...EVERY, 'total', 'waived_total', 'taken', 'deficit', 'grant', 'deficit_paid'],
 };
 
 function errorOf(run: () => unknown): unknown {
@@ -410,15 +506,68 @@ function hexOf(commit: Commit | CommitDocument, previous = hashOf('before')): st
 
 describe('the hash of a commit', () => {
   it('is the same for ever: other releases and tools compute it too', () => {
-    expect(hexOf(FIRST_COMMIT)).toBe('8e6131cf41f92bf8bd1ee50c4b8305b0dd2ae8e9a0d5c9f8efe616ebb6e2af80');
-    expect(hexOf(withoutState(FIRST_COMMIT))).toBe('ec6f29b486357243a0274b62e4c3e63ae87b473f687473f0393d47f7df1c1b72');
-    expect(hexOf(COMMIT)).toBe('a1eeb9df9df0b396d73ff1ad0284552074ab28d5b34906876b3a0298c88bcf39');
-    expect(hexOf(withoutState(COMMIT))).toBe('f3fb91bf3ce5e0ed35ac628b139bf0ce0322ee58f626eb9615c5782f5f4ea8fc');
+    const byVersion = (version: number, commit: Commit): string =>
+      hexOf({ ...toDocumentCommit(commit), state_version: version } as CommitDocument);
+    const byVersion2 = (commit: Commit): string => byVersion(2, commit);
+    const first = [FIRST_COMMIT, withoutState(FIRST_COMMIT)].map(byVersion2);
+    expect(first).toEqual([
+      '8e6131cf41f92bf8bd1ee50c4b8305b0dd2ae8e9a0d5c9f8efe616ebb6e2af80',
+      'ec6f29b486357243a0274b62e4c3e63ae87b473f687473f0393d47f7df1c1b72',
+    ]);
+    const earlier = [EARLIER_COMMIT, withoutState(EARLIER_COMMIT)].map(byVersion2);
+    expect(earlier).toEqual([
+      'a1eeb9df9df0b396d73ff1ad0284552074ab28d5b34906876b3a0298c88bcf39',
+      'f3fb91bf3ce5e0ed35ac628b139bf0ce0322ee58f626eb9615c5782f5f4ea8fc',
+    ]);
+    const byVersion3 = [TRIAL_COMMIT, withoutState(TRIAL_COMMIT)].map((commit) => byVersion(3, commit));
+    expect(byVersion3).toEqual([
+      'ef878068602a47e46323ed9d806dfe1a7773acc8ed7e630b78d68e1c35c77946',
+      'f3ab240d14ae35faa45406743391ee1d510963533e798037e12385fc0aa49d11',
+    ]);
+    const subscribed = { ...COMMIT, entries: SUBSCRIPTION_ENTRIES };
+    expect([subscribed, withoutState(subscribed)].map((commit) => hexOf(commit))).toEqual([
+      'd43ae8983e96278d3088b662496278fd89525d30f53ce89a62f8ea27243ad939',
+      'a8cd80e215a13a2fe6b2c44afd6603a2acb171e554189fcb964eb15ffcc076e9',
+    ]);
+    expect([COMMIT, withoutState(COMMIT)].map((commit) => hexOf(commit))).toEqual([
+      'c2bdc438b83c7e7cb86f7bfa1400e2bdd1dce397b2fc7636b9caffd07ca1ec53',
+      'f327dcfb5b2a35e7f9b644a3875a98db215611fef5f92ba09b87a3130ab009db',
+    ]);
+  });
+
+  it('of a subscription that others went before is read as it was', () => {
+    const { periodStart, periodEnd, interval, intervalCount } = SUBSCRIPTION;
+    const earlier = [6n, 0n].map((paidAllowance, index) => ({
+      ...{
+        stripeSubscriptionId: `sub_before_${index}`,
+        periodStart,
+        periodEnd,
+        interval,
+        intervalCount,
+        paidAllowance,
+      },
+    }));
+    const commit = { ...COMMIT, state: { ...STATE, subscription: { ...SUBSCRIPTION, earlier } } };
+    expect(fromDocumentCommit(throughBson(sealDocument(commit, GENESIS_HASH))).state).toEqual(commit.state);
+  });
+
+  it('of version 2, which knew no trials, is read as it is', () => {
+    const document = { ...throughBson(sealDocument(EARLIER_COMMIT, GENESIS_HASH)), state_version: 2 };
+    const read = fromDocumentCommit(document);
+    expect(read.state).toEqual(STATE_WITHOUT_TRIAL);
+    expect(read.entries).toEqual(EARLIER_ENTRIES);
+  });
+
+  it('of version 3, which knew no subscriptions, is read as it is', () => {
+    const document = { ...throughBson(sealDocument(TRIAL_COMMIT, GENESIS_HASH)), state_version: 3 };
+    const read = fromDocumentCommit(document);
+    expect(read.state).toEqual(TRIAL_COMMIT.state);
+    expect(read.entries).toEqual(TRIAL_ENTRIES);
   });
 
   it('is SHA-256 over the previous hash and canonical JSON: sorted names, int64 as text, digests for state and text', () => {
     const state: AccountState = {
-      ...STATE,
+      ...STATE_WITHOUT_TRIAL,
       grants: { trial: [], included: [], payg: [] },
       pinned: [],
       scheduled: [],
@@ -439,7 +588,7 @@ describe('the hash of a commit', () => {
       '"keys":["req:internal/test:open:1"]',
       '"seq":"7"',
       `"state_digest":"${createHash('sha256').update(stateJson).digest('hex')}"`,
-      '"state_version":2',
+      '"state_version":4',
       `"tenant_id":"${TENANT}"`,
       '"totals":{"payg":"9007199254740993"}}',
     ].join(',');

@@ -5,6 +5,7 @@ import { BUCKETS } from '../../kernel/domain/bucket.ts';
 import type { Command } from '../../kernel/domain/command.ts';
 import { decide } from '../../kernel/domain/decide.ts';
 import type { Fingerprint, PlanCode } from '../../kernel/domain/id.ts';
+import { CLOSED_ACCOUNT_POLICY } from '../../kernel/domain/rulebook.ts';
 import {
   ACTION,
   accountAfter,
@@ -245,8 +246,9 @@ describe('a debit', () => {
       needed_microcredits: '11',
       available_microcredits: '10',
       overdraft_remaining_microcredits: '0',
+      shortfall_microcredits: '1',
     });
-    expect(error.message).toMatch(/^11 microcredits are needed, the account has 10: /);
+    expect(error.message).toMatch(/^11 microcredits are needed, the account has 10, so 1 are missing: /);
   });
 
   it('is refused for the fraction of a microcredit that it lacks', () => {
@@ -268,6 +270,7 @@ describe('a debit', () => {
       needed_microcredits: '16',
       available_microcredits: '10',
       overdraft_remaining_microcredits: '5',
+      shortfall_microcredits: '1',
     });
     expect(error.message).toMatch(/has 10 and 5 of overdraft/);
   });
@@ -280,6 +283,7 @@ describe('a debit', () => {
       needed_microcredits: '3',
       available_microcredits: '0',
       overdraft_remaining_microcredits: '2',
+      shortfall_microcredits: '1',
     });
   });
 
@@ -289,7 +293,10 @@ describe('a debit', () => {
   });
 
   it('has no overdraft where the plan says nothing, or another plan says something', () => {
-    const rulebook = { ...rulebookOf(5n), policies: new Map([['plus' as PlanCode, { overdraftLimit: 5n }]]) };
+    const rulebook = {
+      ...rulebookOf(5n),
+      policies: new Map([['plus' as PlanCode, { ...CLOSED_ACCOUNT_POLICY, overdraftLimit: 5n }]]),
+    };
     expect(refusalOf(state, START, debit('11', { rulebook })).reason).toBe('INSUFFICIENT_CREDITS');
   });
 
@@ -454,6 +461,7 @@ describe('an adjustment', () => {
       needed_microcredits: '11',
       available_microcredits: '10',
       overdraft_remaining_microcredits: '0',
+      shortfall_microcredits: '1',
       bucket: 'included',
     });
     expect(error.message).toMatch(/bucket included has 10/);

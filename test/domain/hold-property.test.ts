@@ -8,6 +8,7 @@ import { BUCKETS } from '../../kernel/domain/bucket.ts';
 import { computeBurnDown } from '../../kernel/domain/burn-down.ts';
 import { estimateHoldBytes } from '../../kernel/domain/byte-estimate.ts';
 import type { Command, Reverse } from '../../kernel/domain/command.ts';
+import { isGated } from '../../kernel/domain/credit-gate.ts';
 import type { Entry, HoldRecord, Reversed, Settled } from '../../kernel/domain/entry.ts';
 import { compareBurnOrder, type Grant, type GrantDraw, sumDraws } from '../../kernel/domain/grant.ts';
 import { compareHoldOrder, type Hold, type HoldEnd } from '../../kernel/domain/hold.ts';
@@ -101,7 +102,7 @@ function compareAll(a: Grant, b: Grant): number {
 }
 
 describe('a debt', () => {
-  it('grows, with what holds count on beyond all credits, only within the declared overdraft, unless work is charged', () => {
+  it('grows, with what holds count on beyond all credits, only within the declared overdraft, unless work is charged or needs no credit', () => {
     checkEntries(({ before, after }, command) => {
       const reach = after.totals.deficit + after.overdraftHeld;
       if (reach <= before.totals.deficit + before.overdraftHeld) return;
@@ -113,7 +114,14 @@ describe('a debt', () => {
 
 /** How far a command may bring debt and held overdraft together; undefined where it may go as far as it takes. */
 function findLimit(command: Command | undefined, before: AccountState): bigint | undefined {
+  // Money that went back to its payer is owed, however much had been used.
+  if (command?.type === 'settle_payback') return undefined;
   if (command?.type === 'settle' || (command?.type === 'debit' && command.alreadyPerformed)) return undefined;
+  if (command?.type === 'reserve' && !isGated(before, command.action, command.rulebook)) return undefined;
+  if (command?.type === 'extend') {
+    const open = before.holds.find(({ holdId }) => holdId === command.holdId);
+    if (open !== undefined && !isGated(before, open.action, command.rulebook)) return undefined;
+  }
   if (command?.type === 'debit' || command?.type === 'reserve' || command?.type === 'extend') {
     return overdraftLimitOf(command.rulebook, before.planCode);
   }
@@ -377,6 +385,7 @@ describe('random histories', () => {
 const WORDS = [
   ...['account_opened', 'granted', 'grant_started', 'grant_expired', 'debited', 'adjusted', 'redacted'],
   ...['reserved', 'hold_extended', 'settled', 'hold_released', 'hold_expired', 'reversed'],
+  ...['trial_started', 'trial_canceled', 'trial_ended', 'payback_settled'],
   ...['hold with overdraft', 'hold of several grants', 'pinned grant', 'several holds at once'],
   ...['part beyond the hold', 'part with deficit', 'late part', 'final part', 'part of several', 'part of nothing'],
   ...['credit freed', 'held credit expired', 'freed credit paid a debt', 'hold extended in the middle of its grants'],
@@ -394,7 +403,8 @@ type Word = (typeof WORDS)[number];
 /** Says in words what an entry shows. */
 function wordsOf(entry: Entry, before: AccountState, after: AccountState): readonly Word[] {
   const general: readonly (Word | false)[] = [
-    entry.type,
+    // Histories of subscriptions are those of subscription-property.test.ts.
+    entry.type !== 'subscription_changed' && entry.type !== 'trial_consented' && entry.type,
     after.pinned.length > 0 && 'pinned grant',
     after.holds.length > 1 && 'several holds at once',
   ];

@@ -131,6 +131,7 @@ describe('a reservation', () => {
       needed_microcredits: needed,
       available_microcredits: String(funds),
       overdraft_remaining_microcredits: String(limit),
+      shortfall_microcredits: String(BigInt(needed) - funds - limit),
     });
   });
 
@@ -340,6 +341,7 @@ describe('an extension', () => {
       needed_microcredits: '7',
       available_microcredits: '6',
       overdraft_remaining_microcredits: '0',
+      shortfall_microcredits: '1',
     });
     expect(refusalOf(state, START, extend(holdId, { expiresAt: START, quantity: more })).reason).toBe('INVALID_FIELD');
   });

@@ -40,7 +40,8 @@ describe('the default of the spec', () => {
     expect(policy).toMatchObject({
       ...{ overdraftLimitMicrocredits: 0n, includedRolloverLimitMicrocredits: 0n, trialLimitPerPerson: 1 },
       ...{ revokeUnusedTrialCredits: true, trialEndBehaviour: 'convert_or_fallback', creditGates: ['*'] },
-      ...{ paygAllowed: true },
+      ...{ paygAllowed: true, pastDueGraceDays: 7, pastDueEnd: 'fallback', cancelAtOnceAllowed: false },
+      refundDebtWaived: false,
       ...expected,
     });
     expect(findPolicyViolations(policy)).toEqual([]);
@@ -52,6 +53,7 @@ describe('the default of the spec', () => {
       contactSales: false,
       paygAllowed: false,
       trialEnabled: false,
+      ...{ pastDueGraceDays: 7, pastDueEnd: 'fallback', cancelAtOnceAllowed: false },
     });
     expect(findPolicyViolations(CLOSED_POLICY)).toEqual([]);
   });
@@ -62,7 +64,7 @@ test('every field has a name in contracts, which leads back to it', () => {
   for (const field of POLICY_FIELDS) expect(policyFieldOf(contractNameOf(field))).toBe(field);
   expect(policyFieldOf('trialDays')).toBeUndefined();
   expect(policyFieldOf('__proto__')).toBeUndefined();
-  expect(new Set(POLICY_FIELDS.map(contractNameOf)).size).toBe(21);
+  expect(new Set(POLICY_FIELDS.map(contractNameOf)).size).toBe(25);
 });
 
 describe('what a policy may hold', () => {
@@ -79,6 +81,9 @@ describe('what a policy may hold', () => {
     ],
     ['no trials for anybody', { trialLimitPerPerson: 0 }, ['trial_limit_per_person']],
     ['no members', { memberLimit: 0 }, ['member_limit']],
+    ['more than 60 days of grace', { pastDueGraceDays: 61 }, ['past_due_grace_days']],
+    ['half a day of grace', { pastDueGraceDays: 0.5 }, ['past_due_grace_days']],
+    ['grace below zero', { pastDueGraceDays: -1 }, ['past_due_grace_days']],
     ['a rank below zero', { rank: -1 }, ['rank']],
     ['credits below zero', { includedMicrocreditsPerCycle: -1n }, ['included_microcredits_per_cycle']],
     [
@@ -113,10 +118,10 @@ describe('what a policy may hold', () => {
     const largest: PolicyChange = {
       ...{ trialDays: 366, memberLimit: 1, rank: 1_000_000, trialMicrocreditsGranted: MICROCREDITS_MAX },
       ...{ paygMinorUnitsMin: 4n, paygMinorUnitsMax: 4n, paygMinorUnitsPerCredit: { millionths: 1n } },
-      ...{ paygPackages: [pack(1n), pack(2n)], creditGates: ['*', '!a.b-c_d', 'x'] },
+      ...{ paygPackages: [pack(1n), pack(2n)], creditGates: ['*', '!a.b-c_d', 'x'], pastDueGraceDays: 60 },
     };
     expect(findPolicyViolations({ ...PRO, ...largest })).toEqual([]);
-    expect(findPolicyViolations({ ...PRO, creditGates: [] })).toEqual([]);
+    expect(findPolicyViolations({ ...PRO, creditGates: [], pastDueGraceDays: 0 })).toEqual([]);
   });
 });
 
@@ -125,6 +130,8 @@ describe('values as people read them', () => {
     ['trialDays', {}, '14'],
     ['trialEnabled', {}, 'true'],
     ['memberLimit', {}, 'none'],
+    ['pastDueGraceDays', {}, '7'],
+    ['pastDueEnd', { pastDueEnd: 'keep' }, 'keep'],
     ['paygMinorUnitsPerCredit', { paygMinorUnitsPerCredit: { millionths: 1_500_000n } }, '1.5'],
     ['paygMinorUnitsPerCredit', {}, 'none'],
     ['paygPackages', { paygPackages: [{ minorUnits: 5n, microcredits: 7n }] }, '5:7'],

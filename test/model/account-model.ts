@@ -1,6 +1,9 @@
 // The account as the documents describe it, written a second time and as plainly as can be: a heap of lumps of credit, each
 // free, held by some hold or not begun, plain loops over all of them, and no totals kept anywhere. It shares no code with
-// kernel/; where the two disagree, one of them is wrong. What it knows of the kernel's words stands in kernel-words.ts.
+// kernel/; where the two disagree, one of them is wrong. What becomes of a subscription stands in subscription-model.ts, and what
+// the two know of the kernel's words in kernel-words.ts.
+
+import { nextByTime, nextStep, type Standing, type Step, type StripeSight } from './subscription-model.ts';
 
 const MOST = 2n ** 53n - 1n;
 const MOST_CREDITS = 1_000;
@@ -23,6 +26,8 @@ export interface PriceLine {
 export interface Rules {
   readonly tenant: string;
   readonly overdraftOf: (plan: string) => bigint;
+  /** Says whether work of an action may not begin without credit. */
+  readonly needsCredit: (plan: string, action: string) => boolean;
   readonly pricesOf: (action: string) => readonly PriceLine[];
 }
 
@@ -74,6 +79,33 @@ export type Ask = { readonly key: string } & (
    */
   | { readonly to: 'undo'; readonly target: string | undefined; readonly credit: string }
   | { readonly to: 'redact'; readonly target: string | undefined }
+  /** Some of what was paid for the credit `own` went back, or came again: `target` of it is to be gone now. */
+  | {
+      readonly to: 'pay-back';
+      readonly own: string;
+      readonly credit: string;
+      readonly target: bigint;
+      readonly total: bigint;
+      readonly waived: bigint;
+      readonly waives: boolean;
+    }
+  | {
+      readonly to: 'try';
+      readonly credit: string;
+      readonly plan: string;
+      /** The plan that follows. */
+      readonly after: string;
+      readonly amount: bigint;
+      readonly until: number;
+      /** Says that what is left lapses at the end. */
+      readonly lapses: boolean;
+      /** Says that it may only replace the plan that follows. */
+      readonly onlyFromAfter: boolean;
+      readonly decidedBy: number;
+    }
+  | { readonly to: 'quit' }
+  /** `moves`: how often the subscription had moved when Stripe was looked at. */
+  | { readonly to: 'follow'; readonly credit: string; readonly sees: StripeSight; readonly moves: number }
 );
 
 /** So much from, or to, one credit. */
@@ -132,7 +164,30 @@ export type Deed =
       readonly cancelled: bigint;
       readonly paid: bigint;
     }
-  | { readonly did: 'redacted' };
+  | { readonly did: 'redacted' }
+  | {
+      readonly did: 'paid-back';
+      readonly taken: readonly Part[];
+      readonly owed: bigint;
+      readonly waived: bigint;
+      readonly left: bigint;
+      readonly paid: bigint;
+    }
+  | { readonly did: 'tried'; readonly left: bigint; readonly paid: bigint }
+  | { readonly did: 'quit' }
+  | { readonly did: 'tried-out'; readonly plan: string; readonly at: number }
+  | {
+      readonly did: 'followed';
+      readonly change: string;
+      readonly standing: Standing;
+      readonly plan: string;
+      readonly at: number;
+      readonly endsTrial: boolean;
+      readonly lapsed: readonly Part[];
+      readonly kept: bigint;
+      readonly left: bigint;
+      readonly paid: bigint;
+    };
 
 /** What the model says to an ask. */
 export type Answer =
@@ -155,9 +210,21 @@ export interface Sums {
   readonly deficit: bigint;
 }
 
+/** A trial as anyone can see it. */
+export interface TrialSight {
+  readonly plan: string;
+  readonly after: string;
+  readonly until: number;
+  readonly stands: string;
+}
+
 /** What an account holds, credit by credit and hold by hold. */
 export interface Sight {
   readonly sums: Sums;
+  /** Empty before the account is open. */
+  readonly plan: string;
+  readonly trial: TrialSight | undefined;
+  readonly standing: Standing | undefined;
   /** What is free, or not begun, of each credit that has some. */
   readonly free: Readonly<Record<string, bigint>>;
   /** What is held of each credit of which some is. */
@@ -165,13 +232,17 @@ export interface Sight {
   readonly holds: Readonly<Record<string, HoldSight>>;
 }
 
-/** Where credit comes from: facts that never change. */
+/** Where credit comes from. */
 interface Source {
   readonly id: string;
   readonly bucket: string;
   readonly given: bigint;
   readonly from: number;
   readonly until: number;
+  /** Says that it lapsed with what it was given for. */
+  isGone?: boolean;
+  /** Why it was given, where it may lapse with that. */
+  readonly why?: 'trial' | 'subscription';
 }
 
 /** Some credit of one source in one place: `free`, `later` (not begun) or the id of the hold that keeps it. */
@@ -183,6 +254,7 @@ interface Lump {
 
 interface Hold {
   readonly id: string;
+  readonly action: string;
   readonly perUnit: bigint;
   until: number;
   overdraft: bigint;
@@ -201,6 +273,9 @@ interface Memory {
 export class AccountModel {
   #time: number;
   #plan: string | undefined;
+  #trial: TrialSight | undefined;
+  #standing: Standing | undefined;
+  #moves = 0;
   #lumps: Lump[] = [];
   readonly #sources = new Map<string, Source>();
   readonly #holds = new Map<string, Hold>();
@@ -216,8 +291,11 @@ export class AccountModel {
   copy(): AccountModel {
     const twin = new AccountModel(this.#time);
     twin.#plan = this.#plan;
-    twin.#lumps = this.#lumps.map((lump) => ({ ...lump }));
-    for (const [id, source] of this.#sources) twin.#sources.set(id, source);
+    twin.#trial = this.#trial;
+    twin.#standing = this.#standing;
+    twin.#moves = this.#moves;
+    for (const [id, source] of this.#sources) twin.#sources.set(id, { ...source });
+    twin.#lumps = this.#lumps.map((lump) => ({ ...lump, source: twin.#sourceOf(lump.source.id) }));
     for (const [id, hold] of this.#holds) twin.#holds.set(id, { ...hold });
     for (const [key, memory] of this.#done) twin.#done.set(key, memory);
     for (const key of this.#undone) twin.#undone.add(key);
@@ -251,7 +329,8 @@ export class AccountModel {
       if (place === 'later' && source.from < soonest) soonest = source.from;
     }
     for (const hold of this.#holds.values()) if (hold.open && hold.until < soonest) soonest = hold.until;
-    return soonest;
+    if (this.#trial !== undefined && this.#trial.stands !== 'ended') soonest = Math.min(soonest, this.#trial.until);
+    return Math.min(soonest, nextByTime(this.#standing)?.at ?? NEVER);
   }
 
   /** Does what is asked at a time, or says why not. What fell due by then has happened first. */
@@ -277,7 +356,15 @@ export class AccountModel {
     }
     const holds: Record<string, HoldSight> = {};
     for (const hold of this.#holds.values()) if (hold.open) holds[hold.id] = this.#sightOf(hold);
-    return { sums: this.sums(), free, pinned, holds };
+    return {
+      sums: this.sums(),
+      plan: this.#plan ?? '',
+      trial: this.#trial,
+      standing: this.#standing,
+      free,
+      pinned,
+      holds,
+    };
   }
 
   sums(): Sums {
@@ -293,9 +380,15 @@ export class AccountModel {
 
   /** How much further below zero usage may go. */
   overdraftLeft(limit: bigint): bigint {
-    let used = this.#deficit;
-    for (const hold of this.#holds.values()) if (hold.open) used += hold.overdraft;
+    const used = this.#owedAndPromised();
     return limit > used ? limit - used : 0n;
+  }
+
+  /** What is owed, and what open holds count on beyond all credit. */
+  #owedAndPromised(): bigint {
+    let sum = this.#deficit;
+    for (const hold of this.#holds.values()) if (hold.open) sum += hold.overdraft;
+    return sum;
   }
 
   /** What usage can draw of real credit. */
@@ -345,6 +438,14 @@ export class AccountModel {
         return this.#release(ask);
       case 'undo':
         return this.#undo(ask);
+      case 'try':
+        return this.#try(ask, this.#plan);
+      case 'quit':
+        return this.#quit(ask);
+      case 'follow':
+        return this.#follow(ask);
+      case 'pay-back':
+        return this.#payBack(ask);
       default:
         return ask.target === undefined ? refuse('ENTRY_NOT_FOUND') : this.#remember(ask.key, {}, { did: 'redacted' });
     }
@@ -411,6 +512,84 @@ export class AccountModel {
     return paid;
   }
 
+  // The trial.
+
+  #try(ask: Ask & { readonly to: 'try' }, plan: string): Answer {
+    if (this.#trial !== undefined) return refuse('TRIAL_ALREADY_USED');
+    const { credit, plan: tried, after, amount, until, lapses, onlyFromAfter, decidedBy } = ask;
+    if (until <= this.#time) return refuse('INVALID_FIELD');
+    if (this.#standing !== undefined && this.#standing.stands !== 'ended') return refuse('TRIAL_NOT_OFFERED');
+    if (onlyFromAfter && plan !== after) return refuse('TRIAL_NOT_OFFERED');
+    if (decidedBy < this.#time) return refuse('DEADLINE_EXCEEDED');
+    let paid = 0n;
+    if (amount > 0n) {
+      const room = this.#roomFor(amount, 1);
+      if (room !== undefined) return room;
+      const ends = lapses ? until : NEVER;
+      paid = this.#bring(
+        {
+          id: credit,
+          bucket: 'trial',
+          given: amount,
+          from: this.#time,
+          until: ends,
+          ...(lapses ? { why: 'trial' } : {}),
+        },
+        amount,
+        false,
+      );
+    }
+    this.#trial = { plan: tried, after, until, stands: 'active' };
+    this.#plan = tried;
+    return this.#remember(ask.key, {}, { did: 'tried', left: amount - paid, paid });
+  }
+
+  #quit(ask: Ask & { readonly to: 'quit' }): Answer {
+    if (this.#trial?.stands !== 'active') return refuse('TRIAL_NOT_ACTIVE');
+    this.#trial = { ...this.#trial, stands: 'canceled' };
+    return this.#remember(ask.key, {}, { did: 'quit' });
+  }
+
+  // The subscription.
+
+  /** Follows Stripe. The bound on credits is not looked at here. */
+  #follow({ key, credit, sees, moves }: Ask & { readonly to: 'follow' }): Answer {
+    const step = moves === this.#moves ? nextStep(this.#standing, sees, this.#time) : undefined;
+    if (step === undefined) return { kind: 'done' };
+    return this.#remember(key, {}, this.#take(step, this.#time, credit));
+  }
+
+  #take({ change, standing, clears, keeps, gives }: Step, at: number, credit: string): Deed {
+    const wasLive = this.#standing !== undefined && this.#standing.stands !== 'ended';
+    const endsTrial = change === 'started' && this.#trial !== undefined && this.#trial.stands !== 'ended';
+    const lapsed = endsTrial ? this.#lapse('trial') : [];
+    if (endsTrial && this.#trial !== undefined) this.#trial = { ...this.#trial, stands: 'ended' };
+    const own = clears ? this.#lapse('subscription') : [];
+    const rest = sumOf(own);
+    const kept = rest < keeps ? rest : keeps;
+    const given = gives + kept;
+    const source = { id: credit, bucket: 'included', given, from: at, until: NEVER, why: 'subscription' as const };
+    const paid = given > 0n ? this.#bring(source, given, false) : 0n;
+    this.#standing = standing;
+    this.#moves += 1;
+    if (standing.stands !== 'ended') this.#plan = standing.plan;
+    else if (wasLive) this.#plan = standing.after;
+    const plan = this.#plan ?? '';
+    const credits = { lapsed: [...lapsed, ...own], kept, left: given - paid, paid };
+    return { did: 'followed', change, standing, plan, at, endsTrial, ...credits };
+  }
+
+  #hasLapsed({ until, isGone }: Source): boolean {
+    return isGone === true || until <= this.#time;
+  }
+
+  /** Ends all credit that was given for something; what is held of it goes with its hold. Answers what was free. */
+  #lapse(why: Source['why']): Part[] {
+    const parts = this.#spend(MOST, ({ place, source }) => place === 'free' && source.why === why);
+    for (const source of this.#sources.values()) if (source.why === why) source.isGone = true;
+    return parts;
+  }
+
   // Credit that goes.
 
   #use(ask: Ask & { readonly to: 'use' }, plan: string): Answer {
@@ -429,6 +608,47 @@ export class AccountModel {
     const parts = this.#spend(cost - owed, isFree);
     this.#deficit += owed;
     return this.#remember(ask.key, { drew: parts, owed }, { did: 'used', cost, parts, owed });
+  }
+
+  /** Its own credit goes first, then what else was bought, was included, was a trial's; the rest is owed or let go. */
+  #payBack({ key, own, credit, target, total, waived, waives }: Ask & { readonly to: 'pay-back' }): Answer {
+    if (target === total) return { kind: 'done' };
+    if (target < total) return this.#payAgain(key, credit, total - target, waived);
+    const before = this.#copyOfLumps();
+    const taken = this.#spend(target - total, (lump) => lump.place === 'free' && lump.source.id === own);
+    if (!waives) {
+      for (const bucket of ['payg', 'included', 'trial']) {
+        const rest = target - total - sumOf(taken);
+        for (const [id, amount] of this.#spend(rest, (lump) => isFree(lump) && lump.source.bucket === bucket)) {
+          note(taken, id, amount);
+        }
+      }
+    }
+    const missing = target - total - sumOf(taken);
+    if (!waives && this.#deficit + missing > MOST) {
+      this.#lumps = before;
+      return refuse('BALANCE_OUT_OF_RANGE');
+    }
+    if (!waives) this.#deficit += missing;
+    const [owed, forgiven] = waives ? [0n, missing] : [missing, 0n];
+    return this.#remember(key, {}, { did: 'paid-back', taken, owed, waived: waived + forgiven, left: 0n, paid: 0n });
+  }
+
+  /** What had been let go is not given: nobody had lost it. */
+  #payAgain(key: string, credit: string, amount: bigint, waived: bigint): Answer {
+    const lost = amount > waived ? amount - waived : 0n;
+    const still = waived > amount ? waived - amount : 0n;
+    if (lost === 0n) {
+      return this.#remember(key, {}, { did: 'paid-back', taken: [], owed: 0n, waived: still, left: 0n, paid: 0n });
+    }
+    const room = this.#roomFor(lost, 1);
+    if (room !== undefined) return room;
+    const paid = this.#bring({ id: credit, bucket: 'payg', given: lost, from: this.#time, until: NEVER }, lost, false);
+    return this.#remember(key, {}, { did: 'paid-back', taken: [], owed: 0n, waived: still, left: lost - paid, paid });
+  }
+
+  #copyOfLumps(): Lump[] {
+    return this.#lumps.map((lump) => ({ ...lump }));
   }
 
   /** The newest line of the most particular level that has a price now. */
@@ -480,12 +700,13 @@ export class AccountModel {
     if (price === undefined) return refuse('ACTION_NOT_FOUND');
     if (ask.millionths <= 0n || !this.#isEndOfHold(ask.until)) return refuse('INVALID_FIELD');
     const cost = costOf(ask.millionths, price);
-    const missing = this.#findMissing(cost, ask.rules.overdraftOf(plan));
+    const missing = this.#findMissing(cost, ask.action, ask.rules, plan);
     if (typeof missing !== 'bigint') return missing;
     let open = 0;
     for (const other of this.#holds.values()) if (other.open) open += 1;
     if (open >= MOST_HOLDS) return refuse('HOLD_LIMIT_REACHED');
-    const hold: Hold = { id: ask.hold, perUnit: price, until: ask.until, overdraft: missing, charged: 0n, open: true };
+    const { hold: id, action, until } = ask;
+    const hold: Hold = { id, action, perUnit: price, until, overdraft: missing, charged: 0n, open: true };
     this.#holds.set(hold.id, hold);
     this.#keep(hold, cost - missing);
     return this.#remember(ask.key, {}, { did: 'held', hold: this.#sightOf(hold) });
@@ -496,7 +717,7 @@ export class AccountModel {
     if (typeof hold === 'string') return refuse(hold);
     if (ask.until !== undefined && !this.#isEndOfHold(ask.until)) return refuse('INVALID_FIELD');
     const cost = ask.millionths === undefined ? 0n : costOf(ask.millionths, hold.perUnit);
-    const missing = this.#findMissing(cost, ask.rules.overdraftOf(plan));
+    const missing = this.#findMissing(cost, hold.action, ask.rules, plan);
     if (typeof missing !== 'bigint') return missing;
     const more = this.#keep(hold, cost - missing);
     hold.overdraft += missing;
@@ -551,13 +772,16 @@ export class AccountModel {
   }
 
   /** How much of an amount overdraft must cover, or why it can't. */
-  #findMissing(cost: bigint, limit: bigint): bigint | Answer {
+  #findMissing(cost: bigint, action: string, rules: Rules, plan: string): bigint | Answer {
     if (cost > MOST) return refuse('BALANCE_OUT_OF_RANGE');
     const available = this.available();
     const missing = cost > available ? cost - available : 0n;
-    const overdraft = this.overdraftLeft(limit);
-    if (missing > overdraft) return { ...refuse('INSUFFICIENT_CREDITS'), needed: cost, available, overdraft };
-    return missing;
+    const overdraft = this.overdraftLeft(rules.overdraftOf(plan));
+    if (missing <= overdraft) return missing;
+    if (rules.needsCredit(plan, action)) {
+      return { ...refuse('INSUFFICIENT_CREDITS'), needed: cost, available, overdraft };
+    }
+    return this.#owedAndPromised() + missing > MOST ? refuse('BALANCE_OUT_OF_RANGE') : missing;
   }
 
   /** Moves free credit under a hold, in burn order. */
@@ -575,7 +799,7 @@ export class AccountModel {
     for (;;) {
       const lump = this.#firstOf(({ place }) => place === hold.id);
       if (lump === undefined) break;
-      if (lump.source.until <= this.#time) {
+      if (this.#hasLapsed(lump.source)) {
         note(lapsed, lump.source.id, lump.amount);
         lump.amount = 0n;
       } else {
@@ -618,7 +842,7 @@ export class AccountModel {
     const back: Part[] = [];
     const lapsed: Part[] = [];
     for (const [id, amount] of joinParts(drew)) {
-      note(this.#sourceOf(id).until <= this.#time ? lapsed : back, id, amount);
+      note(this.#hasLapsed(this.#sourceOf(id)) ? lapsed : back, id, amount);
     }
     // Some credit has paid what was owed since then, so as much comes back as new pay-as-you-go credit.
     if (owed > cancelled) {
@@ -666,7 +890,7 @@ export class AccountModel {
 
   // Time.
 
-  /** What happens by itself at one moment: credit lapses, then holds run out, then credit begins. */
+  /** What happens by itself at one moment: credit lapses, then holds run out, then the trial ends, then the subscription moves, then credit begins. */
   #happenAt(moment: number, deeds: Deed[]): void {
     for (;;) {
       const lapsing = this.#firstOf(({ place, source }) => place === 'free' && source.until === moment);
@@ -683,6 +907,14 @@ export class AccountModel {
     for (const hold of ending.sort((a, b) => (a.id < b.id ? -1 : 1))) {
       const end = this.#end(hold);
       deeds.push({ did: 'ran-out', id: hold.id, at: moment, hold: this.#sightOf(hold), end });
+    }
+    if (this.#trial !== undefined && this.#trial.stands !== 'ended' && this.#trial.until === moment) {
+      this.#trial = { ...this.#trial, stands: 'ended' };
+      this.#plan = this.#trial.after;
+      deeds.push({ did: 'tried-out', plan: this.#trial.after, at: moment });
+    }
+    for (let due = nextByTime(this.#standing); due?.at === moment; due = nextByTime(this.#standing)) {
+      deeds.push(this.#take(due.step, moment, ''));
     }
     const beginning = this.#lumps.filter(({ place, source }) => place === 'later' && source.from === moment);
     for (const lump of beginning.sort((a, b) => (a.source.id < b.source.id ? -1 : 1))) {

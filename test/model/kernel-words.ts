@@ -7,6 +7,8 @@ import type { Entry } from '../../kernel/domain/entry.ts';
 import type { GrantDraw } from '../../kernel/domain/grant.ts';
 import type { HoldEnd, HoldFigures } from '../../kernel/domain/hold.ts';
 import type { Rulebook } from '../../kernel/domain/rulebook.ts';
+import type { PendingPlan, Subscription, SubscriptionFacts } from '../../kernel/domain/subscription.ts';
+import type { Trial } from '../../kernel/domain/trial.ts';
 import {
   type Answer,
   type Ask,
@@ -18,7 +20,9 @@ import {
   type PriceLine,
   type Rules,
   type Sight,
+  type TrialSight,
 } from './account-model.ts';
+import type { Standing, StripeSight } from './subscription-model.ts';
 
 /** Reads the rules that a command carries. */
 export function rulesOf(rulebook: Rulebook, tenant: string): Rules {
@@ -34,12 +38,24 @@ export function rulesOf(rulebook: Rulebook, tenant: string): Rules {
     }
   }
   const limits = new Map<string, bigint>();
-  for (const [plan, policy] of rulebook.policies) limits.set(plan, policy.overdraftLimit);
+  const gates = new Map<string, readonly string[]>();
+  for (const [plan, policy] of rulebook.policies) {
+    limits.set(plan, policy.overdraftLimit);
+    gates.set(plan, policy.creditGates);
+  }
   return {
     tenant,
     overdraftOf: (plan) => limits.get(plan) ?? 0n,
+    needsCredit: (plan, action) => needsCredit(gates.get(plan) ?? ['*'], action),
     pricesOf: (action) => lines.filter((line) => line.action === action),
   };
+}
+
+/** The last word about an action counts: that it is exempt, then its name, then that all are meant. */
+function needsCredit(gates: readonly string[], action: string): boolean {
+  for (const gate of gates) if (gate === `!${action}`) return false;
+  for (const gate of gates) if (gate === action || gate === '*') return true;
+  return false;
 }
 
 /** Reads a command. `tenant` is whose account it is for; `holdId` names the hold that a reservation would make. */
@@ -78,6 +94,24 @@ export function askOf(command: Command, tenant: string, holdId: string): Ask {
       return { key, to: 'undo', target: command.target.entry.key, credit: command.grantId };
     case 'redact':
       return { key, to: 'redact', target: command.entryId };
+    case 'start_trial': {
+      const { grantId: credit, planCode: plan, fallbackPlanCode: after, granted: amount, endsAt: until } = command;
+      const { revokesUnused: lapses, onlyFromFallback: onlyFromAfter, claimedUntil } = command;
+      const decidedBy = claimedUntil ?? Number.POSITIVE_INFINITY;
+      return { key, to: 'try', credit, plan, after, amount, until, lapses, onlyFromAfter, decidedBy };
+    }
+    case 'cancel_trial':
+      return { key, to: 'quit' };
+    case 'apply_subscription': {
+      const { grantId: credit, facts, revision: moves } = command;
+      return { key, to: 'follow', credit, sees: stripeSightOf(facts), moves };
+    }
+    case 'settle_payback': {
+      const { paidGrantId: own, grantId: credit, target, before, waivesDebt: waives } = command;
+      return { key, to: 'pay-back', own, credit, target, total: before.total, waived: before.waivedTotal, waives };
+    }
+    case 'consent_to_trial':
+      throw new RangeError(`the model has no word for ${command.type}: consent moves no credit`);
   }
 }
 
@@ -110,6 +144,25 @@ export function deedOf(entry: Entry): Deed {
       };
     case 'redacted':
       return { did: 'redacted' };
+    case 'trial_started':
+      return { did: 'tried', left: entry.grant?.remaining ?? 0n, paid: entry.deficitPaid };
+    case 'trial_canceled':
+      return { did: 'quit' };
+    case 'trial_consented':
+      throw new RangeError(`the model has no word for ${entry.type}: consent moves no credit`);
+    case 'subscription_changed': {
+      const { change, subscription, planCode: plan, at, endsTrial, grant, rolledOver: kept, deficitPaid: paid } = entry;
+      // A grant of which everything is held lapses too, with nothing of it free.
+      const lapsed = entry.lapsed.map(partOf).filter(([, amount]) => amount > 0n);
+      const credits = { lapsed, kept, left: grant?.remaining ?? 0n, paid };
+      return { did: 'followed', change, standing: standingOf(subscription), plan, at, endsTrial, ...credits };
+    }
+    case 'payback_settled': {
+      const { taken, deficit: owed, waivedTotal: waived, grant, deficitPaid: paid } = entry;
+      return { did: 'paid-back', taken: taken.map(partOf), owed, waived, left: grant?.remaining ?? 0n, paid };
+    }
+    case 'trial_ended':
+      return { did: 'tried-out', plan: entry.planCode, at: entry.dueAt };
     default:
       return deedOfHoldEntry(entry);
   }
@@ -169,7 +222,12 @@ export function refusalOf(reason: string, metadata: Readonly<Record<string, stri
 }
 
 /** Reads an account that was brought up to the time in question. */
-export function sightOf(state: Pick<AccountState, 'totals' | 'grants' | 'pinned' | 'scheduled' | 'holds'>): Sight {
+export function sightOf(
+  state: Pick<
+    AccountState,
+    'planCode' | 'trial' | 'subscription' | 'totals' | 'grants' | 'pinned' | 'scheduled' | 'holds'
+  >,
+): Sight {
   const free: Record<string, bigint> = {};
   const pinned: Record<string, bigint> = {};
   const { trial, included, payg } = state.grants;
@@ -178,5 +236,67 @@ export function sightOf(state: Pick<AccountState, 'totals' | 'grants' | 'pinned'
     if (held > 0n) pinned[grantId] = held;
   }
   const holds = Object.fromEntries(state.holds.map((hold) => [hold.holdId, holdSightOf(hold)]));
-  return { sums: state.totals, free, pinned, holds };
+  const own = state.trial === undefined ? undefined : trialSightOf(state.trial);
+  const standing = state.subscription === undefined ? undefined : standingOf(state.subscription);
+  return { sums: state.totals, plan: state.planCode, trial: own, standing, free, pinned, holds };
+}
+
+function standingOf(subscription: Subscription): Standing {
+  const { stripeSubscriptionId: id, status: stands, planCode: plan, stripePriceId: price } = subscription;
+  const {
+    includedPerCycle: allowance,
+    rolloverLimit: keeps,
+    graceMs,
+    pastDueEnd,
+    fallbackPlanCode: after,
+  } = subscription;
+  const { periodStart: from, periodEnd: until, paidAllowance: paidFor, graceEndsAt: graceUntil } = subscription;
+  const { cancelAt: endsAt, pending, failureCode: trouble, endedAt, endedBy } = subscription;
+  return {
+    ...{ id, stands, plan, price, span: spanOf(subscription) },
+    ...{ allowance, keeps, graceMs, falls: pastDueEnd === 'fallback', after, from, until },
+    ...{ paidFor, graceUntil, endsAt, next: nextOf(pending), trouble, endedAt, endedBy },
+  };
+}
+
+function stripeSightOf(facts: SubscriptionFacts): StripeSight {
+  const { stripeSubscriptionId: id, phase, isUnpaid: unpaid, isContract: contract, terms, rules } = facts;
+  const { periodStart: from, periodEnd: until, cycleInvoice, changeInvoice, fallbackPlanCode: after } = facts;
+  const { cancelAt: endsAt, pending, failureCode: trouble, endedAt } = facts;
+  const { includedPerCycle = terms.includedPerCycle, state } = cycleInvoice;
+  return {
+    ...{
+      id,
+      phase,
+      unpaid,
+      contract,
+      plan: terms.planCode,
+      price: terms.stripePriceId,
+      span: spanOf(terms),
+      allowance: terms.includedPerCycle,
+    },
+    ...{
+      keeps: rules.rolloverLimit,
+      graceMs: rules.graceMs,
+      falls: rules.pastDueEnd === 'fallback',
+      after,
+      from,
+      until,
+    },
+    cycle: { state, allowance: includedPerCycle },
+    change: { state: changeInvoice.state, since: changeInvoice.changedAt },
+    ...{ endsAt, next: nextOf(pending), trouble, endedAt },
+  };
+}
+
+function spanOf({ intervalCount, interval }: Pick<Subscription, 'interval' | 'intervalCount'>): string {
+  return `${intervalCount} ${interval}`;
+}
+
+function nextOf(pending: PendingPlan | undefined): string | undefined {
+  return pending && `${pending.terms.stripePriceId} at ${pending.effectiveAt}`;
+}
+
+function trialSightOf({ planCode: plan, fallbackPlanCode, endsAt, status }: Trial): TrialSight {
+  return { plan, after: fallbackPlanCode, until: endsAt, stands: status };
 }

@@ -18,6 +18,7 @@ export interface Mutation {
 
 const SIMULATION: readonly Detector[] = [{ simulate: 600 }];
 const MODEL: readonly Detector[] = [{ tests: ['test/domain/account-model.test.ts'] }, ...SIMULATION];
+const SUBSCRIPTION: readonly Detector[] = [{ tests: ['test/domain/subscription-step.test.ts'] }];
 const SUMMARY: readonly Detector[] = [{ tests: ['test/domain/usage-summary.test.ts'] }];
 const SEARCH: readonly Detector[] = [{ tests: ['test/domain/work-search.test.ts'] }];
 
@@ -36,6 +37,111 @@ export const MUTATIONS: readonly Mutation[] = [
     anchor: "['trial', 'included', 'payg']",
     replacement: "['included', 'trial', 'payg']",
     detectors: SIMULATION,
+  },
+  {
+    name: 'a workspace has one trial',
+    file: 'kernel/domain/decide-trial.ts',
+    anchor: '  if (state.trial !== undefined) return reject(trialAlreadyUsed());\n',
+    replacement: '',
+    detectors: MODEL,
+  },
+  {
+    name: 'a trial that ended leaves the fallback plan',
+    file: 'kernel/domain/evolve.ts',
+    anchor: 'return { planCode: entry.planCode, trial: {',
+    replacement: 'return { trial: {',
+    detectors: MODEL,
+  },
+  {
+    name: 'trial credits that are not revoked outlive the trial',
+    file: 'kernel/domain/decide-trial.ts',
+    anchor: '...(revokesUnused ? { expiresAt: endsAt } : {}),',
+    replacement: '...(revokesUnused ? { expiresAt: endsAt } : { expiresAt: endsAt + 1 }),',
+    detectors: MODEL,
+  },
+  {
+    name: 'the credits of a cycle have a key of their own',
+    file: 'kernel/domain/subscription-step.ts',
+    anchor: 'const period = isSecond',
+    replacement: "const period = true ? 'same' : isSecond",
+    detectors: SUBSCRIPTION,
+  },
+  {
+    name: 'facts that were read at another revision do nothing',
+    file: 'kernel/domain/decide-subscription.ts',
+    anchor: "  if (command.revision !== state.subscriptionRevision) return { kind: 'accepted' };\n",
+    replacement: '',
+    detectors: SUBSCRIPTION,
+  },
+  {
+    name: 'a subscription that ended at Stripe stays ended',
+    file: 'kernel/domain/subscription-step.ts',
+    anchor: "  if (current.endedBy === 'stripe') return undefined;\n",
+    replacement: '',
+    detectors: SUBSCRIPTION,
+  },
+  {
+    name: 'a subscription that runs is not replaced by another',
+    file: 'kernel/domain/subscription-step.ts',
+    anchor: '    if (isLive(current)) return undefined;\n',
+    replacement: '',
+    detectors: SUBSCRIPTION,
+  },
+  {
+    name: 'a subscription that comes back after another is given nothing twice',
+    file: 'kernel/domain/subscription-step.ts',
+    anchor: 'const own = findPeriod(current, facts);',
+    replacement: 'const own = findPeriod(undefined, facts);',
+    detectors: SUBSCRIPTION,
+  },
+  {
+    name: 'included credits of others do not lapse with a cycle',
+    file: 'kernel/domain/decide-subscription.ts',
+    anchor: "source === SUBSCRIPTION_SOURCE && bucket === 'included'",
+    replacement: "source !== '' && bucket === 'included'",
+    detectors: SUBSCRIPTION,
+  },
+  {
+    name: 'an upgrade raises the allowance once it is paid',
+    file: 'kernel/domain/subscription-step.ts',
+    anchor: "if (changeInvoice.state !== 'paid' || terms",
+    replacement: 'if (terms',
+    detectors: SUBSCRIPTION,
+  },
+  {
+    name: 'a period gives what its invoice was for',
+    file: 'kernel/domain/subscription-step.ts',
+    anchor: 'return cycleInvoice.includedPerCycle ?? terms.includedPerCycle;',
+    replacement: 'return terms.includedPerCycle ?? cycleInvoice.includedPerCycle;',
+    detectors: SUBSCRIPTION,
+  },
+  {
+    name: 'a renewal that comes to no result takes nothing away for a day',
+    file: 'kernel/domain/subscription.ts',
+    anchor: 'return periodEnd + Math.max(graceMs, RENEWAL_GRACE_MS_MIN);',
+    replacement: 'return periodEnd + Math.min(graceMs, RENEWAL_GRACE_MS_MIN);',
+    detectors: SUBSCRIPTION,
+  },
+  {
+    name: 'a period of before is not gone back to',
+    file: 'kernel/domain/subscription-step.ts',
+    anchor: 'return facts.periodStart < current.periodStart ? undefined : computeSamePeriod(current, facts, now);',
+    replacement: 'return computeSamePeriod(current, facts, now);',
+    detectors: SUBSCRIPTION,
+  },
+  {
+    name: 'credit that lapsed does not come back by a reversal',
+    file: 'kernel/domain/lapse.ts',
+    anchor: 'grant.effectiveAt < subscription.lapsedAt;',
+    replacement: 'grant.effectiveAt < subscription.lapsedAt - 86_400_000_000;',
+    detectors: SUBSCRIPTION,
+  },
+  {
+    name: 'what is held of a cycle lapses when its hold ends',
+    file: 'kernel/domain/grant-book.ts',
+    anchor: 'lapsed.has(grant.grantId) ? { ...grant, expiresAt: at } : grant',
+    replacement: 'lapsed.has(grant.grantId) ? { ...grant } : grant',
+    detectors: SUBSCRIPTION,
   },
   {
     name: 'one commit has each seq: the optimistic lock',
@@ -138,7 +244,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a deficit is paid first',
-    file: 'kernel/domain/advance.ts',
+    file: 'kernel/domain/addition.ts',
     anchor: 'const deficitPaid = totals.deficit < grant.remaining ? totals.deficit : grant.remaining;',
     replacement: 'const deficitPaid = totals.deficit < 0n ? totals.deficit : 0n;',
     detectors: SIMULATION,
@@ -169,6 +275,13 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'kernel/domain/decide-hold.ts',
     anchor: '  if (state.totals.deficit + free.uncovered > MICROCREDITS_MAX) {\n',
     replacement: '  if (free.uncovered > 0n) {\n',
+    detectors: SIMULATION,
+  },
+  {
+    name: 'what a plan exempts is held without credit, and nothing else',
+    file: 'kernel/domain/decide-hold.ts',
+    anchor: 'if (isGated(state, action, rulebook)) return',
+    replacement: 'if (!isGated(state, action, rulebook)) return',
     detectors: SIMULATION,
   },
   {
@@ -215,9 +328,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'credit that expired does not come back by a reversal',
-    file: 'kernel/domain/decide-reversal.ts',
-    anchor: 'if (grant.expiresAt !== undefined && grant.expiresAt <= now) expired.push(draw);',
-    replacement: 'if (grant.expiresAt !== undefined && grant.expiresAt <= now - 60_000) expired.push(draw);',
+    file: 'kernel/domain/lapse.ts',
+    anchor: 'if (grant.expiresAt !== undefined && grant.expiresAt <= now) return true;',
+    replacement: 'if (grant.expiresAt !== undefined && grant.expiresAt <= now - 60_000) return true;',
     detectors: SIMULATION,
   },
   {
@@ -310,5 +423,12 @@ export const MUTATIONS: readonly Mutation[] = [
     anchor: 'if ((await this.#usage.loadWatermark(tenantId)).generation === generation) return place;',
     replacement: 'return place;',
     detectors: SEARCH,
+  },
+  {
+    name: 'a payback takes its own grant before any other',
+    file: 'kernel/domain/payback.ts',
+    anchor: 'state.grants.payg.filter(({ grantId }) => grantId === paidGrantId)',
+    replacement: 'state.grants.payg',
+    detectors: [{ tests: ['test/domain/payback.test.ts'] }],
   },
 ];

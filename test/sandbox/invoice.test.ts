@@ -151,10 +151,9 @@ describe('invoices, discounts, refunds and disputes of the sandbox', () => {
     const { id } = await stripe.subscriptions.create({ customer: who.customer, items: [{ price: pro.id }] });
     await billing.giveCard(who.customer, 'pm_card_authenticationRequired');
     await billing.advance(who, at(2026, 2, 15) + HOUR);
-    const behind = await stripe.subscriptions.retrieve(id, {
-      expand: ['latest_invoice.payments.data.payment.payment_intent'],
-    });
-    const invoice = behind.latest_invoice as Stripe.Invoice;
+    const behind = await stripe.subscriptions.retrieve(id);
+    const expand = ['payments.data.payment.payment_intent'];
+    const invoice = await stripe.invoices.retrieve(String(behind.latest_invoice), { expand });
     expect(behind.status).toBe('past_due');
     expect(invoice.payments?.data[0]?.payment.payment_intent).toMatchObject({ status: 'requires_action' });
     const types = (await billing.events(who.customer)).map(({ type }) => type);

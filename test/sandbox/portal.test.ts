@@ -307,3 +307,21 @@ describe('subscribing and changing it on the sandbox’s pages', () => {
 
   judgeExchanges(fixture);
 });
+
+describe('a sandbox whose portal was never set up', () => {
+  const fixture = useSandbox({ hasCatalog: false, hasPortal: false });
+
+  it('opens the portal with a configuration that is named, and not without', async () => {
+    const { stripe } = fixture;
+    const customer = (await stripe.customers.create()).id;
+    await expect(stripe.billingPortal.sessions.create({ customer })).rejects.toMatchObject({
+      statusCode: 400,
+      message: expect.stringContaining('default configuration has not been created'),
+    });
+    const features = { invoice_history: { enabled: true } };
+    const { id: configuration } = await stripe.billingPortal.configurations.create({ features });
+    expect((await stripe.billingPortal.sessions.create({ customer, configuration })).configuration).toBe(configuration);
+  });
+
+  judgeExchanges(fixture);
+});

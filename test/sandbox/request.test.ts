@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http';
+import { text as readText } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { judgeExchanges, useSandbox } from '../support/stripe-fixture.ts';
 
@@ -131,7 +132,10 @@ describe('requests to the sandbox', () => {
     await expect(fixture.stripe.prices.retrieve(price.id, { expand: ['tiers'] })).rejects.toMatchObject({
       code: 'sandbox_unsupported',
     });
-    await expect(fixture.stripe.prices.retrieve(price.id, { expand: ['a.b.c.d.e'] })).rejects.toMatchObject({
+    await expect(
+      fixture.stripe.subscriptions.list({ expand: ['data.items.data.price.product'] }),
+    ).rejects.toMatchObject({
+      code: 'property_expansion_max_depth',
       message: expect.stringContaining('more than 4 levels'),
     });
   });
@@ -256,6 +260,15 @@ describe('requests to the sandbox', () => {
     expect((await send('/v1/products')).status).toBe(200);
   });
 
+  it('leave the time where it is rather than move it beyond all dates', async () => {
+    const now = fixture.sandbox.control.now();
+    for (const seconds of [-1, 0.5, 1e15, 1e300]) {
+      const body = JSON.stringify({ advance_seconds: seconds });
+      expect((await send('/_sandbox/clock', { method: 'POST', body })).status).toBe(400);
+    }
+    expect(fixture.sandbox.control.now()).toBeLessThan(now + 60);
+  });
+
   it('may have banks and failed payments do as is asked for', async () => {
     const ask = async (path: string, body: object, method = 'POST') =>
       await send(`/_sandbox/${path}`, { method, body: JSON.stringify(body) });
@@ -283,17 +296,19 @@ describe('requests to the sandbox', () => {
     expect((await ask(`disputes/${dispute?.id}/close`, { outcome: 'drawn' })).status).toBe(400);
   });
 
-  it('are refused when they are too large', async () => {
-    const status = await new Promise((resolve, reject) => {
+  it('are refused as Stripe refuses when they are too large', async () => {
+    const [status, text] = await new Promise<[number | undefined, string]>((resolve, reject) => {
       const { port } = fixture.sandbox;
       const large = httpRequest({ host: '127.0.0.1', port, path: '/v1/products', method: 'POST' }, (response) => {
-        response.resume();
-        resolve(response.statusCode);
+        readText(response).then((body) => resolve([response.statusCode, body]), reject);
       });
       large.on('error', reject);
       large.end(`name=${'a'.repeat(1024 * 1024)}`);
     });
     expect(status).toBe(413);
+    expect(JSON.parse(text)).toMatchObject({
+      error: { type: 'invalid_request_error', message: 'The body is larger than 1048576 bytes.' },
+    });
   });
 
   judgeExchanges(fixture);

@@ -26,7 +26,7 @@ describe('subscriptions of the sandbox', () => {
     const [who, pro] = [await payer(), await plan(4900)];
     const created = await subscribe(who.customer, pro.id, {
       metadata: { intent_id: 'int_1' },
-      expand: ['latest_invoice.confirmation_secret', 'latest_invoice.payments.data.payment.payment_intent'],
+      expand: ['latest_invoice.confirmation_secret', 'latest_invoice.payments'],
     });
     expect(created).toMatchObject({ status: 'active', currency: 'usd', metadata: { intent_id: 'int_1' } });
     expect(periodOf(created)).toEqual([START, at(2026, 2, 15)]);
@@ -40,7 +40,7 @@ describe('subscriptions of the sandbox', () => {
     });
     expect(invoice.payments?.data[0]).toMatchObject({
       status: 'paid',
-      payment: { payment_intent: { status: 'succeeded', amount: 4900 } },
+      payment: { type: 'payment_intent', payment_intent: expect.stringMatching(/^pi_/) },
     });
     expect(invoice.lines.data[0]).toMatchObject({
       amount: 4900,
@@ -342,6 +342,35 @@ describe('subscriptions of the sandbox', () => {
     expect(paid.items.data[0]?.price.id).toBe(max.id);
   });
 
+  it('lets a change wait with its metadata and nothing else, until another one takes its place', async () => {
+    const { stripe } = fixture;
+    const [pro, max, who] = [await plan(3000), await plan(9000), await payer(at(2026, 4, 1))];
+    const { id, items } = await subscribe(who.customer, pro.id, { metadata: { plan_code: 'pro', tenant_id: 't1' } });
+    await billing.giveCard(who.customer, 'pm_card_authenticationRequired');
+    const change = {
+      items: [{ id: items.data[0]?.id ?? '', price: max.id }],
+      proration_behavior: 'always_invoice' as const,
+      payment_behavior: 'pending_if_incomplete' as const,
+    };
+    for (const stray of [{ cancel_at_period_end: false }, { off_session: true }]) {
+      await expect(stripe.subscriptions.update(id, { ...change, ...stray })).rejects.toMatchObject({
+        statusCode: 400,
+        param: Object.keys(stray)[0],
+      });
+    }
+    const first = await stripe.subscriptions.update(id, { ...change, metadata: { plan_code: 'max' } });
+    expect(first).toMatchObject({ metadata: { plan_code: 'pro' }, pending_update: { metadata: { plan_code: 'max' } } });
+    await advance(who, at(2026, 4, 2) - HOUR);
+    const second = await stripe.subscriptions.update(id, { ...change, metadata: { plan_code: 'max' } });
+    expect((await stripe.invoices.retrieve(String(first.latest_invoice))).status).toBe('void');
+    const card = await billing.giveCard(who.customer, 'pm_card_visa');
+    await stripe.invoices.pay(String(second.latest_invoice), { payment_method: card.id });
+    expect(await stripe.subscriptions.retrieve(id)).toMatchObject({
+      pending_update: null,
+      metadata: { plan_code: 'max', tenant_id: 't1' },
+    });
+  });
+
   it('drops a change that waits for a day', async () => {
     const { stripe } = fixture;
     const [pro, max, who] = [await plan(3000), await plan(9000), await payer(at(2026, 4, 1))];
@@ -505,6 +534,27 @@ describe('subscriptions of the sandbox', () => {
     expect((await stripe.subscriptions.retrieve(id)).status).toBe('canceled');
   });
 
+  it('has in each phase of a schedule the discounts that the phase names', async () => {
+    const { stripe } = fixture;
+    const [max, pro, who] = [await plan(9000), await plan(3000), await payer(at(2026, 4, 1))];
+    const coupon = await stripe.coupons.create({ percent_off: 50, duration: 'forever' });
+    const { id } = await subscribe(who.customer, max.id, { discounts: [{ coupon: coupon.id }] });
+    const schedule = await stripe.subscriptionSchedules.create({ from_subscription: id });
+    const discount = String(schedule.phases[0]?.discounts[0]?.discount);
+    expect(discount).toMatch(/^di_/);
+    const present = { start_date: at(2026, 4, 1), end_date: at(2026, 5, 1), items: [{ price: max.id }] };
+    const month = { interval: 'month' as const };
+    const half = { items: [{ price: pro.id }], duration: month, discounts: [{ discount }] };
+    await expect(stripe.subscriptionSchedules.update(schedule.id, { phases: [present, half] })).rejects.toMatchObject({
+      code: 'sandbox_unsupported',
+    });
+    await stripe.subscriptionSchedules.update(schedule.id, {
+      phases: [{ ...present, discounts: [{ discount }] }, half, { items: [{ price: pro.id }], duration: month }],
+    });
+    await advance(who, at(2026, 6, 1) + HOUR);
+    expect((await billing.invoices(id)).map(({ total }) => total)).toEqual([4500, 1500, 3000]);
+  });
+
   it('changes to another interval by a schedule, and from a yearly one back', async () => {
     const { stripe } = fixture;
     const [monthly, yearly, who] = [await plan(3000), await plan(30_000, 'year'), await payer(at(2026, 4, 1))];
@@ -558,6 +608,16 @@ describe('subscriptions of the sandbox', () => {
     expect((await stripe.subscriptions.retrieve(id)).status).toBe('past_due');
     await stripe.invoices.pay(sent?.id ?? '', { paid_out_of_band: true });
     expect((await billing.events(who.customer)).map(({ type }) => type)).toContain('invoice.overdue');
+  });
+
+  it('is sent to nobody without an address', async () => {
+    const { stripe } = fixture;
+    const [pro, who] = [await plan(3000), await payer()];
+    await stripe.customers.update(who.customer, { email: '' });
+    const sent = { collection_method: 'send_invoice', days_until_due: 30 } as const;
+    const refusal = { statusCode: 400, message: expect.stringMatching(/^Missing email/) };
+    await expect(subscribe(who.customer, pro.id, sent)).rejects.toMatchObject(refusal);
+    await expect(stripe.invoices.create({ customer: who.customer, ...sent })).rejects.toMatchObject(refusal);
   });
 
   it('shows a price as it is now, and gives it to whatever reads it', async () => {

@@ -5,9 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KernelClient } from '../../dev/kernel-client.ts';
 import {
   createFundedTenant,
-  type DrivenDebit,
   driveDebits,
-  listDebitRequestIds,
+  expectEachOnce,
   readPaygCredits,
   sendDebit,
 } from '../support/debit-driver.ts';
@@ -15,15 +14,6 @@ import { freshDatabaseUri, startEngine, type TestEngine } from '../support/engin
 import { startStack, type TestStack } from '../support/stack.ts';
 
 const FUNDS = 1_000_000n;
-
-/** Holds what callers were told against what the ledger has. */
-async function expectEachOnce(client: KernelClient, tenantId: string, driven: readonly DrivenDebit[]): Promise<void> {
-  const stored = await listDebitRequestIds(client, tenantId);
-  expect(new Set(stored).size).toBe(stored.length);
-  expect(new Set(stored)).toEqual(new Set(driven.map(({ requestId }) => requestId)));
-  expect(new Set(driven.map(({ entryId }) => entryId)).size).toBe(driven.length);
-  expect(await readPaygCredits(client, tenantId)).toBe(FUNDS - BigInt(driven.length));
-}
 
 describe('three kernel processes over one database', () => {
   let stack: TestStack;
@@ -73,7 +63,7 @@ describe('three kernel processes over one database', () => {
     const driven = await driving;
     expect(driven.length).toBeGreaterThan(100);
     expect(driven.some(({ attempts }) => attempts > 1)).toBe(true);
-    await expectEachOnce(clientAt(0), tenantId, driven);
+    await expectEachOnce(clientAt(0), tenantId, driven, FUNDS);
   });
 
   it('finish what they took when one is asked to end, and lose nothing', async () => {
@@ -85,7 +75,7 @@ describe('three kernel processes over one database', () => {
     await stack.kernels[2]?.restart();
     await delay(300);
     isOver = true;
-    await expectEachOnce(clientAt(0), tenantId, await driving);
+    await expectEachOnce(clientAt(0), tenantId, await driving, FUNDS);
   });
 });
 
@@ -118,6 +108,6 @@ describe('a database that is killed', () => {
     isOver = true;
     const driven = await driving;
     expect(driven.some(({ attempts }) => attempts > 1)).toBe(true);
-    await expectEachOnce(clients[0] as KernelClient, tenantId, driven);
+    await expectEachOnce(clients[0] as KernelClient, tenantId, driven, FUNDS);
   });
 });

@@ -40,7 +40,7 @@ async function debit(kernelIndex: number, requestId: string): Promise<boolean> {
 async function readUsage(productCode: string): Promise<{ status: number; payg: unknown }> {
   const token = await stack.mint(productCode, 'project_contributor', tenantId);
   const response = await fetch(`${stack.bffs.get(productCode)}/v1/billing/usage`, {
-    headers: { authorization: `Bearer ${token}` },
+    headers: { authorization: `Bearer ${token}`, 'x-workspace-id': tenantId },
   });
   const body = (await response.json()) as Record<string, unknown>;
   return { status: response.status, payg: body['payg_remaining'] };

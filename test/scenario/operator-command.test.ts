@@ -2,6 +2,7 @@
 // tables, lines of JSON and exit codes.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { PastDueEnd } from '../../gen/wheelhouse/catalog/v1/plan_policy.ts';
 import { type Callers, callersOf } from '../contract/support/account.ts';
 import { type KernelFixture, openKernel } from '../contract/support/kernel-fixture.ts';
 import { cleanUpProcesses, type Ending, runKernel } from '../contract/support/kernel-process.ts';
@@ -73,6 +74,7 @@ describe('policy', () => {
       ...['trial_days=30', 'member_limit=none', 'payg_minor_units_per_credit=99.5', 'credit_gates=*,!free.action'],
       ...['payg_packages=1000:10000000,4500:50000000', 'trial_end_behaviour=fallback', 'payg_minor_units_min=1'],
       ...['self_serve=true', 'included_microcredits_per_cycle=7000000'],
+      ...['past_due_grace_days=10', 'past_due_end=keep', 'cancel_at_once_allowed=true'],
     ];
     const said = await printed('policy', 'set', 'agentruntime', 'pro', ...assignments, ...WHO);
     expect(said).toMatch(/^Changed the policy of agentruntime\/pro: set and pinned trial_days, member_limit, /);
@@ -80,15 +82,17 @@ describe('policy', () => {
       ...{ trialDays: 30, memberLimit: undefined, paygMinorUnitsPerCredit: '99.5', creditGates: ['*', '!free.action'] },
       ...{ paygPackages: [{ minorUnits: 1_000n }, { minorUnits: 4_500n, microcredits: 50_000_000n }] },
       ...{ paygMinorUnitsMin: 1n, includedMicrocreditsPerCycle: 7_000_000n },
+      ...{ pastDueGraceDays: 10, pastDueEnd: PastDueEnd.KEEP, cancelAtOnceAllowed: true },
     });
     await printed('policy', 'set', 'agentruntime', 'pro', '--unpin', 'member_limit', 'self_serve', ...WHO);
     const rows = await rowsOf('policy', 'show', 'agentruntime', 'pro');
-    expect(rows).toHaveLength(22);
+    expect(rows).toHaveLength(26);
     for (const [field, value, pinned] of [
       ['trial_days', '30', true],
       ['member_limit', 'none', false],
       ['payg_packages', '1000:10000000 4500:50000000', true],
       ['trial_end_behaviour', 'fallback', true],
+      ['past_due_end', 'keep', true],
       ['credit_gates', '* !free.action', true],
       ['rank', '10', false],
       ['onboarding_default', 'true', false],
@@ -102,11 +106,17 @@ describe('policy', () => {
     ['a field that nobody knows', 'nonsense=1', 'where the field is one of trial_enabled, trial_days, '],
     ['no value', 'rank', 'give field=value'],
     ['a number that is none', 'rank=ten', 'rank=ten: give a whole number.'],
+    ['an end that is none', 'past_due_end=stop', 'past_due_end=stop: give fallback or keep.'],
     ['a flag that is none', 'self_serve=yes', 'self_serve=yes: give true or false.'],
     ['a package that is none', 'payg_packages=1000', 'such as 1000:10000000,4500:50000000'],
     ['what the kernel refuses', 'trial_days=0', 'policy.trial_days: must be at least 1'],
   ])('refuses %s', async (_, assignment, message) => {
     expect(await refused('policy', 'set', 'agentruntime', 'pro', assignment, ...WHO)).toContain(message);
+  });
+
+  test('refuses two values of one field', async () => {
+    const said = await refused('policy', 'set', 'agentruntime', 'pro', 'rank=11', 'rank=12', ...WHO);
+    expect(said).toContain('rank=12: rank has a value already, give it once.');
   });
 });
 
@@ -126,6 +136,10 @@ test('price: sets, overrides, ends and lists, with who and why', async () => {
     ['default', '5', 'usr_alice', 'because'],
   ]);
   expect(await printed('price', 'list', 'agentruntime', '--limit', '1')).toMatch(/^ACTION .*\ncli\.action .*\n$/);
+  for (const limit of ['0', '-1', '9999999999'])
+    expect(await refused('price', 'list', 'agentruntime', '--limit', limit)).toContain(
+      'give a number of rows from 1 on',
+    );
   expect(await refused('price', 'list', 'nosuch')).toContain('no product nosuch is registered');
 });
 
@@ -141,9 +155,9 @@ describe('switch and audit', () => {
     const table = (await printed('audit', '--actor', 'usr_alice', '--method', 'OperatorService/SetKillSwitch')).split(
       '\n',
     );
-    expect(table[0]).toMatch(/^TIME +ACTOR +METHOD +ABOUT +CHANGES +DONE +REASON$/);
+    expect(table[0]).toMatch(/^TIME +ACTOR +FROM +METHOD +ABOUT +CHANGES +DONE +REASON$/);
     expect(table[1]).toMatch(
-      /^20\S+Z +usr_alice +OperatorService\/SetKillSwitch +- +SIGNUPS_ENABLED: false -> true +yes +because$/,
+      /^20\S+Z +usr_alice +127\.0\.0\.1 +OperatorService\/SetKillSwitch +- +SIGNUPS_ENABLED: false -> true +yes +because$/,
     );
     expect(table[2]).toContain('SIGNUPS_ENABLED: true -> false');
   });
@@ -151,7 +165,12 @@ describe('switch and audit', () => {
   test('the log filters by time and stops at its limit', async () => {
     const rows = await rowsOf('audit', '--limit', '2');
     expect(rows).toHaveLength(2);
-    expect(rows[0]).toMatchObject({ actor: 'usr_alice', done: true, credential: 'sysadmin/operator' });
+    expect(rows[0]).toMatchObject({
+      actor: 'usr_alice',
+      from: '127.0.0.1',
+      done: true,
+      credential: 'sysadmin/operator',
+    });
     expect(await printed('audit', '--since', '2099-01-01T00:00:00Z')).toBe('There are none.\n');
     const tenantId = await callers.openTenant(5n);
     expect(await rowsOf('audit', '--tenant', tenantId)).toMatchObject([

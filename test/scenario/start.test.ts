@@ -14,6 +14,7 @@ import { runProcess } from '../../dev/process/managed-process.ts';
 import { REPOSITORY } from '../../dev/stack-config.ts';
 import { CatalogServiceService, ListPlansRequest } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { DebitRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { SPEC_PRO_ROW } from '../support/spec-pro-row.ts';
 import {
   findProcessesOf,
   loadRecordedPids,
@@ -28,6 +29,7 @@ const ROLES = ['project_contributor', 'project_viewer', 'tenant_admin'];
 
 let home: string;
 let environment: NodeJS.ProcessEnv;
+let issuerSettings: NodeJS.ProcessEnv = {};
 let stack: StackProgram;
 let dev: DevFile;
 
@@ -36,9 +38,11 @@ async function makeHome(): Promise<string> {
 }
 
 async function start(): Promise<void> {
-  stack = await runStackProgram(environment);
+  stack = await runStackProgram({ ...environment, ...issuerSettings });
   await stack.waitUntilUp();
   dev = await loadDevFile(home);
+  // People are who they are by their issuer, whose address stays over starts, as it does outside of tests.
+  issuerSettings = { WHEELHOUSE_ISSUER_PORT: new URL(dev.issuer.url).port };
 }
 
 async function get(productCode: string, path: string, role: 'project_contributor' | 'project_viewer') {
@@ -104,6 +108,11 @@ describe('the local stack', () => {
           bff: { agentruntime: expect.any(String), otherproduct: expect.any(String) },
         },
       },
+      issuer: { url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) },
+      mail: {
+        inbox: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+        smtp: expect.stringMatching(/^smtp:\/\/127\.0\.0\.1:\d+$/),
+      },
       stripe: {
         kind: 'sandbox',
         url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
@@ -140,18 +149,7 @@ describe('the local stack', () => {
     const { body } = await get('agentruntime', 'plans', 'project_contributor');
     const pro = (body['plans'] as Record<string, unknown>[]).find(({ plan_code }) => plan_code === 'pro');
     expect(pro).toEqual({
-      plan_code: 'pro',
-      stripe_price_id: 'price_agentruntime_pro',
-      amount: 4900,
-      currency: 'usd',
-      interval: 'month',
-      interval_count: 1,
-      product_name: 'AgentRuntime Pro',
-      trial_enabled: true,
-      trial_days: 14,
-      trial_credits_granted: 5_000_000,
-      trial_requires_card: false,
-      onboarding_default: true,
+      ...SPEC_PRO_ROW,
       // What REST adds to the example.
       included_microcredits_per_cycle: 5_000_000,
       self_serve: true,
@@ -219,12 +217,36 @@ describe('the local stack', () => {
     expect((await get('otherproduct', 'usage', 'project_viewer')).status).toBe(403);
   });
 
+  it('lets a person move its time, and with it what expires', async () => {
+    const advance = {
+      name: 'wheelhouse dev advance',
+      command: process.execPath,
+      args: ['kernel/cli/main.ts', 'dev', 'advance', '366d'],
+      directory: REPOSITORY,
+      environment: { ...process.env, WHEELHOUSE_HOME: home },
+    };
+    const lines = await runProcess(advance, 120_000);
+    const told = lines.filter((line) => line.includes('agentruntime')).map((line) => line.split('  '));
+    expect(told[0]?.[3]).toMatch(/^trial [1-9]/);
+    expect(told.at(-1)?.[3]).toBe('trial 0');
+    expect(told.at(-1)?.[5]).toBe('PAYG 15');
+    const days = (Date.parse(told.at(-1)?.[0] ?? '') - Date.parse(told[0]?.[0] ?? '')) / 86_400_000;
+    expect(days).toBeGreaterThan(350);
+    const { stripe } = dev;
+    if (stripe.kind !== 'sandbox') throw new Error('the stack of this test has the sandbox');
+    const clock = await fetch(`${stripe.url}/_sandbox/clock`, {
+      headers: { authorization: `Bearer ${stripe.secret_key}` },
+    });
+    const { now } = (await clock.json()) as { readonly now: number };
+    expect((now - Date.now() / 1_000) / 86_400).toBeCloseTo(366, 1);
+  });
+
   it('works as the commands say that it prints', async (context) => {
     if ((await findOnPath('curl', process.env)) === undefined) context.skip('needs curl');
     const printed = stack.output().split('\n');
     const first = printed.findIndex((line) => line.startsWith('Try in another terminal'));
     const commands = printed.slice(first + 1, printed.indexOf('', first));
-    expect(commands).toHaveLength(4);
+    expect(commands).toHaveLength(7);
     const before = (await get('agentruntime', 'usage', 'project_contributor')).body['available'];
     const output = await runProcess(
       {
@@ -240,6 +262,11 @@ describe('the local stack', () => {
     expect(text).toContain('"plan_code":"pro"');
     expect(text).toContain('Charged 5 credits for 1 × workflow.step.execute');
     expect(text).toContain(`"available":${Number(before) - 5 * MILLION}`);
+    // Nobody has stored a card, so there is a page to pay on.
+    expect(text).toContain('"outcome":"action_required"');
+    if (dev.stripe.kind === 'sandbox') expect(text).toContain(`"action_url":"${dev.stripe.url}/`);
+    // The last one signs somebody in, and prints the access token.
+    expect(output.at(-1)).toMatch(/ey[\w-]+\.[\w-]+\.[\w-]+$/);
   });
 
   it('ends on Ctrl-C without leaving a process, and a second start finds the data of the first', async () => {
@@ -286,6 +313,22 @@ describe('the local stack', () => {
     expect(await findProcessesOf(home, recorded)).toEqual([]);
     await start();
     expect((await get('agentruntime', 'usage', 'project_contributor')).body).toEqual(before);
+  });
+
+  it('with its issuer on another port has demo workspaces for the people there, and on the former port the former ones', async () => {
+    const former = dev;
+    for (const settings of [{}, issuerSettings]) {
+      expect(await stack.end('SIGINT')).toBe(0);
+      issuerSettings = settings;
+      await start();
+      for (const code of PRODUCTS) {
+        expect((await get(code, 'usage', 'project_contributor')).status).toBe(200);
+        expect((await get(code, 'usage', 'project_viewer')).status).toBe(403);
+        const isFormer = dev.products[code]?.tenant_id === former.products[code]?.tenant_id;
+        expect(isFormer).toBe(dev.issuer.url === former.issuer.url);
+      }
+    }
+    expect(dev.issuer.url).toBe(former.issuer.url);
   });
 });
 

@@ -14,6 +14,7 @@ import { deliverEvent, eventBody, idOf } from '../contract/support/delivery.ts';
 import { createPlan, createPlans, SECRET_KEY, syncCatalog, WEBHOOK_SECRET } from '../contract/support/stripe.ts';
 import { freshDatabaseUri } from '../support/engine.ts';
 import { REPOSITORY } from '../support/repository.ts';
+import { SPEC_PRO_ROW } from '../support/spec-pro-row.ts';
 import { startStack, type TestStack } from '../support/stack.ts';
 
 type Connection = Awaited<ReturnType<typeof openConnection>>;
@@ -115,18 +116,7 @@ describe('plans of the demo products', () => {
     expect(out).toContain('2 rows changed');
     const { body } = await plansOf('agentruntime');
     expect(body.plans?.find(({ plan_code }) => plan_code === 'pro')).toMatchObject({
-      plan_code: 'pro',
-      stripe_price_id: 'price_agentruntime_pro',
-      amount: 4900,
-      currency: 'usd',
-      interval: 'month',
-      interval_count: 1,
-      product_name: 'AgentRuntime Pro',
-      trial_enabled: true,
-      trial_days: 14,
-      trial_credits_granted: 5000000,
-      trial_requires_card: false,
-      onboarding_default: true,
+      ...SPEC_PRO_ROW,
       included_microcredits_per_cycle: 5000000,
     });
     expect((await wheelhouse('sync')).out).toContain('Nothing to change');

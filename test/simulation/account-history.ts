@@ -31,7 +31,7 @@ interface RecordedEntry {
 
 /** The model can't be before the first commit, which a slow clock may have dated before the run. */
 const MODEL_BEGINS_AT = RUN_BEGINS_AT - 10_000;
-const OWN_KEY = /^(?:expire:|start:|hold-expired:)/;
+const OWN_KEY = /^(?:expire:|start:|hold-expired:|trial-ended$)/;
 
 /** The history of one account. */
 export class AccountHistory {

@@ -1,6 +1,7 @@
 // Owns what clients of a run read, and how each reading is held against the model once the history is known.
 
 import type { BalanceReading, FundsReading, PostedEntry, TenantRef } from '../../kernel/app/ledger/ledger.ts';
+import { UNOPENED_ACCOUNT } from '../../kernel/domain/account.ts';
 import { BUCKETS } from '../../kernel/domain/bucket.ts';
 import type { DomainError } from '../../kernel/domain/error.ts';
 import type { Hold } from '../../kernel/domain/hold.ts';
@@ -48,7 +49,7 @@ export function balanceReading(
 
 function findBalanceProblem(
   history: AccountHistory,
-  { seq, asOf, totals, grants }: BalanceReading,
+  { seq, asOf, totals, planCode, trial, grants }: BalanceReading,
   window: Window,
   at: number | undefined,
 ): string | undefined {
@@ -61,7 +62,8 @@ function findBalanceProblem(
   if (problem !== undefined) return problem;
   const expected = moment.model.copy().sightAt(Math.max(asOf, moment.model.time));
   const active = { trial: [], included: [], payg: [] };
-  const told = sightOf({ totals, grants: { ...active, payg: grants }, pinned: [], scheduled: [], holds: [] });
+  const plan = { planCode, ...(trial === undefined ? {} : { trial }) };
+  const told = sightOf({ ...plan, totals, grants: { ...active, payg: grants }, pinned: [], scheduled: [], holds: [] });
   const [a, b] = [show({ ...told, holds: 0 }), show({ ...expected, holds: 0 })];
   if (a !== b) return `says ${a} where the model has ${b}`;
   return findOrderProblem(grants, asOf);
@@ -161,7 +163,8 @@ export function holdsReading(tenant: TenantRef, historyOf: HistoryOf): ReadReque
       const history = historyOf(tenant);
       const totals = history?.newest.sums();
       if (history === undefined || totals === undefined) return undefined;
-      const told = show(sightOf({ totals, grants: none, pinned: [], scheduled: [], holds }).holds);
+      const account = { ...UNOPENED_ACCOUNT, totals, grants: none, holds };
+      const told = show(sightOf(account).holds);
       const isRight = isRightSomewhen(history, window, (model) => show(model.sightAt(model.time).holds) === told);
       return isRight ? undefined : `are ${told} at no moment`;
     },

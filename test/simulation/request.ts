@@ -47,6 +47,7 @@ const LONG_ID = /^0198c0de.*-0*(?=\d+$)/;
 const SCOPE = 'internal/simulation';
 /** What ids stand for that no request has made. */
 const NOBODY = 'nobody';
+const FALLBACK = 'free' as PlanCode;
 
 export function openRequest(tenant: TenantRef, planCode: PlanCode): WriteRequest {
   const key = `open:${tenant.tenantId}`;
@@ -193,6 +194,51 @@ export function redactRequest(tenant: TenantRef, requestId: string, input: Corre
     call: (ledger, deadlineAtMs) => ledger.redact(tenant, input, contextOf(requestId, deadlineAtMs)),
     toAsk: ({ keyOfEntry }) => ({ key, to: 'redact', target: keyOfEntry(input.entryId) }),
     isRecordedBy: (entry) => entry.type === 'redacted' && entry.entryId === input.entryId,
+  };
+}
+
+export function startTrialRequest(
+  tenant: TenantRef,
+  requestId: string,
+  { planCode, granted, endsAt }: { readonly planCode: PlanCode; readonly granted: bigint; readonly endsAt: number },
+): WriteRequest {
+  const key = keyOf('start_trial', requestId);
+  // What no question says depends on what it does say: another request with the same id means the same then.
+  const [revokesUnused, onlyFromFallback] = [planCode === 'pro', granted % 2n === 0n];
+  const terms = {
+    planCode,
+    fallbackPlanCode: FALLBACK,
+    endsAt,
+    granted,
+    revokesUnused,
+    endBehaviour: 'fallback',
+  } as const;
+  const input = { question: { planCode, granted }, terms, onlyFromFallback };
+  return {
+    ...writeOf(tenant, key, `try ${planCode} ${granted}${spanText(undefined, endsAt)}`),
+    call: (ledger, deadlineAtMs) => ledger.startTrial(tenant, input, contextOf(requestId, deadlineAtMs)),
+    toAsk: ({ entry }) => {
+      const isRecorded = entry?.type === 'trial_started';
+      return {
+        ...{ key, to: 'try', plan: planCode, after: FALLBACK, amount: granted },
+        credit: (isRecorded ? entry.grant?.grantId : undefined) ?? NOBODY,
+        // The end is no part of the question: which one it got depends on which of several tries was recorded.
+        until: isRecorded ? entry.endsAt : endsAt,
+        ...{ lapses: revokesUnused, onlyFromAfter: onlyFromFallback, decidedBy: Number.POSITIVE_INFINITY },
+      };
+    },
+    isRecordedBy: (entry) =>
+      entry.type === 'trial_started' && isSame([entry.planCode, entry.granted], [planCode, granted]),
+  };
+}
+
+export function cancelTrialRequest(tenant: TenantRef, requestId: string): WriteRequest {
+  const key = keyOf('cancel_trial', requestId);
+  return {
+    ...writeOf(tenant, key, 'quit'),
+    call: (ledger, deadlineAtMs) => ledger.cancelTrial(tenant, {}, contextOf(requestId, deadlineAtMs)),
+    toAsk: () => ({ key, to: 'quit' }),
+    isRecordedBy: (entry) => entry.type === 'trial_canceled',
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { createPriceBook, type PriceRow } from '../../kernel/domain/action-price.ts';
 import type { PlanCode, ProductCode, TenantId } from '../../kernel/domain/id.ts';
-import type { Rulebook } from '../../kernel/domain/rulebook.ts';
+import { CLOSED_ACCOUNT_POLICY, type Rulebook } from '../../kernel/domain/rulebook.ts';
 import type { Rules } from '../model/account-model.ts';
 import { rulesOf } from '../model/kernel-words.ts';
 
@@ -15,6 +15,9 @@ const OVERDRAFT: readonly (readonly [plan: string, limit: bigint])[] = [
 
 /** The actions of a run; `nothing` never has a price, `late` has one only after a while. */
 export const ACTIONS = ['tick', 'tick', 'third', 'free', 'planned', 'late', 'nothing'] as const;
+
+/** The action that may be begun without credit on plans with overdraft. */
+const UNGATED: (typeof ACTIONS)[number] = 'third';
 
 /** The rules as they were over time. */
 export class RuleHistory {
@@ -82,6 +85,11 @@ export class RuleHistory {
 }
 
 function rulebookOf(rows: readonly PriceRow[]): Rulebook {
-  const policies = new Map(OVERDRAFT.map(([plan, overdraftLimit]) => [plan as PlanCode, { overdraftLimit }]));
+  const policies = new Map(
+    OVERDRAFT.map(([plan, overdraftLimit]) => [
+      plan as PlanCode,
+      { ...CLOSED_ACCOUNT_POLICY, overdraftLimit, creditGates: ['*', `!${UNGATED}`] },
+    ]),
+  );
   return { productCode: PRODUCT, policies, prices: createPriceBook(rows) };
 }

@@ -50,6 +50,13 @@ const MET: readonly string[] = [
   'entry undid with deficit cancelled',
   'entry undid with lapsed credit',
   'entry redacted',
+  'entry tried',
+  'entry tried that pays a deficit',
+  'entry quit',
+  'entry tried-out',
+  'refused TRIAL_ALREADY_USED',
+  'refused TRIAL_NOT_ACTIVE',
+  'refused TRIAL_NOT_OFFERED',
 ];
 
 describe('kernels over a failing database', () => {

@@ -9,6 +9,7 @@ import type { Ending } from './attempt.ts';
 import type { Random } from './random.ts';
 import {
   adjustRequest,
+  cancelTrialRequest,
   debitRequest,
   extendRequest,
   grantRequest,
@@ -18,6 +19,7 @@ import {
   reserveRequest,
   reverseRequest,
   settleRequest,
+  startTrialRequest,
   type WriteRequest,
 } from './request.ts';
 import { ACTIONS, PLANS, PRODUCT } from './rule.ts';
@@ -64,6 +66,8 @@ export class Workload {
       [3, this.#drawRelease],
       [5, this.#drawReverse],
       [1, this.#drawRedact],
+      [2, this.#drawTrial],
+      [1, this.#drawCancellation],
       [5, this.#drawRepeat],
       [2, this.#drawReuse],
     ];
@@ -188,6 +192,15 @@ export class Workload {
 
   readonly #drawRedact: Draw = (tenant, requestId) =>
     this.#drawCorrection(tenant, (correction) => redactRequest(tenant, requestId, correction));
+
+  readonly #drawTrial: Draw = (tenant, requestId, now) =>
+    startTrialRequest(tenant, requestId, {
+      planCode: this.#random.pick(PLANS),
+      granted: BigInt(this.#random.whole(0, 20)),
+      endsAt: now + this.#random.whole(-10, 5_000),
+    });
+
+  readonly #drawCancellation: Draw = (tenant, requestId) => cancelTrialRequest(tenant, requestId);
 
   #drawCorrection(
     tenant: TenantRef,

@@ -128,7 +128,7 @@ describe('what an operator sets between a sync’s read and its write stays', ()
 
   test('in a policy that the sync was about to make', async () => {
     const make = async () => {
-      await admin.upsertPlan(request(), { productCode, planCode: TEAM, productName: 'Team', archived: false });
+      await admin.upsertPlan(request(), { productCode, planCode: TEAM, productName: 'Team', archived: true });
       const change = { memberLimit: 4 };
       await admin.upsertPolicy(request(), { productCode, planCode: TEAM, change, unpinFields: new Set() });
     };
@@ -143,11 +143,20 @@ describe('what an operator sets between a sync’s read and its write stays', ()
     const make = () => admin.upsertPlan(request(), { productCode, planCode: TEAM, productName: 'T', archived: true });
     const savePlan = beforeFirst(make, stores.sync.savePlan);
     const report = await syncWith([priceOf(BASIC), priceOf(TEAM)], { sync: { savePlan } });
-    // A plan of an operator that gets a Price becomes Stripe's: what was there before is told.
+    // A plan that an operator has archived may be sold by Stripe: what was there before is told.
     const [change] = report.changes;
     expect(change).toMatchObject({ planCode: TEAM, kind: 'restored' });
     expect(change?.differences).toContainEqual({ field: 'source', before: 'operator', after: 'stripe' });
     expect(await planOf(TEAM)).toMatchObject({ source: 'stripe', archived: false, revision: 1 });
+  });
+
+  test('in the row of a plan that is on sale, which no Price takes over', async () => {
+    const make = () => admin.upsertPlan(request(), { productCode, planCode: TEAM, productName: 'T', archived: false });
+    const savePlan = beforeFirst(make, stores.sync.savePlan);
+    const report = await syncWith([priceOf(BASIC), priceOf(TEAM)], { sync: { savePlan } });
+    expect(reasonsOf(report)).toEqual(['plan_of_operator']);
+    expect(report.changes).toEqual([]);
+    expect(await planOf(TEAM)).toMatchObject({ source: 'operator', archived: false, revision: 1 });
   });
 
   test('as the onboarding plan', async () => {

@@ -220,7 +220,7 @@ describe('what a sync writes', () => {
     });
   });
 
-  test('reaches rows that were written before there were pins, sources and PAYG rules', async () => {
+  test('reaches rows that were written before there were pins, sources, and rules of PAYG and of payments that fail', async () => {
     const old = { product_code: 'old', plan_code: 'pro' };
     const row = { trial_enabled: true, trial_days: 14, trial_microcredits_granted: 5n, trial_requires_card: false };
     const rest = { auto_trial_on_workspace_creation: true, trial_end_behaviour: 'fallback', self_serve: true };
@@ -231,6 +231,9 @@ describe('what a sync writes', () => {
     const key = { productCode: 'old' as ProductCode, planCode: 'pro' as PlanCode };
     const [plan] = await store.loadPlans(key.productCode);
     expect(plan).toMatchObject({ source: 'stripe', onboardingDefault: false, policy: { rank: 3, creditGates: ['*'] } });
+    const unpaid = { pastDueGraceDays: 7, pastDueEnd: 'fallback', cancelAtOnceAllowed: false, refundDebtWaived: false };
+    expect(plan?.policy).toMatchObject(unpaid);
+    expect((await store.loadPolicy(key.productCode, key.planCode))?.policy).toMatchObject(unpaid);
     expect((await sync(key, { includedMicrocreditsPerCycle: 9n }))?.changed).toHaveLength(1);
     expect(await store.saveSyncedOnboardingPlan(key.productCode, key.planCode)).toBe(true);
     const [synced] = await store.loadPlans(key.productCode);

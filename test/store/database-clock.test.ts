@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { UNOPENED_ACCOUNT } from '../../kernel/domain/account.ts';
 import { CLOCK_DOUBT_MAX_MS, type MachineClocks } from '../../kernel/store/database-clock.ts';
+import { DAY_MS, factsOf } from '../domain/support/subscription.ts';
 import {
   CREDIT,
   caller,
@@ -53,6 +55,25 @@ describe('a kernel with a fast clock', () => {
     expect((await kernel.ledger.readBalance(tenant)).totals.payg).toBe(CREDIT);
     await kernel.clock.measure();
     await expect(debit(kernel.ledger, tenant, '1')).resolves.toMatchObject({ replayed: false });
+  });
+
+  it('that steps while it runs moves no subscription either', async () => {
+    const machine = machineClocks();
+    const kernel = await fixture.addKernel({ machine });
+    const tenant = await fixture.openTenant(CREDIT);
+    const facts = factsOf({ periodStart: Date.now() - DAY_MS, periodEnd: Date.now() + DAY_MS });
+    machine.wallOffsetMs = HOUR_MS;
+    await expect(kernel.ledger.applySubscription(tenant, facts, UNOPENED_ACCOUNT).catch(reasonOf)).resolves.toBe(
+      'CLOCK_UNCERTAIN',
+    );
+    const { state } = await kernel.ledger.readAccount(tenant);
+    expect(state).toMatchObject({ subscriptionRevision: 0, totals: { included: 0n, payg: CREDIT } });
+    await kernel.clock.measure();
+    await kernel.ledger.applySubscription(tenant, facts, UNOPENED_ACCOUNT);
+    const { entries } = await kernel.ledger.listEntries(tenant, {}, 1, '');
+    // By the database's time, which the step has not moved.
+    expect(entries[0]?.entry).toMatchObject({ change: 'started', grant: { effectiveAt: expect.any(Number) } });
+    expect(Math.abs(Number(entries[0]?.createdAt) - Date.now())).toBeLessThan(60_000);
   });
 });
 

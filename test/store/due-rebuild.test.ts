@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DueRebuildProgress, rebuildDueNotes } from '../../kernel/app/ledger/due-rebuild.ts';
 import type { TenantRef } from '../../kernel/app/ledger/ledger.ts';
 import { STATE_VERSION } from '../../kernel/domain/commit.ts';
-import type { TenantId } from '../../kernel/domain/id.ts';
+import type { PlanCode, TenantId } from '../../kernel/domain/id.ts';
 import { listAccountIds } from '../../kernel/store/account-list.ts';
 import { openLedgerStore } from '../../kernel/store/ledger/ledger-store.ts';
 import { freshDatabaseUri } from '../support/engine.ts';
@@ -14,6 +14,7 @@ import {
   type FixtureKernel,
   type LedgerFixture,
   openLedgerFixture,
+  PLAN,
 } from '../support/ledger-fixture.ts';
 import { REPOSITORY } from '../support/repository.ts';
 
@@ -86,6 +87,22 @@ describe('the notes of due times', () => {
       expect(await listNotes()).toEqual(before);
     }
     expect(reports).toHaveLength(2);
+  });
+
+  it('are rebuilt with the time at which people are told that a trial ends', async () => {
+    const tenant = await fixture.openTenant();
+    const endsAt = kernel.clock.now() + 14 * DAY_MS;
+    const given = { planCode: PLAN, granted: 0n, revokesUnused: true, endBehaviour: 'fallback' } as const;
+    const terms = { ...given, fallbackPlanCode: 'free' as PlanCode, endsAt };
+    const input = { question: { actor: 'usr_test', reason: 'a pilot' }, terms, onlyFromFallback: false };
+    await kernel.ledger.startTrial(tenant, input, caller());
+    await tenantsOf().insertOne({ tenant_id: tenant.tenantId });
+    const ids = [endsAt - 3 * DAY_MS, endsAt].map((dueAt) => `${tenant.tenantId}/${dueAt}`);
+    expect(await listNotes()).toEqual(expect.arrayContaining(ids));
+    await fixture.connection.collection('ledger_due').deleteMany({});
+    await rebuild();
+    expect(await listNotes()).toEqual(expect.arrayContaining(ids));
+    await tenantsOf().deleteOne({ tenant_id: tenant.tenantId });
   });
 
   it('are rebuilt for the others where one account can not be read', async () => {

@@ -14,6 +14,7 @@ let fixture: LedgerFixture;
 let store: LedgerStore;
 let worker: { stop(): Promise<void> } | undefined;
 let attempts: TenantId[];
+let followed: TenantId[];
 let failures: unknown[];
 
 beforeAll(async () => {
@@ -21,7 +22,7 @@ beforeAll(async () => {
   store = await openLedgerStore(fixture.connection);
 });
 beforeEach(async () => {
-  [attempts, failures] = [[], []];
+  [attempts, followed, failures] = [[], [], []];
   await fixture.connection.collection('ledger_due').deleteMany({});
 });
 afterEach(() => worker?.stop());
@@ -30,12 +31,18 @@ afterAll(() => fixture.close());
 const tenantOf = (name: string | number): TenantId => `ten_due_${name}` as TenantId;
 const attemptsOf = (tenantId: TenantId): number => attempts.filter((attempted) => attempted === tenantId).length;
 
-/** Starts a worker whose ledger only notes which account it was asked for; `record` may refuse. */
-function start(clock: Clock, record = (_tenantId: TenantId): Promise<undefined> => Promise.resolve(undefined)): void {
+const nothing = (_tenantId: TenantId): Promise<undefined> => Promise.resolve(undefined);
+
+/** Starts a worker whose ledger only notes which account it was asked for; `record` and `followUp` may refuse. */
+function start(clock: Clock, record = nothing, followUp: (tenantId: TenantId) => Promise<void> = nothing): void {
   worker = startDueWorker({
     store,
     clock,
     observer: { backgroundFailed: (_what, error) => void failures.push(error) },
+    followUp: (tenantId) => {
+      followed.push(tenantId);
+      return followUp(tenantId);
+    },
     ledger: {
       recordDue: (tenantId) => {
         attempts.push(tenantId);
@@ -74,6 +81,47 @@ describe('the due worker', () => {
     await vi.waitFor(() => expect(attemptsOf(failing)).toBeGreaterThanOrEqual(2), SOON);
     expect(attemptsOf(other)).toBeGreaterThanOrEqual(1);
     expect(failures).toHaveLength(1);
+  });
+
+  it('lets follow what is due then, after the account was recorded, and not where it could not be', async () => {
+    const now = Date.now();
+    const [failing, fine] = [tenantOf('failing'), tenantOf('fine')];
+    await store.saveDueNotes([failing, fine].map((tenantId) => ({ tenantId, dueAt: now - 1 })));
+    const order: string[] = [];
+    start(
+      clockAt(now),
+      (tenantId) => {
+        order.push(`recorded ${tenantId}`);
+        const isAway = tenantId === failing && attemptsOf(failing) < 3;
+        return isAway ? Promise.reject(new Error('injected: the database was away')) : nothing(tenantId);
+      },
+      (tenantId) => {
+        order.push(`followed ${tenantId}`);
+        return Promise.resolve();
+      },
+    );
+    await vi.waitFor(() => expect(followed).toContain(failing), SOON);
+    expect(order.filter((step) => step.endsWith(failing)).slice(0, 4)).toEqual([
+      ...Array.from({ length: 3 }, () => `recorded ${failing}`),
+      `followed ${failing}`,
+    ]);
+    expect(order.filter((step) => step.endsWith(fine)).slice(0, 2)).toEqual([`recorded ${fine}`, `followed ${fine}`]);
+  });
+
+  it('keeps the note of an account for which nothing was recorded until what follows is done', async () => {
+    const now = Date.now();
+    const [failing, fine] = [tenantOf('failing'), tenantOf('fine')];
+    await store.saveDueNotes([failing, fine].map((tenantId) => ({ tenantId, dueAt: now - 120_000 })));
+    let isAway = true;
+    start(clockAt(now), nothing, (tenantId) =>
+      tenantId === failing && isAway ? Promise.reject(new Error('injected: no mail today')) : Promise.resolve(),
+    );
+    const tenantsNoted = async (): Promise<readonly TenantId[]> =>
+      (await store.loadDueNotes(0, now, 10)).map(({ tenantId }) => tenantId);
+    await vi.waitFor(async () => expect(await tenantsNoted()).toEqual([failing]), SOON);
+    expect(failures).toContainEqual(expect.objectContaining({ message: 'injected: no mail today' }));
+    isAway = false;
+    await vi.waitFor(async () => expect(await tenantsNoted()).toEqual([]), SOON);
   });
 
   it('finds a note that was written after its time was read', async () => {

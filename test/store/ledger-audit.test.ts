@@ -56,6 +56,12 @@ const EVERY_TYPE: Readonly<Record<EntryType, true>> = {
   hold_expired: true,
   reversed: true,
   redacted: true,
+  trial_started: true,
+  trial_canceled: true,
+  trial_ended: true,
+  trial_consented: true,
+  subscription_changed: true,
+  payback_settled: true,
 };
 
 let fixture: LedgerFixture;

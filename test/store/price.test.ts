@@ -189,6 +189,11 @@ describe('loadProductRules', () => {
       'workflow.step.execute',
     ]);
     expect(seeded.rulebook.policies.size).toBe(8);
+    const onSale = [...seeded.rulebook.policies].filter(([, { isOnSale }]) => isOnSale).map(([planCode]) => planCode);
+    expect(onSale.sort()).toEqual(['max', 'max_annual', 'plus', 'plus_annual', 'pro', 'pro_annual']);
+    expect(seeded.rulebook.policies.get('plus' as PlanCode)).toEqual({
+      ...{ overdraftLimit: 0n, creditGates: ['*'], paygAllowed: true, rank: 20, isOnSale: true },
+    });
     const nothing = await store.loadProductRules(newProduct(), 0, undefined);
     expect(nothing).toMatchObject({ revision: 0, hasTenantPrices: false, changedTenants: new Set() });
     expect([nothing.rulebook.prices.defaults.size, nothing.rulebook.policies.size]).toEqual([0, 0]);

@@ -1,7 +1,7 @@
 // Tenants in MongoDB, and the directory that keeps them at hand.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TenantRecord, TenantStore } from '../../kernel/app/tenant/ports.ts';
+import type { StoredWorkspace, TenantStore } from '../../kernel/app/tenant/ports.ts';
 import { TenantDirectory } from '../../kernel/app/tenant/tenant-directory.ts';
 import type { Fingerprint, IdempotencyKey, PlanCode, ProductCode, TenantId } from '../../kernel/domain/id.ts';
 import { RANDOM_ID_SOURCE } from '../../kernel/id-source.ts';
@@ -24,17 +24,23 @@ afterAll(async () => {
   await connection.close();
 });
 
-function draft(requestKey: string, productCode = 'agentruntime'): TenantRecord {
+function draft(requestKey: string, productCode = 'agentruntime'): StoredWorkspace {
   const tenantId = RANDOM_ID_SOURCE.tenantId();
   return {
-    tenant: {
+    workspace: {
       tenantId,
       productCode: productCode as ProductCode,
       displayName: 'Acme',
       planCode: 'pro' as PlanCode,
       status: 'active',
       createdAt: 1_790_000_000_123,
+      members: [],
+      invitations: [],
+      projects: [],
     },
+    revision: 1,
+    unfinished: false,
+    beginsByItself: false,
     requestKey: requestKey as IdempotencyKey,
     fingerprint: '1:x' as Fingerprint,
   };
@@ -44,9 +50,9 @@ describe('the store', () => {
   test('reads back what it stored', async () => {
     const record = draft('req:one');
     expect(await store.insertTenant(record)).toBe(true);
-    expect(await store.loadTenant(record.tenant.tenantId)).toEqual(record.tenant);
+    expect(await store.loadWorkspace(record.workspace.tenantId)).toEqual(record);
     expect(await store.loadTenantByRequestKey(record.requestKey)).toEqual(record);
-    expect(await store.loadTenant('ten_missing' as TenantId)).toBeUndefined();
+    expect(await store.loadWorkspace('ten_missing' as TenantId)).toBeUndefined();
   });
 
   test('takes one tenant for one request key, whoever comes first', async () => {
@@ -56,7 +62,7 @@ describe('the store', () => {
 
   test('takes an operator in an id for nothing', async () => {
     const injected = { $ne: null } as unknown as TenantId;
-    await expect(store.loadTenant(injected)).rejects.toThrow();
+    expect(await store.loadWorkspace(injected)).toBeUndefined();
     await expect(store.loadTenantProducts([injected])).rejects.toThrow();
   });
 
@@ -64,7 +70,7 @@ describe('the store', () => {
     const closing = await openConnection({ uri: freshDatabaseUri(), timeoutMs: 10_000, onCommand: () => undefined });
     const there = await openTenantStore(closing);
     await closing.close();
-    expect(reasonOf(await there.loadTenant('ten_x' as TenantId).catch((error: unknown) => error))).toBe(
+    expect(reasonOf(await there.loadWorkspace('ten_x' as TenantId).catch((error: unknown) => error))).toBe(
       'DATABASE_UNAVAILABLE',
     );
     expect(reasonOf(await there.insertTenant(draft('req:x')).catch((error: unknown) => error))).toBe('OUTCOME_UNKNOWN');
@@ -89,7 +95,7 @@ describe('the directory', () => {
   async function stored(key: string): Promise<TenantId> {
     const record = draft(key);
     await store.insertTenant(record);
-    return record.tenant.tenantId;
+    return record.workspace.tenantId;
   }
 
   test('reads a tenant once, however many ask at once', async () => {
@@ -105,9 +111,9 @@ describe('the directory', () => {
     const { reads, store: spy } = counted();
     const directory = new TenantDirectory(spy);
     const record = draft('req:dir:2');
-    expect(await directory.findTenant(record.tenant.tenantId)).toBeUndefined();
+    expect(await directory.findTenant(record.workspace.tenantId)).toBeUndefined();
     await store.insertTenant(record);
-    expect(await directory.findTenant(record.tenant.tenantId)).toMatchObject({ productCode: 'agentruntime' });
+    expect(await directory.findTenant(record.workspace.tenantId)).toMatchObject({ productCode: 'agentruntime' });
     expect(reads).toHaveLength(2);
   });
 

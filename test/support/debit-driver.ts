@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ServiceError, status } from '@grpc/grpc-js';
 import { v7 as newUuid } from 'uuid';
+import { expect } from 'vitest';
 import type { KernelClient } from '../../dev/kernel-client.ts';
 import { Bucket } from '../../gen/wheelhouse/common/v1/bucket.ts';
 import { EntryType } from '../../gen/wheelhouse/ledger/v1/entry.ts';
@@ -114,4 +115,18 @@ export async function readPaygCredits(client: KernelClient, tenantId: string): P
   const request = GetBalanceRequest.fromPartial({ tenantId });
   const { balance } = await client.call(LedgerServiceService.getBalance, request);
   return (balance?.paygRemainingMicrocredits ?? -1n) / CREDIT;
+}
+
+/** Holds what callers were told against what the ledger of a workspace that had `funds` credits has. */
+export async function expectEachOnce(
+  client: KernelClient,
+  tenantId: string,
+  driven: readonly DrivenDebit[],
+  funds: bigint,
+): Promise<void> {
+  const stored = await listDebitRequestIds(client, tenantId);
+  expect(new Set(stored).size).toBe(stored.length);
+  expect(new Set(stored)).toEqual(new Set(driven.map(({ requestId }) => requestId)));
+  expect(new Set(driven.map(({ entryId }) => entryId)).size).toBe(driven.length);
+  expect(await readPaygCredits(client, tenantId)).toBe(funds - BigInt(driven.length));
 }

@@ -4,7 +4,7 @@
  * Does not own: what operators set of them; the product's own seed does.
  */
 import { type Connection, type Model, trusted } from 'mongoose';
-import { DEMO_CATALOG } from '../../kernel/cli/demo-catalog.ts';
+import { DEMO_CATALOG, DEMO_PAYG } from '../../kernel/cli/demo-catalog.ts';
 import type { PlanCode } from '../../kernel/domain/id.ts';
 import { computeDefaultPolicy, type PolicyChange } from '../../kernel/domain/plan-policy.ts';
 import { toDocumentPolicy } from '../../kernel/store/catalog/catalog-document.ts';
@@ -36,22 +36,10 @@ function toSoldPlan(
     plan: { ...plan, source: 'stripe', archived: false },
     policy: {
       ...{ ...key, pinned_fields: [], revision: 0 },
-      ...toDocumentPolicy({ ...defaults, includedMicrocreditsPerCycle: credits * CREDIT, ...PAYG, ...policy }),
+      ...toDocumentPolicy({ ...defaults, includedMicrocreditsPerCycle: credits * CREDIT, ...DEMO_PAYG, ...policy }),
     },
   };
 }
-
-/** As the plans have it that operators set: a dollar a credit, less in packages. */
-const PAYG: PolicyChange = {
-  paygMinorUnitsPerCredit: { millionths: 100_000_000n },
-  paygPackages: [
-    { minorUnits: 1_000n, microcredits: 10n * CREDIT },
-    { minorUnits: 4_500n, microcredits: 50n * CREDIT },
-    { minorUnits: 8_000n, microcredits: 100n * CREDIT },
-  ],
-  paygMinorUnitsMin: 500n,
-  paygMinorUnitsMax: 100_000n,
-};
 
 function ofAgentruntime(code: string, name: string, amount: bigint, credits: bigint): SoldPlan {
   const interval = code.endsWith('_annual') ? 'year' : 'month';

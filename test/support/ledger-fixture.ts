@@ -13,7 +13,7 @@ import { createPriceBook } from '../../kernel/domain/action-price.ts';
 import { DomainError, type Reason } from '../../kernel/domain/error.ts';
 import type { Instant, PlanCode, ProductCode, TenantId } from '../../kernel/domain/id.ts';
 import { parseQuantity, type Quantity } from '../../kernel/domain/quantity.ts';
-import type { Rulebook } from '../../kernel/domain/rulebook.ts';
+import { CLOSED_ACCOUNT_POLICY, type Rulebook } from '../../kernel/domain/rulebook.ts';
 import { RANDOM_ID_SOURCE } from '../../kernel/id-source.ts';
 import { type DatabaseClock, type MachineClocks, startDatabaseClock } from '../../kernel/store/database-clock.ts';
 import { openLedgerStore } from '../../kernel/store/ledger/ledger-store.ts';
@@ -157,7 +157,7 @@ function rulebookOf(overdraftLimit: bigint): Rulebook {
   const price = { action: ACTION, microcreditsPerUnit: CREDIT, unit: 'MiB', rule: 'default', effectiveAt: 0 } as const;
   return {
     productCode: PRODUCT,
-    policies: new Map([[PLAN, { overdraftLimit }]]),
+    policies: new Map([[PLAN, { ...CLOSED_ACCOUNT_POLICY, overdraftLimit }]]),
     prices: createPriceBook([price]),
   };
 }

@@ -7,13 +7,18 @@ import type { Connection, mongo } from 'mongoose';
 import { mongo as driver } from 'mongoose';
 import { GENESIS_HASH } from '../../kernel/app/ledger/account-head.ts';
 import type { Posting, TenantRef } from '../../kernel/app/ledger/ledger.ts';
-import type { HoldId } from '../../kernel/domain/id.ts';
+import { UNOPENED_ACCOUNT } from '../../kernel/domain/account.ts';
+import type { HoldId, Instant, TopUpId } from '../../kernel/domain/id.ts';
+import { paymentKey } from '../../kernel/domain/payback.ts';
+import type { SubscriptionFacts } from '../../kernel/domain/subscription.ts';
 import type { CommitDocument } from '../../kernel/store/ledger/commit-document.ts';
 import { computeCommitHash } from '../../kernel/store/ledger/commit-hash.ts';
-import { ACTION, CREDIT, caller, debit, type FixtureKernel, give, quantity } from './ledger-fixture.ts';
+import { ACTION, CREDIT, caller, debit, type FixtureKernel, give, PLAN, quantity } from './ledger-fixture.ts';
 
 const OPERATOR = { actor: 'usr_operator', reason: 'told by the customer' };
+const TOP_UP = 'pay_1' as TopUpId;
 const SHORT_MS = 600;
+const MONTH_MS = 30 * 86_400_000;
 
 /** The stored commits, as the driver sees them: nothing of the kernel's own between. */
 export function commitsOf(connection: Connection): mongo.Collection<CommitDocument> {
@@ -110,6 +115,21 @@ export async function rehashFrom(connection: Connection, tenantId: string, fromS
   }
 }
 
+/** A subscription as Stripe shows it right after its first payment. */
+function boughtAt(now: Instant): SubscriptionFacts {
+  return {
+    ...{ stripeSubscriptionId: 'sub_1', phase: 'live', isUnpaid: false, isContract: false, fallbackPlanCode: PLAN },
+    terms: {
+      ...{ planCode: PLAN, stripePriceId: 'price_1', minorUnits: 4_900n, currency: 'usd' },
+      ...{ interval: 'month', intervalCount: 1, includedPerCycle: CREDIT },
+    },
+    rules: { rolloverLimit: 0n, graceMs: 0, pastDueEnd: 'fallback' },
+    ...{ startedAt: now, periodStart: now, periodEnd: now + MONTH_MS },
+    cycleInvoice: { state: 'paid', stripeInvoiceId: 'in_1' },
+    changeInvoice: { state: 'none', stripeInvoiceId: '', changedAt: now },
+  };
+}
+
 /** Makes a tenant's history with an entry of every type; answers the entries that were asked for by name. */
 export async function makeWholeHistory(
   kernel: FixtureKernel,
@@ -130,6 +150,11 @@ export async function makeWholeHistory(
   const open = holdIdOf(await hold('3', 3_600_000));
   await ledger.extend(tenant, { holdId: open, additionalQuantity: quantity('1') }, caller());
   await ledger.release(tenant, holdIdOf(await hold('4', 3_600_000)), caller());
+  const trial = { planCode: PLAN, fallbackPlanCode: PLAN, endsAt: clock.now() + SHORT_MS, granted: CREDIT };
+  const terms = { ...trial, revokesUnused: true, endBehaviour: 'convert_or_fallback' } as const;
+  await ledger.startTrial(tenant, { question: OPERATOR, terms, onlyFromFallback: false }, caller());
+  await ledger.consentToTrial(tenant, caller());
+  await ledger.cancelTrial(tenant, OPERATOR, caller());
   await delay(SHORT_MS + 100);
   // The next command brings the account up to now: a grant expires, one begins, and a hold ends by itself.
   const part = { quantity: quantity('1'), dimensions: { region: 'eu', customer: 'Jane' } };
@@ -140,6 +165,12 @@ export async function makeWholeHistory(
   const adjusted = await ledger.adjust(tenant, { bucket: 'payg', delta: -CREDIT, ...OPERATOR }, caller());
   await ledger.adjust(tenant, { bucket: 'payg', delta: CREDIT, ...OPERATOR }, caller());
   await ledger.redact(tenant, { entryId: adjusted.posted.entryId, ...OPERATOR }, caller());
+  await ledger.applySubscription(tenant, boughtAt(clock.now()), UNOPENED_ACCOUNT);
+  await ledger.giveCredit(tenant, { key: paymentKey(TOP_UP), bucket: 'payg', amount: CREDIT, source: 'payment' });
+  const payback = await ledger.readPayback(tenant, TOP_UP);
+  if (payback === undefined || !(await ledger.settlePayback(tenant, payback, CREDIT, false))) {
+    throw new Error('nothing was taken back');
+  }
   await Promise.all(['1', '2', '3'].map((credits) => debit(ledger, tenant, credits)));
   return { redactedEntryId: adjusted.posted.entryId };
 }

@@ -11,7 +11,7 @@ import { freshDatabaseUri } from './engine.ts';
 
 const READY_TIMEOUT_MS = 110_000;
 const LAST_LINE = 'Ctrl-C ends all of it; the data stay for the next start.';
-const PORT_VARIABLES = ['MONGO', 'GRPC', 'HTTP', 'ISSUER', 'STRIPE', 'AGENTRUNTIME', 'OTHERPRODUCT'];
+const PORT_VARIABLES = ['MONGO', 'GRPC', 'HTTP', 'ISSUER', 'SMTP', 'INBOX', 'STRIPE', 'AGENTRUNTIME', 'OTHERPRODUCT'];
 
 /** Is a start of the program. */
 export interface StackProgram {

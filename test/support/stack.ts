@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { type Credentials, createCredentials, writeKernelCredentials } from '../../dev/credential.ts';
+import { addDemoPeople } from '../../dev/demo-people.ts';
 import { type Issuer, startIssuer } from '../../dev/issuer/issuer.ts';
 import { loadSigningKey } from '../../dev/issuer/signing-key.ts';
 import { createKernelClient, type KernelClient } from '../../dev/kernel-client.ts';
@@ -53,7 +54,7 @@ export interface TestStack {
   connect(token: string | undefined, kernelIndex?: number): KernelClient;
   /** Creates a workspace as an operator would, and returns its id. */
   createTenant(productCode: string, planCode?: string): Promise<string>;
-  /** Signs a token of a person in a workspace. */
+  /** Makes a person of this role a member of a workspace, once, and signs a token of theirs. Needs the product's BFF. */
   mint(productCode: string, role: Role, tenantId: string): Promise<string>;
   stop(): Promise<void>;
 }
@@ -142,13 +143,25 @@ function toTestKernel(options: KernelOptions, started: RunningKernel, lifetime: 
 type Parts = Pick<TestStack, 'kernels' | 'bffs' | 'credentials' | 'issuer'>;
 
 function toTestStack(parts: Parts, lifetime: Lifetime): TestStack {
-  const { kernels, credentials, issuer } = parts;
+  const { kernels, bffs, credentials, issuer } = parts;
   const connect = (token: string | undefined, kernelIndex = 0): KernelClient => {
     const kernel = kernels[kernelIndex];
     if (kernel === undefined) throw new RangeError(`There is no kernel ${kernelIndex}; ${kernels.length} run.`);
     const client = createKernelClient(kernel.grpc, token);
     lifetime.add(() => Promise.resolve(client.close()));
     return client;
+  };
+  const mintFor = (productCode: string, userId: string): Promise<string> =>
+    issuer.mint({ productCode, userId, email: `${userId}@example.com` });
+  // Each workspace has people of its own, so that it is their only one and no request has to name it.
+  const membersByTenant = new Map<string, Promise<Credentials['people']>>();
+  const addMembers = async (productCode: string, tenantId: string): Promise<Credentials['people']> => {
+    const { people } = createCredentials([]);
+    await addDemoPeople({
+      ...{ tenantId, people, issuerUrl: issuer.url, bff: bffs.get(productCode) ?? '' },
+      ...{ sysadmin: connect(credentials.sysadmin), adminToken: await mintFor(productCode, people.tenant_admin) },
+    });
+    return people;
   };
   return {
     ...parts,
@@ -170,13 +183,11 @@ function toTestStack(parts: Parts, lifetime: Lifetime): TestStack {
       if (tenant === undefined) throw new Error('The kernel answered without a tenant.');
       return tenant.tenantId;
     },
-    mint: (productCode, role, tenantId) =>
-      issuer.mint({
-        productCode,
-        userId: credentials.people[role],
-        email: 'person@example.com',
-        membership: { tenantId, role },
-      }),
+    async mint(productCode, role, tenantId) {
+      const people = membersByTenant.get(tenantId) ?? addMembers(productCode, tenantId);
+      membersByTenant.set(tenantId, people);
+      return await mintFor(productCode, (await people)[role]);
+    },
     stop: () => lifetime.close(),
   };
 }

@@ -10,12 +10,18 @@ import {
   status,
 } from '@grpc/grpc-js';
 import {
+  AlertServiceService,
+  WatchEventsRequest,
+  type WatchEventsResponse,
+} from '../../gen/wheelhouse/alert/v1/alert_service.ts';
+import {
   LedgerStreamServiceService,
   type StreamDebitsRequest,
   type StreamDebitsResponse,
   WatchBalanceRequest,
   type WatchBalanceResponse,
 } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
+import type { ServerStreamMethod } from '../../kernel/cli/kernel-connection.ts';
 
 /** Who opens a stream, and with what. */
 export interface StreamSettings {
@@ -86,22 +92,38 @@ export function openDebitStream(address: string, settings: StreamSettings): Debi
   };
 }
 
+/** Opens a watch of billing events. */
+export function openEventWatch(
+  address: string,
+  request: Partial<WatchEventsRequest>,
+  settings: StreamSettings,
+): OpenStream<WatchEventsResponse> {
+  return openServerStream(address, AlertServiceService.watchEvents, WatchEventsRequest.fromPartial(request), settings);
+}
+
 /** Opens a watch of a balance. */
 export function openWatch(
   address: string,
   request: Partial<WatchBalanceRequest>,
   settings: StreamSettings,
 ): OpenStream<WatchBalanceResponse> {
-  const method = LedgerStreamServiceService.watchBalance;
-  const client = new Client(address, credentials.createInsecure());
-  const call = client.makeServerStreamRequest(
-    method.path,
-    method.requestSerialize,
-    method.responseDeserialize,
+  return openServerStream(
+    address,
+    LedgerStreamServiceService.watchBalance,
     WatchBalanceRequest.fromPartial(request),
-    toMetadata(settings),
-    toOptions(settings),
+    settings,
   );
+}
+
+function openServerStream<Request, Response>(
+  address: string,
+  { path, requestSerialize, responseDeserialize }: ServerStreamMethod<Request, Response>,
+  request: Request,
+  settings: StreamSettings,
+): OpenStream<Response> {
+  const client = new Client(address, credentials.createInsecure());
+  const [metadata, options] = [toMetadata(settings), toOptions(settings)];
+  const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata, options);
   return collect(client, call);
 }
 

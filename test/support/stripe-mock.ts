@@ -7,7 +7,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { findOnPath, isExecutable } from '../../dev/engine/program-search.ts';
 import { runProcess, startProcess } from '../../dev/process/managed-process.ts';
-import { StackError, toMessage } from '../../dev/stack-error.ts';
+import { StackError } from '../../dev/stack-error.ts';
 
 /** Is the version whose specification is that of the `stripe` package; .ci/run installs it, too. */
 export const STRIPE_MOCK_VERSION = '0.203.0';
@@ -27,7 +27,10 @@ export interface Absence {
   readonly reason: string;
 }
 
-/** Starts stripe-mock, or says why it can't be had here. Throws StackError where it is here and does not start. */
+/**
+ * Starts stripe-mock, or says why it can't be had here. Throws StackError where it is here and does not start, and where Go is
+ * here and can't install it: a proof is left out only where Go is missing.
+ */
 export async function startStripeMock(environment: NodeJS.ProcessEnv): Promise<StripeMock | Absence> {
   const command = await findStripeMock(environment);
   if (typeof command === 'object') return command;
@@ -41,18 +44,14 @@ export async function startStripeMock(environment: NodeJS.ProcessEnv): Promise<S
   return { url: `http://127.0.0.1:${port}`, stop: () => mock.stop() };
 }
 
-/** Returns where Stripe's whole specification lies, or why it is not here. */
+/** Returns where Stripe's whole specification lies, or why it is not here. Throws StackError where Go is, and can't fetch it. */
 export async function findSpecification(environment: NodeJS.ProcessEnv): Promise<string | Absence> {
   const go = await findOnPath('go', environment);
   if (go === undefined) return { reason: 'needs Go, which fetches Stripe’s specification' };
-  try {
-    const args = ['mod', 'download', '-json', `${MODULE}@v${STRIPE_MOCK_VERSION}`];
-    const output = await runProcess({ name: 'go mod download', command: go, args, environment }, INSTALL_TIMEOUT_MS);
-    const folder: unknown = JSON.parse(output.join('\n')).Dir;
-    return join(String(folder), 'embedded', 'openapi', 'spec3.json');
-  } catch (error) {
-    return { reason: `Go could not fetch ${MODULE}: ${toMessage(error)}` };
-  }
+  const args = ['mod', 'download', '-json', `${MODULE}@v${STRIPE_MOCK_VERSION}`];
+  const output = await runProcess({ name: 'go mod download', command: go, args, environment }, INSTALL_TIMEOUT_MS);
+  const folder: unknown = JSON.parse(output.join('\n')).Dir;
+  return join(String(folder), 'embedded', 'openapi', 'spec3.json');
 }
 
 async function findStripeMock(environment: NodeJS.ProcessEnv): Promise<string | Absence> {
@@ -68,12 +67,8 @@ async function findStripeMock(environment: NodeJS.ProcessEnv): Promise<string | 
   if (found !== undefined) return found;
   const go = await findOnPath('go', environment);
   if (go === undefined) return { reason: 'needs stripe-mock (STRIPE_MOCK, or on PATH), or Go to install it' };
-  try {
-    const args = ['install', `${MODULE}@v${STRIPE_MOCK_VERSION}`];
-    const install = { name: 'go install', command: go, args, environment: { ...environment, GOBIN: folder } };
-    await runProcess(install, INSTALL_TIMEOUT_MS);
-    return program;
-  } catch (error) {
-    return { reason: `Go could not install stripe-mock: ${toMessage(error)}` };
-  }
+  const args = ['install', `${MODULE}@v${STRIPE_MOCK_VERSION}`];
+  const install = { name: 'go install', command: go, args, environment: { ...environment, GOBIN: folder } };
+  await runProcess(install, INSTALL_TIMEOUT_MS);
+  return program;
 }

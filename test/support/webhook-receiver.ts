@@ -3,11 +3,12 @@
  * Does not own: what is sent.
  */
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** Is a webhook as it came in. */
 export interface ReceivedWebhook {
+  readonly headers: IncomingHttpHeaders;
   /** Is the header `Stripe-Signature`. */
   readonly signature: string;
   readonly body: string;
@@ -37,7 +38,8 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
     request.on('end', () => {
       const body = Buffer.concat(chunks).toString('utf8');
       const { id, type } = JSON.parse(body);
-      received.push({ signature: String(request.headers['stripe-signature']), body, id, type });
+      const { headers } = request;
+      received.push({ headers, signature: String(headers['stripe-signature']), body, id, type });
       response.writeHead(statuses.shift() ?? 200).end();
       for (const { count, resolve } of waiting) if (received.length >= count) resolve();
     });

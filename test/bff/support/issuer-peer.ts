@@ -86,7 +86,7 @@ export class IssuerPeer {
     return key;
   }
 
-  /** Signs a token for a contributor of a workspace, or for whom the options say. */
+  /** Signs a token for a person, or for whom the options say. */
   sign({ claims = {}, key = this.key('ES256'), header = {} }: TokenOptions = {}): Promise<string> {
     const nowS = Math.floor(Date.now() / 1_000);
     const all: Record<string, unknown> = {
@@ -96,8 +96,7 @@ export class IssuerPeer {
       iat: nowS,
       exp: nowS + 600,
       email: 'ada@example.com',
-      wheelhouse_tenant_id: TENANT_ID,
-      wheelhouse_role: 'project_contributor',
+      email_verified: true,
       ...claims,
     };
     const payload = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
@@ -109,5 +108,5 @@ export class IssuerPeer {
 
 /** Is the person that tokens are for. */
 export const SUBJECT = 'usr_01980000-0000-7000-8000-000000000001';
-/** Is the workspace that tokens are for. */
+/** Is the workspace that requests name. */
 export const TENANT_ID = 'ten_01980000-0000-7000-8000-000000000002';

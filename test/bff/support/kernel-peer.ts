@@ -13,28 +13,72 @@ import {
 import { HealthImplementation } from 'grpc-health-check';
 import { BadRequest, ErrorInfo, RetryInfo } from '../../../gen/google/rpc/error_details.ts';
 import { Status } from '../../../gen/google/rpc/status.ts';
-import {
+import { AlertEndpointServiceService } from '../../../gen/wheelhouse/alert/v1/alert_endpoint_service.ts';
+import { AlertServiceService } from '../../../gen/wheelhouse/alert/v1/alert_service.ts';
+import { CatalogServiceService } from '../../../gen/wheelhouse/catalog/v1/catalog_service.ts';
+import { LedgerServiceService } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { PaymentHistoryServiceService } from '../../../gen/wheelhouse/payment/v1/payment_history_service.ts';
+import { PaymentMethodServiceService } from '../../../gen/wheelhouse/payment/v1/payment_method_service.ts';
+import { TopUpServiceService } from '../../../gen/wheelhouse/payment/v1/top_up_service.ts';
+import { PromotionServiceService } from '../../../gen/wheelhouse/promotion/v1/promotion_service.ts';
+import { SubscriptionServiceService } from '../../../gen/wheelhouse/subscription/v1/subscription_service.ts';
+import { TrialServiceService } from '../../../gen/wheelhouse/subscription/v1/trial_service.ts';
+import { AccessTokenServiceService } from '../../../gen/wheelhouse/tenant/v1/access_token_service.ts';
+import { InvitationServiceService } from '../../../gen/wheelhouse/tenant/v1/invitation_service.ts';
+import { MemberServiceService } from '../../../gen/wheelhouse/tenant/v1/member_service.ts';
+import { ProjectServiceService } from '../../../gen/wheelhouse/tenant/v1/project_service.ts';
+import { SignupServiceService } from '../../../gen/wheelhouse/tenant/v1/signup_service.ts';
+import { TenantServiceService } from '../../../gen/wheelhouse/tenant/v1/tenant_service.ts';
+import { UserServiceService } from '../../../gen/wheelhouse/tenant/v1/user_service.ts';
+
+const SERVICES = [
   CatalogServiceService,
-  type GetActionPricingRequest,
-  type GetActionPricingResponse,
-  type ListPlansRequest,
-  type ListPlansResponse,
-} from '../../../gen/wheelhouse/catalog/v1/catalog_service.ts';
-import {
-  type GetBalanceRequest,
-  type GetBalanceResponse,
   LedgerServiceService,
-  type ListEntriesRequest,
-  type ListEntriesResponse,
-} from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+  TrialServiceService,
+  SubscriptionServiceService,
+  PaymentMethodServiceService,
+  PromotionServiceService,
+  AlertServiceService,
+  AlertEndpointServiceService,
+  TopUpServiceService,
+  PaymentHistoryServiceService,
+  AccessTokenServiceService,
+  InvitationServiceService,
+  MemberServiceService,
+  ProjectServiceService,
+  SignupServiceService,
+  TenantServiceService,
+  UserServiceService,
+] as const;
+
+/** Are the methods of all services; no two have the same name. */
+type Methods = typeof CatalogServiceService &
+  typeof LedgerServiceService &
+  typeof TrialServiceService &
+  typeof SubscriptionServiceService &
+  typeof PaymentMethodServiceService &
+  typeof PromotionServiceService &
+  typeof AlertServiceService &
+  typeof AlertEndpointServiceService &
+  typeof TopUpServiceService &
+  typeof PaymentHistoryServiceService &
+  typeof AccessTokenServiceService &
+  typeof InvitationServiceService &
+  typeof MemberServiceService &
+  typeof ProjectServiceService &
+  typeof SignupServiceService &
+  typeof TenantServiceService &
+  typeof UserServiceService;
+
+type AnswerTo<Method> = Method extends {
+  requestSerialize: (value: infer Request) => Buffer;
+  responseDeserialize: (bytes: Buffer) => infer Response;
+}
+  ? (request: Request) => Response | Promise<Response>
+  : never;
 
 /** What a test lets the peer answer; a thrown KernelRefusal or RawRefusal becomes the error of the call. */
-export interface Answers {
-  listPlans: (request: ListPlansRequest) => ListPlansResponse | Promise<ListPlansResponse>;
-  getActionPricing: (request: GetActionPricingRequest) => GetActionPricingResponse | Promise<GetActionPricingResponse>;
-  getBalance: (request: GetBalanceRequest) => GetBalanceResponse | Promise<GetBalanceResponse>;
-  listEntries: (request: ListEntriesRequest) => ListEntriesResponse | Promise<ListEntriesResponse>;
-}
+export type Answers = { -readonly [Name in keyof Methods]: AnswerTo<Methods[Name]> };
 
 /** One call as the peer received it. */
 export interface ReceivedCall {
@@ -117,14 +161,11 @@ export class KernelPeer {
   /** Starts to serve, on the port of the time before if there was one. */
   async start(): Promise<void> {
     this.#server = new Server();
-    this.#server.addService(CatalogServiceService, {
-      listPlans: this.#handle('listPlans'),
-      getActionPricing: this.#handle('getActionPricing'),
-    });
-    this.#server.addService(LedgerServiceService, {
-      getBalance: this.#handle('getBalance'),
-      listEntries: this.#handle('listEntries'),
-    });
+    for (const service of SERVICES) {
+      // What is a method of one of the services is one of all.
+      const names = Object.keys(service) as (keyof Answers)[];
+      this.#server.addService(service, Object.fromEntries(names.map((name) => [name, this.#handle(name)])));
+    }
     this.health.addToServer(this.#server);
     this.#port = await new Promise((resolve, reject) => {
       this.#server.bindAsync(`127.0.0.1:${this.#port}`, this.#credentials, (error, port) =>
@@ -161,7 +202,9 @@ export class KernelPeer {
       });
       try {
         // The method's name pairs request and answer; TypeScript can't follow that through the handler's own generics.
-        const answer = this.answers[method] as ((request: Request) => Response | Promise<Response>) | undefined;
+        const answer = this.answers[method] as unknown as
+          | ((request: Request) => Response | Promise<Response>)
+          | undefined;
         if (!answer) {
           throw rawRefusal(GrpcStatus.UNIMPLEMENTED, `the test has no answer for ${method}`);
         }

@@ -6,7 +6,7 @@ import { type Logger, pino } from 'pino';
 import type { Config } from '../../../bff/config.ts';
 import { type RunningBff, startBff } from '../../../bff/main.ts';
 import type { ProblemDocument } from '../../../bff/problem.ts';
-import { IssuerPeer } from './issuer-peer.ts';
+import { IssuerPeer, TENANT_ID } from './issuer-peer.ts';
 import { KernelPeer } from './kernel-peer.ts';
 
 /** Is the product that the BFF of a stage serves. */
@@ -55,6 +55,7 @@ export class Stage {
       issuer: issuer.url,
       jwksUri: new URL(issuer.jwksUri),
       audience: `wheelhouse:${PRODUCT_CODE}`,
+      trustedProxies: [],
       logLevel: 'debug',
       requestTimeoutMs: 5_000,
       ...changes,
@@ -75,10 +76,25 @@ export class Stage {
     return `http://${this.bff.http}`;
   }
 
-  /** Sends a request as a signed-in contributor; other header fields can be added, or `authorization` replaced. */
-  async get(path: string, headers: Record<string, string> = {}, options: RequestInit = {}): Promise<HttpAnswer> {
+  /**
+   * Sends a request as a person who names a workspace; other header fields can be added, or `authorization` and
+   * `x-workspace-id` replaced.
+   */
+  get(path: string, headers: Record<string, string> = {}, options: RequestInit = {}): Promise<HttpAnswer> {
+    return this.getUnnamed(path, { 'x-workspace-id': TENANT_ID, ...headers }, options);
+  }
+
+  /** Sends a request as a person who names no workspace. */
+  async getUnnamed(path: string, headers: Record<string, string> = {}, options: RequestInit = {}): Promise<HttpAnswer> {
     const authorization = `Bearer ${await this.issuer.sign()}`;
     return this.send(path, { ...options, headers: { authorization, ...headers } });
+  }
+
+  /** Sends JSON as a person; other header fields can be added, or `authorization` replaced. */
+  write(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<HttpAnswer> {
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    return this.getUnnamed(path, { ...type, ...headers }, { method, ...(body !== undefined && { body: text }) });
   }
 
   /** Sends a request as it is. */

@@ -9,6 +9,13 @@ import {
   GrantRequest,
   LedgerServiceService,
 } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import {
+  MemberServiceService,
+  PutMemberRequest,
+  type PutMemberResponse,
+} from '../../../gen/wheelhouse/tenant/v1/member_service.ts';
+import { CreateProjectRequest, ProjectServiceService } from '../../../gen/wheelhouse/tenant/v1/project_service.ts';
+import { Role } from '../../../gen/wheelhouse/tenant/v1/role.ts';
 import { CreateTenantRequest, TenantServiceService } from '../../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 import { type KernelFixture, newRequestId } from './kernel-fixture.ts';
 
@@ -16,6 +23,7 @@ export const CREDIT = 1_000_000n;
 /** One unit of it costs one credit on agentruntime. */
 export const ACTION = 'memory_index_file_mb';
 export const OPERATOR = { actor: 'usr_operator', reason: 'test' } as const;
+export const ISSUER = 'https://issuer.example';
 export const PERSON = 'usr_01890000-0000-7000-8000-000000000001';
 
 /** Clients of one kernel by scope, and shortcuts. */
@@ -34,7 +42,7 @@ export interface Callers {
   availableOf(tenantId: string): Promise<bigint>;
 }
 
-export function callersOf(kernel: KernelFixture): Callers {
+export function callersOf(kernel: Pick<KernelFixture, 'tokens' | 'connect'>): Callers {
   const { tokens } = kernel;
   const internal = kernel.connect(tokens.internal);
   const sysadmin = kernel.connect(tokens.sysadmin);
@@ -58,7 +66,10 @@ export function callersOf(kernel: KernelFixture): Callers {
     otherBff: kernel.connect(tokens.otherproduct),
     nobody: kernel.connect(undefined),
     openTenant: async (microcredits = 0n, productCode = 'agentruntime') => {
-      const request = { requestId: newRequestId(), productCode, displayName: 'Test workspace', ...OPERATOR };
+      // A plan that an operator names begins without a trial.
+      const requestId = newRequestId();
+      const workspace = { productCode, planCode: 'pro', displayName: `Test workspace ${requestId.slice(-8)}` };
+      const request = { requestId, ...workspace, ...OPERATOR };
       const created = await sysadmin.call(TenantServiceService.createTenant, CreateTenantRequest.fromPartial(request));
       const tenantId = created.tenant?.tenantId ?? '';
       if (microcredits > 0n) await grant(tenantId, microcredits);
@@ -79,21 +90,47 @@ export function debitRequest(tenantId: string, fields: Partial<DebitRequest> = {
   };
 }
 
-/** What a BFF sends along for a person in a workspace. */
-export function personIn(
-  tenantId: string,
-  role: string,
-  productCode = 'agentruntime',
-): { readonly metadata: Record<string, string> } {
-  return {
-    metadata: { 'x-product-code': productCode, 'x-subject': PERSON, 'x-tenant-id': tenantId, 'x-role': role },
-  };
+type PersonMetadata = { readonly metadata: Record<string, string> };
+
+/** What a BFF sends along for the person of a role in a workspace; {@link admitPeople} makes the three of them members. */
+export function personIn(tenantId: string, role: string, productCode = 'agentruntime'): PersonMetadata {
+  return { metadata: { ...newcomer(productCode, subjectOf(role)).metadata, 'x-tenant-id': tenantId } };
 }
 
-/** What a BFF sends along for a person without a workspace. */
-export function newcomer(
-  productCode = 'agentruntime',
-  subject: string = PERSON,
-): { readonly metadata: Record<string, string> } {
-  return { metadata: { 'x-product-code': productCode, 'x-subject': subject } };
+/** What a BFF sends along for a person who names no workspace. */
+export function newcomer(productCode = 'agentruntime', subject: string = PERSON): PersonMetadata {
+  return { metadata: { 'x-product-code': productCode, 'x-issuer': ISSUER, 'x-subject': subject } };
+}
+
+function subjectOf(role: string): string {
+  return `${PERSON}-${role}`;
+}
+
+/** Makes three people members of a workspace, one of each role; contributor and viewer are so in a project of it. */
+export async function admitPeople(callers: Callers, tenantId: string, productCode = 'agentruntime'): Promise<string> {
+  const bff = productCode === 'agentruntime' ? callers.bff : callers.otherBff;
+  await putMember(callers, tenantId, 'tenant_admin', { tenantAdmin: true });
+  const { project } = await bff.call(
+    ProjectServiceService.createProject,
+    CreateProjectRequest.fromPartial({ requestId: newRequestId(), tenantId, displayName: 'Test project' }),
+    personIn(tenantId, 'tenant_admin', productCode),
+  );
+  const projectId = project?.projectId ?? '';
+  const roles = { project_contributor: Role.PROJECT_CONTRIBUTOR, project_viewer: Role.PROJECT_VIEWER };
+  for (const [name, role] of Object.entries(roles)) {
+    await putMember(callers, tenantId, name, { projectRoles: [{ projectId, role }] });
+  }
+  return projectId;
+}
+
+/** Makes the person of a role a member by an operator's hand. */
+export function putMember(
+  callers: Callers,
+  tenantId: string,
+  who: string,
+  standing: Partial<PutMemberRequest>,
+): Promise<PutMemberResponse> {
+  const person = { issuer: ISSUER, subject: subjectOf(who), email: `${who}@example.com` };
+  const request = { requestId: newRequestId(), tenantId, ...person, ...standing, ...OPERATOR };
+  return callers.sysadmin.call(MemberServiceService.putMember, PutMemberRequest.fromPartial(request));
 }

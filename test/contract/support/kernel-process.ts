@@ -47,7 +47,7 @@ export function writeCredentials(content?: string): string {
 export function runKernel(settings: Readonly<Record<string, string>>, ...program: readonly string[]): KernelProcess {
   const [file = 'kernel/main.ts', ...args] = program;
   const child = spawn(process.execPath, [join(REPOSITORY, file), ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...settings },
+    env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '', ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.push(child);

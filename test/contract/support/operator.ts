@@ -1,5 +1,6 @@
 // Calls that operators make on the catalog, the switches and the audit log.
 
+import { expect } from 'vitest';
 import {
   CatalogAdminServiceService,
   RegisterProductRequest,
@@ -16,6 +17,9 @@ import {
 } from '../../../gen/wheelhouse/operator/v1/operator_service.ts';
 import { type Callers, OPERATOR } from './account.ts';
 import { newRequestId } from './kernel-fixture.ts';
+
+/** Where the tests call their kernels from. */
+export const TEST_ADDRESS = '127.0.0.1';
 
 /** Makes operators' calls, each with a request id of its own unless one is given. */
 export function operatorCallsOf({ sysadmin }: Callers) {
@@ -53,7 +57,10 @@ export function operatorCallsOf({ sysadmin }: Callers) {
       (await sysadmin.call(OperatorServiceService.listKillSwitches, {})).killSwitches.map(({ enabled }) => enabled),
     audit: async (fields: Partial<ListAuditRecordsRequest>): Promise<AuditRecord[]> => {
       const request = ListAuditRecordsRequest.fromPartial(fields);
-      return (await sysadmin.call(OperatorServiceService.listAuditRecords, request)).auditRecords;
+      const { auditRecords } = await sysadmin.call(OperatorServiceService.listAuditRecords, request);
+      // Whichever method a test looks for: it was called from here.
+      for (const record of auditRecords) expect(record).toMatchObject({ remoteAddress: TEST_ADDRESS });
+      return auditRecords;
     },
   };
 }

@@ -7,6 +7,7 @@ import { type ActionPrice, createPriceBook, type PriceRow } from '../../../kerne
 import { type Batch, type BatchPlace, decideBatch } from '../../../kernel/domain/batch.ts';
 import type {
   Adjust,
+  CancelTrial,
   Command,
   Debit,
   Expire,
@@ -20,6 +21,7 @@ import type {
   ReversalTarget,
   Reverse,
   Settle,
+  StartTrial,
 } from '../../../kernel/domain/command.ts';
 import type { Entry, Reserved } from '../../../kernel/domain/entry.ts';
 import { formatEntryId } from '../../../kernel/domain/entry-id.ts';
@@ -41,13 +43,14 @@ import type {
 } from '../../../kernel/domain/id.ts';
 import { present } from '../../../kernel/domain/optional.ts';
 import { parseQuantity, type Quantity } from '../../../kernel/domain/quantity.ts';
-import type { Rulebook } from '../../../kernel/domain/rulebook.ts';
+import { CLOSED_ACCOUNT_POLICY, type Rulebook } from '../../../kernel/domain/rulebook.ts';
 
 export const TENANT = 'ten_0198c0de-0000-7000-8000-00000000000a' as TenantId;
 export const OTHER_TENANT = 'ten_0198c0de-0000-7000-8000-00000000000b' as TenantId;
 export const PRODUCT = 'agentruntime' as ProductCode;
 export const PLAN = 'pro' as PlanCode;
 export const OTHER_PLAN = 'plus' as PlanCode;
+export const FALLBACK_PLAN = 'free' as PlanCode;
 
 /** When the tests' accounts begin: 2026-01-01T00:00:00Z. */
 export const START: Instant = 1_767_225_600_000;
@@ -76,7 +79,11 @@ export function priceOf(fields: Partial<ActionPrice> & Pick<ActionPrice, 'action
 
 /** Builds rules: one microcredit a unit for {@link ACTION}, and an overdraft limit for {@link PLAN}. */
 export function rulebookOf(overdraftLimit = 0n, prices: readonly PriceRow[] = [priceOf({ action: ACTION })]): Rulebook {
-  return { productCode: PRODUCT, policies: new Map([[PLAN, { overdraftLimit }]]), prices: createPriceBook(prices) };
+  return {
+    productCode: PRODUCT,
+    policies: new Map([[PLAN, { ...CLOSED_ACCOUNT_POLICY, overdraftLimit }]]),
+    prices: createPriceBook(prices),
+  };
 }
 
 export const RULEBOOK = rulebookOf();
@@ -176,6 +183,29 @@ export function reverse(target: ReversalTarget, fields: Partial<Reverse> = {}): 
 
 export function redact(entryId: EntryId): Redact {
   return { type: 'redact', key: freshKey(), entryId, actor: 'usr_operator' };
+}
+
+/** Starts a trial of {@link PLAN} with credits that lapse, for a second from {@link START} on. */
+export function startTrial(granted: bigint, fields: Partial<StartTrial> = {}): StartTrial {
+  const key = freshKey();
+  return {
+    type: 'start_trial',
+    key,
+    effectKey: `trial:${TENANT}` as IdempotencyKey,
+    planCode: PLAN,
+    fallbackPlanCode: FALLBACK_PLAN,
+    endsAt: START + 1_000,
+    granted,
+    revokesUnused: true,
+    endBehaviour: 'convert_or_fallback',
+    grantId: grantIdOf(`trial-${key}`),
+    onlyFromFallback: false,
+    ...fields,
+  };
+}
+
+export function cancelTrial(fields: Partial<CancelTrial> = {}): CancelTrial {
+  return { type: 'cancel_trial', key: freshKey(), ...fields };
 }
 
 /** The place of a batch in a test's history; its seq only shows in the ids of holds. */

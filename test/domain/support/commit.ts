@@ -78,12 +78,18 @@ function withExtra(entry: Entry, { personal, fingerprint, actor, context }: Extr
       };
     case 'granted':
     case 'account_opened':
+    case 'trial_started':
+    case 'trial_canceled':
       return { ...entry, ...common, ...(actor === undefined ? {} : { actor }) };
     case 'adjusted':
     case 'redacted':
       return { ...entry, ...common, actor: actor ?? entry.actor };
     case 'grant_started':
     case 'grant_expired':
+    case 'trial_ended':
+    case 'trial_consented':
+    case 'subscription_changed':
+    case 'payback_settled':
       return entry;
   }
 }

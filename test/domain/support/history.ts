@@ -8,14 +8,16 @@ import type { ActionPrice } from '../../../kernel/domain/action-price.ts';
 import { HOLD_DURATION_MAX_MS } from '../../../kernel/domain/bound.ts';
 import { BUCKETS, type Bucket } from '../../../kernel/domain/bucket.ts';
 import type { Command } from '../../../kernel/domain/command.ts';
-import type { Instant } from '../../../kernel/domain/id.ts';
-import type { Rulebook } from '../../../kernel/domain/rulebook.ts';
+import type { GrantId, Instant, TopUpId } from '../../../kernel/domain/id.ts';
+import { CLOSED_ACCOUNT_POLICY, type Rulebook } from '../../../kernel/domain/rulebook.ts';
 import {
   ACTION,
   adjust,
+  cancelTrial,
   debit,
   EXPIRE,
   extend,
+  FALLBACK_PLAN,
   giveGrant,
   grantIdOf,
   keyOf,
@@ -31,6 +33,7 @@ import {
   rulebookOf,
   START,
   settle,
+  startTrial,
   TENANT,
 } from './command.ts';
 import { ANY_RESERVATION, nthEntry, nthHold, nthTarget } from './reference.ts';
@@ -60,15 +63,24 @@ const PRICES: readonly ActionPrice[] = [
   priceOf({ action: 'special', microcreditsPerUnit: 6n, rule: 'tenant', tenantId: TENANT, effectiveAt: START + 30 }),
 ];
 
-const RULEBOOKS = [0n, 3n, 10n].map(describedRulebook);
+const RULEBOOKS = [
+  describedRulebook(0n),
+  describedRulebook(3n),
+  describedRulebook(10n),
+  describedRulebook(3n, 'third'),
+];
 
-/** Rules that a failing history names in a word: they are the same everywhere, except for the limit. */
-function describedRulebook(overdraftLimit: bigint): Rulebook {
-  const rulebook = rulebookOf(overdraftLimit, PRICES);
-  return Object.defineProperty(rulebook, fc.toStringMethod, { value: () => `rulesWithOverdraft(${overdraftLimit}n)` });
+/** Rules that a failing history names in a word: they are the same everywhere, except for the limit and what is exempt from it. */
+function describedRulebook(overdraftLimit: bigint, exempt?: string): Rulebook {
+  const creditGates = exempt === undefined ? ['*'] : ['*', `!${exempt}`];
+  const policies = new Map([[PLAN, { ...CLOSED_ACCOUNT_POLICY, overdraftLimit, creditGates }]]);
+  const rulebook = { ...rulebookOf(overdraftLimit, PRICES), policies };
+  const name = `rulesWithOverdraft(${overdraftLimit}n${exempt === undefined ? '' : `, all but ${exempt}`})`;
+  return Object.defineProperty(rulebook, fc.toStringMethod, { value: () => name });
 }
 
-type Sketch = (place: { readonly index: number; readonly now: Instant }) => Command;
+/** `paid` lists the pay-as-you-go credits that were asked for before. */
+type Sketch = (place: { readonly index: number; readonly now: Instant; readonly paid: readonly GrantId[] }) => Command;
 
 const smallAmounts = fc.bigInt({ min: 1n, max: 30n });
 const amounts = fc.oneof(
@@ -189,6 +201,52 @@ const redactions: fc.Arbitrary<Sketch> = fc.nat(60).map(
     ({ index }) => ({ ...redact(nthEntry(n)), key: keyOf(index) }),
 );
 
+const trials: fc.Arbitrary<Sketch> = fc
+  .record({
+    planCode: fc.constantFrom(PLAN, OTHER_PLAN),
+    granted: fc.oneof({ weight: 9, arbitrary: amounts }, { weight: 1, arbitrary: fc.constant(0n) }),
+    revokesUnused: fc.boolean(),
+    onlyFromFallback: fc.oneof(
+      { weight: 7, arbitrary: fc.constant(false) },
+      { weight: 1, arbitrary: fc.constant(true) },
+    ),
+    fallbackPlanCode: fc.constantFrom(PLAN, FALLBACK_PLAN),
+    lasts: fc.integer({ min: 0, max: 25 }),
+    claimed: fc.option(fc.integer({ min: -1, max: 3 }), { nil: undefined, freq: 2 }),
+    rank: fc.nat(99),
+  })
+  .map(({ lasts, claimed, rank, ...fields }): Sketch => {
+    return ({ index, now }) =>
+      startTrial(0n, {
+        key: keyOf(index),
+        grantId: grantIdOf(`${rank}-${index}`),
+        ...fields,
+        endsAt: now + lasts,
+        ...(claimed === undefined ? {} : { claimedUntil: now + claimed }),
+      });
+  });
+
+/** What was before is what the history says, whether or not it was so. */
+const paybacks: fc.Arbitrary<Sketch> = fc
+  .record({
+    n: fc.nat(9),
+    total: fc.oneof(fc.constant(0n), smallAmounts),
+    waived: fc.bigInt({ min: 0n, max: 30n }),
+    target: fc.oneof({ weight: 9, arbitrary: amounts }, { weight: 1, arbitrary: fc.constant(0n) }),
+    waivesDebt: fc.boolean(),
+    rank: fc.nat(99),
+  })
+  .map(({ n, total, waived, rank, ...fields }): Sketch => {
+    const before = { total, waivedTotal: waived < total ? waived : total };
+    return ({ index, paid }) => ({
+      ...{ type: 'settle_payback', key: keyOf(index), topUpId: 'pay_1' as TopUpId, before, ...fields },
+      paidGrantId: paid[n % Math.max(1, paid.length)] ?? grantIdOf('nobody'),
+      grantId: grantIdOf(`${rank}-${index}`),
+    });
+  });
+
+const cancellations: fc.Arbitrary<Sketch> = fc.constant<Sketch>(({ index }) => cancelTrial({ key: keyOf(index) }));
+
 const sketches: fc.Arbitrary<Sketch> = fc.oneof(
   { weight: 8, arbitrary: grants },
   { weight: 10, arbitrary: debits },
@@ -199,6 +257,9 @@ const sketches: fc.Arbitrary<Sketch> = fc.oneof(
   { weight: 2, arbitrary: releases },
   { weight: 5, arbitrary: reversals },
   { weight: 1, arbitrary: redactions },
+  { weight: 2, arbitrary: trials },
+  { weight: 1, arbitrary: cancellations },
+  { weight: 3, arbitrary: paybacks },
   { weight: 2, arbitrary: fc.constant(() => EXPIRE) },
   { weight: 1, arbitrary: fc.constant<Sketch>(({ index }) => openAccount({ key: keyOf(index) })) },
 );
@@ -216,12 +277,15 @@ export const histories: fc.Arbitrary<History> = fc
   .map(({ opensAt, steps: sketched }) => {
     let now = START;
     let index = 0;
+    const paid: GrantId[] = [];
     return sketched.map(({ elapsedMs, commands }, place): Step => {
       now += elapsedMs;
       const opening = place === opensAt ? [openAccount()] : [];
       const rest = commands.map((sketch) => {
         index += 1;
-        return sketch({ index, now });
+        const command = sketch({ index, now, paid });
+        if (command.type === 'grant' && command.bucket === 'payg') paid.push(command.grantId);
+        return command;
       });
       return { now, commands: [...opening, ...rest] };
     });

@@ -90,7 +90,11 @@ export function finalState({ state, endsAt }: Playback): AccountState {
   return computeAdvance(state, endsAt).state;
 }
 
-const EFFECT_TAKEN: Answer = { kind: 'rejected', reason: 'ENTRY_ALREADY_REVERSED', metadata: {} };
+/** What is said where another request has had the effect that a command is about. */
+function effectTaken({ type }: Command): Answer {
+  const reason = type === 'start_trial' ? 'TRIAL_ALREADY_USED' : 'ENTRY_ALREADY_REVERSED';
+  return { kind: 'rejected', reason, metadata: {} };
+}
 
 /** One entry with the account before and after it. */
 export interface SeenEntry<E extends Entry = Entry> {
@@ -113,17 +117,19 @@ export function statesOf({ commits }: Pick<Playback, 'commits'>): readonly SeenE
   });
 }
 
-class PlayedAccount {
+/** An account to which commands come, batch by batch. */
+export class PlayedAccount {
   readonly commits: PlayedCommit[] = [];
   readonly answers: Answer[] = [];
   readonly past = new Past();
   state: AccountState = deepFreeze(UNOPENED_ACCOUNT);
   readonly #bounds: BatchBounds;
 
-  constructor(bounds: BatchBounds) {
+  constructor(bounds: BatchBounds = UNBOUNDED) {
     this.#bounds = bounds;
   }
 
+  /** Decides commands of one moment until none waits any more. */
   commit(commands: readonly Command[], now: Instant): void {
     const answers = new Map<number, Answer>();
     let waiting = [...commands.keys()];
@@ -146,10 +152,12 @@ class PlayedAccount {
     for (const index of waiting) {
       const command = commands[index];
       if (command === undefined || this.past.hasKey(command)) continue;
-      if (!this.past.hasEffect(command)) asked.push({ index, command });
+      // Who comes after one that waits, waits too: commands keep their order.
+      if (postponed.length > 0) postponed.push(index);
+      else if (!this.past.hasEffect(command)) asked.push({ index, command });
       // Whether its key is taken too, which is asked first, is known once those before it are decided.
       else if (asked.some((earlier) => earlier.command.key === command.key)) postponed.push(index);
-      else answers.set(index, EFFECT_TAKEN);
+      else answers.set(index, effectTaken(command));
     }
     const before = this.state;
     const seq = this.commits.length + 1;
@@ -173,7 +181,7 @@ class PlayedAccount {
       // A refusal is answered after a look for the effect: an earlier command of the batch may have had it.
       const isTaken = outcome.kind === 'rejected' && effects.has(command.effectKey);
       if (outcome.kind === 'accepted' && command.effectKey !== undefined) effects.add(command.effectKey);
-      answers.set(index, isTaken ? EFFECT_TAKEN : answerOf(outcome, batch));
+      answers.set(index, isTaken ? effectTaken(command) : answerOf(outcome, batch));
       return [];
     });
     return [...deferred, ...postponed].toSorted((a, b) => a - b);

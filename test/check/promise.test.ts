@@ -1,17 +1,20 @@
-// Every promise of docs/ledger.md names a test that there is.
+// Every promise of the documents names a test that there is.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 const ROOT = new URL('../../', import.meta.url);
 const ROW = /^\| (?!\*\*)(.+?) \| `(test\/[^`]+)`: (.+?) \|$/;
+const DOCUMENTS = ['docs/ledger.md', 'docs/subscription.md', 'docs/alert.md'] as const;
 
-const rows = readFileSync(new URL('docs/ledger.md', ROOT), 'utf8')
-  .split('\n')
-  .flatMap((line) => {
-    const [, promise, file, name] = ROW.exec(line) ?? [];
-    return promise === undefined || file === undefined || name === undefined ? [] : [{ promise, file, name }];
-  });
+function promisesOf(document: string) {
+  return readFileSync(new URL(document, ROOT), 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      const [, promise, file, name] = ROW.exec(line) ?? [];
+      return promise === undefined || file === undefined || name === undefined ? [] : [{ promise, file, name }];
+    });
+}
 
 /** A name as a test's source may write it: in any quotes. */
 function isNamedIn(source: string, name: string): boolean {
@@ -20,7 +23,9 @@ function isNamedIn(source: string, name: string): boolean {
   );
 }
 
-describe('the promises of docs/ledger.md', () => {
+describe.each(DOCUMENTS)('the promises of %s', (document) => {
+  const rows = promisesOf(document);
+
   it('are there', () => {
     expect(rows.length).toBeGreaterThan(20);
   });

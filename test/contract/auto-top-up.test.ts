@@ -1,0 +1,228 @@
+// Credits that workspaces buy by their own rule, at the sandbox: a month of it, declines, other cards, and two kernels at once.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { KillSwitchName } from '../../gen/wheelhouse/operator/v1/kill_switch.ts';
+import { AutoTopUpState, AutoTopUpStopReason } from '../../gen/wheelhouse/payment/v1/auto_top_up.ts';
+import { SetAutoTopUpRequest, TopUpServiceService } from '../../gen/wheelhouse/payment/v1/top_up_service.ts';
+import { admitPeople, CREDIT } from './support/account.ts';
+import { failureOf } from './support/failure.ts';
+import { newRequestId, openKernel } from './support/kernel-fixture.ts';
+import { operatorCallsOf } from './support/operator.ts';
+import { workspaceOperatorOf } from './support/people.ts';
+import { DAY_MS, expectSound, openShop, type Shop } from './support/subscription.ts';
+import { openBuyer, TEN_CREDITS } from './support/top-up.ts';
+
+const MINUTE_MS = 60_000;
+const SOON = { timeout: 20_000, interval: 100 };
+/** Below five credits ten are bought, twice a month. */
+const RULE = {
+  ...{ enabled: true, consent: true, thresholdMicrocredits: 5n * CREDIT, ...TEN_CREDITS },
+  ...{ monthlyLimitMinorUnits: 2_000n },
+};
+
+let shop: Shop;
+
+beforeAll(async () => {
+  shop = await openShop();
+});
+afterAll(() => shop.close());
+
+/** A workspace with a card, and the calls about its rule. */
+async function openRuled(card = 'pm_card_visa', planCode = 'free') {
+  const buyer = await openBuyer(shop, planCode);
+  const { tenantId, settings } = buyer.workspace;
+  const { bff } = shop.callers;
+  await buyer.workspace.storeCard(card);
+  const calls = {
+    set: async (fields: Partial<SetAutoTopUpRequest> = {}) => {
+      const request = { requestId: newRequestId(), tenantId, ...RULE, ...fields };
+      return (await bff.call(TopUpServiceService.setAutoTopUp, SetAutoTopUpRequest.fromPartial(request), settings))
+        .autoTopUp;
+    },
+    rule: async () => (await bff.call(TopUpServiceService.getAutoTopUp, { tenantId }, settings)).autoTopUp,
+    spend: (credits: number) => shop.callers.debit(tenantId, { quantity: String(credits) }),
+    /** What was bought, in cents. */
+    charged: () => buyer.workspace.charged(),
+  };
+  return { ...buyer, ...calls };
+}
+
+/** Long enough for every loop of a kernel to have come round. */
+const settleLoops = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2_500));
+
+describe('a rule', () => {
+  test('is off where none was set', async () => {
+    const { rule } = await openRuled();
+    expect(await rule()).toMatchObject({ state: AutoTopUpState.OFF, price: undefined, consentedBy: '' });
+  });
+
+  test.each([
+    ['without consent', { consent: false }, { consent: expect.stringContaining('must be true') }],
+    ['without a threshold', { thresholdMicrocredits: 0n }, { threshold_microcredits: expect.any(String) }],
+    ['without a price', { price: undefined }, { price: 'is required' }],
+    [
+      'with a limit below its price',
+      { monthlyLimitMinorUnits: 999n },
+      { monthly_limit_minor_units: expect.any(String) },
+    ],
+    ['with a rest of less than a minute', { cooldownSeconds: 59 }, { cooldown_seconds: expect.any(String) }],
+  ])('is refused %s', async (_, fields, violations) => {
+    const { set, rule } = await openRuled();
+    expect(await failureOf(set(fields))).toMatchObject({ reason: 'INVALID_FIELD', violations });
+    expect(await rule()).toMatchObject({ state: AutoTopUpState.OFF });
+  });
+
+  test('is refused at a price that the plan has not', async () => {
+    const { set } = await openRuled();
+    const cheap = { price: { minorUnits: 1n, currencyCode: 'usd' } };
+    expect(await failureOf(set(cheap))).toMatchObject({ reason: 'TOPUP_AMOUNT_MISMATCH' });
+  });
+
+  test('buys through a month: after its rest, within its limit, until a card is declined, and on with another', async () => {
+    const { workspace, set, rule, spend, payg, told, invoices, charged } = await openRuled();
+    expect(await set()).toMatchObject({ state: AutoTopUpState.ACTIVE, cooldownSeconds: 600 });
+    await expect.poll(payg, SOON).toBe(10n * CREDIT);
+    await expect.poll(async () => (await rule())?.spentMinorUnits, SOON).toBe(1_000n);
+    await spend(8);
+    await settleLoops();
+    expect(await charged()).toEqual([1_000]);
+    await shop.advance(11 * MINUTE_MS);
+    await expect.poll(payg, SOON).toBe(12n * CREDIT);
+    await expect.poll(async () => (await rule())?.spentMinorUnits, SOON).toBe(2_000n);
+    await spend(9);
+    await shop.advance(DAY_MS);
+    await settleLoops();
+    // The limit of the month is a pause.
+    expect(await charged()).toEqual([1_000, 1_000]);
+    expect(await rule()).toMatchObject({ state: AutoTopUpState.ACTIVE });
+    await shop.advance(31 * DAY_MS);
+    await expect.poll(payg, SOON).toBe(13n * CREDIT);
+    await workspace.storeCard('pm_card_chargeCustomerFail');
+    await spend(10);
+    await shop.advance(11 * MINUTE_MS);
+    await expect.poll(async () => (await rule())?.state, SOON).toBe(AutoTopUpState.STOPPED);
+    expect(await rule()).toMatchObject({ stopReason: AutoTopUpStopReason.DECLINED, spentMinorUnits: 1_000n });
+    // Nobody is to pay it later by surprise.
+    expect((await invoices()).map(({ status }) => status)).toEqual(['void', 'paid', 'paid', 'paid']);
+    await shop.advance(DAY_MS);
+    await settleLoops();
+    expect(await invoices()).toHaveLength(4);
+    await workspace.storeCard('pm_card_mastercard');
+    await expect.poll(payg, SOON).toBe(13n * CREDIT);
+    await expect.poll(rule, SOON).toMatchObject({ state: AutoTopUpState.ACTIVE, spentMinorUnits: 2_000n });
+    const done = 'auto_topup.succeeded 1000';
+    expect(await told()).toEqual([
+      ...[done, done, done, 'auto_topup.failed 1000', 'auto_topup.stopped undefined', done],
+    ]);
+    await expectSound(shop, workspace);
+  }, 180_000);
+
+  test('stops where the bank wants to see its customer, and goes on when it is set again', async () => {
+    const { workspace, set, rule, invoices, payg } = await openRuled('pm_card_authenticationRequired', 'enterprise');
+    const { tenantId } = workspace;
+    await admitPeople(shop.callers, tenantId);
+    await set();
+    await expect.poll(async () => (await rule())?.stopReason, SOON).toBe(AutoTopUpStopReason.REQUIRES_ACTION);
+    expect((await invoices()).map(({ status }) => status)).toEqual(['void']);
+    const mails = shop.kernel.connection.collection<{ _id: string }>('mail_outbox');
+    expect(await mails.find({ _id: { $regex: `^auto-topup-stopped:${tenantId}:` } }).toArray()).toMatchObject([
+      { to: 'tenant_admin@example.com', content: { template: 'auto_top_up_stopped', because: 'requires_action' } },
+    ]);
+    await set({ enabled: false });
+    await workspace.storeCard();
+    await settleLoops();
+    expect(await rule()).toMatchObject({ state: AutoTopUpState.OFF });
+    expect(await payg()).toBe(0n);
+    await set({ requestId: 'on' });
+    await set({ requestId: 'on' });
+    await expect.poll(payg, SOON).toBe(10n * CREDIT);
+    const records = await workspaceOperatorOf(shop.callers).records(tenantId);
+    expect(records.filter(({ method }) => method === 'TopUpService/SetAutoTopUp')).toHaveLength(3);
+  });
+
+  test('stops without a card, and goes on with one', async () => {
+    const { workspace, set, rule, payg } = await openRuled();
+    const customer = await workspace.customerId();
+    const { stripe } = shop.stripe;
+    for (const { id } of (await stripe.paymentMethods.list({ customer })).data) await stripe.paymentMethods.detach(id);
+    await set();
+    await expect.poll(async () => (await rule())?.stopReason, SOON).toBe(AutoTopUpStopReason.PAYMENT_METHOD_MISSING);
+    await workspace.storeCard();
+    await expect.poll(payg, SOON).toBe(10n * CREDIT);
+  });
+
+  test('buys nothing while top-ups are off or its workspace is suspended, and goes on after', async () => {
+    const [one, other] = [await openRuled(), await openRuled()];
+    const [operator, workspaces] = [operatorCallsOf(shop.callers), workspaceOperatorOf(shop.callers)];
+    await operator.setSwitch(KillSwitchName.TOPUPS_ENABLED, false);
+    await Promise.all([one.set({ cooldownSeconds: 60 }), other.set({ cooldownSeconds: 60 })]);
+    await settleLoops();
+    await workspaces.suspend(other.workspace.tenantId, true);
+    await operator.setSwitch(KillSwitchName.TOPUPS_ENABLED, true);
+    expect(await one.invoices()).toEqual([]);
+    await shop.advance(2 * MINUTE_MS);
+    await expect.poll(one.payg, SOON).toBe(10n * CREDIT);
+    await settleLoops();
+    expect(await other.invoices()).toEqual([]);
+    await workspaces.suspend(other.workspace.tenantId, false);
+    await shop.advance(2 * MINUTE_MS);
+    await expect.poll(other.payg, SOON).toBe(10n * CREDIT);
+  });
+
+  test('stops where the plan sells the credits at another price, and buys nothing', async () => {
+    const { set, rule, spend, payg, charged } = await openRuled('pm_card_visa', 'enterprise');
+    const operator = operatorCallsOf(shop.callers);
+    const key = { productCode: 'agentruntime', planCode: 'enterprise' };
+    const { paygPackages, paygMinorUnitsPerCredit } = await operator.policyOf(key.productCode, key.planCode);
+    await set();
+    await expect.poll(payg, SOON).toBe(10n * CREDIT);
+    const fields = ['payg_packages', 'payg_minor_units_per_credit'];
+    const dearer = [{ minorUnits: 1_001n, microcredits: 10n * CREDIT }];
+    await operator.upsertPolicy({ ...key, paygPackages: dearer, paygMinorUnitsPerCredit: '' }, fields);
+    try {
+      await spend(8);
+      await shop.advance(11 * MINUTE_MS);
+      await expect.poll(async () => (await rule())?.stopReason, SOON).toBe(AutoTopUpStopReason.PRICE_CHANGED);
+      expect(await charged()).toEqual([1_000]);
+    } finally {
+      await operator.upsertPolicy({ ...key, paygPackages, paygMinorUnitsPerCredit }, fields);
+    }
+  });
+
+  test('stops where the plan sells no credits any more', async () => {
+    const { set, rule, spend, payg, charged } = await openRuled('pm_card_visa', 'enterprise');
+    const operator = operatorCallsOf(shop.callers);
+    const key = { productCode: 'agentruntime', planCode: 'enterprise' };
+    await set();
+    await expect.poll(payg, SOON).toBe(10n * CREDIT);
+    await operator.upsertPolicy({ ...key, paygAllowed: false }, ['payg_allowed']);
+    try {
+      await spend(8);
+      await shop.advance(11 * MINUTE_MS);
+      await expect.poll(async () => (await rule())?.stopReason, SOON).toBe(AutoTopUpStopReason.NOT_OFFERED);
+      expect(await failureOf(set())).toMatchObject({ reason: 'TOPUP_NOT_OFFERED' });
+      expect(await charged()).toEqual([1_000]);
+    } finally {
+      await operator.upsertPolicy({ ...key, paygAllowed: true }, ['payg_allowed']);
+    }
+  });
+
+  test('buys once, whichever of two kernels sees the balance', async () => {
+    const { mongodbUri } = shop.kernel;
+    const second = await openKernel({ mongodbUri, stripe: shop.stripe.config }, { hasSoldPlans: false });
+    try {
+      const buyers = await Promise.all(Array.from({ length: 5 }, () => openRuled()));
+      await Promise.all(buyers.map(({ set }) => set()));
+      for (const { payg } of buyers) await expect.poll(payg, SOON).toBe(10n * CREDIT);
+      await settleLoops();
+      for (const { charged, invoices, grants, told } of buyers) {
+        expect(await charged()).toEqual([1_000]);
+        expect(await invoices()).toHaveLength(1);
+        expect(await grants()).toHaveLength(1);
+        expect(await told()).toEqual(['auto_topup.succeeded 1000']);
+      }
+    } finally {
+      await second.close();
+    }
+  });
+});

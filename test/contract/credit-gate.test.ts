@@ -1,0 +1,137 @@
+// Work that may not begin without credit, at a kernel that sells: what CheckFunds and Reserve refuse, what they let begin all the
+// same, and which ways to more credit they name.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ErrorReason } from '../../gen/wheelhouse/common/v1/error_reason.ts';
+import { FundsRemedy } from '../../gen/wheelhouse/ledger/v1/funds_remedy.ts';
+import {
+  CheckFundsRequest,
+  type CheckFundsResponse,
+  GetBalanceRequest,
+  LedgerServiceService,
+} from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { ACTION, CREDIT } from './support/account.ts';
+import { failureOf } from './support/failure.ts';
+import { holdCallsOf } from './support/hold.ts';
+import { operatorCallsOf } from './support/operator.ts';
+import { DAY_MS, expectSound, openShop, openWorkspace, type Shop } from './support/subscription.ts';
+
+const HOUR_MS = 3_600_000;
+const EXEMPT = 'memory_extract_bulk';
+const { TOP_UP, UPGRADE, PAY_INVOICE } = FundsRemedy;
+
+let shop: Shop;
+
+beforeAll(async () => {
+  shop = await openShop();
+});
+afterAll(() => shop.close());
+
+const check = (tenantId: string, fields: Partial<CheckFundsRequest> = {}): Promise<CheckFundsResponse> =>
+  shop.callers.internal.call(LedgerServiceService.checkFunds, CheckFundsRequest.fromPartial({ tenantId, ...fields }));
+
+const setPolicy = (planCode: string, fields: object, names: string[]) =>
+  operatorCallsOf(shop.callers).upsertPolicy({ productCode: 'agentruntime', planCode, ...fields }, names);
+
+/** Reserves for an hour of the shop's time. */
+async function reserve(tenantId: string, action: string, quantity = '1') {
+  const { asOfTime } = await shop.callers.internal.call(
+    LedgerServiceService.getBalance,
+    GetBalanceRequest.fromPartial({ tenantId }),
+  );
+  const expireTime = new Date((asOfTime?.getTime() ?? 0) + HOUR_MS);
+  return holdCallsOf(shop.callers).reserve(tenantId, { action, quantity, expireTime });
+}
+
+/** Expects that neither question nor reservation lets an action begin, and that both name the same ways. */
+async function expectRefused(tenantId: string, remedies: readonly FundsRemedy[], names: string | undefined) {
+  const answer = await check(tenantId, { action: ACTION, quantity: '3' });
+  expect(answer).toMatchObject({ allowed: false, reason: ErrorReason.INSUFFICIENT_CREDITS, remedies });
+  const failure = await failureOf(reserve(tenantId, ACTION, '3'));
+  expect(failure.reason).toBe('INSUFFICIENT_CREDITS');
+  expect(failure.metadata['shortfall_microcredits']).toBe(String(answer.shortfallMicrocredits));
+  expect(failure.metadata['remedies']).toBe(names);
+}
+
+describe('an account that is exhausted', () => {
+  test('begins nothing, and is told how to get what is missing', async () => {
+    const { tenantId } = await openWorkspace(shop);
+    expect(await check(tenantId)).toMatchObject({
+      allowed: false,
+      shortfallMicrocredits: 1n,
+      remedies: [TOP_UP, UPGRADE],
+    });
+    await expectRefused(tenantId, [TOP_UP, UPGRADE], 'top_up,upgrade');
+    await shop.callers.grant(tenantId, 3n * CREDIT);
+    expect(await check(tenantId, { action: ACTION, quantity: '3' })).toMatchObject({ allowed: true, remedies: [] });
+    await reserve(tenantId, ACTION, '3');
+  });
+
+  test('is not told of plans where it has the largest that can be bought', async () => {
+    const workspace = await openWorkspace(shop);
+    await workspace.storeCard();
+    await workspace.activate({ planCode: 'max' });
+    const { availableMicrocredits } = await workspace.balance();
+    await shop.callers.debit(workspace.tenantId, { quantity: String(availableMicrocredits / CREDIT) });
+    await expectRefused(workspace.tenantId, [TOP_UP], 'top_up');
+  });
+
+  test('is told to pay the open invoice first, after which the credits of the cycle are there', async () => {
+    const workspace = await openWorkspace(shop);
+    const { tenantId } = workspace;
+    await workspace.storeCard();
+    await workspace.activate({ planCode: 'pro' });
+    await shop.callers.debit(tenantId, { quantity: '5' });
+    await workspace.storeCard('pm_card_chargeCustomerFail');
+    await shop.advance(31 * DAY_MS);
+    await shop.advance(DAY_MS);
+    await expect.poll(async () => (await check(tenantId)).remedies).toEqual([PAY_INVOICE, TOP_UP]);
+    await expectRefused(tenantId, [PAY_INVOICE, TOP_UP], 'pay_invoice,top_up');
+    await workspace.storeCard();
+    const { data } = await shop.stripe.stripe.invoices.list({ customer: await workspace.customerId(), status: 'open' });
+    for (const { id } of data) await shop.stripe.stripe.invoices.pay(id ?? '');
+    await expect.poll(() => check(tenantId, { action: ACTION, quantity: '5' })).toMatchObject({ allowed: true });
+    await expectSound(shop, workspace);
+  });
+});
+
+describe('a policy', () => {
+  test('that allows overdraft lets work begin until that is used up, too', async () => {
+    await setPolicy('plus', { overdraftLimitMicrocredits: 2n * CREDIT }, ['overdraft_limit_microcredits']);
+    const { tenantId } = await openWorkspace(shop, 'plus');
+    const ask = { action: ACTION, quantity: '2' };
+    await expect.poll(() => check(tenantId, ask)).toMatchObject({ allowed: true });
+    await reserve(tenantId, ACTION, '2');
+    expect(await check(tenantId, ask)).toMatchObject({ allowed: false, shortfallMicrocredits: 2n * CREDIT });
+    await expectRefused(tenantId, [TOP_UP, UPGRADE], 'top_up,upgrade');
+  });
+
+  test('that exempts an action lets that begin without credit, and nothing else; it is charged all the same', async () => {
+    await setPolicy('enterprise', { creditGates: ['*', `!${EXEMPT}`] }, ['credit_gates']);
+    const workspace = await openWorkspace(shop, 'enterprise');
+    const { tenantId } = workspace;
+    const ask = { action: EXEMPT, quantity: '1' };
+    await expect
+      .poll(() => check(tenantId, ask))
+      .toMatchObject({ allowed: true, shortfallMicrocredits: 0n, remedies: [] });
+    const { neededMicrocredits } = await check(tenantId, ask);
+    expect(neededMicrocredits).toBeGreaterThan(0n);
+    await expectRefused(tenantId, [TOP_UP, UPGRADE], 'top_up,upgrade');
+    const { hold } = await reserve(tenantId, EXEMPT);
+    const holds = holdCallsOf(shop.callers);
+    await holds.settle({ tenantId, holdId: hold?.holdId ?? '' }, { quantity: '1', final: true });
+    expect(await workspace.balance()).toMatchObject({ deficitMicrocredits: neededMicrocredits });
+    // What is charged at once is covered, or refused.
+    expect(await failureOf(shop.callers.debit(tenantId, { action: EXEMPT, quantity: '1' }))).toMatchObject({
+      reason: 'INSUFFICIENT_CREDITS',
+    });
+    await expectSound(shop, workspace);
+  });
+
+  test('that sells no pay-as-you-go credits does not have people told to top up', async () => {
+    await setPolicy('pro_annual', { paygAllowed: false }, ['payg_allowed']);
+    const { tenantId } = await openWorkspace(shop, 'pro_annual');
+    await expect.poll(async () => (await check(tenantId)).remedies).toEqual([UPGRADE]);
+    await expectRefused(tenantId, [UPGRADE], 'upgrade');
+  });
+});

@@ -1,0 +1,127 @@
+// What a workspace has paid at the sandbox and what went back, as it is listed: whatever it was for, also where no event has told of it,
+// and while Stripe is away.
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { PaymentKind, PaymentStatus } from '../../gen/wheelhouse/payment/v1/payment.ts';
+import {
+  ListPaymentsRequest,
+  PaymentHistoryServiceService,
+} from '../../gen/wheelhouse/payment/v1/payment_history_service.ts';
+import { CREDIT, newcomer, PERSON } from './support/account.ts';
+import { failureOf } from './support/failure.ts';
+import { openShop, type Shop, type Workspace } from './support/subscription.ts';
+import { openBuyer } from './support/top-up.ts';
+
+const DECLINED = '4000 0000 0000 9995';
+
+let shop: Shop;
+
+beforeAll(async () => {
+  shop = await openShop();
+});
+afterEach(() => shop.stripe.sandbox.control.clearFaults());
+afterAll(() => shop.close());
+
+function list({ tenantId, settings }: Workspace, fields: Partial<ListPaymentsRequest> = {}) {
+  const request = ListPaymentsRequest.fromPartial({ tenantId, ...fields });
+  return shop.callers.bff.call(PaymentHistoryServiceService.listPayments, request, settings);
+}
+
+async function rowsOf(workspace: Workspace) {
+  const { payments } = await list(workspace);
+  return payments.map(({ kind, status, amount }) => [kind, status, Number(amount?.minorUnits)]);
+}
+
+/** Buys a plan and credits, has a card declined, cancels a purchase; gets a part back, and has a bank take the rest. */
+async function openPayer() {
+  const buyer = await openBuyer(shop);
+  const { workspace, begin, pay, cancel } = buyer;
+  await workspace.storeCard();
+  await workspace.activate({ planCode: 'pro' });
+  const paid = await begin({ useStoredCard: true });
+  const declined = await begin();
+  await pay(declined, DECLINED);
+  const canceled = await begin();
+  await cancel(canceled.topUpId);
+  const { stripe, sandbox } = shop.stripe;
+  const { latest_charge: charge } = await stripe.paymentIntents.retrieve(paid.paymentIntentId);
+  await stripe.refunds.create({ charge: String(charge), amount: 250 });
+  const dispute = sandbox.control.createDispute(String(charge));
+  return { ...buyer, paid, dispute };
+}
+
+const PAID: readonly (readonly [PaymentKind, PaymentStatus, number])[] = [
+  [PaymentKind.SUBSCRIPTION, PaymentStatus.SUCCEEDED, 4_900],
+  [PaymentKind.TOP_UP, PaymentStatus.SUCCEEDED, 1_000],
+  [PaymentKind.TOP_UP, PaymentStatus.FAILED, 1_000],
+  [PaymentKind.TOP_UP, PaymentStatus.CANCELED, 1_000],
+  [PaymentKind.REFUND, PaymentStatus.SUCCEEDED, 250],
+];
+
+const sorted = (rows: readonly (readonly unknown[])[]) => rows.map((row) => row.join()).toSorted();
+
+describe('the history of payments', () => {
+  test('has plans, credits, refunds and disputes, with what they were and where they stand', async () => {
+    const { workspace, paid, dispute } = await openPayer();
+    const open = [PaymentKind.DISPUTE, PaymentStatus.PENDING, 750] as const;
+    await expect.poll(async () => sorted(await rowsOf(workspace))).toEqual(sorted([...PAID, open]));
+    const { payments } = await list(workspace);
+    expect(payments.find(({ topUpId }) => topUpId === paid.topUpId)).toMatchObject({
+      ...{ kind: PaymentKind.TOP_UP, microcredits: 10n * CREDIT, description: '10 credits', paidPaymentId: '' },
+      ...{ paymentId: paid.stripeInvoiceId, invoiceUrl: expect.stringContaining(shop.stripe.sandbox.url) },
+    });
+    expect(payments.find(({ kind }) => kind === PaymentKind.REFUND)).toMatchObject({
+      ...{ paidPaymentId: paid.stripeInvoiceId, description: '10 credits', invoiceUrl: '' },
+    });
+    shop.stripe.sandbox.control.closeDispute(dispute.id, 'won');
+    const won = [PaymentKind.DISPUTE, PaymentStatus.CANCELED, 750] as const;
+    await expect.poll(async () => sorted(await rowsOf(workspace))).toEqual(sorted([...PAID, won]));
+  });
+
+  test('is as it was known while Stripe is away, and soon', async () => {
+    const { workspace } = await openPayer();
+    await shop.settle();
+    shop.stripe.sandbox.control.addFault({ outcome: 'refused', status: 503 });
+    expect(sorted(await rowsOf(workspace))).toContain(`${PaymentKind.TOP_UP},${PaymentStatus.SUCCEEDED},1000`);
+  });
+
+  test('has what no event has told of', async () => {
+    const { control } = shop.stripe.sandbox;
+    control.addDeliveryRule({ types: ['*'], action: { kind: 'hold' } });
+    try {
+      const { workspace } = await openPayer();
+      await expect.poll(async () => (await rowsOf(workspace)).length).toBe(6);
+    } finally {
+      control.clearDeliveryRules();
+      await control.release();
+    }
+  });
+
+  test('comes in pages, each payment once, the newest first', async () => {
+    const { workspace } = await openPayer();
+    await expect.poll(async () => (await rowsOf(workspace)).length).toBe(6);
+    const ids: string[] = [];
+    const times: number[] = [];
+    let pageToken = '';
+    do {
+      const page = await list(workspace, { pageSize: 4, pageToken });
+      ids.push(...page.payments.map(({ paymentId }) => paymentId));
+      times.push(...page.payments.map(({ createTime }) => createTime?.getTime() ?? 0));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    expect(new Set(ids).size).toBe(6);
+    expect(times).toEqual(times.toSorted((a, b) => b - a));
+    const failure = await failureOf(list(workspace, { pageToken: 'x' }));
+    expect(failure).toMatchObject({ reason: 'INVALID_FIELD' });
+  });
+
+  test('is empty where nothing was paid, and nobody else’s', async () => {
+    const { workspace } = await openBuyer(shop);
+    expect(await list(workspace)).toEqual({ payments: [], nextPageToken: '' });
+    const { tenantId } = workspace;
+    const ofOther = { metadata: { ...newcomer('otherproduct', PERSON).metadata, 'x-tenant-id': tenantId } };
+    const request = ListPaymentsRequest.fromPartial({ tenantId });
+    const asked = shop.callers.otherBff.call(PaymentHistoryServiceService.listPayments, request, ofOther);
+    expect(await failureOf(asked)).toMatchObject({ reason: 'TENANT_NOT_FOUND' });
+  });
+});

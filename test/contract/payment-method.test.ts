@@ -1,0 +1,260 @@
+// Payment methods as a kernel keeps them at the sandbox: storing a card, choosing the default, the portal, and what a card or an
+// agreement to be charged means to a trial.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EntryType } from '../../gen/wheelhouse/ledger/v1/entry.ts';
+import { LedgerServiceService, ListEntriesRequest } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import {
+  ListPaymentMethodsRequest,
+  PaymentMethodServiceService,
+} from '../../gen/wheelhouse/payment/v1/payment_method_service.ts';
+import { type Callers, callersOf, newcomer, PERSON } from './support/account.ts';
+import { failureOf } from './support/failure.ts';
+import { newRequestId, openKernel } from './support/kernel-fixture.ts';
+import { operatorCallsOf } from './support/operator.ts';
+import { workspaceOperatorOf } from './support/people.ts';
+import { openShop, openWorkspace, type Shop, type Workspace } from './support/subscription.ts';
+import { trialCallsOf } from './support/trial.ts';
+
+const CARD = { card: '4242 4242 4242 4242', expiry: '12 / 40', cvc: '123', name: 'Ada', email: 'ada@example.com' };
+
+let shop: Shop;
+
+beforeAll(async () => {
+  shop = await openShop();
+});
+afterAll(() => shop.close());
+
+/** Fills a page of Stripe in, as a person does; answers where it leads. */
+async function fillIn(url: string): Promise<string | null> {
+  const answer = await fetch(url, { method: 'POST', body: new URLSearchParams(CARD), redirect: 'manual' });
+  await answer.body?.cancel();
+  return answer.headers.get('location');
+}
+
+async function entryTypesOf({ tenantId }: Workspace): Promise<readonly EntryType[]> {
+  const request = ListEntriesRequest.fromPartial({ tenantId });
+  return (await shop.callers.internal.call(LedgerServiceService.listEntries, request)).entries.map(({ type }) => type);
+}
+
+describe('StartSetup', () => {
+  test('leads to a page, whose card becomes the default, and back to the Console', async () => {
+    const workspace = await openWorkspace(shop);
+    const requestId = newRequestId();
+    const { url, clientSecret } = await workspace.startSetup({
+      requestId,
+      hostedPage: true,
+      returnPath: '/billing?x=1',
+    });
+    expect(url).toContain(shop.stripe.sandbox.url);
+    expect(clientSecret).toBe('');
+    // A retry is the same page.
+    expect(await workspace.startSetup({ requestId, hostedPage: true, returnPath: '/billing?x=1' })).toMatchObject({
+      url,
+    });
+    expect(await workspace.listMethods()).toEqual([]);
+    expect(await fillIn(url)).toMatch(/\/billing\?x=1$/);
+    await expect
+      .poll(() => workspace.listMethods())
+      .toMatchObject([{ type: 'card', cardBrand: 'visa', cardLast4: '4242', isDefault: true }]);
+    expect(await workspace.get()).toMatchObject({ planCode: 'free', subscription: undefined });
+    expect(await workspace.charged()).toEqual([]);
+  });
+
+  test('gives the secret of a setup intent, whose card becomes the default', async () => {
+    const workspace = await openWorkspace(shop);
+    const { url, clientSecret } = await workspace.startSetup();
+    expect(url).toBe('');
+    expect(clientSecret).toMatch(/^seti_\w+_secret_/);
+    const [setupIntentId = ''] = clientSecret.split('_secret_');
+    await shop.stripe.stripe.setupIntents.confirm(setupIntentId, {
+      payment_method: 'pm_card_visa',
+      return_url: 'http://127.0.0.1:1/back',
+    });
+    await expect.poll(() => workspace.listMethods()).toMatchObject([{ type: 'card', isDefault: true }]);
+  });
+
+  test('makes one customer of a workspace, however many ask at once', async () => {
+    const workspace = await openWorkspace(shop);
+    await Promise.all(Array.from({ length: 10 }, () => workspace.startSetup()));
+    const { data } = await shop.stripe.stripe.customers.list({ limit: 100 });
+    const own = data.filter(({ metadata }) => metadata['tenant_id'] === workspace.tenantId);
+    expect(own.map(({ id }) => id)).toEqual([await workspace.customerId()]);
+  });
+
+  test.each([
+    ['another path', { hostedPage: true, returnPath: '/elsewhere' }],
+    ['a setup intent instead of a page', {}],
+  ])('refuses a request id that was used before for %s', async (_, other) => {
+    const workspace = await openWorkspace(shop);
+    const requestId = newRequestId();
+    await workspace.startSetup({ requestId, hostedPage: true, returnPath: '/billing' });
+    const failure = await failureOf(workspace.startSetup({ requestId, ...other }));
+    expect(failure).toMatchObject({ reason: 'IDEMPOTENCY_KEY_REUSED' });
+  });
+
+  test('records the consent to be charged for a trial that runs, once, and that a person gave it', async () => {
+    const workspace = await openWorkspace(shop);
+    await shop.trials.startByOperator(workspace.tenantId);
+    expect((await shop.trials.get(workspace.tenantId)).trial?.consentTime).toBeUndefined();
+    const request = { requestId: newRequestId(), hostedPage: true, consentToCharge: true };
+    await workspace.startSetup(request);
+    await workspace.startSetup(request);
+    await workspace.startSetup({ ...request, requestId: newRequestId() });
+    const { trial } = await workspace.get();
+    expect(trial?.consentTime).toBeInstanceOf(Date);
+    const types = await entryTypesOf(workspace);
+    expect(types.filter((type) => type === EntryType.TRIAL_CONSENTED)).toHaveLength(1);
+    const records = await workspaceOperatorOf(shop.callers).records(workspace.tenantId);
+    const notes = records.filter(({ method }) => method === 'PaymentMethodService/StartSetup');
+    // One of each request: the retry is none of its own.
+    expect(notes).toHaveLength(2);
+  });
+
+  test('records no consent where nobody gives it', async () => {
+    const workspace = await openWorkspace(shop);
+    await shop.trials.startByOperator(workspace.tenantId);
+    await workspace.startSetup({ hostedPage: true });
+    expect((await workspace.get()).trial?.consentTime).toBeUndefined();
+  });
+
+  test('refuses consent where no trial runs, and makes no customer for it', async () => {
+    const workspace = await openWorkspace(shop);
+    const failure = await failureOf(workspace.startSetup({ hostedPage: true, consentToCharge: true }));
+    expect(failure).toMatchObject({ reason: 'TRIAL_NOT_ACTIVE' });
+    const customers = shop.kernel.connection.collection<{ _id: string }>('stripe_customers');
+    expect(await customers.countDocuments({ _id: workspace.tenantId })).toBe(0);
+  });
+});
+
+describe('what is stored', () => {
+  test('is listed with the default first, and another one becomes the default, also of what is paid for already', async () => {
+    const workspace = await openWorkspace(shop);
+    const first = await workspace.storeCard('pm_card_visa');
+    const second = await workspace.storeCard('pm_card_mastercard', false);
+    expect(await workspace.listMethods()).toMatchObject([
+      { stripePaymentMethodId: first.id, cardBrand: 'visa', isDefault: true },
+      { stripePaymentMethodId: second.id, cardBrand: 'mastercard', isDefault: false },
+    ]);
+    await workspace.activate({ planCode: 'pro' });
+    const requestId = newRequestId();
+    const { paymentMethod } = await workspace.setDefault(second.id, requestId);
+    expect(paymentMethod).toMatchObject({ stripePaymentMethodId: second.id, isDefault: true });
+    expect(await workspace.setDefault(second.id, requestId)).toMatchObject({ paymentMethod });
+    expect((await workspace.listMethods()).map(({ stripePaymentMethodId }) => stripePaymentMethodId)).toEqual([
+      ...[second.id, first.id],
+    ]);
+    await workspace.changePlan({ planCode: 'plus' });
+    const { data } = await shop.stripe.stripe.charges.list({ customer: await workspace.customerId(), limit: 1 });
+    expect(data[0]?.payment_method).toBe(second.id);
+  });
+
+  test('by one workspace is nothing to another: it can neither be seen nor chosen there', async () => {
+    const [own, other] = [await openWorkspace(shop), await openWorkspace(shop)];
+    const method = await own.storeCard();
+    await other.storeCard();
+    expect((await other.listMethods()).map(({ stripePaymentMethodId }) => stripePaymentMethodId)).not.toContain(
+      method.id,
+    );
+    const failure = await failureOf(other.setDefault(method.id));
+    expect(failure).toMatchObject({ reason: 'PAYMENT_METHOD_NOT_FOUND' });
+    expect(await failureOf(other.setDefault('pm_x'))).toMatchObject({ reason: 'PAYMENT_METHOD_NOT_FOUND' });
+    expect(await failureOf((await openWorkspace(shop)).setDefault(method.id))).toMatchObject({
+      reason: 'PAYMENT_METHOD_NOT_FOUND',
+    });
+  });
+
+  test('is for administrators of the workspace: others of the product, and the other product, find none', async () => {
+    const workspace = await openWorkspace(shop);
+    const { tenantId } = workspace;
+    const request = ListPaymentMethodsRequest.fromPartial({ tenantId });
+    const stranger = { metadata: { ...newcomer('agentruntime', 'somebody').metadata, 'x-tenant-id': tenantId } };
+    const ofOther = { metadata: { ...newcomer('otherproduct', PERSON).metadata, 'x-tenant-id': tenantId } };
+    const { bff, otherBff } = shop.callers;
+    const list = PaymentMethodServiceService.listPaymentMethods;
+    expect(await failureOf(bff.call(list, request, stranger))).toMatchObject({ reason: 'TENANT_NOT_FOUND' });
+    expect(await failureOf(otherBff.call(list, request, ofOther))).toMatchObject({ reason: 'TENANT_NOT_FOUND' });
+  });
+});
+
+describe('OpenPortal', () => {
+  test('answers a page of the workspace’s own customer that leads back', async () => {
+    const workspace = await openWorkspace(shop);
+    await workspace.storeCard();
+    const { url } = await workspace.openPortal({ returnPath: '/settings/billing' });
+    const page = await fetch(url);
+    const text = await page.text();
+    expect(page.status).toBe(200);
+    expect(text).toContain('4242');
+    expect(text).toContain('/settings/billing');
+    // Each call opens another page.
+    expect((await workspace.openPortal({ returnPath: '/settings/billing' })).url).not.toBe(url);
+  });
+});
+
+describe('a trial that needs a card', () => {
+  test('is refused without one, and starts with one', async () => {
+    const carded = { productCode: 'agentruntime', planCode: 'max', trialDays: 7, trialEnabled: true };
+    await operatorCallsOf(shop.callers).upsertPolicy({ ...carded, trialRequiresCard: true }, [
+      ...['trial_enabled', 'trial_days', 'trial_requires_card'],
+    ]);
+    const workspace = await openWorkspace(shop);
+    const start = () => shop.trials.start(workspace.tenantId, { planCode: 'max' }, { subject: 'owner-of-a-card' });
+    expect(await failureOf(start())).toMatchObject({ reason: 'TRIAL_CARD_REQUIRED', metadata: { plan_code: 'max' } });
+    // One that is stored but is not charged by default would not do.
+    const method = await workspace.storeCard('pm_card_visa', false);
+    expect(await failureOf(start())).toMatchObject({ reason: 'TRIAL_CARD_REQUIRED' });
+    await workspace.setDefault(method.id);
+    const { trial } = await start();
+    expect(trial).toMatchObject({ planCode: 'max', consentTime: undefined });
+    expect(await workspace.charged()).toEqual([]);
+  });
+});
+
+describe('a trial that somebody agrees to be charged after', () => {
+  test('says when, from its start, and a second yes changes nothing', async () => {
+    const workspace = await openWorkspace(shop);
+    const request = { requestId: newRequestId(), planCode: 'pro', consentToCharge: true };
+    const asker = { subject: 'payer' };
+    const { trial } = await shop.trials.start(workspace.tenantId, request, asker);
+    expect(trial?.consentTime).toBeInstanceOf(Date);
+    expect((await shop.trials.start(workspace.tenantId, request, asker)).trial).toEqual(trial);
+    await workspace.startSetup({ hostedPage: true, consentToCharge: true });
+    expect((await workspace.get()).trial).toEqual(trial);
+    const types = await entryTypesOf(workspace);
+    expect(types.filter((type) => type === EntryType.TRIAL_CONSENTED)).toHaveLength(1);
+  });
+});
+
+describe('without Stripe', () => {
+  let bare: Awaited<ReturnType<typeof openKernel>>;
+  let callers: Callers;
+
+  beforeAll(async () => {
+    bare = await openKernel();
+    callers = callersOf(bare);
+  });
+  afterAll(() => bare.close());
+
+  test('no card can be stored, listed or chosen, and a trial that needs one can’t start', async () => {
+    const trials = trialCallsOf(callers);
+    const tenantId = await trials.openWorkspace();
+    const settings = await trials.settingsOf(tenantId);
+    const write = { requestId: newRequestId(), tenantId };
+    const { bff } = callers;
+    const setup = { ...write, hostedPage: true, consentToCharge: false, returnPath: '/' };
+    const P = PaymentMethodServiceService;
+    const calls = [
+      bff.call(P.startSetup, setup, settings),
+      bff.call(P.listPaymentMethods, { tenantId }, settings),
+      bff.call(P.setDefaultPaymentMethod, { ...write, stripePaymentMethodId: 'pm_x' }, settings),
+      bff.call(P.openPortal, { ...write, returnPath: '/' }, settings),
+    ];
+    for (const call of calls) expect(await failureOf(call)).toMatchObject({ reason: 'STRIPE_OFF' });
+    await operatorCallsOf(callers).upsertPolicy(
+      { productCode: 'agentruntime', planCode: 'pro', trialRequiresCard: true },
+      ['trial_requires_card'],
+    );
+    expect(await failureOf(trials.start(tenantId))).toMatchObject({ reason: 'TRIAL_CARD_REQUIRED' });
+  });
+});

@@ -1,0 +1,464 @@
+// What broke for others, and what Stripe may do: answers that are lost or failures, events late, twice or the other way round, two
+// kernels that read at different times, pages that are paid twice, prices that are edited, workspaces that are closed.
+
+import { status } from '@grpc/grpc-js';
+import type { Stripe } from 'stripe';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { SubscriptionStatus } from '../../gen/wheelhouse/subscription/v1/subscription.ts';
+import { ChangeOutcome } from '../../gen/wheelhouse/subscription/v1/subscription_change.ts';
+import { CloseTenantRequest, TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
+import { sendCard } from '../support/hosted-form.ts';
+import { startStepProxy } from '../support/step-proxy.ts';
+import { CREDIT, callersOf, OPERATOR } from './support/account.ts';
+import { deliverEvent } from './support/delivery.ts';
+import { failureOf } from './support/failure.ts';
+import { newRequestId, openKernel } from './support/kernel-fixture.ts';
+import {
+  DAY_MS,
+  expectSound,
+  HOUR_MS,
+  openShop,
+  openWorkspace,
+  type Shop,
+  type Workspace,
+  workspaceOf,
+} from './support/subscription.ts';
+import { trialCallsOf } from './support/trial.ts';
+
+let shop: Shop;
+
+beforeAll(async () => {
+  shop = await openShop();
+});
+afterEach(() => {
+  shop.stripe.sandbox.control.clearFaults();
+  shop.stripe.sandbox.control.clearDeliveryRules();
+});
+afterAll(() => shop.close());
+
+async function openSubscriber(planCode = 'plus'): Promise<Workspace> {
+  const workspace = await openWorkspace(shop);
+  await workspace.storeCard();
+  await workspace.activate({ planCode });
+  return workspace;
+}
+
+async function subscriptionsOf(workspace: Workspace): Promise<readonly Stripe.Subscription[]> {
+  const customer = await workspace.customerId();
+  return (await shop.stripe.stripe.subscriptions.list({ customer, status: 'all' })).data;
+}
+
+async function eventsOf(workspace: Workspace, type: string): Promise<readonly Stripe.Event[]> {
+  const customer = await workspace.customerId();
+  const { data } = await shop.stripe.stripe.events.list({ type, limit: 100 });
+  return data.filter(({ data: { object } }) => 'customer' in object && object.customer === customer);
+}
+
+async function isProcessed(_id: string): Promise<void> {
+  const events = shop.kernel.connection.collection<{ _id: string; state: string }>('stripe_events');
+  await expect.poll(async () => (await events.findOne({ _id }))?.state, { interval: 20 }).toBe('processed');
+}
+
+async function entriesOf({ tenantId }: Workspace): Promise<readonly string[]> {
+  const commits = shop.kernel.connection.collection('ledger_commits').find({ tenant_id: tenantId }).sort({ seq: 1 });
+  const entries: readonly { readonly type: string; readonly change?: string }[] = (await commits.toArray()).flatMap(
+    (row) => row['entries'],
+  );
+  return entries.map(({ type, change = type }) => change);
+}
+
+const close = ({ tenantId, settings }: Workspace) =>
+  shop.callers.bff.call(TenantServiceService.closeTenant, CloseTenantRequest.fromPartial({ tenantId }), settings);
+
+describe('a customer whom somebody deletes at Stripe', () => {
+  /** Expects that the plan is lost with the customer, and another one is made for what is bought next. */
+  async function expectAnother(workspace: Workspace, deleted: string): Promise<void> {
+    expect(await workspace.get()).toMatchObject({
+      planCode: 'free',
+      subscription: { status: SubscriptionStatus.ENDED },
+    });
+    expect(await workspace.listMethods()).toEqual([]);
+    const setups = [1, 2, 3].map(() => workspace.startSetup({ hostedPage: true, returnPath: '/settings' }));
+    await Promise.all(setups);
+    const { data } = await shop.stripe.stripe.customers.list({ limit: 100 });
+    const theirs = data.filter(({ metadata }) => metadata['tenant_id'] === workspace.tenantId);
+    expect(theirs).toMatchObject([{ id: await workspace.customerId() }]);
+    expect(await workspace.customerId()).not.toBe(deleted);
+    await workspace.storeCard();
+    expect((await workspace.activate({ planCode: 'max' })).change).toMatchObject({ planCode: 'max' });
+    expect((await workspace.get()).subscription).toMatchObject({ planCode: 'max' });
+    await expectSound(shop, workspace);
+  }
+
+  test('takes the plan along; the next purchase makes another one', async () => {
+    const workspace = await openSubscriber();
+    const customer = await workspace.customerId();
+    await shop.stripe.stripe.customers.del(customer);
+    await expect.poll(async () => (await workspace.get()).planCode).toBe('free');
+    await shop.settle();
+    await expectAnother(workspace, customer);
+  });
+
+  test('is noticed when somebody looks, where no event tells', async () => {
+    const workspace = await openSubscriber();
+    const customer = await workspace.customerId();
+    shop.stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'drop' } });
+    await shop.stripe.stripe.customers.del(customer);
+    await workspace.openPortal({ returnPath: '/settings' });
+    expect(await workspace.customerId()).not.toBe(customer);
+    await workspace.refresh();
+    await expectAnother(workspace, customer);
+  });
+
+  test('ends what it paid for also where the event comes after another took its place', async () => {
+    const workspace = await openSubscriber();
+    const customer = await workspace.customerId();
+    shop.stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'drop' } });
+    await shop.stripe.stripe.customers.del(customer);
+    await workspace.openPortal({ returnPath: '/settings' });
+    const { data } = await shop.stripe.stripe.events.list({ type: 'customer.deleted', limit: 1 });
+    const [event] = data;
+    if (event === undefined) throw new Error('the deletion has no event');
+    await deliverEvent(shop.kernel.httpUrl, JSON.stringify(event));
+    await isProcessed(event.id);
+    await expectAnother(workspace, customer);
+  });
+});
+
+test('what is paid on a page shows by itself, though no event tells and nobody comes back', async () => {
+  const [soon, late] = [await openWorkspace(shop), await openWorkspace(shop)];
+  shop.stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'drop' } });
+  const open = async (workspace: Workspace): Promise<string> => {
+    const { change } = await workspace.activate({ planCode: 'plus', hostedPage: true, returnPath: '/settings' });
+    return change?.actionUrl ?? '';
+  };
+  const pages = [await open(soon), await open(late)];
+  expect((await sendCard(String(pages[0]))).status).toBe(303);
+  expect((await soon.get()).planCode).toBe('free');
+  await shop.advance(3 * 60_000);
+  await expect.poll(async () => (await soon.get()).planCode).toBe('plus');
+  await shop.advance(23 * HOUR_MS);
+  expect((await sendCard(String(pages[1]))).status).toBe(303);
+  await shop.advance(2 * HOUR_MS);
+  await expect.poll(async () => (await late.get()).planCode).toBe('plus');
+  for (const workspace of [soon, late]) await expectSound(shop, workspace);
+});
+
+describe('a call to Stripe', () => {
+  test.each(['failed', 'done_but_failed'] as const)(
+    'whose failure Stripe has stored is made anew, or adopted where it was done all the same (%s)',
+    async (outcome) => {
+      const workspace = await openWorkspace(shop);
+      await workspace.storeCard();
+      const fault = { method: 'POST', path: '/v1/subscriptions', times: 1, outcome, status: 500 } as const;
+      shop.stripe.sandbox.control.addFault(fault);
+      await isActivated(workspace);
+      expect(await workspace.charged()).toEqual([14_900]);
+      expect(await subscriptionsOf(workspace)).toHaveLength(1);
+      expect(await entriesOf(workspace)).toEqual(['account_opened', 'started']);
+      await expectSound(shop, workspace);
+    },
+  );
+
+  test.each([409, 503])('that is to wait (%i) is made again, and nothing twice', async (code) => {
+    const workspace = await openWorkspace(shop);
+    await workspace.storeCard();
+    const fault = { method: 'POST', path: '/v1/subscriptions', times: 4, outcome: 'refused', status: code } as const;
+    shop.stripe.sandbox.control.addFault(fault);
+    await isActivated(workspace);
+    expect(shop.stripe.sandbox.control.faults()).toEqual([]);
+    expect(await workspace.charged()).toEqual([14_900]);
+    expect(await subscriptionsOf(workspace)).toHaveLength(1);
+    await expectSound(shop, workspace);
+  });
+
+  /** Asks for the plan, and again as long as that is under way. */
+  async function isActivated(workspace: Workspace): Promise<void> {
+    const request = { requestId: newRequestId(), planCode: 'plus' };
+    const ask = async () => (await workspace.activate(request)).change;
+    await expect.poll(ask, { timeout: 45_000 }).toMatchObject({ outcome: ChangeOutcome.DONE, planCode: 'plus' });
+  }
+
+  test('whose answer is lost is made again with its key, and is the same', async () => {
+    const workspace = await openWorkspace(shop);
+    await workspace.storeCard();
+    shop.stripe.sandbox.control.addFault({
+      method: 'POST',
+      path: '/v1/subscriptions',
+      times: 1,
+      outcome: 'done_but_lost',
+    });
+    expect((await workspace.activate({ planCode: 'plus' })).change).toMatchObject({ outcome: ChangeOutcome.DONE });
+    expect(await workspace.charged()).toEqual([14_900]);
+    expect(await subscriptionsOf(workspace)).toHaveLength(1);
+  });
+
+  test('for an upgrade that is declined leaves the old plan, what waited with it, and says why', async () => {
+    const workspace = await openSubscriber('pro');
+    await workspace.cancel();
+    await workspace.storeCard('pm_card_chargeCustomerFail');
+    const failure = await failureOf(workspace.changePlan({ planCode: 'max' }));
+    expect(failure).toMatchObject({ code: status.FAILED_PRECONDITION, reason: 'PAYMENT_DECLINED' });
+    expect(failure.metadata).toMatchObject({ decline_code: expect.stringMatching(/./) });
+    await shop.settle();
+    expect(await workspace.balance()).toMatchObject({ planCode: 'pro', includedRemainingMicrocredits: 5n * CREDIT });
+    expect((await workspace.get()).subscription?.cancelTime).toBeDefined();
+    expect(await workspace.charged()).toEqual([4_900]);
+    await expectSound(shop, workspace);
+  });
+});
+
+describe('two kernels', () => {
+  test('that read a subscription at different times: the older reading does nothing, and is made again', async () => {
+    const proxy = await startStepProxy(shop.kernel.mongodbUri, shop.stripe.sandbox.url);
+    const slow = await openKernel(
+      { mongodbUri: shop.kernel.mongodbUri, stripe: { ...shop.stripe.config, apiUrl: proxy.stripeUrl } },
+      { hasSoldPlans: false },
+    );
+    try {
+      const workspace = await openSubscriber('plus');
+      const callers = callersOf(slow);
+      const there = { kernel: slow, callers, stripe: shop.stripe, trials: trialCallsOf(callers) };
+      const bySlow = await workspaceOf(there, workspace.tenantId);
+      // What waits to be told to the account when the slow kernel reads it, without an event.
+      shop.stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'drop' } });
+      const [seen] = await subscriptionsOf(workspace);
+      await shop.stripe.stripe.subscriptions.update(seen?.id ?? '', { cancel_at_period_end: true });
+      const customer = await workspace.customerId();
+      const reading = proxy.hold('GET /v1/subscriptions', 'after', () => [customer]);
+      const refreshed = bySlow.refresh();
+      await reading.reached;
+      await workspace.changePlan({ planCode: 'max' });
+      const entries = await entriesOf(workspace);
+      expect(entries.at(-1)).toBe('plan_changed');
+      reading.release();
+      const answer = await refreshed;
+      expect(answer).toMatchObject({ planCode: 'max', subscription: { status: SubscriptionStatus.ACTIVE } });
+      expect(answer.subscription?.cancelTime).toBeUndefined();
+      expect(await entriesOf(workspace)).toEqual(entries);
+      await expectSound(shop, workspace);
+    } finally {
+      await slow.close();
+      await proxy.stop();
+    }
+  });
+});
+
+describe('events', () => {
+  test('of a subscription that was active do not revive one that was deleted', async () => {
+    const workspace = await openSubscriber('plus');
+    await workspace.cancelByOperator({ atOnce: true });
+    await shop.settle();
+    const entries = await entriesOf(workspace);
+    const updated = await eventsOf(workspace, 'customer.subscription.updated');
+    const active = updated.find(({ data: { object } }) => 'status' in object && object.status === 'active');
+    const late = { ...active, id: `evt_late_${workspace.tenantId}` };
+    expect(await deliverEvent(shop.kernel.httpUrl, JSON.stringify(late))).toMatchObject({ status: 'stored' });
+    await isProcessed(late.id);
+    expect(await entriesOf(workspace)).toEqual(entries);
+    expect(await workspace.balance()).toMatchObject({ planCode: 'free', includedRemainingMicrocredits: 0n });
+    await expectSound(shop, workspace);
+  });
+
+  test('that come the other way round make one subscription', async () => {
+    const workspace = await openWorkspace(shop);
+    const { change } = await workspace.activate({ planCode: 'plus', returnPath: '/settings' });
+    shop.stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'hold' } });
+    await pay(change?.actionUrl);
+    expect(await workspace.balance()).toMatchObject({ planCode: 'free' });
+    const types = shop.stripe.sandbox.control.deliveries().filter(({ state }) => state === 'held');
+    expect(types.map(({ type }) => type)).toEqual(
+      expect.arrayContaining(['customer.subscription.created', 'customer.subscription.updated', 'invoice.paid']),
+    );
+    await shop.stripe.sandbox.control.release('reverse');
+    await expect.poll(async () => (await workspace.balance()).planCode).toBe('plus');
+    await shop.settle();
+    expect(await entriesOf(workspace)).toEqual(['account_opened', 'started']);
+    expect(await workspace.balance()).toMatchObject({ includedRemainingMicrocredits: 20n * CREDIT });
+    await expectSound(shop, workspace);
+  });
+});
+
+async function pay(url = ''): Promise<void> {
+  expect((await sendCard(url)).status).toBe(303);
+}
+
+describe('two pages that are both paid', () => {
+  test('leave the first subscription; the second is paid back and ended', async () => {
+    const workspace = await openWorkspace(shop);
+    const { change } = await workspace.activate({ planCode: 'plus', returnPath: '/settings' });
+    const customer = await workspace.customerId();
+    const { data } = await shop.stripe.stripe.checkout.sessions.list({
+      customer,
+      status: 'open',
+      expand: ['data.line_items'],
+    });
+    const metadata = data[0]?.metadata ?? {};
+    // The first page is closed whenever another one opens: so Stripe has to be told to have two.
+    const second = await shop.stripe.stripe.checkout.sessions.create({
+      ...{ mode: 'subscription', customer, line_items: [{ price: 'price_agentruntime_plus', quantity: 1 }] },
+      ...{
+        metadata,
+        subscription_data: { metadata: { ...metadata, intent_id: 'int_second' } },
+        success_url: 'http://127.0.0.1:1/',
+      },
+    });
+    await pay(change?.actionUrl);
+    await expect.poll(async () => (await workspace.balance()).planCode).toBe('plus');
+    await pay(second.url ?? '');
+    await expect
+      .poll(async () => (await subscriptionsOf(workspace)).map(({ status: is }) => is).sort())
+      .toEqual(['active', 'canceled']);
+    const charges = await shop.stripe.stripe.charges.list({ customer });
+    await expect
+      .poll(async () => (await shop.stripe.stripe.refunds.list({ charge: charges.data[0]?.id ?? '' })).data)
+      .toHaveLength(1);
+    expect((await shop.stripe.stripe.refunds.list({})).data.map(({ charge }) => charge)).toEqual([charges.data[0]?.id]);
+    await shop.settle();
+    expect(await entriesOf(workspace)).toEqual(['account_opened', 'started']);
+    expect(await workspace.balance()).toMatchObject({ planCode: 'plus', includedRemainingMicrocredits: 20n * CREDIT });
+    await expectSound(shop, workspace);
+  });
+});
+
+describe('what was bought or given', () => {
+  test('before a subscription starts, or was left of a trial, stays beside it', async () => {
+    const workspace = await openWorkspace(shop);
+    await shop.callers.grant(workspace.tenantId, 7n * CREDIT);
+    await workspace.storeCard();
+    await workspace.activate({ planCode: 'plus' });
+    expect(await workspace.balance()).toMatchObject({
+      ...{ includedRemainingMicrocredits: 20n * CREDIT, paygRemainingMicrocredits: 7n * CREDIT },
+    });
+    await workspace.cancelByOperator({ atOnce: true });
+    expect(await workspace.balance()).toMatchObject({
+      ...{ includedRemainingMicrocredits: 0n, paygRemainingMicrocredits: 7n * CREDIT },
+    });
+    await expectSound(shop, workspace);
+  });
+
+  test('is not changed by edits of the price, now or with the next cycle', async () => {
+    const workspace = await openSubscriber('max');
+    await shop.callers.grant(workspace.tenantId, 7n * CREDIT);
+    await shop.callers.debit(workspace.tenantId, { quantity: '4' });
+    const price = 'price_agentruntime_max';
+    const before = (await shop.stripe.stripe.prices.retrieve(price)).metadata;
+    await shop.stripe.stripe.prices.update(price, { metadata: { included_microcredits_per_cycle: '1' } });
+    await shop.settle();
+    await workspace.refresh();
+    expect(await workspace.balance()).toMatchObject({
+      ...{ planCode: 'max', includedRemainingMicrocredits: 76n * CREDIT, paygRemainingMicrocredits: 7n * CREDIT },
+    });
+    await shop.advance(31 * DAY_MS);
+    await shop.advance(2 * HOUR_MS);
+    await expect.poll(() => workspace.charged()).toHaveLength(2);
+    await expect.poll(async () => (await workspace.balance()).includedRemainingMicrocredits).toBe(80n * CREDIT);
+    await shop.stripe.stripe.prices.update(price, { metadata: before });
+    await shop.settle();
+    await expectSound(shop, workspace);
+  });
+
+  test('is not given again at the price of another product, nor by coming back within a period that this has paid', async () => {
+    const workspace = await openSubscriber();
+    await shop.callers.debit(workspace.tenantId, { quantity: '4' });
+    const { id: product } = await shop.stripe.stripe.products.create({ name: 'Something else' });
+    const metadata = { product_code: 'other', plan_code: 'plus' };
+    const cheap = await shop.stripe.stripe.prices.create({
+      ...{ product, currency: 'usd', unit_amount: 100, recurring: { interval: 'month' }, metadata },
+    });
+    const sellAt = async (price: string): Promise<void> => {
+      const [{ id = '', items } = {}] = await subscriptionsOf(workspace);
+      const moved = [{ id: items?.data[0]?.id ?? '', price }];
+      await shop.stripe.stripe.subscriptions.update(id, { items: moved, proration_behavior: 'none' });
+      await shop.settle();
+    };
+    await sellAt(cheap.id);
+    await shop.advance(31 * DAY_MS);
+    await shop.advance(2 * HOUR_MS);
+    await expect.poll(() => workspace.charged()).toEqual([14_900, 100]);
+    await workspace.refresh();
+    expect(await workspace.get()).toMatchObject({ subscription: { status: SubscriptionStatus.RENEWAL_PENDING } });
+    expect(await workspace.balance()).toMatchObject({ includedRemainingMicrocredits: 16n * CREDIT });
+    await sellAt('price_agentruntime_plus');
+    await workspace.refresh();
+    expect(await workspace.get()).toMatchObject({ subscription: { status: SubscriptionStatus.ACTIVE } });
+    expect(await workspace.balance()).toMatchObject({ planCode: 'plus', includedRemainingMicrocredits: 0n });
+    await expectSound(shop, workspace);
+  });
+
+  test('is only added to by an upgrade, in one step, also where most of it is used', async () => {
+    const workspace = await openSubscriber('pro');
+    await shop.callers.debit(workspace.tenantId, { quantity: '5' });
+    await workspace.changePlan({ planCode: 'max' });
+    const { includedRemainingMicrocredits: included, deficitMicrocredits } = await workspace.balance();
+    expect(deficitMicrocredits).toBe(0n);
+    expect(Number(75n * CREDIT - included)).toBeLessThan(Number(CREDIT) / 100);
+    expect(included).toBeLessThanOrEqual(75n * CREDIT);
+    expect((await entriesOf(workspace)).slice(-1)).toEqual(['plan_changed']);
+    await expectSound(shop, workspace);
+  });
+
+  test('as a trial is given once: not again by canceling and subscribing again', async () => {
+    const workspace = await openWorkspace(shop);
+    await shop.trials.startByOperator(workspace.tenantId, { planCode: 'pro' });
+    await workspace.storeCard();
+    await workspace.convert();
+    await workspace.cancelByOperator({ atOnce: true });
+    for (const again of ['canceled', 'subscribed and canceled again']) {
+      expect([again, await failureOf(shop.trials.start(workspace.tenantId))]).toMatchObject([
+        again,
+        { reason: 'TRIAL_ALREADY_USED' },
+      ]);
+      await workspace.activate({ planCode: 'plus' });
+      await workspace.cancelByOperator({ atOnce: true });
+    }
+    expect((await entriesOf(workspace)).filter((name) => name === 'trial_started')).toHaveLength(1);
+    await expectSound(shop, workspace);
+  });
+});
+
+describe('a workspace that is closed', () => {
+  test('is charged nothing more: its subscription is ended at Stripe at once', async () => {
+    const workspace = await openSubscriber('plus');
+    await close(workspace);
+    await expect.poll(async () => (await subscriptionsOf(workspace)).map(({ status: is }) => is)).toEqual(['canceled']);
+    await expect.poll(async () => (await entriesOf(workspace)).at(-1)).toBe('ended');
+    await shop.advance(40 * DAY_MS);
+    expect(await workspace.charged()).toEqual([14_900]);
+    await expectSound(shop, workspace);
+  });
+
+  test('by an operator too, and again where that was cut off', async () => {
+    const workspace = await openSubscriber('plus');
+    const request = CloseTenantRequest.fromPartial({
+      tenantId: workspace.tenantId,
+      ...OPERATOR,
+    });
+    await shop.callers.sysadmin.call(TenantServiceService.closeTenant, request);
+    await expect.poll(async () => (await subscriptionsOf(workspace)).map(({ status: is }) => is)).toEqual(['canceled']);
+    await shop.callers.sysadmin.call(TenantServiceService.closeTenant, request);
+    await expectSound(shop, workspace);
+  });
+
+  test('does not become a paying one when its trial ends, as others do', async () => {
+    const [closed, other] = [await openTrial(), await openTrial()];
+    await close(closed);
+    await shop.advance(15 * DAY_MS);
+    await expect.poll(() => other.charged()).toEqual([4_900]);
+    expect(await closed.balance()).toMatchObject({ planCode: 'free' });
+    // What is to be done for both is done together, by kernels that do it once a second.
+    await shop.advance(HOUR_MS);
+    expect(await subscriptionsOf(closed)).toEqual([]);
+    const asked = shop.kernel.connection.collection<{ _id: string }>('stripe_intents');
+    expect(await asked.find({ _id: closed.tenantId }).toArray()).toEqual([]);
+    await expectSound(shop, closed);
+  });
+
+  async function openTrial(): Promise<Workspace> {
+    const workspace = await openWorkspace(shop);
+    await shop.trials.startByOperator(workspace.tenantId, { planCode: 'pro' });
+    await workspace.startSetup({ hostedPage: true, consentToCharge: true, returnPath: '/settings' });
+    await workspace.storeCard();
+    return workspace;
+  }
+});

@@ -1,0 +1,180 @@
+// What becomes of a subscription, written a second time and as plainly as can be: one list of cases, first that fits. It shares
+// no code with kernel/; account-model.ts does to credits what a case says. What it knows of the kernel's words stands in
+// kernel-words.ts.
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+/** A subscription as an account has it. */
+export interface Standing {
+  readonly id: string;
+  readonly stands: 'active' | 'renewal_pending' | 'past_due' | 'ended';
+  readonly plan: string;
+  readonly price: string;
+  /** How long a cycle is, such as `1 month`. */
+  readonly span: string;
+  /** What a cycle of the plan gives. */
+  readonly allowance: bigint;
+  /** How much of what is left over is kept. */
+  readonly keeps: bigint;
+  readonly graceMs: number;
+  /** Says that it ends when its grace is over. */
+  readonly falls: boolean;
+  /** The plan that follows. */
+  readonly after: string;
+  readonly from: number;
+  readonly until: number;
+  /** What a cycle of the plan gives that was paid for. */
+  readonly paidFor: bigint;
+  readonly graceUntil?: number | undefined;
+  readonly endsAt?: number | undefined;
+  /** The price that waits, and when it begins. */
+  readonly next?: string | undefined;
+  readonly trouble?: string | undefined;
+  readonly endedAt?: number | undefined;
+  readonly endedBy?: 'stripe' | 'time' | undefined;
+}
+
+/** A subscription as Stripe shows it. */
+export interface StripeSight
+  extends Pick<
+    Standing,
+    'id' | 'plan' | 'price' | 'span' | 'allowance' | 'keeps' | 'graceMs' | 'falls' | 'after' | 'from' | 'until'
+  > {
+  readonly phase: 'incomplete' | 'live' | 'ended';
+  readonly unpaid: boolean;
+  readonly contract: boolean;
+  /** The invoice of the period, and what a cycle of the plan gives that it is for. */
+  readonly cycle: { readonly state: string; readonly allowance: bigint };
+  /** The invoice of the newest change, and when that was. */
+  readonly change: { readonly state: string; readonly since: number };
+  readonly endsAt: number | undefined;
+  readonly next: string | undefined;
+  readonly trouble: string | undefined;
+  readonly endedAt: number | undefined;
+}
+
+/** One step, and what it does to the credits that subscriptions gave. */
+export interface Step {
+  readonly change: string;
+  readonly standing: Standing;
+  /** Says that all that is left lapses. */
+  readonly clears: boolean;
+  /** How much of what lapses is given again. */
+  readonly keeps: bigint;
+  readonly gives: bigint;
+}
+
+/** What Stripe's sight leads to next; undefined where there is nothing to do. */
+export function nextStep(has: Standing | undefined, sees: StripeSight, now: number): Step | undefined {
+  if (has?.id !== sees.id) return has === undefined || has.stands === 'ended' ? begin(sees, now) : undefined;
+  if (has.endedBy === 'stripe') return undefined;
+  if (sees.phase === 'ended') {
+    const gone = { ...has, endedAt: has.endedAt ?? sees.endedAt ?? now, endedBy: 'stripe' as const };
+    return step('ended', { ...gone, stands: 'ended', graceUntil: undefined, next: undefined }, has.stands !== 'ended');
+  }
+  if (sees.phase === 'incomplete' || sees.from < has.from) return undefined;
+  const isLater = sees.from > has.from || sees.span !== has.span;
+  if (has.stands === 'ended') return isLater ? begin(sees, now) : goOn(has, sees, now);
+  return isLater ? inNextPeriod(has, sees) : inThisPeriod(has, sees, now);
+}
+
+/** What time does to a subscription, and when; undefined where it does nothing. */
+export function nextByTime(has: Standing | undefined): { readonly at: number; readonly step: Step } | undefined {
+  if (has === undefined || has.stands === 'ended') return undefined;
+  const ends: number[] = [];
+  if (has.endsAt !== undefined) ends.push(has.endsAt);
+  if (has.stands !== 'active' && has.falls && has.graceUntil !== undefined) ends.push(has.graceUntil);
+  const end = Math.min(...ends);
+  if (has.stands === 'active' && has.until < end) {
+    return { at: has.until, step: step('renewal_pending', pending(has)) };
+  }
+  if (ends.length === 0) return undefined;
+  const gone: Standing = {
+    ...has,
+    stands: 'ended',
+    endedAt: end,
+    endedBy: 'time',
+    graceUntil: undefined,
+    next: undefined,
+  };
+  return { at: end, step: step('ended', gone, true) };
+}
+
+function step(change: string, standing: Standing, clears = false, gives = 0n, keeps = 0n): Step {
+  return { change, standing, clears, gives, keeps };
+}
+
+function begin(sees: StripeSight, now: number): Step | undefined {
+  if (sees.phase !== 'live' || !isPaid(sees) || isOver(sees, now)) return undefined;
+  return step('started', fresh(sees), true, sees.cycle.allowance);
+}
+
+function goOn(has: Standing, sees: StripeSight, now: number): Step | undefined {
+  if (sees.unpaid || isOver(sees, now)) return undefined;
+  return step('started', { ...has, ...look(sees), stands: 'active', endedAt: undefined, endedBy: undefined });
+}
+
+function inNextPeriod(has: Standing, sees: StripeSight): Step | undefined {
+  if (isPaid(sees)) {
+    const keeps = sees.from < has.until ? 0n : has.keeps;
+    return step('renewed', fresh(sees), true, sees.cycle.allowance, keeps);
+  }
+  if (sees.unpaid || sees.cycle.state === 'failed') return fail(has, sees, sees.from);
+  if (has.price !== sees.price && sees.change.state === 'paid') {
+    const { plan, price, span, allowance, keeps, graceMs, falls } = sees;
+    return step('plan_changed', { ...has, plan, price, span, allowance, keeps, graceMs, falls });
+  }
+  return update(has, sees);
+}
+
+function inThisPeriod(has: Standing, sees: StripeSight, now: number): Step | undefined {
+  const isOther = has.price !== sees.price;
+  const { plan, price, span, allowance, keeps, graceMs, falls } = sees;
+  const priced: Standing = isOther ? { ...has, plan, price, span, allowance, keeps, graceMs, falls } : has;
+  if (sees.change.state === 'paid' && sees.allowance > has.paidFor) {
+    const since = Math.min(Math.max(sees.change.since, has.from), has.until);
+    const raise = ((sees.allowance - has.paidFor) * BigInt(has.until - since)) / BigInt(has.until - has.from);
+    return step(isOther ? 'plan_changed' : 'allowance_raised', { ...priced, paidFor: sees.allowance }, false, raise);
+  }
+  if (isOther) {
+    const behind = { ...priced, stands: 'past_due' as const, graceUntil: has.graceUntil ?? now + graceMs };
+    return step('plan_changed', sees.unpaid && has.stands !== 'past_due' ? behind : priced);
+  }
+  if (sees.unpaid) return fail(has, sees, now);
+  if (has.stands !== 'past_due') return update(has, sees);
+  const well: Standing = { ...has, stands: 'active', graceUntil: undefined, trouble: undefined };
+  return step('recovered', has.until <= now ? pending(well) : well);
+}
+
+function fail(has: Standing, sees: StripeSight, since: number): Step | undefined {
+  if (has.stands === 'past_due') return update(has, sees);
+  const { trouble } = sees;
+  return step('payment_failed', { ...has, stands: 'past_due', graceUntil: since + has.graceMs, trouble });
+}
+
+function update(has: Standing, sees: StripeSight): Step | undefined {
+  if (has.endsAt === sees.endsAt && has.next === sees.next && has.trouble === sees.trouble) return undefined;
+  return step('updated', { ...has, ...look(sees) });
+}
+
+function look({ endsAt, next, trouble }: StripeSight): Pick<Standing, 'endsAt' | 'next' | 'trouble'> {
+  return { endsAt, next, trouble };
+}
+
+function pending(has: Standing): Standing {
+  return { ...has, stands: 'renewal_pending', graceUntil: has.until + Math.max(has.graceMs, DAY_MS) };
+}
+
+function fresh(sees: StripeSight): Standing {
+  const { id, plan, price, span, allowance, keeps, graceMs, falls, after, from, until, cycle } = sees;
+  const terms = { id, plan, price, span, allowance, keeps, graceMs, falls, after, from, until };
+  return { ...terms, ...look(sees), stands: 'active', paidFor: cycle.allowance };
+}
+
+function isPaid({ cycle, contract, unpaid }: StripeSight): boolean {
+  return cycle.state === 'paid' || (contract && !unpaid);
+}
+
+function isOver({ until, endsAt = Number.POSITIVE_INFINITY }: StripeSight, now: number): boolean {
+  return until <= now || endsAt <= now;
+}
