@@ -1,5 +1,5 @@
 /**
- * Owns: MongoDB for tests: the engine that all tests of a run share, and engines of a test's own that it may kill.
+ * Owns: MongoDB for tests: the engines that the tests of a run share, and engines of a test's own that it may kill.
  * Does not own: finding and starting an engine; the local stack's resolver does, with the same settings.
  * Invariants: no test touches the local stack's data, nor another test's database; with `MONGODB_URI` the databases
  * have names of this run and are dropped after it.
@@ -67,9 +67,15 @@ export async function startEngine(): Promise<TestEngine> {
   }
 }
 
-/** Returns the connection string of a database that nobody has used, on the engine that all tests of the run share. */
+/** Is an engine that tests of a run share, as a worker gets to know it. */
+export type SharedEngine = Pick<TestEngine, 'uri' | 'databasePrefix'>;
+
+/** Returns the connection string of a database that nobody has used, on the shared engine of this worker. */
 export function freshDatabaseUri(): string {
-  return toFreshDatabaseUri(inject('mongodbUri'), inject('databasePrefix'));
+  const engines = inject('engines');
+  const engine = engines[Number(process.env['VITEST_POOL_ID']) % engines.length] ?? engines[0];
+  if (engine === undefined) throw new Error('the run has no engine: its global setup has not been run.');
+  return toFreshDatabaseUri(engine.uri, engine.databasePrefix);
 }
 
 function toFreshDatabaseUri(uri: string, databasePrefix: string): string {
