@@ -148,7 +148,11 @@ test('what Stripe tells comes to the same in any order, twice, and to two kernel
       return found.map(({ status, returnedMinorUnits }) => [status, returnedMinorUnits]);
     };
     const { SUCCEEDED, REQUIRES_PAYMENT_METHOD } = TopUpStatus;
-    await expect.poll(look).toEqual([[SUCCEEDED, 250n], [SUCCEEDED, 0n], [REQUIRES_PAYMENT_METHOD, 0n]]);
+    await expect.poll(look).toEqual([
+      [SUCCEEDED, 250n],
+      [SUCCEEDED, 0n],
+      [REQUIRES_PAYMENT_METHOD, 0n],
+    ]);
     expect(await buyer.grants()).toHaveLength(2);
     await expectSound(shop, buyer.workspace);
   }
