@@ -45,6 +45,7 @@ export default defineConfig(({ mode }) => {
             include: ['test/**/*.test.ts'],
             exclude: ['test/{bff,check,domain,model,mutation,sandbox,simulation,stripe}/**'],
             globalSetup: ['test/support/global-setup.ts'],
+            setupFiles: ['test/support/file-engine.ts'],
           },
         },
       ],

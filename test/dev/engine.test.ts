@@ -39,7 +39,7 @@ async function run(
 async function findRealProgram(context: TestContext): Promise<string> {
   const engine = await startTestEngine();
   await engine.stop();
-  const command = engine.kind.startsWith('secantus') ? engine.command : undefined;
+  const command = engine.kind.startsWith('secantus') ? engine.choice.programPath : undefined;
   if (command === undefined) context.skip(`needs a SecantusDB server, and the tests run on ${engine.description}`);
   return `#!/bin/sh\nexec '${command}' "$@"\n`;
 }

@@ -1,5 +1,5 @@
 /**
- * Owns: MongoDB for tests: the engines that the tests of a run share, and engines of a test's own that it may kill.
+ * Owns: MongoDB for tests: the engine that the tests of a file share, and engines of a test's own that it may kill.
  * Does not own: finding and starting an engine; the local stack's resolver does, with the same settings.
  * Invariants: no test touches the local stack's data, nor another test's database; with `MONGODB_URI` the databases
  * have names of this run and are dropped after it.
@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { inject } from 'vitest';
 import { dropDatabases } from '../../dev/engine/database-probe.ts';
 import { type Engine, type OwnEngine, startEngine as resolveEngine } from '../../dev/engine/engine.ts';
-import { loadEngineChoice } from '../../dev/engine/engine-choice.ts';
+import type { EngineChoice } from '../../dev/engine/engine-choice.ts';
 import { launchEngine } from '../../dev/engine/engine-launch.ts';
 import { withDatabase } from '../../dev/engine/mongodb-uri.ts';
 import type { ManagedProcess } from '../../dev/process/managed-process.ts';
@@ -24,8 +24,8 @@ export interface TestEngine {
   /** Says what it is, such as `secantusdb`; `external` where `MONGODB_URI` is set. */
   readonly kind: Engine['kind'];
   readonly description: string;
-  /** Is its program, where we started it. */
-  readonly command: string | undefined;
+  /** Is what starts the same again, without a search. */
+  readonly choice: EngineChoice;
   /** Is its connection string; replace the database by `freshDatabaseUri`. */
   readonly uri: string;
   /** Is how the names of this engine's databases begin. */
@@ -44,45 +44,48 @@ export interface TestEngine {
   stop(): Promise<void>;
 }
 
+let fileEngine: TestEngine | undefined;
+
 /**
- * Starts an engine with data of its own on a free port, or uses `MONGODB_URI`.
+ * Starts an engine with data of its own on a free port, or uses `MONGODB_URI`; default the one that the run has found.
  * Throws StackError where no engine is to be had.
  */
-export async function startEngine(): Promise<TestEngine> {
+export async function startEngine(choice: EngineChoice = inject('engineChoice')): Promise<TestEngine> {
   const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-test-'));
   const databasePrefix = `wheelhouse_test_${randomUUID().slice(0, PREFIX_DIGITS)}_`;
   try {
     const engine = await resolveEngine({
-      choice: loadEngineChoice(process.env),
+      choice,
       dataFolder: folder,
       port: 0,
       database: `${databasePrefix}default`,
       environment: process.env,
       failPoints: true,
     });
-    return toTestEngine(engine, folder, databasePrefix);
+    return toTestEngine(engine, choice, folder, databasePrefix);
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-/** Is an engine that tests of a run share, as a worker gets to know it. */
-export type SharedEngine = Pick<TestEngine, 'uri' | 'databasePrefix'>;
+/** Starts the engine that all tests of this file share. Throws StackError where none is to be had. */
+export async function openFileEngine(): Promise<TestEngine> {
+  fileEngine = await startEngine();
+  return fileEngine;
+}
 
-/** Returns the connection string of a database that nobody has used, on the shared engine of this worker. */
+/** Returns the connection string of a database that nobody has used, on the engine that the tests of this file share. */
 export function freshDatabaseUri(): string {
-  const engines = inject('engines');
-  const engine = engines[Number(process.env['VITEST_POOL_ID']) % engines.length] ?? engines[0];
-  if (engine === undefined) throw new Error('the run has no engine: its global setup has not been run.');
-  return toFreshDatabaseUri(engine.uri, engine.databasePrefix);
+  if (fileEngine === undefined) throw new Error('the file has no engine: file-engine.ts was not set up for it.');
+  return fileEngine.freshDatabaseUri();
 }
 
 function toFreshDatabaseUri(uri: string, databasePrefix: string): string {
   return withDatabase(uri, `${databasePrefix}${randomUUID().replaceAll('-', '').slice(0, DATABASE_DIGITS)}`);
 }
 
-function toTestEngine(engine: Engine, folder: string, databasePrefix: string): TestEngine {
+function toTestEngine(engine: Engine, choice: EngineChoice, folder: string, databasePrefix: string): TestEngine {
   const { kind, description, uri } = engine;
   let running: ManagedProcess | undefined = engine.own?.process;
   const restart = async (): Promise<void> => {
@@ -93,7 +96,7 @@ function toTestEngine(engine: Engine, folder: string, databasePrefix: string): T
   return {
     kind,
     description,
-    command: engine.own?.program.command,
+    choice: choiceOf(engine, choice),
     uri,
     databasePrefix,
     isOwn: engine.own !== undefined,
@@ -113,6 +116,11 @@ function toTestEngine(engine: Engine, folder: string, databasePrefix: string): T
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+function choiceOf({ own }: Engine, made: EngineChoice): EngineChoice {
+  if (own === undefined) return made;
+  return { mongodbUri: undefined, forcedKind: own.program.kind, programPath: own.program.command };
 }
 
 function assertOwn(engine: Engine): OwnEngine {
