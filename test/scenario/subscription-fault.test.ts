@@ -168,6 +168,23 @@ function delivering(type: string): Flow['begin'] {
   };
 }
 
+/** Has a workspace pay for a second subscription, as by a page that was forgotten. */
+async function buyTwice(workspace: Workspace): Promise<void> {
+  await buy(workspace);
+  const { stripe } = ground.stripe;
+  const customer = await workspace.customerId();
+  const [own] = (await stripe.subscriptions.list({ customer })).data;
+  const price = own?.items.data[0]?.price.id ?? '';
+  const metadata = { ...own?.metadata, intent_id: `int_other_${workspace.tenantId}` };
+  await stripe.subscriptions.create({ customer, items: [{ price }], metadata });
+}
+
+/** What a workspace was paid back, in cents. */
+async function refundsOf(workspace: Workspace): Promise<readonly number[]> {
+  const { data } = await ground.stripe.stripe.charges.list({ customer: await workspace.customerId(), limit: 100 });
+  return data.map(({ amount_refunded: amount }) => amount).filter((amount) => amount > 0);
+}
+
 const PURCHASES: readonly Flow[] = [
   {
     name: 'buying with the stored card',
@@ -307,6 +324,28 @@ const OTHERS: readonly Flow[] = [
     },
   },
   {
+    name: 'a page of the billing portal',
+    steps: [RECORD, 'POST /v1/billing_portal/sessions'],
+    prepare: (workspace) => buy(workspace),
+    begin: async (workspace, requestId) => ({
+      hasPage: (await workspace.openPortal({ requestId, ...PATH })).url !== '',
+    }),
+  },
+  {
+    name: 'another card to pay with',
+    steps: [RECORD, 'POST /v1/customers/:id'],
+    prepare: async (workspace) => {
+      await buy(workspace);
+      await workspace.storeCard('pm_card_mastercard', false);
+    },
+    begin: async (workspace, requestId) => {
+      const cards = await workspace.listMethods();
+      const { stripePaymentMethodId = '' } = cards.find(({ cardBrand }) => cardBrand === 'mastercard') ?? {};
+      await workspace.setDefault(stripePaymentMethodId, requestId);
+      return { cards: (await workspace.listMethods()).map(({ cardBrand, isDefault }) => [cardBrand, isDefault]) };
+    },
+  },
+  {
     name: 'the event of a page that was paid',
     steps: [EVENT, ...APPLIED, EVENT_DONE],
     event: 'checkout.session.completed',
@@ -410,6 +449,61 @@ const RENEWAL: Flow = {
   begin: delivering('invoice.paid'),
 };
 
+const FAILED_RENEWAL: Flow = {
+  name: 'the event of a renewal that failed',
+  steps: [EVENT, COMMIT, SYNC_DUE, EVENT_DONE],
+  event: 'invoice.payment_failed',
+  prepare: async (workspace) => {
+    await buy(workspace);
+    await workspace.storeCard('pm_card_chargeCustomerFail');
+  },
+  begin: delivering('invoice.payment_failed'),
+};
+
+const DUPLICATE: Flow = {
+  name: 'the event of a subscription beside the one that there is',
+  steps: [
+    ...[EVENT, SYNC_DUE, INTENT, EVENT_DONE, SENT, 'DELETE /v1/subscriptions/:id', 'POST /v1/refunds', SYNC_DUE],
+    ...KEPT,
+  ],
+  isByWorker: true,
+  event: 'customer.subscription.created',
+  prepare: buyTwice,
+  begin: async (workspace, requestId, shop) => {
+    const answer = await delivering('customer.subscription.created')(workspace, requestId, shop);
+    await expect.poll(() => refundsOf(workspace), { interval: 50 }).toEqual([14_900]);
+    return answer;
+  },
+};
+
+const LAPSE: Flow = {
+  name: 'an event after grace is over',
+  isByWorker: true,
+  steps: [EVENT, INTENT, EVENT_DONE, SENT, 'DELETE /v1/subscriptions/:id', COMMIT, ...KEPT],
+  event: 'customer.subscription.updated',
+  prepare: FAILED_RENEWAL.prepare,
+  begin: async (workspace, requestId, shop) => {
+    const answer = await delivering('customer.subscription.updated')(workspace, requestId, shop);
+    const customer = await workspace.customerId();
+    const isOver = async (): Promise<boolean> =>
+      (await ground.stripe.stripe.subscriptions.list({ customer })).data.length === 0;
+    await expect.poll(isOver, { interval: 50 }).toBe(true);
+    return answer;
+  },
+};
+
+/** Lets payments fail, kernels hear of it, and grace pass. */
+async function loseRenewals({ httpUrl }: Shop): Promise<void> {
+  const [before, lost] = [await countChanges('payment_failed'), await countChanges('ended')];
+  await advance(ground, 31 * DAY_MS + 2 * HOUR_MS);
+  const { data } = await ground.stripe.stripe.events.list({ type: 'invoice.payment_failed', limit: 100 });
+  for (const event of data) await deliverEvent(httpUrl, JSON.stringify(event));
+  await expect.poll(async () => (await rowsOf('stripe_events', { state: 'pending' })).length).toBe(0);
+  const unpaid = await countChanges('payment_failed');
+  await advance(ground, 8 * DAY_MS);
+  await expect.poll(() => countChanges('ended')).toBe(lost + unpaid - before);
+}
+
 /** What is done to a kernel that carries out several flows, each for many workspaces. */
 interface Batch {
   readonly name: string;
@@ -417,7 +511,7 @@ interface Batch {
   /** Which steps it is killed after. */
   readonly isPoint?: (step: string) => boolean;
   /** Lets time pass before anything begins. */
-  readonly wait?: () => Promise<unknown>;
+  readonly wait?: (shop: Shop) => Promise<unknown>;
   /** Lets time pass so that what was prepared last begins. */
   readonly pass?: () => Promise<unknown>;
   /** How much later the next kernel begins, in milliseconds. */
@@ -432,15 +526,17 @@ const BATCHES: readonly Batch[] = [
     pass: () => advance(ground, HOUR_MS),
   },
   {
-    ...{ name: 'when a period ends', flows: [RENEWAL], laterMs: CLAIMS_MS },
+    ...{ name: 'when a period ends', flows: [RENEWAL, FAILED_RENEWAL], laterMs: CLAIMS_MS },
     wait: async () => {
       await advance(ground, 31 * DAY_MS + 2 * HOUR_MS);
       await expect.poll(async () => (await countChanges('renewal_pending')) - (await countChanges('started'))).toBe(0);
     },
   },
+  { name: 'when grace is over', flows: [LAPSE], wait: loseRenewals, laterMs: CLAIMS_MS },
   { name: 'what begins a subscription', flows: PURCHASES, laterMs: CLAIMS_MS },
   { name: 'what changes one', flows: CHANGES, laterMs: CLAIMS_MS },
   { name: 'what else asks Stripe', flows: OTHERS, laterMs: CLAIMS_MS },
+  { name: 'what is paid for twice', flows: [DUPLICATE], laterMs: CLAIMS_MS },
   { name: 'what a code gives', flows: CODES, laterMs: CLAIMS_MS },
   { name: 'what buys credits', flows: TOP_UPS, laterMs: CLAIMS_MS },
   // A top-up can be paid for a day: what Stripe may have forgotten by then is looked for there.
@@ -553,9 +649,11 @@ async function learnSubject({ event }: Flow, { workspace }: Victim): Promise<rea
   const [row] = await rowsOf('stripe_customers', { _id: tenantId });
   const customer = row?.['stripe_customer_id'];
   if (typeof customer !== 'string') return [tenantId];
-  const { data } = await ground.stripe.stripe.subscriptions.list({ customer, status: 'all' });
+  const { stripe } = ground.stripe;
+  const { data } = await stripe.subscriptions.list({ customer, status: 'all' });
+  const { data: payments } = await stripe.paymentIntents.list({ customer, limit: 100 });
   const events = event === undefined ? [] : [(await newestEvent(workspace, event)).id];
-  return [tenantId, customer, ...data.map(({ id }) => id), ...events];
+  return [tenantId, customer, ...[...data, ...payments].map(({ id }) => id), ...events];
 }
 
 /** A flow, the workspace that nothing happened to, and those for which the kernel was killed. */
@@ -589,7 +687,7 @@ async function beginAll(batch: Batch, shop: DoomedShop, late: AbortSignal): Prom
     victims.push(await Promise.all(points.map((point) => prepareVictim(flow, shop, point))));
   }
   await pass?.();
-  await wait?.();
+  await wait?.(shop);
   const played: Played[] = [];
   for (const [index, flow] of flows.entries()) {
     const [one, others = []] = [unharmed[index], victims[index]];
