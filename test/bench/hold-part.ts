@@ -5,8 +5,10 @@ import { Bucket } from '../../gen/wheelhouse/common/v1/bucket.ts';
 import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { measureInterleaved } from './measurement.ts';
 import { bestIncrement, firstKernel, IN_FLIGHT_MANY, type PartContext, toList } from './part-context.ts';
+import { runRound } from './round.ts';
 import type { PartResult } from './row.ts';
 import type { Stage } from './stage.ts';
+import { openBareCommits } from './workload/bare-commit.ts';
 import { createUnaryDebits, type DebitTarget } from './workload/debit.ts';
 import { createHoldPairs, reserve } from './workload/hold.ts';
 import { openDebitStream } from './workload/stream.ts';
@@ -17,23 +19,30 @@ const OPEN_GRANTS = 200;
 const SETUP_IN_FLIGHT = 32;
 const DAY_MS = 86_400_000;
 
-/** One stream of debits against `$inc`. */
+/** One stream of debits against `$inc`; and what the engine would do of the same commits if nothing were asked or decided. */
 export async function measureStream(context: PartContext): Promise<PartResult> {
   const { stage, lifetime, hotTenantId } = context;
   const [kernel] = stage.kernels;
   if (kernel === undefined) throw new Error('The stage has no kernel.');
   const stream = openDebitStream(kernel.grpc, stage.internalToken);
   lifetime.add(() => Promise.resolve(stream.close()));
-  const measured = await measureInterleaved(
-    {
-      increment: await bestIncrement(context, 1),
-      stream: stream.workload('stream of debits, one hot tenant', hotTenantId, STREAM_IN_FLIGHT),
-    },
-    context.measure,
-  );
+  const debits = stream.workload('stream of debits, one hot tenant', hotTenantId, STREAM_IN_FLIGHT);
+  const increment = await bestIncrement(context, 1);
+  // So that there are full commits.
+  await runRound(debits, context.measure.roundMs);
+  const bare = await openBareCommits({
+    kernelUri: stage.databaseUri('kernel'),
+    scratchUri: stage.databaseUri('bare'),
+    tenantId: hotTenantId,
+  });
+  lifetime.add(() => bare.close());
+  const measured = await measureInterleaved({ increment, stream: debits, bare: bare.workload }, context.measure);
   const { stream: subject, increment: baseline } = measured;
   return {
-    rows: [{ kind: 'comparison', subject, baseline, ratioAtLeast: 15 }],
+    rows: [
+      { kind: 'comparison', subject, baseline, ratioAtLeast: 15 },
+      { kind: 'comparison', subject: measured.bare, baseline, ratioAtLeast: 15 },
+    ],
     measurements: toList(measured),
   };
 }
