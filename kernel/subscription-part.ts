@@ -141,7 +141,7 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     ...{ ledger, catalog, customers: customerStore, billing, intents, intentStore, isBarred, consoleUrls },
     onFailed: (tenant, trial) => notice.noteConversionFailed(tenant, trial),
   });
-  const notice: BillingNotice = noticeOf(tools, (tenant, trial) => trialConversion.becomesPaid(tenant, trial));
+  const notice: BillingNotice = noticeOf(tools, (tenant) => trialConversion.becomesPaid(tenant));
   const afterSync = new SubscriptionFollowUp({ intents, notice, customers: customerStore, isClosed, clock });
   const sync = new SubscriptionSync({
     ...{ ledger, catalog, customers: customerStore, billing, clock, isClosed, observer: syncObserver },
