@@ -63,6 +63,16 @@ export interface StoredPaymentMethod {
   readonly isDefault: boolean;
 }
 
+/** A card that somebody stored, and agreed by that to be charged for the plan of a trial once it ends. */
+export interface StoredConsent {
+  readonly stripeSetupIntentId: string;
+  /** Says that nobody has removed the card since. */
+  readonly isStored: boolean;
+}
+
+/** By which the metadata of a setup say that whoever stores a card agrees to be charged: `true`. */
+export const CONSENT_METADATA = 'consent_to_charge';
+
 /**
  * How one call that changes something at Stripe is told from any other: the same attempt is the same call, however often it is
  * sent. Every object that it makes carries `metadata.intent_id`.
@@ -241,6 +251,8 @@ export interface StripeBilling {
    * of that of a setup that has succeeded.
    */
   adoptPaymentMethod(stripeCustomerId: string): Promise<void>;
+  /** Lists the setups of a customer that a card was stored by with consent (`CONSENT_METADATA`), newest first; of the last 100. */
+  loadConsents(stripeCustomerId: string): Promise<readonly StoredConsent[]>;
   /** Opens the billing portal. Answers its address. */
   openPortal(stripeCustomerId: string, returnUrl: string): Promise<string>;
 }

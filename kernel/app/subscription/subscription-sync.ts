@@ -22,8 +22,8 @@ const PERIOD_END_DELAY_MS = 5_000;
 /** How often it is asked while a payment has come to no result, should no event tell. */
 const PENDING_INTERVAL_MS = 3_600_000;
 const RETRY_DELAY_MS = 1_000;
-/** How soon after a page to pay on was opened it is looked what became of it; then after twice the time each, should no event tell. */
-const PAGE_FIRST_LOOK_MS = 120_000;
+/** How soon after a page to pay on, or to agree to a payment on, was opened it is looked what became of it; then after twice the time each, should no event tell. */
+export const PAGE_FIRST_LOOK_MS = 120_000;
 /** How long after that nothing comes of it any more, in milliseconds: Stripe closes its pages within a day. */
 const PAGE_LAST_LOOK_MS = 25 * 3_600_000;
 

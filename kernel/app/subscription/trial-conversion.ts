@@ -10,6 +10,7 @@ import type { Ledger, TenantRef } from '../ledger/ledger.ts';
 import type { IntentDesk } from './intent-desk.ts';
 import type { CustomerStore, IntentStore, PurchaseRequest, StripeBilling } from './ports.ts';
 import { type ConsoleUrls, returnAddress } from './return-address.ts';
+import type { TrialConsent } from './trial-consent.ts';
 
 type Activation = PurchaseRequest & { readonly kind: 'activate' };
 
@@ -25,6 +26,7 @@ export interface TrialConversionParts {
   readonly billing: Pick<StripeBilling, 'loadPaymentMethods'>;
   readonly intents: Pick<IntentDesk, 'begin' | 'settle'>;
   readonly intentStore: Pick<IntentStore, 'loadEnded'>;
+  readonly consent: Pick<TrialConsent, 'isStanding'>;
   /** Told of a trial whose plan could not be charged. */
   readonly onFailed: (tenant: TenantRef, trial: Trial) => Promise<void>;
   /** Says that a workspace is closed or suspended. */
@@ -80,8 +82,9 @@ export class TrialConversion {
   }
 
   async #mayCharge({ tenantId }: TenantRef, { stripePriceId }: Pick<Activation, 'stripePriceId'>): Promise<boolean> {
-    if (stripePriceId === '' || (await this.#parts.isBarred(tenantId))) return false;
-    return this.hasCard(tenantId);
+    const { isBarred, consent } = this.#parts;
+    if (stripePriceId === '' || (await isBarred(tenantId))) return false;
+    return (await this.hasCard(tenantId)) && (await consent.isStanding(tenantId));
   }
 
   /** A plan that is not sold any more has no price. */

@@ -163,7 +163,7 @@ export interface Subscriptions {
 
 /** A card to store. */
 export interface SetupInput extends PaymentPage {
-  /** Records that the person agrees to be charged for the trial's plan once it ends. */
+  /** Says that the person agrees to be charged for the trial's plan once it ends; recorded when the card is stored. */
   readonly consentsToCharge: boolean;
 }
 
