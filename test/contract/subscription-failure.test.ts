@@ -457,8 +457,7 @@ describe('a workspace that is closed', () => {
   async function openTrial(): Promise<Workspace> {
     const workspace = await openWorkspace(shop);
     await shop.trials.startByOperator(workspace.tenantId, { planCode: 'pro' });
-    await workspace.startSetup({ hostedPage: true, consentToCharge: true, returnPath: '/settings' });
-    await workspace.storeCard();
+    await workspace.agreeByCard();
     return workspace;
   }
 });
