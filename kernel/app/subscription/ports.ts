@@ -212,6 +212,11 @@ export interface StripeBilling {
   cancelAtPeriodEnd(subscription: StripeSubscription, attempt: StripeAttempt): Promise<void>;
   /** Ends it now, gives no money back, and voids what is open. */
   cancelNow(subscription: StripeSubscription, attempt: StripeAttempt): Promise<void>;
+  /**
+   * Ends one that a payment is missing of: what is open is voided first, so that a payment that came before then is seen. Answers
+   * false where there was one, and it goes on. While a bank has a payment under way Stripe refuses.
+   */
+  cancelUnpaid(subscription: StripeSubscription, attempt: StripeAttempt): Promise<boolean>;
   /** Takes back a cancellation, or a change that waits. */
   resume(subscription: StripeSubscription, attempt: StripeAttempt): Promise<void>;
   /** Finds what a promotion code takes off; of those for one customer alone only this customer's. Undefined where there is none. */
