@@ -127,6 +127,24 @@ describe('a change of price', () => {
     }
   });
 
+  it('made twice within a period is shown with when each was, and what it was paid by', async () => {
+    const { who, id, max, change } = await inTheMiddle();
+    await gateway.port.changeNow(await gateway.read(id), change, gateway.attempt());
+    const first = await gateway.read(id);
+    expect(first).not.toHaveProperty('earlierChanges');
+    await gateway.billing.advance(who, MIDDLE + DAY);
+    const top = await gateway.plan('top', 30_000);
+    const again = { ...change, stripePriceId: top.id, at: (MIDDLE + DAY) * MS };
+    await gateway.port.changeNow(first, again, gateway.attempt());
+    expect(await gateway.read(id)).toMatchObject({
+      terms: { stripePriceId: top.id },
+      changeInvoice: { state: 'paid', changedAt: (MIDDLE + DAY) * MS },
+      earlierChanges: [{ ...first.changeInvoice, terms: { stripePriceId: max.id, metadata: { plan_code: 'max' } } }],
+    });
+    await gateway.billing.advance(who, END + 2 * HOUR);
+    expect(await gateway.read(id)).not.toHaveProperty('earlierChanges');
+  });
+
   it('waits at Stripe where the bank wants to see the person, and holds once they have paid', async () => {
     const { who, id, pro, max, change } = await inTheMiddle();
     await gateway.billing.giveCard(who.customer, 'pm_card_authenticationRequired');

@@ -39,6 +39,8 @@ export interface StripeSubscription extends Omit<SubscriptionOutlook, 'pending'>
   /** What the cycle's invoice charges for; absent where that is what `terms` says. */
   readonly cycleTerms?: StripeTerms;
   readonly changeInvoice: InvoiceFacts & { readonly changedAt: Instant };
+  /** The other changes of price inside of the period that were billed at once, oldest first; absent where there is none. */
+  readonly earlierChanges?: readonly (InvoiceFacts & { readonly changedAt: Instant; readonly terms: StripeTerms })[];
   readonly endedAt?: Instant;
   /** Says that it pays an invoice that is sent, instead of a stored card. */
   readonly isInvoiced: boolean;
