@@ -33,6 +33,7 @@ import type { ConsoleUrls } from './app/subscription/return-address.ts';
 import { SubscriptionFollowUp } from './app/subscription/subscription-follow-up.ts';
 import { SubscriptionService } from './app/subscription/subscription-service.ts';
 import { SubscriptionSync } from './app/subscription/subscription-sync.ts';
+import { TrialConsent } from './app/subscription/trial-consent.ts';
 import { TrialConversion } from './app/subscription/trial-conversion.ts';
 import type { PaymentMethods, Subscriptions } from './app/subscription/use-case.ts';
 import { PAYMENT_METHODS_WITHOUT_STRIPE, SubscriptionsWithoutStripe } from './app/subscription/without-stripe.ts';
@@ -137,18 +138,22 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
   const statusOf = async (tenantId: TenantId) => (await stores.tenants.loadWorkspace(tenantId))?.workspace.status;
   const isClosed = async (tenantId: TenantId): Promise<boolean> => (await statusOf(tenantId)) === 'closed';
   const isBarred = async (tenantId: TenantId): Promise<boolean> => (await statusOf(tenantId)) !== 'active';
+  const consent = new TrialConsent({ ledger, customers: customerStore, billing });
   const trialConversion = new TrialConversion({
-    ...{ ledger, catalog, customers: customerStore, billing, intents, intentStore, isBarred, consoleUrls },
+    ...{ ledger, catalog, customers: customerStore, billing, intents, intentStore, isBarred, consoleUrls, consent },
     onFailed: (tenant, trial) => notice.noteConversionFailed(tenant, trial),
   });
-  const notice: BillingNotice = noticeOf(tools, (tenant, trial) => trialConversion.becomesPaid(tenant, trial));
+  const notice: BillingNotice = noticeOf(tools, (tenant) => trialConversion.becomesPaid(tenant));
   const afterSync = new SubscriptionFollowUp({ intents, notice, customers: customerStore, isClosed, clock });
   const sync = new SubscriptionSync({
     ...{ ledger, catalog, customers: customerStore, billing, clock, isClosed, observer: syncObserver },
-    followUp: (tenant, synced) => afterSync.run(tenant, synced),
+    followUp: async (tenant, synced) => {
+      await consent.recordFor(tenant, synced.account.state.trial);
+      await afterSync.run(tenant, synced);
+    },
   });
   const changes = new ChangeJournal({ journal, notebook });
-  const eventParts = { customers: customerStore, desk: customers, sync, billing };
+  const eventParts = { customers: customerStore, desk: customers, sync, billing, consent };
   const convert = (tenant: Parameters<TrialConversion['begin']>[0]): Promise<void> => trialConversion.begin(tenant);
   return {
     subscriptions: new SubscriptionService({
@@ -166,7 +171,7 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
       },
     }),
     paymentMethods: new PaymentMethodService({
-      ...{ ledger, catalog, customers, customerStore, billing, journal: changes, consoleUrls },
+      ...{ ledger, catalog, customers, customerStore, billing, journal: changes, consoleUrls, clock },
     }),
     followUp: new AccountFollowUp({ directory, ledger, notice, convert }),
     handlers: handlersOf(eventParts),

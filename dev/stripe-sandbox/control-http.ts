@@ -13,6 +13,8 @@
  *   POST   /_sandbox/deliveries/release          {order: forward|reverse|[ids of deliveries or events]}
  *   POST   /_sandbox/events/<id>/resend
  *   PUT    /_sandbox/billing                     {retry_days, after_retries: cancel|unpaid|past_due}
+ *   POST   /_sandbox/subscriptions/<id>/slow     a bank takes the first payment, and days for it
+ *   POST   /_sandbox/subscriptions/<id>/settle   {outcome: paid|failed}
  *   POST   /_sandbox/charges/<id>/dispute        {reason?}
  *   POST   /_sandbox/disputes/<id>/close         {outcome: won|lost}
  *   POST   /_sandbox/refunds/<id>/fail
@@ -120,6 +122,12 @@ const isOutcome = compile<{ outcome: 'won' | 'lost' }>({
   required: ['outcome'],
   properties: { outcome: { type: 'string', enum: ['won', 'lost'] } },
 });
+const isSettlement = compile<{ outcome: 'paid' | 'failed' }>({
+  type: 'object',
+  additionalProperties: false,
+  required: ['outcome'],
+  properties: { outcome: { type: 'string', enum: ['paid', 'failed'] } },
+});
 const isRelease = compile<{ order?: string | string[] }>({
   type: 'object',
   additionalProperties: false,
@@ -177,10 +185,14 @@ export async function answerControl(control: Control, method: string, path: stri
   }
 }
 
-/** Has banks do what they do with a charge, a dispute or a refund; returns undefined for any other path. */
+/** Has banks do what they do with a first payment, a charge, a dispute or a refund; returns undefined for any other path. */
 function answerMoney(control: Control, path: string, body: string): unknown {
   const [, kind, id = '', verb] = /^\/_sandbox\/(\w+)\/(\w+)\/(\w+)$/.exec(path) ?? [];
   switch (`${kind} ${verb}`) {
+    case 'subscriptions slow':
+      return control.beginSlowPayment(id);
+    case 'subscriptions settle':
+      return control.endSlowPayment(id, read(body, isSettlement).outcome);
     case 'charges dispute':
       return control.createDispute(id, read(body, isDispute).reason);
     case 'disputes close':

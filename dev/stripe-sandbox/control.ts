@@ -13,6 +13,8 @@ import type { DeliveryRule } from './delivery-rule.ts';
 import type { Fault } from './fault.ts';
 import { closeDispute, createDispute, type Dispute } from './resource/dispute.ts';
 import { failRefund, type Refund } from './resource/refund.ts';
+import { beginSlowPayment, endSlowPayment } from './resource/slow-payment.ts';
+import type { Subscription } from './resource/subscription-object.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Store } from './store.ts';
 import { assertWebhookUrl, WEBHOOK_ENDPOINTS, WEBHOOK_SECRETS } from './webhook-endpoint.ts';
@@ -129,6 +131,16 @@ export class Control {
   /** Has a bank send a refund back. Throws StripeError where it has failed before. */
   failRefund(refund: string): Refund {
     return this.#act((call) => failRefund(call, refund));
+  }
+
+  /** Has a bank take the first payment of an incomplete subscription, and days for it. Throws StripeError where none waits. */
+  beginSlowPayment(subscription: string): Subscription {
+    return this.#act((call) => beginSlowPayment(call, subscription));
+  }
+
+  /** Has the bank tell what became of it. Throws StripeError where none is under way. */
+  endSlowPayment(subscription: string, outcome: 'paid' | 'failed'): Subscription {
+    return this.#act((call) => endSlowPayment(call, subscription, outcome));
   }
 
   #act<Result>(run: (call: Call) => Result): Result {

@@ -10,6 +10,7 @@ import type { SubscriptionChange } from './entry.ts';
 import type { IdempotencyKey, Instant } from './id.ts';
 import { present } from './optional.ts';
 import {
+  type ChangeFacts,
   type CycleTerms,
   computeRenewalGraceEnd,
   type EarlierPeriod,
@@ -202,17 +203,27 @@ function pricedAs(current: Subscription, { terms, rules }: SubscriptionFacts): S
   return { ...current, ...terms, ...rules };
 }
 
+/** What the oldest change gives that was paid, and has given nothing: whoever looks seldom takes them one after the other. */
 function computeRaise(
   current: Subscription,
-  { terms, changeInvoice }: SubscriptionFacts,
+  facts: SubscriptionFacts,
 ): Pick<SubscriptionStep, 'subscription' | 'credits' | 'effectKey'> | undefined {
-  if (changeInvoice.state !== 'paid' || terms.includedPerCycle <= current.paidAllowance) return undefined;
-  const amount = computeProratedRaise(current, terms.includedPerCycle, changeInvoice.changedAt);
+  const isDue = ({ state, includedPerCycle }: ChangeFacts): boolean =>
+    state === 'paid' && includedPerCycle > current.paidAllowance;
+  const change = listChanges(facts).find(isDue);
+  if (change === undefined) return undefined;
+  const { includedPerCycle, changedAt, stripeInvoiceId } = change;
   return {
-    subscription: { ...current, paidAllowance: terms.includedPerCycle },
-    credits: { kind: 'raise', amount },
-    effectKey: `change:${changeInvoice.stripeInvoiceId}` as IdempotencyKey,
+    subscription: { ...current, paidAllowance: includedPerCycle },
+    credits: { kind: 'raise', amount: computeProratedRaise(current, includedPerCycle, changedAt) },
+    effectKey: `change:${stripeInvoiceId}` as IdempotencyKey,
   };
+}
+
+/** Lists the changes inside of the period, oldest first. */
+function listChanges({ terms, changeInvoice, earlierChanges = [] }: SubscriptionFacts): readonly ChangeFacts[] {
+  const newest = { ...changeInvoice, includedPerCycle: terms.includedPerCycle };
+  return [...earlierChanges, newest].toSorted((a, b) => a.changedAt - b.changedAt);
 }
 
 /**

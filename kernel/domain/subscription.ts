@@ -90,6 +90,12 @@ export interface InvoiceFacts {
   readonly stripeInvoiceId: string;
 }
 
+/** What an invoice says that prorates a change of price inside of a period. */
+export interface ChangeFacts extends InvoiceFacts {
+  readonly changedAt: Instant;
+  readonly includedPerCycle: bigint;
+}
+
 /** What was seen of a subscription at Stripe, at one time. */
 export interface SubscriptionFacts extends SubscriptionOutlook {
   readonly stripeSubscriptionId: string;
@@ -111,6 +117,8 @@ export interface SubscriptionFacts extends SubscriptionOutlook {
   readonly cycleInvoice: InvoiceFacts & { readonly includedPerCycle?: bigint };
   /** The invoice that prorates the newest change to the price of today inside of that period. */
   readonly changeInvoice: InvoiceFacts & { readonly changedAt: Instant };
+  /** Those of the other changes inside of that period, each with what a cycle at its price gives; absent where there is none. */
+  readonly earlierChanges?: readonly ChangeFacts[];
   readonly endedAt?: Instant;
   /** Says that it was sold by contract: it begins before its first invoice is paid. */
   readonly isContract: boolean;

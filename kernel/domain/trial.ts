@@ -4,6 +4,7 @@
 
 import type { GrantId, Instant, PlanCode, UserId } from './id.ts';
 import type { TrialEndBehaviour } from './plan-policy.ts';
+import type { Subscription } from './subscription.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -47,9 +48,16 @@ export function computeTrialNoticeAt({ startedAt, endsAt }: Pick<Trial, 'started
   return endsAt - Math.min(TRIAL_ENDING_NOTICE_MS, lengthMs / 2);
 }
 
-/** Says whether somebody agreed that the paid plan follows a trial whose terms let it. */
-export function isToBePaid({ consentedAt, endBehaviour }: Trial): boolean {
-  return consentedAt !== undefined && endBehaviour === 'convert_or_fallback';
+/**
+ * Says whether the paid plan follows a trial: somebody agreed to it, its terms let it, and no subscription has run since it started:
+ * who bought one has chosen for themselves. One that had ended before then is over.
+ */
+export function isToBePaid(
+  { consentedAt, endBehaviour, startedAt }: Trial,
+  subscription: Pick<Subscription, 'endedAt'> | undefined,
+): boolean {
+  const isOver = subscription?.endedAt !== undefined && subscription.endedAt <= startedAt;
+  return consentedAt !== undefined && endBehaviour === 'convert_or_fallback' && (subscription === undefined || isOver);
 }
 
 /** Says whether a trial has not ended. */

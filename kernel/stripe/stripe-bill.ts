@@ -21,6 +21,8 @@ interface BillLine {
   readonly end: number;
   /** Less its discounts, without taxes. */
   readonly amount: number;
+  /** Says that it gives back what is left of a price that was paid for. */
+  readonly isCredit: boolean;
 }
 
 /** An invoice with what it bills of its subscription. */
@@ -71,7 +73,10 @@ export function toBillLines(lines: readonly Stripe.InvoiceLineItem[]): readonly 
     const off = (line.discount_amounts ?? []).reduce((sum, { amount }) => sum + amount, 0);
     const { start, end } = line.period;
     const stripePriceId = typeof price === 'string' ? price : (price?.id ?? '');
-    return [{ isProration, stripePriceId, start, end, amount: line.amount - off }];
+    const credited = item?.proration_details?.credited_items ?? other?.proration_details?.credited_items;
+    // Beside what is free there may be nothing to give back; then Stripe names what is credited.
+    const isCredit = isProration && (line.amount < 0 || credited != null);
+    return [{ isProration, stripePriceId, start, end, amount: line.amount - off, isCredit }];
   });
 }
 
@@ -89,18 +94,43 @@ export function findCycleBill(
   return undefined;
 }
 
-/** Finds the newest invoice that charges for a change to a price inside of a period, and since when that price holds. */
+/** An invoice that charges for a change to a price, and since when that price holds. */
+export interface ChangeBill {
+  readonly bill: Bill;
+  readonly stripePriceId: string;
+  readonly changedAt: number;
+}
+
+/** Finds the newest invoice that charges for a change to a price inside of a period. */
 export function findChangeBill(
   bills: readonly Bill[],
   stripePriceId: string,
-  { start, end }: BillPeriod,
-): { readonly bill: Bill; readonly changedAt: number } | undefined {
+  period: BillPeriod,
+): ChangeBill | undefined {
   for (const bill of bills) {
-    if (bill.invoice.billing_reason !== 'subscription_update') continue;
-    const line = bill.lines.find(
-      (each) => each.isProration && each.stripePriceId === stripePriceId && each.start >= start && each.start < end,
-    );
-    if (line !== undefined) return { bill, changedAt: line.start };
+    const line = listChangeLines(bill, period).find((each) => each.stripePriceId === stripePriceId);
+    if (line !== undefined) return { bill, stripePriceId, changedAt: line.start };
   }
   return undefined;
+}
+
+/** Lists the other invoices that charge for a change of price inside of a period, oldest first: of each the price that it ends at. */
+export function listOtherChanges(
+  bills: readonly Bill[],
+  newest: ChangeBill | undefined,
+  period: BillPeriod,
+): readonly ChangeBill[] {
+  const others = bills.flatMap((bill) => {
+    const line = listChangeLines(bill, period)
+      .toSorted((a, b) => a.start - b.start)
+      .findLast(({ isCredit }) => !isCredit);
+    if (line === undefined || bill === newest?.bill) return [];
+    return [{ bill, stripePriceId: line.stripePriceId, changedAt: line.start }];
+  });
+  return others.toSorted((a, b) => a.changedAt - b.changedAt);
+}
+
+function listChangeLines({ invoice, lines }: Bill, { start, end }: BillPeriod): readonly BillLine[] {
+  if (invoice.billing_reason !== 'subscription_update') return [];
+  return lines.filter((each) => each.isProration && each.start >= start && each.start < end);
 }

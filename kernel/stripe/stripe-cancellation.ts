@@ -13,7 +13,7 @@ const PAID_INVOICES_MAX = 10;
 /** Builds the methods that end subscriptions and take that back. */
 export function createStripeCancellations(
   client: StripeClient,
-): Pick<StripeBilling, 'cancelAtPeriodEnd' | 'cancelNow' | 'resume' | 'refundLatestPayment'> {
+): Pick<StripeBilling, 'cancelAtPeriodEnd' | 'cancelNow' | 'cancelUnpaid' | 'resume' | 'refundLatestPayment'> {
   return {
     cancelAtPeriodEnd: ({ stripeSubscriptionId, stripeScheduleId }, attempt) =>
       guardStripe(async () => {
@@ -21,6 +21,7 @@ export function createStripeCancellations(
         await client.subscriptions.update(stripeSubscriptionId, { cancel_at_period_end: true }, toOptions(attempt));
       }),
     cancelNow: (subscription, attempt) => guardStripe(() => cancelNow(client, subscription, attempt)),
+    cancelUnpaid: (subscription, attempt) => guardStripe(() => cancelUnpaid(client, subscription, attempt)),
     resume: ({ stripeSubscriptionId, stripeScheduleId, cancelAt }, attempt) =>
       guardStripe(async () => {
         if (stripeScheduleId !== undefined) await releaseSchedule(client, stripeScheduleId, attempt);
@@ -59,9 +60,31 @@ async function cancelNow(
     // So Stripe answers where it is over already.
     if (!isMissing(error)) throw error;
   }
+  for (const id of await listOpen(client, subscription)) await voidInvoice(client, id, attempt);
+}
+
+/** Once an invoice is void nobody can pay it any more: so what was paid until then is seen before anything ends. */
+async function cancelUnpaid(
+  client: StripeClient,
+  subscription: StripeSubscription,
+  attempt: StripeAttempt,
+): Promise<boolean> {
+  const { stripeSubscriptionId, cycleInvoice, changeInvoice } = subscription;
+  const owed = [cycleInvoice, changeInvoice].flatMap(({ state, stripeInvoiceId: id }) =>
+    state === 'paid' || id === '' ? [] : [id],
+  );
+  for (const id of new Set([...owed, ...(await listOpen(client, stripeSubscriptionId))])) {
+    await voidInvoice(client, id, attempt);
+    if ((await client.invoices.retrieve(id)).status === 'paid') return false;
+  }
+  await cancelNow(client, subscription, attempt);
+  return true;
+}
+
+async function listOpen(client: StripeClient, subscription: string): Promise<readonly string[]> {
   const query = { subscription, status: 'open' as const, limit: PAGE_SIZE };
   const open = await client.invoices.list(query).autoPagingToArray({ limit: LIST_MAX });
-  for (const { id } of open) if (id !== undefined) await voidInvoice(client, id, attempt);
+  return open.flatMap(({ id }) => (id === undefined ? [] : [id]));
 }
 
 /** One that was paid or voided meanwhile is left alone. */

@@ -4,7 +4,12 @@
 // default that somebody chose.
 
 import type { Stripe } from 'stripe';
-import type { StoredPaymentMethod, StripeBilling } from '../app/subscription/ports.ts';
+import {
+  CONSENT_METADATA,
+  type StoredConsent,
+  type StoredPaymentMethod,
+  type StripeBilling,
+} from '../app/subscription/ports.ts';
 import { DomainError } from '../domain/error.ts';
 import { toOptions, withIntent } from './stripe-attempt.ts';
 import { guardStripe, isMissing, type StripeClient } from './stripe-client.ts';
@@ -13,7 +18,7 @@ import { LIST_MAX, PAGE_SIZE } from './stripe-list.ts';
 
 type Methods = Pick<
   StripeBilling,
-  'loadPaymentMethods' | 'setDefaultPaymentMethod' | 'createSetupIntent' | 'adoptPaymentMethod'
+  'loadPaymentMethods' | 'setDefaultPaymentMethod' | 'createSetupIntent' | 'adoptPaymentMethod' | 'loadConsents'
 >;
 
 /** Builds the methods about payment methods. */
@@ -34,6 +39,7 @@ export function createStripePaymentMethods(client: StripeClient): Methods {
         throw new DomainError('STRIPE_REFUSED', 'Stripe made a setup intent without a secret: ask for one again');
       }),
     adoptPaymentMethod: (customer) => guardStripe(() => adoptMethod(client, customer)),
+    loadConsents: (customer) => guardStripe(() => loadConsents(client, customer)),
   };
 }
 
@@ -103,4 +109,16 @@ async function adoptMethod(client: StripeClient, customer: string): Promise<void
     await client.customers.update(customer, { invoice_settings: { default_payment_method: id } });
     return;
   }
+}
+
+async function loadConsents(client: StripeClient, customer: string): Promise<readonly StoredConsent[]> {
+  const { data } = await client.setupIntents.list({ customer, limit: PAGE_SIZE });
+  const consents: StoredConsent[] = [];
+  for (const { id, status, metadata, payment_method: method } of data) {
+    if (status !== 'succeeded' || metadata?.[CONSENT_METADATA] !== 'true') continue;
+    const methodId = toId(method);
+    const isStored = methodId !== undefined && (await hasMethod(client, customer, methodId));
+    consents.push({ stripeSetupIntentId: id, isStored });
+  }
+  return consents;
 }

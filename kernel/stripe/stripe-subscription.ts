@@ -6,7 +6,16 @@ import type { Stripe } from 'stripe';
 import type { StripeBilling, StripeSubscription, StripeTerms } from '../app/subscription/ports.ts';
 import { present } from '../domain/optional.ts';
 import type { InvoiceFacts } from '../domain/subscription.ts';
-import { type Bill, type BillPeriod, findChangeBill, findCycleBill, loadBill, loadBills } from './stripe-bill.ts';
+import {
+  type Bill,
+  type BillPeriod,
+  type ChangeBill,
+  findChangeBill,
+  findCycleBill,
+  listOtherChanges,
+  loadBill,
+  loadBills,
+} from './stripe-bill.ts';
 import { findRefusal, guardStripe, isMissing, type StripeClient } from './stripe-client.ts';
 import { LIST_MAX, PAGE_SIZE } from './stripe-list.ts';
 import { type LastPayment, loadLastPayment, toInvoiceState } from './stripe-payment-state.ts';
@@ -155,7 +164,7 @@ interface ReadBills {
 
 type Invoices = Pick<
   StripeSubscription,
-  'cycleInvoice' | 'cycleTerms' | 'changeInvoice' | 'failureCode' | 'paymentUrl' | 'pendingUpdateUrl'
+  'cycleInvoice' | 'cycleTerms' | 'changeInvoice' | 'earlierChanges' | 'failureCode' | 'paymentUrl' | 'pendingUpdateUrl'
 >;
 
 async function readInvoices(
@@ -180,9 +189,12 @@ async function readInvoices(
     const state = toInvoiceState(invoice, isBehind, invoice.id === due?.id ? payment : undefined);
     return { state, stripeInvoiceId: invoice.id ?? '' };
   };
+  const others = isEnded ? [] : await loadChanges(client, terms, listOtherChanges(ours, change, period));
+  const earlierChanges = others.map(({ bill, ...other }) => ({ ...toFacts(bill), ...other }));
   return {
     cycleInvoice: toFacts(cycle?.bill),
     changeInvoice: { ...toFacts(change?.bill), changedAt: toInstant(change?.changedAt ?? period.start) },
+    ...(earlierChanges.length === 0 ? {} : { earlierChanges }),
     ...present({
       cycleTerms: isEnded ? undefined : await loadCycleTerms(client, terms, cycle?.stripePriceId),
       failureCode: toFailureCode(payment),
@@ -190,6 +202,18 @@ async function readInvoices(
       pendingUpdateUrl: waiting?.invoice.hosted_invoice_url ?? undefined,
     }),
   };
+}
+
+/** Finds the terms of each change; of one whose price bills by days or weeks there are none. */
+async function loadChanges(client: StripeClient, current: StripeTerms, changes: readonly ChangeBill[]) {
+  const known = new Map<string, StripeTerms | undefined>([[current.stripePriceId, current]]);
+  for (const { stripePriceId: id } of changes) {
+    if (id !== '' && !known.has(id)) known.set(id, await loadTerms(client, id));
+  }
+  return changes.flatMap(({ bill, stripePriceId, changedAt }) => {
+    const terms = known.get(stripePriceId);
+    return terms === undefined ? [] : [{ bill, terms, changedAt: toInstant(changedAt) }];
+  });
 }
 
 /** The price was changed inside of the period where its invoice charges another one. */

@@ -1,7 +1,7 @@
 // Payment methods as a kernel keeps them at the sandbox: storing a card, choosing the default, the portal, and what a card or an
 // agreement to be charged means to a trial.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { EntryType } from '../../gen/wheelhouse/ledger/v1/entry.ts';
 import { LedgerServiceService, ListEntriesRequest } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import {
@@ -23,6 +23,7 @@ let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
 });
+afterEach(() => shop.stripe.sandbox.control.clearDeliveryRules());
 afterAll(() => shop.close());
 
 /** Fills a page of Stripe in, as a person does; answers where it leads. */
@@ -31,6 +32,9 @@ async function fillIn(url: string): Promise<string | null> {
   await answer.body?.cancel();
   return answer.headers.get('location');
 }
+
+const consentTimeOf = async (workspace: Workspace): Promise<Date | undefined> =>
+  (await workspace.get()).trial?.consentTime;
 
 async function entryTypesOf({ tenantId }: Workspace): Promise<readonly EntryType[]> {
   const request = ListEntriesRequest.fromPartial({ tenantId });
@@ -93,16 +97,22 @@ describe('StartSetup', () => {
     expect(failure).toMatchObject({ reason: 'IDEMPOTENCY_KEY_REUSED' });
   });
 
-  test('records the consent to be charged for a trial that runs, once, and that a person gave it', async () => {
+  test('records the consent to be charged for a trial that runs when the card is stored, once', async () => {
     const workspace = await openWorkspace(shop);
     await shop.trials.startByOperator(workspace.tenantId);
-    expect((await shop.trials.get(workspace.tenantId)).trial?.consentTime).toBeUndefined();
     const request = { requestId: newRequestId(), hostedPage: true, consentToCharge: true };
-    await workspace.startSetup(request);
-    await workspace.startSetup(request);
-    await workspace.startSetup({ ...request, requestId: newRequestId() });
-    const { trial } = await workspace.get();
-    expect(trial?.consentTime).toBeInstanceOf(Date);
+    const { url } = await workspace.startSetup(request);
+    expect((await workspace.startSetup(request)).url).toBe(url);
+    const other = await workspace.startSetup({ ...request, requestId: newRequestId() });
+    await shop.settle();
+    expect(await consentTimeOf(workspace)).toBeUndefined();
+    await fillIn(url);
+    await expect.poll(() => consentTimeOf(workspace)).toBeInstanceOf(Date);
+    const consentTime = await consentTimeOf(workspace);
+    await fillIn(other.url);
+    await shop.settle();
+    await workspace.refresh();
+    expect(await consentTimeOf(workspace)).toEqual(consentTime);
     const types = await entryTypesOf(workspace);
     expect(types.filter((type) => type === EntryType.TRIAL_CONSENTED)).toHaveLength(1);
     const records = await workspaceOperatorOf(shop.callers).records(workspace.tenantId);
@@ -114,8 +124,37 @@ describe('StartSetup', () => {
   test('records no consent where nobody gives it', async () => {
     const workspace = await openWorkspace(shop);
     await shop.trials.startByOperator(workspace.tenantId);
-    await workspace.startSetup({ hostedPage: true });
-    expect((await workspace.get()).trial?.consentTime).toBeUndefined();
+    const { url } = await workspace.startSetup({ hostedPage: true });
+    await fillIn(url);
+    await shop.settle();
+    await workspace.refresh();
+    expect(await consentTimeOf(workspace)).toBeUndefined();
+  });
+
+  test('records no consent of a card that is stored after the trial was canceled', async () => {
+    const workspace = await openWorkspace(shop);
+    await shop.trials.startByOperator(workspace.tenantId);
+    const { url } = await workspace.startSetup({ hostedPage: true, consentToCharge: true });
+    await shop.trials.cancelByOperator(workspace.tenantId);
+    await fillIn(url);
+    await shop.settle();
+    await workspace.refresh();
+    expect(await consentTimeOf(workspace)).toBeUndefined();
+  });
+
+  test.each([
+    ['on the way back', async ({ refresh }: Workspace) => void (await refresh())],
+    ['though nobody comes back', async () => shop.advance(3 * 60_000)],
+  ])('records consent %s where no event tells of the card', async (_, look) => {
+    const workspace = await openWorkspace(shop);
+    await shop.trials.startByOperator(workspace.tenantId);
+    const { url } = await workspace.startSetup({ hostedPage: true, consentToCharge: true });
+    shop.stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'drop' } });
+    await fillIn(url);
+    expect(await consentTimeOf(workspace)).toBeUndefined();
+    await look(workspace);
+    await expect.poll(() => consentTimeOf(workspace)).toBeInstanceOf(Date);
+    expect(await workspace.listMethods()).toMatchObject([{ isDefault: true }]);
   });
 
   test('refuses consent where no trial runs, and makes no customer for it', async () => {

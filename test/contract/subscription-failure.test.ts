@@ -321,6 +321,66 @@ describe('two pages that are both paid', () => {
   });
 });
 
+describe('a first payment that takes its bank days', () => {
+  /** Buys a plan on a page, by a debit of an account: the page's card is none, so the sandbox is told. */
+  async function buyByDebit(): Promise<{ readonly workspace: Workspace; readonly id: string }> {
+    const workspace = await openWorkspace(shop);
+    const { stripe, sandbox } = shop.stripe;
+    const customer = await workspace.customerId();
+    const metadata = { tenant_id: workspace.tenantId, product_code: 'agentruntime', intent_id: 'int_by_debit' };
+    const items = [{ price: 'price_agentruntime_plus' }];
+    const { id } = await stripe.subscriptions.create({
+      ...{ customer, items, metadata, payment_behavior: 'default_incomplete' },
+    });
+    expect(sandbox.control.beginSlowPayment(id)).toMatchObject({ status: 'active' });
+    await shop.settle();
+    expect(await workspace.refresh()).toMatchObject({ planCode: 'free', subscription: undefined });
+    await workspace.storeCard();
+    return { workspace, id };
+  }
+
+  test('gives nothing before it is paid, lets nothing else be bought meanwhile, and gives the plan then', async () => {
+    const { workspace, id } = await buyByDebit();
+    const failure = await failureOf(workspace.activate({ planCode: 'plus' }));
+    expect(failure).toMatchObject({ code: status.FAILED_PRECONDITION, reason: 'SUBSCRIPTION_UNPAID' });
+    shop.stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'drop' } });
+    shop.stripe.sandbox.control.endSlowPayment(id, 'paid');
+    await shop.advance(HOUR_MS + 1_000);
+    await expect.poll(async () => (await workspace.get()).planCode).toBe('plus');
+    expect(await workspace.charged()).toEqual([14_900]);
+    await expectSound(shop, workspace);
+  });
+
+  test.each(['plus', 'max'])(
+    'leaves nothing where it fails: %s is bought by another, and paid once',
+    async (planCode) => {
+      const { workspace, id } = await buyByDebit();
+      expect(shop.stripe.sandbox.control.endSlowPayment(id, 'failed')).toMatchObject({ status: 'past_due' });
+      await shop.settle();
+      expect(await workspace.refresh()).toMatchObject({ planCode: 'free', subscription: undefined });
+      const { change } = await workspace.activate({ planCode });
+      expect(change).toMatchObject({ outcome: ChangeOutcome.DONE, planCode });
+      const all = await subscriptionsOf(workspace);
+      expect(all.map(({ status: is }) => is)).toEqual(['active', 'canceled']);
+      const { data } = await shop.stripe.stripe.invoices.list({ subscription: id });
+      expect(data.map(({ status: is }) => is)).toEqual(['void']);
+      expect(await workspace.charged()).toHaveLength(1);
+      await expectSound(shop, workspace);
+    },
+  );
+
+  test('that fails and is made up for on the invoice’s page gives the plan', async () => {
+    const { workspace, id } = await buyByDebit();
+    shop.stripe.sandbox.control.endSlowPayment(id, 'failed');
+    const { data } = await shop.stripe.stripe.invoices.list({ subscription: id });
+    expect((await sendCard(data[0]?.hosted_invoice_url ?? '')).status).toBeLessThan(400);
+    await expect.poll(async () => (await workspace.get()).planCode).toBe('plus');
+    expect(await failureOf(workspace.activate({ planCode: 'max' }))).toMatchObject({ reason: 'SUBSCRIPTION_EXISTS' });
+    expect(await workspace.charged()).toEqual([14_900]);
+    await expectSound(shop, workspace);
+  });
+});
+
 describe('what was bought or given', () => {
   test('before a subscription starts, or was left of a trial, stays beside it', async () => {
     const workspace = await openWorkspace(shop);
@@ -457,8 +517,7 @@ describe('a workspace that is closed', () => {
   async function openTrial(): Promise<Workspace> {
     const workspace = await openWorkspace(shop);
     await shop.trials.startByOperator(workspace.tenantId, { planCode: 'pro' });
-    await workspace.startSetup({ hostedPage: true, consentToCharge: true, returnPath: '/settings' });
-    await workspace.storeCard();
+    await workspace.agreeByCard();
     return workspace;
   }
 });

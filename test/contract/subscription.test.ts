@@ -245,6 +245,23 @@ describe('a trial whose end somebody agreed to be charged at', () => {
     await expectSound(shop, workspace);
   });
 
+  test('becomes the paid plan also where an earlier subscription had ended before it began, as was told', async () => {
+    const workspace = await openWorkspace(shop);
+    await workspace.storeCard();
+    await workspace.activate({ planCode: 'plus' });
+    await workspace.cancelByOperator({ atOnce: true });
+    await shop.advance(DAY_MS);
+    await shop.trials.start(workspace.tenantId, { planCode: 'pro', consentToCharge: true }, { subject: 'came-back' });
+    await shop.advance(12 * DAY_MS);
+    const events = shop.kernel.connection.collection<{ _id: string }>('billing_events');
+    const told = () => events.findOne({ _id: `trial-ending:${workspace.tenantId}` });
+    await expect.poll(told).toMatchObject({ data: { becomes_paid: 'true' } });
+    await shop.advance(2 * DAY_MS + 2_000);
+    await expect.poll(async () => (await workspace.balance()).planCode).toBe('pro');
+    expect(await workspace.charged()).toEqual([14_900, 4_900]);
+    await expectSound(shop, workspace);
+  });
+
   test('falls back where the card is declined, and its administrators are told', async () => {
     const workspace = await start('pm_card_chargeCustomerFail');
     const mails = shop.kernel.connection.collection<{ _id: string }>('mail_outbox');

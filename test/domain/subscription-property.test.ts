@@ -32,7 +32,17 @@ import { askModel, inModelWords } from './support/model-answer.ts';
 import { allEntries, PlayedAccount, type SeenEntry, statesOf } from './support/playback.ts';
 import { ANY_RESERVATION, nthHold, nthTarget } from './support/reference.ts';
 import { HOUR_MS, type Moment, type Story, shownAt, stories, tell } from './support/stripe-story.ts';
-import { applySubscription, DAY_MS, MAX, PRO, RULES } from './support/subscription.ts';
+import {
+  applySubscription,
+  changed,
+  DAY_MS,
+  FollowingAccount,
+  factsOf,
+  MAX,
+  PRO,
+  RULES,
+  termsOf,
+} from './support/subscription.ts';
 
 /** As many as a sync does. */
 const ROUNDS_MAX = 12;
@@ -324,6 +334,35 @@ describe('an account that follows Stripe', () => {
         expect(resultOf(second.state)).toEqual(resultOf(first.state));
       }),
       { numRuns: roundCount(150, 20_000) },
+    );
+  });
+
+  it('has the same credits whether each paid change inside of a period was seen, or the last alone', () => {
+    const change = fc.record({ hour: fc.nat(29 * 24), allowance: fc.bigInt({ min: 1n, max: 1_000n }) });
+    fc.assert(
+      fc.property(fc.uniqueArray(change, { minLength: 1, maxLength: 5, selector: ({ hour }) => hour }), (made) => {
+        const changes = made
+          .toSorted((a, b) => a.hour - b.hour)
+          .map(({ hour, allowance }, index) => ({
+            terms: termsOf(`plan_${index}`, allowance),
+            invoice: { ...changed('paid', hour / 24, `in_change_${index}`), includedPerCycle: allowance },
+          }));
+        const shownAfter = (count: number): SubscriptionFacts => {
+          const seen = changes.slice(0, count);
+          const newest = seen.at(-1);
+          if (newest === undefined) return factsOf();
+          const earlierChanges = seen.slice(0, -1).map(({ invoice }) => invoice);
+          return factsOf({ terms: newest.terms, changeInvoice: newest.invoice, earlierChanges });
+        };
+        const [often, seldom] = [new FollowingAccount(), new FollowingAccount()];
+        for (const account of [often, seldom]) account.sync(START, factsOf());
+        changes.forEach(({ invoice }, index) => {
+          often.sync(invoice.changedAt, shownAfter(index + 1));
+        });
+        for (const account of [often, seldom]) account.sync(START + 30 * DAY_MS - 1, shownAfter(changes.length));
+        expect(resultOf(seldom.state)).toEqual(resultOf(often.state));
+      }),
+      { numRuns: roundCount(300, 20_000) },
     );
   });
 

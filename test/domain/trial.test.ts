@@ -3,7 +3,7 @@ import { describeEntry } from '../../kernel/app/usage/entry-sentence.ts';
 import { computeNextDueAt, listDueTimes, UNOPENED_ACCOUNT } from '../../kernel/domain/account.ts';
 import { computeAdvance } from '../../kernel/domain/advance.ts';
 import { decideBatch } from '../../kernel/domain/batch.ts';
-import { computeTrialNoticeAt } from '../../kernel/domain/trial.ts';
+import { computeTrialNoticeAt, isToBePaid, type Trial } from '../../kernel/domain/trial.ts';
 import {
   accountAfter,
   at,
@@ -43,6 +43,22 @@ describe('when people are told that a trial ends', () => {
     for (const lateMs of [-50, 0, 1, HOUR_MS]) {
       expect(endsAt - computeTrialNoticeAt({ startedAt: START + lateMs, endsAt })).toBe(beforeMs);
     }
+  });
+});
+
+describe('whether the paid plan follows a trial that somebody agreed to pay for', () => {
+  const { trial } = play(FREE, START, startTrial(5n)).state;
+  if (trial === undefined) throw new Error('the account has no trial');
+  const agreed: Trial = { ...trial, endBehaviour: 'convert_or_fallback', consentedAt: START + 1 };
+
+  it.each([
+    ['there never was a subscription', undefined, true],
+    ['the last one had ended when it began', { endedAt: START }, true],
+    ['one has ended since', { endedAt: START + 1 }, false],
+    ['one runs', {}, false],
+  ])('where %s', (_, subscription, follows) => {
+    expect(isToBePaid(agreed, subscription)).toBe(follows);
+    expect(isToBePaid({ ...agreed, endBehaviour: 'fallback' }, subscription)).toBe(false);
   });
 });
 

@@ -262,7 +262,7 @@ function standingOf(subscription: Subscription): Standing {
 function stripeSightOf(facts: SubscriptionFacts): StripeSight {
   const { stripeSubscriptionId: id, phase, isUnpaid: unpaid, isContract: contract, terms, rules } = facts;
   const { periodStart: from, periodEnd: until, cycleInvoice, changeInvoice, fallbackPlanCode: after } = facts;
-  const { cancelAt: endsAt, pending, failureCode: trouble, endedAt } = facts;
+  const { cancelAt: endsAt, pending, failureCode: trouble, endedAt, earlierChanges = [] } = facts;
   const { includedPerCycle = terms.includedPerCycle, state } = cycleInvoice;
   return {
     ...{
@@ -284,7 +284,10 @@ function stripeSightOf(facts: SubscriptionFacts): StripeSight {
       until,
     },
     cycle: { state, allowance: includedPerCycle },
-    change: { state: changeInvoice.state, since: changeInvoice.changedAt },
+    change: { state: changeInvoice.state },
+    changes: [...earlierChanges, { ...changeInvoice, includedPerCycle: terms.includedPerCycle }]
+      .map(({ state: is, changedAt: since, includedPerCycle: allowance }) => ({ state: is, since, allowance }))
+      .sort((a, b) => a.since - b.since),
     ...{ endsAt, next: nextOf(pending), trouble, endedAt },
   };
 }

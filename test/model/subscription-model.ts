@@ -45,8 +45,10 @@ export interface StripeSight
   readonly contract: boolean;
   /** The invoice of the period, and what a cycle of the plan gives that it is for. */
   readonly cycle: { readonly state: string; readonly allowance: bigint };
-  /** The invoice of the newest change, and when that was. */
-  readonly change: { readonly state: string; readonly since: number };
+  /** The invoices of the changes of the period, in the order of their times. */
+  readonly changes: readonly { readonly state: string; readonly since: number; readonly allowance: bigint }[];
+  /** The invoice of the newest change. */
+  readonly change: { readonly state: string };
   readonly endsAt: number | undefined;
   readonly next: string | undefined;
   readonly trouble: string | undefined;
@@ -131,10 +133,11 @@ function inThisPeriod(has: Standing, sees: StripeSight, now: number): Step | und
   const isOther = has.price !== sees.price;
   const { plan, price, span, allowance, keeps, graceMs, falls } = sees;
   const priced: Standing = isOther ? { ...has, plan, price, span, allowance, keeps, graceMs, falls } : has;
-  if (sees.change.state === 'paid' && sees.allowance > has.paidFor) {
-    const since = Math.min(Math.max(sees.change.since, has.from), has.until);
-    const raise = ((sees.allowance - has.paidFor) * BigInt(has.until - since)) / BigInt(has.until - has.from);
-    return step(isOther ? 'plan_changed' : 'allowance_raised', { ...priced, paidFor: sees.allowance }, false, raise);
+  for (const change of sees.changes) {
+    if (change.state !== 'paid' || change.allowance <= has.paidFor) continue;
+    const since = Math.min(Math.max(change.since, has.from), has.until);
+    const raise = ((change.allowance - has.paidFor) * BigInt(has.until - since)) / BigInt(has.until - has.from);
+    return step(isOther ? 'plan_changed' : 'allowance_raised', { ...priced, paidFor: change.allowance }, false, raise);
   }
   if (isOther) {
     const behind = { ...priced, stands: 'past_due' as const, graceUntil: has.graceUntil ?? now + graceMs };

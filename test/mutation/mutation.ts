@@ -104,8 +104,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'an upgrade raises the allowance once it is paid',
     file: 'kernel/domain/subscription-step.ts',
-    anchor: "if (changeInvoice.state !== 'paid' || terms",
-    replacement: 'if (terms',
+    anchor: "state === 'paid' && includedPerCycle > current.paidAllowance;",
+    replacement: "state !== 'none' && includedPerCycle > current.paidAllowance;",
     detectors: SUBSCRIPTION,
   },
   {

@@ -154,6 +154,25 @@ describe('in the billing portal', () => {
     expect(await workspace.charged()).toHaveLength(2);
   });
 
+  test('another plan is taken twice between two looks: each gives what it was paid for', async () => {
+    const { control } = stage.stripe.sandbox;
+    await stage.advance(10 * DAY_MS);
+    control.addDeliveryRule({ types: ['*'], action: { kind: 'drop' } });
+    expect(await act('switch', { price: 'price_agentruntime_plus' })).toMatchObject({ status: 200 });
+    await stage.advance(10 * DAY_MS);
+    expect((await workspace.state()).plan_code).toBe('pro');
+    control.clearDeliveryRules();
+    expect(await act('switch', { price: 'price_agentruntime_max' })).toMatchObject({ status: 200 });
+    await workspace.expectState({ plan_code: 'max', subscription: { amount: 49_900 } });
+    const { period_start_time: start, period_end_time: end } = (await workspace.state()).subscription ?? {};
+    const days = (Date.parse(String(end)) - Date.parse(String(start))) / DAY_MS;
+    // Of the 15 credits that plus has beyond pro, and of the 60 that max has beyond plus, as much as was left of the period each time.
+    const due = (15 * (days - 10) + 60 * (days - 20)) / days;
+    const given = async () => (await workspace.state()).included_remaining / CREDIT - 5;
+    await expect.poll(given).toBeCloseTo(due, 1);
+    expect(await workspace.charged()).toHaveLength(3);
+  });
+
   test('a smaller plan waits for the period’s end, can be taken back here, and comes then', async () => {
     await workspace.post('/subscription/change-plan', { plan_code: 'plus' });
     const end = (await workspace.state()).subscription?.period_end_time;

@@ -431,8 +431,7 @@ const TRIAL_END: Flow = {
   isByWorker: true,
   prepare: async (workspace, { trials }) => {
     await trials.startByOperator(workspace.tenantId, { planCode: 'pro' });
-    await workspace.startSetup({ hostedPage: true, consentToCharge: true, ...PATH });
-    await workspace.storeCard();
+    await workspace.agreeByCard();
   },
   begin: async (workspace) => {
     const isPaid = async (): Promise<boolean> => (await workspace.get()).subscription !== undefined;

@@ -136,8 +136,7 @@ test('changes of plan against cancellations leave what Stripe shows, and are eac
 test('conversions against the end of the trial give one subscription', async () => {
   const workspace = await openWorkspace(shop);
   await shop.trials.startByOperator(workspace.tenantId, { planCode: 'pro' });
-  await workspace.startSetup({ hostedPage: true, consentToCharge: true, returnPath: '/settings' });
-  await workspace.storeCard();
+  await workspace.agreeByCard();
   await shop.advance(14 * DAY_MS - HOUR_MS);
   const ending = shop.advance(HOUR_MS);
   const { answers, failures } = await callAll(workspace, async (by, index) => {

@@ -56,8 +56,20 @@ const ENDINGS: readonly Ending[] = [
     ...{ before: { ...RUNNING, trial: NO_CONSENT }, told: FALLS_BACK, after: FALLEN_BACK, charged: [] },
   },
   {
-    title: 'consent without a card is nothing to charge',
-    begin: (workspace) => workspace.post('/payment-methods/setup', { hosted_page: true, ...CONSENT }),
+    title: 'a page that was opened to agree on, and left, is no consent, whatever card is stored then',
+    begin: async (workspace) => {
+      await workspace.post('/payment-methods/setup', { hosted_page: true, ...CONSENT });
+      await workspace.storeCard();
+    },
+    ...{ before: { ...RUNNING, trial: NO_CONSENT }, told: FALLS_BACK, after: FALLEN_BACK, charged: [] },
+  },
+  {
+    title: 'who removes the card that was stored with consent takes that back, whatever card is stored then',
+    begin: async (workspace) => {
+      await workspace.storeCard(undefined, CONSENT);
+      await workspace.removeCards();
+      await workspace.storeCard();
+    },
     ...{ before: { ...RUNNING, trial: CONSENTED }, told: FALLS_BACK, after: FALLEN_BACK, charged: [] },
   },
   {

@@ -197,6 +197,41 @@ describe('a change at Stripe', () => {
     },
   );
 
+  describe('an upgrade that is charged while what waits for the end of the period is not let go', () => {
+    /** Has a smaller plan wait, then asks for a greater one. */
+    async function upgradeOver(refusals: number) {
+      const place = await subscribed();
+      const { stripeSubscriptionId, tenantId } = place;
+      const small = await gateway.plan('small', 1_900);
+      const waiting = { planCode: PRO, stripePriceId: small.id, stripeSubscriptionId };
+      await finish(await open({ kind: 'change_at_period_end', ...waiting }, { tenantId, key: 'req:down' }));
+      const { periodStart: prorateAt, terms } = await gateway.read(stripeSubscriptionId);
+      const prices = { stripePriceId: max.id, fromStripePriceId: terms.stripePriceId };
+      const path = '/v1/subscription_schedules/{id}/release';
+      const fault = { method: 'POST', path, outcome: 'refused', status: 403, times: refusals } as const;
+      gateway.fixture.sandbox.control.addFault(fault);
+      const upgrade = { kind: 'upgrade', planCode: PRO, ...prices, stripeSubscriptionId, prorateAt } as const;
+      return { ...place, ended: await finish(await open(upgrade, { tenantId })) };
+    }
+
+    test('is done by the next try, and charged once', async () => {
+      const { ended, stripeSubscriptionId, customer } = await upgradeOver(1);
+      expect(ended).toMatchObject({ result: DONE });
+      const after = await gateway.read(stripeSubscriptionId);
+      expect(after).toMatchObject({ terms: { stripePriceId: max.id } });
+      expect(after).not.toHaveProperty('pending');
+      expect(await paidTimes(customer)).toBe(2);
+    });
+
+    test('is done also where that is refused for good: what waits shows, and can be taken back', async () => {
+      const { ended, stripeSubscriptionId, customer } = await upgradeOver(Number.MAX_SAFE_INTEGER);
+      expect(ended).toMatchObject({ result: DONE });
+      const after = await gateway.read(stripeSubscriptionId);
+      expect(after).toMatchObject({ terms: { stripePriceId: max.id }, pending: { effectiveAt: after.periodEnd } });
+      expect(await paidTimes(customer)).toBe(2);
+    });
+  });
+
   test('upgrades nothing while the period that runs is not paid, and gives back nothing of it', async () => {
     const { stripeSubscriptionId, tenantId, customer } = await subscribed();
     const { periodEnd, terms } = await gateway.read(stripeSubscriptionId);

@@ -127,6 +127,24 @@ describe('a change of price', () => {
     }
   });
 
+  it('made twice within a period is shown with when each was, and what it was paid by', async () => {
+    const { who, id, max, change } = await inTheMiddle();
+    await gateway.port.changeNow(await gateway.read(id), change, gateway.attempt());
+    const first = await gateway.read(id);
+    expect(first).not.toHaveProperty('earlierChanges');
+    await gateway.billing.advance(who, MIDDLE + DAY);
+    const top = await gateway.plan('top', 30_000);
+    const again = { ...change, stripePriceId: top.id, at: (MIDDLE + DAY) * MS };
+    await gateway.port.changeNow(first, again, gateway.attempt());
+    expect(await gateway.read(id)).toMatchObject({
+      terms: { stripePriceId: top.id },
+      changeInvoice: { state: 'paid', changedAt: (MIDDLE + DAY) * MS },
+      earlierChanges: [{ ...first.changeInvoice, terms: { stripePriceId: max.id, metadata: { plan_code: 'max' } } }],
+    });
+    await gateway.billing.advance(who, END + 2 * HOUR);
+    expect(await gateway.read(id)).not.toHaveProperty('earlierChanges');
+  });
+
   it('waits at Stripe where the bank wants to see the person, and holds once they have paid', async () => {
     const { who, id, pro, max, change } = await inTheMiddle();
     await gateway.billing.giveCard(who.customer, 'pm_card_authenticationRequired');
@@ -238,6 +256,50 @@ describe('the end of a subscription', () => {
     expect((await gateway.billing.invoices(id)).map(({ status }) => status)).toEqual(['paid', 'void']);
     await gateway.billing.advance(who, END + 30 * DAY);
     expect(await gateway.billing.invoices(id)).toHaveLength(2);
+  });
+
+  it('for want of a payment comes only where none has come before what is open was voided', async () => {
+    const pro = await gateway.plan('pro', 3_000);
+    const [late, lost] = [await gateway.subscribed(pro, BEGIN), await gateway.subscribed(pro, BEGIN)];
+    for (const { who } of [late, lost]) {
+      await gateway.billing.giveCard(who.customer, 'pm_card_chargeCustomerFail');
+      await gateway.billing.advance(who, END + HOUR);
+    }
+    const owing = await gateway.read(late.id);
+    await gateway.billing.giveCard(late.who.customer, 'pm_card_visa');
+    await gateway.stripe.invoices.pay(owing.cycleInvoice.stripeInvoiceId);
+    expect(await gateway.port.cancelUnpaid(owing, gateway.attempt())).toBe(false);
+    expect(await gateway.read(late.id)).toMatchObject({ phase: 'live', isUnpaid: false });
+    // A kernel that died after the first step has ended nothing yet, and nobody can pay any more.
+    const [before, attempt] = [await gateway.read(lost.id), gateway.attempt()];
+    const fault = { method: 'DELETE', path: '/v1/subscriptions/', times: 3, outcome: 'refused' } as const;
+    gateway.fixture.sandbox.control.addFault(fault);
+    await expect(gateway.port.cancelUnpaid(before, attempt)).rejects.toMatchObject({ reason: 'STRIPE_UNAVAILABLE' });
+    const between = await gateway.read(lost.id);
+    expect(between).toMatchObject({ phase: 'live', cycleInvoice: { state: 'failed' } });
+    expect(await gateway.port.cancelUnpaid(between, attempt)).toBe(true);
+    expect(await gateway.read(lost.id)).toMatchObject({ phase: 'ended' });
+    expect((await gateway.billing.invoices(lost.id)).map(({ status }) => status)).toEqual(['paid', 'void']);
+  });
+
+  it('for want of a first payment waits for the bank that has it under way', async () => {
+    const { customer } = await gateway.billing.payer(BEGIN);
+    const items = [{ price: (await gateway.plan('pro', 3_000)).id }];
+    const { id } = await gateway.stripe.subscriptions.create({
+      ...{ customer, items, payment_behavior: 'default_incomplete' },
+    });
+    const { control } = gateway.fixture.sandbox;
+    control.beginSlowPayment(id);
+    const waiting = await gateway.read(id);
+    expect(waiting).toMatchObject({ phase: 'live', isUnpaid: false, cycleInvoice: { state: 'open' } });
+    const refused = { reason: 'STRIPE_REFUSED' };
+    await expect(gateway.port.cancelUnpaid(waiting, gateway.attempt())).rejects.toMatchObject(refused);
+    control.endSlowPayment(id, 'failed');
+    const failed = await gateway.read(id);
+    expect(failed).toMatchObject({ phase: 'live', isUnpaid: true, cycleInvoice: { state: 'failed' } });
+    expect(failed).toMatchObject({ failureCode: 'insufficient_funds', paymentUrl: expect.stringContaining('http') });
+    expect(await gateway.port.cancelUnpaid(failed, gateway.attempt())).toBe(true);
+    expect((await gateway.billing.invoices(id)).map(({ status }) => status)).toEqual(['void']);
   });
 
   it('gives back what was paid last, once, where nobody wanted it', async () => {

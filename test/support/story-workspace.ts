@@ -128,6 +128,13 @@ export class StoryWorkspace {
     await expect.poll(async () => (await this.cards()).some(({ is_default }) => is_default)).toBe(true);
   }
 
+  /** Removes every card, as a person does in the billing portal. */
+  async removeCards(): Promise<void> {
+    const { stripe } = this.#stage.stripe;
+    for (const { payment_method_id: id } of await this.cards()) await stripe.paymentMethods.detach(id);
+    await expect.poll(() => this.cards()).toEqual([]);
+  }
+
   async cards(): Promise<readonly StoredCard[]> {
     return (await this.get('/payment-methods'))['payment_methods'] as readonly StoredCard[];
   }

@@ -53,6 +53,7 @@ export type ModelledBilling = Pick<
   | 'changeAtPeriodEnd'
   | 'cancelAtPeriodEnd'
   | 'cancelNow'
+  | 'cancelUnpaid'
   | 'resume'
   | 'applyDiscount'
   | 'refundLatestPayment'
@@ -149,6 +150,12 @@ export class StripeModel implements ModelledBilling {
 
   cancelNow: StripeBilling['cancelNow'] = (subscription, attempt) =>
     this.#change('cancelNow', attempt, () => this.#replace(subscription, { phase: 'ended', endedAt: this.#now() }));
+
+  cancelUnpaid: StripeBilling['cancelUnpaid'] = (subscription, attempt) =>
+    this.#change('cancelUnpaid', attempt, () => {
+      this.#replace(subscription, { phase: 'ended', endedAt: this.#now() });
+      return true;
+    });
 
   resume: StripeBilling['resume'] = (subscription, attempt) =>
     this.#change('resume', attempt, () => {

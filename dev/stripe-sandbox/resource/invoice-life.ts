@@ -228,6 +228,11 @@ function noteAttempt(call: Call, invoice: Invoice, isAutomatic: boolean): Invoic
   return noted;
 }
 
+/** Notes that the first attempt to pay an invoice is under way. Throws StripeError where there is no such invoice. */
+export function noteFirstAttempt(call: Call, id: string): void {
+  noteAttempt(call, call.need(INVOICES, id, 'invoice'), false);
+}
+
 /** Says whether an invoice is tried again by itself: what a subscription bills, but for the first one, which has 23 hours. */
 function isRetried({ billing_reason: reason, collection_method: method }: Invoice): boolean {
   return (reason === 'subscription_cycle' || reason === 'subscription_update') && method === 'charge_automatically';

@@ -40,6 +40,7 @@ export type PaymentStatus =
   | 'requires_confirmation'
   | 'requires_action'
   | 'requires_capture'
+  | 'processing'
   | 'succeeded'
   | 'canceled';
 
@@ -67,6 +68,12 @@ export const PAYMENT_INTENTS = defineTable<PaymentIntent>('payment_intent');
 
 const CARD_OPTIONS = {
   card: { installments: null, mandate_options: null, network: null, request_three_d_secure: 'automatic' },
+};
+
+const DEBIT_FAILURE: Decline = {
+  code: 'payment_method_provider_decline',
+  declineCode: 'insufficient_funds',
+  message: 'The payment failed: the account has insufficient funds.',
 };
 
 const DETAILS = ['description', 'metadata', 'receipt_email', 'setup_future_usage'] as const;
@@ -160,6 +167,22 @@ export function confirmPaymentIntent(outer: Call, intent: PaymentIntent, confirm
   }
   if (typeof verdict === 'object') return decline(call, intent, method, verdict);
   return pay(call, intent, method);
+}
+
+/** Has a bank take a payment on whose outcome it tells later. Throws StripeError where the intent does not wait for one. */
+export function beginProcessing(call: Call, intent: PaymentIntent, method: PaymentMethod): PaymentIntent {
+  if (intent.status !== 'requires_payment_method' && intent.status !== 'requires_confirmation') {
+    throw unexpectedState('PaymentIntent', 'process', intent.status);
+  }
+  const changes: Partial<PaymentIntent> = { last_payment_error: null, payment_method: method.id, status: 'processing' };
+  return call.move(PAYMENT_INTENTS, intent, changes, 'payment_intent.processing');
+}
+
+/** Has a bank tell what became of a payment. Throws StripeError where it has none. */
+export function endProcessing(call: Call, intent: PaymentIntent, isPaid: boolean): PaymentIntent {
+  if (intent.status !== 'processing') throw unexpectedState('PaymentIntent', 'conclude', intent.status);
+  const method = call.need(PAYMENT_METHODS, intent.payment_method ?? '', 'payment_method');
+  return isPaid ? pay(call, intent, method) : fail(call, intent, toLastError(DEBIT_FAILURE, method), null);
 }
 
 function decline(call: Call, intent: PaymentIntent, method: PaymentMethod, reason: Decline): never {
@@ -265,7 +288,7 @@ const update: Operation = {
   run(call, request) {
     const { parameters } = request;
     const intent = needIntent(call, request);
-    const isOpen = !['succeeded', 'canceled', 'requires_capture'].includes(intent.status);
+    const isOpen = !['succeeded', 'canceled', 'requires_capture', 'processing'].includes(intent.status);
     const onlyAlways = Object.keys(parameters).every((name) => ['description', 'metadata', 'expand'].includes(name));
     if (!isOpen && !onlyAlways) throw unexpectedState('PaymentIntent', 'update', intent.status);
     if (!onlyAlways) assertOutsideSession(call, intent.id, 'update');
@@ -299,7 +322,7 @@ const update: Operation = {
 
 /** Cancels an intent. Throws StripeError where it is too late. */
 export function cancelPaymentIntent(call: Call, intent: PaymentIntent, reason: string | null): PaymentIntent {
-  if (intent.status === 'succeeded' || intent.status === 'canceled') {
+  if (intent.status === 'succeeded' || intent.status === 'canceled' || intent.status === 'processing') {
     throw unexpectedState('PaymentIntent', 'cancel', intent.status);
   }
   const changes: Partial<PaymentIntent> = {

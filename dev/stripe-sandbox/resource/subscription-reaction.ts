@@ -53,10 +53,15 @@ function rememberMethod(call: Call, subscription: Subscription, invoice: Invoice
   return changeSubscription(call, subscription, { default_payment_method: method });
 }
 
-/** A failed payment leaves the first invoice incomplete; any later one is past due, until its retries are used up. One made by hand is no matter. */
+/**
+ * A failed payment leaves the first invoice incomplete, or past due where its bank took days for it; any later one is past due, until
+ * its retries are used up. One made by hand is no matter.
+ */
 function fail(call: Call, subscription: Subscription, invoice: Invoice): void {
   if (isPendingInvoice(call, subscription.id, invoice.id)) return;
-  const isOwn = invoice.billing_reason === 'subscription_cycle' || invoice.billing_reason === 'subscription_update';
+  const { billing_reason: reason } = invoice;
+  const isFirst = reason === 'subscription_create' && subscription.status === 'active';
+  const isOwn = reason === 'subscription_cycle' || reason === 'subscription_update' || isFirst;
   if (!isOwn || subscription.status === 'paused') return;
   if (isUsedUp(call, invoice)) giveUp(call, subscription, invoice);
   else if (subscription.status === 'active') changeSubscription(call, subscription, { status: 'past_due' });

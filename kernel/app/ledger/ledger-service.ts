@@ -88,6 +88,8 @@ class LedgerService implements Ledger {
   startTrial: Ledger['startTrial'] = (tenant, input, context) => this.#trials.startTrial(tenant, input, context);
   cancelTrial: Ledger['cancelTrial'] = (tenant, input, context) => this.#trials.cancelTrial(tenant, input, context);
   consentToTrial: Ledger['consentToTrial'] = (tenant, context) => this.#trials.consentToTrial(tenant, context);
+  consentToTrialBySetup: Ledger['consentToTrialBySetup'] = (tenant, id) =>
+    this.#trials.consentToTrialBySetup(tenant, id);
 
   applySubscription: Ledger['applySubscription'] = (tenant, facts, before) =>
     this.#subscriptions.apply(tenant, facts, before);

@@ -278,6 +278,8 @@ export interface Ledger {
    * again. Throws DomainError TRIAL_NOT_ACTIVE.
    */
   consentToTrial(tenant: TenantRef, context: WriteContext): Promise<void>;
+  /** Records the consent that a card was stored with, once for each setup of Stripe's, as {@link consentToTrial} does. */
+  consentToTrialBySetup(tenant: TenantRef, stripeSetupIntentId: string): Promise<void>;
   /**
    * Brings the subscription of an account one step closer to facts that were read after the account was in a state; does nothing
    * where it has moved since, or there is no step. Read the account again to see. Throws DomainError GRANT_LIMIT_REACHED,

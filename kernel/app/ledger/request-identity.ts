@@ -94,6 +94,11 @@ export function automaticTrialKey(tenantId: TenantId): IdempotencyKey {
   return `trial-automatic:${tenantId}` as IdempotencyKey;
 }
 
+/** Builds the key of the one consent to be charged that storing a card by a setup of Stripe's gives. */
+export function setupConsentKey(stripeSetupIntentId: string): IdempotencyKey {
+  return `consent:${stripeSetupIntentId}` as IdempotencyKey;
+}
+
 /** Builds the key of one part of the work behind a hold. A hold id has one form, so no two parts meet in one key. */
 export function settlementKey(holdId: HoldId, partId: string): IdempotencyKey {
   return `settle:${holdId}:${partId}` as IdempotencyKey;

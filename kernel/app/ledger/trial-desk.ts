@@ -7,10 +7,12 @@ import { computeTrialNoticeAt } from '../../domain/trial.ts';
 import type { AccountDesk } from './account-desk.ts';
 import type { CancelTrialInput, Ledger, Posting, StartTrialInput, TenantRef, WriteContext } from './ledger.ts';
 import { identifyTrialCancellation, identifyTrialStart } from './operator-identity.ts';
-import { automaticTrialKey, computeFingerprint, requestKey, trialKey } from './request-identity.ts';
+import { automaticTrialKey, computeFingerprint, requestKey, setupConsentKey, trialKey } from './request-identity.ts';
 
 /** Serves the trials of every tenant. */
-export class TrialDesk implements Pick<Ledger, 'startTrial' | 'cancelTrial' | 'consentToTrial'> {
+export class TrialDesk
+  implements Pick<Ledger, 'startTrial' | 'cancelTrial' | 'consentToTrial' | 'consentToTrialBySetup'>
+{
   readonly #desk: AccountDesk;
 
   constructor(desk: AccountDesk) {
@@ -55,5 +57,10 @@ export class TrialDesk implements Pick<Ledger, 'startTrial' | 'cancelTrial' | 'c
       fingerprint: computeFingerprint(['consent_to_trial']),
     };
     await this.#desk.committer.submit(tenantId, command, deadlineAtMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  async consentToTrialBySetup({ tenantId }: TenantRef, stripeSetupIntentId: string): Promise<void> {
+    const command: ConsentToTrial = { type: 'consent_to_trial', key: setupConsentKey(stripeSetupIntentId) };
+    await this.#desk.committer.submit(tenantId, command, Number.POSITIVE_INFINITY);
   }
 }

@@ -3,7 +3,6 @@
 // is called (worker/due-worker.ts), or what an account itself does at its times (domain/advance.ts).
 // Invariant: running it again, anywhere, does nothing more; what a crash left is done by the next run.
 
-import type { AccountState } from '../../domain/account.ts';
 import { DomainError } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
 import { computeTrialNoticeAt, isToBePaid } from '../../domain/trial.ts';
@@ -41,7 +40,7 @@ export class AccountFollowUp {
     const { state, asOf } = account;
     const { trial } = state;
     if (trial?.status === 'active' && computeTrialNoticeAt(trial) <= asOf) await notice.noteTrialEnding(tenant, trial);
-    if (mayConvert(state)) await convert?.(tenant);
+    if (trial?.status === 'ended' && isToBePaid(trial, state.subscription)) await convert?.(tenant);
   }
 
   /** A time can be noted for an account that then was not opened: nothing will ever be due there. */
@@ -53,9 +52,4 @@ export class AccountFollowUp {
       throw error;
     }
   }
-}
-
-/** A workspace that had a subscription since has chosen for itself. */
-function mayConvert({ trial, subscription }: AccountState): boolean {
-  return trial?.status === 'ended' && subscription === undefined && isToBePaid(trial);
 }

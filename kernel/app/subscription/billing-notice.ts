@@ -27,8 +27,8 @@ export interface BillingNoticeParts extends AdminFinderParts {
   readonly outbox: Pick<MailOutbox, 'enqueue'>;
   readonly events: Pick<BillingEventLog, 'note'>;
   readonly clock: Pick<Clock, 'now'>;
-  /** Says whether a trial becomes the paid plan at its end, as far as is known now. */
-  readonly becomesPaid: (tenant: TenantRef, trial: Trial) => Promise<boolean>;
+  /** Says whether the trial of a workspace becomes the paid plan at its end, as far as is known now. */
+  readonly becomesPaid: (tenant: TenantRef) => Promise<boolean>;
 }
 
 /** What differs between the mails of two occasions. */
@@ -62,7 +62,7 @@ export class BillingNotice {
     await this.#tellOnce(tenant, {
       planCode,
       content: async () => {
-        const becomesPaid = await this.#parts.becomesPaid(tenant, trial);
+        const becomesPaid = await this.#parts.becomesPaid(tenant);
         return { template: 'trial_ending', becomesPaid, expiresAt };
       },
       key: `trial-ending:${tenant.tenantId}`,

@@ -8,6 +8,7 @@ import type { WebhookHandler } from '../webhook/webhook-handler.ts';
 import type { CustomerDesk } from './customer-desk.ts';
 import type { CustomerStore, StripeBilling } from './ports.ts';
 import type { SubscriptionSync } from './subscription-sync.ts';
+import type { TrialConsent } from './trial-consent.ts';
 
 /** The events after which a subscription may be another one. */
 export const SUBSCRIPTION_EVENTS = [
@@ -42,6 +43,7 @@ export interface CustomerEventParts {
   readonly desk: Pick<CustomerDesk, 'forgetDeleted'>;
   readonly sync: Pick<SubscriptionSync, 'syncTenant'>;
   readonly billing: Pick<StripeBilling, 'adoptPaymentMethod'>;
+  readonly consent: Pick<TrialConsent, 'record'>;
 }
 
 /** Builds the handler of events about subscriptions. Customers who are no workspace's are passed over. */
@@ -52,12 +54,17 @@ export function createSubscriptionHandler({ customers, sync }: CustomerEventPart
   };
 }
 
-/** Builds the handler of events about cards: the first one that is stored becomes the default. */
-export function createCardHandler({ customers, billing }: CustomerEventParts): WebhookHandler {
+/**
+ * Builds the handler of events about cards: the first one that is stored becomes the default, and the consent that one is stored
+ * with is recorded.
+ */
+export function createCardHandler({ customers, billing, consent }: CustomerEventParts): WebhookHandler {
   return async ({ payload }) => {
     const stripeCustomerId = customerOf(payload);
     const tenant = await findTenant(customers, stripeCustomerId);
-    if (tenant !== undefined && stripeCustomerId !== undefined) await billing.adoptPaymentMethod(stripeCustomerId);
+    if (tenant === undefined || stripeCustomerId === undefined) return;
+    await billing.adoptPaymentMethod(stripeCustomerId);
+    await consent.record(tenant);
   };
 }
 

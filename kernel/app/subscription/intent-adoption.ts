@@ -35,6 +35,19 @@ export class IntentAdoption {
     return subscription === undefined ? undefined : readChange(intent.intentId, request, subscription);
   }
 
+  /**
+   * Says whether an attempt of an intent has charged for an upgrade, though what waited for the period's end may wait still. Throws
+   * what {@link adopt} throws.
+   */
+  async isCharged({ intentId, request }: OpenIntent): Promise<boolean> {
+    if (request.kind !== 'upgrade') return false;
+    const subscription = await this.#parts.billing.loadSubscription(request.stripeSubscriptionId);
+    // Stripe shows the price, and whose change it was, once it is paid.
+    return (
+      subscription?.terms.stripePriceId === request.stripePriceId && subscription.metadata['intent_id'] === intentId
+    );
+  }
+
   async #findBought(intent: OpenIntent): Promise<IntentResult | undefined> {
     const { billing, customers } = this.#parts;
     const made: StripeSubscription[] = [];

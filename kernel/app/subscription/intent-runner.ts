@@ -1,7 +1,8 @@
 // Owns carrying out intents: at once for those who wait, later for those that a crash or a failure left. Does not own what each
 // kind asks of Stripe (intent-step.ts), or what it means to the account (`settle`).
 // Invariants: an attempt is noted before it is sent; it is sent again only while Stripe remembers its key; a new one is begun only
-// after a look at Stripe that found nothing of the last; an intent whose result is kept is not sent any more.
+// after a look at Stripe that found nothing of the last, or found it charged with something left to do; an intent whose result is
+// kept is not sent any more; what was charged is never told to be refused.
 
 import { DomainError, messageOf, type Reason } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
@@ -19,6 +20,8 @@ export const CLAIM_MS = 180_000;
 const SEND_MS_MAX = 90_000;
 /** How often Stripe may answer an attempt with a failure that it may have stored, before that is taken to be so. */
 const STORED_FAILURES_MAX = 3;
+/** How often what is left to do after a charge is tried where Stripe refuses it; by then, a few minutes have passed. */
+const COMPLETION_TRIES_MAX = 8;
 /** What Stripe says no with: to the request, or to something that a person typed. */
 const REFUSALS: ReadonlySet<Reason> = new Set<Reason>(['STRIPE_REFUSED', 'INVALID_FIELD']);
 /** How long tries wait, in milliseconds. */
@@ -36,13 +39,15 @@ interface Effort {
   readonly intent: OpenIntent;
   /** How often Stripe has answered the last attempt with a failure that it may have stored. */
   storedFailures: number;
+  /** Says that some of it may have been sent, now or by an earlier try. */
+  isSent: boolean;
 }
 
 /** What the runner works with. */
 export interface IntentRunnerParts {
   readonly store: IntentStore;
   readonly steps: Pick<IntentSteps, 'prepare'>;
-  readonly adoption: Pick<IntentAdoption, 'adopt'>;
+  readonly adoption: Pick<IntentAdoption, 'adopt' | 'isCharged'>;
   /** Brings the account to what Stripe says now, after an intent came to a result. */
   readonly settle: (intent: OpenIntent, result: IntentResult) => Promise<unknown>;
   readonly clock: Pick<Clock, 'now' | 'estimate'>;
@@ -104,7 +109,8 @@ export class IntentRunner {
 
   /** Never throws. */
   async #run(intent: OpenIntent): Promise<EndedIntent | undefined> {
-    const effort: Effort = { intent, storedFailures: intent.storedFailures };
+    const { storedFailures, sentAt } = intent;
+    const effort: Effort = { intent, storedFailures, isSent: sentAt !== undefined };
     try {
       return await this.#carryOut(effort);
     } catch (error) {
@@ -138,18 +144,31 @@ export class IntentRunner {
 
   /** Asks Stripe; undefined where somebody else has taken the intent. */
   async #perform(effort: Effort, isNewAttempt: boolean): Promise<IntentResult | undefined> {
-    const { steps, adoption } = this.#parts;
-    const { intent } = effort;
     try {
-      const send = await steps.prepare(intent);
+      const send = await this.#parts.steps.prepare(effort.intent);
       const attempt = await this.#noteSent(effort, isNewAttempt);
       return attempt === undefined ? undefined : await this.#send(effort, send, attempt);
     } catch (error) {
       if (!(error instanceof DomainError && REFUSALS.has(error.reason))) throw error;
-      // What was sent before may have done it, though Stripe refuses to do it again.
-      const adopted = intent.sentAt === undefined ? undefined : await adoption.adopt(intent);
-      return adopted ?? failedBy(error);
+      return await this.#concludeRefused(effort, error);
     }
+  }
+
+  /**
+   * Answers what an intent comes to that Stripe refuses: what was sent before may have done it, or a step of what was sent now. Throws
+   * the refusal where another try is to do what is left after a charge; in the end that stays as Stripe has it, which the account shows.
+   */
+  async #concludeRefused(effort: Effort, refusal: DomainError): Promise<IntentResult> {
+    const { adoption } = this.#parts;
+    const { intent, isSent } = effort;
+    if (!isSent) return failedBy(refusal);
+    const adopted = await adoption.adopt(intent);
+    if (adopted !== undefined) return adopted;
+    if (!(await adoption.isCharged(intent))) return failedBy(refusal);
+    if (intent.tries >= COMPLETION_TRIES_MAX) return { kind: 'done' };
+    // Stripe may have stored the refusal, too: the next try is an attempt of its own.
+    effort.storedFailures = STORED_FAILURES_MAX;
+    throw refusal;
   }
 
   /** Notes what is about to be sent; answers the number of the attempt, undefined where somebody else has taken the intent. */
@@ -164,6 +183,7 @@ export class IntentRunner {
     const attempt = isNewAttempt ? intent.attempt + 1 : intent.attempt;
     if (!(await store.saveSent(intent, attempt, now))) return undefined;
     effort.storedFailures = 0;
+    effort.isSent = true;
     return attempt;
   }
 

@@ -35,6 +35,7 @@ export interface IntentStepParts {
     | 'changeAtPeriodEnd'
     | 'cancelAtPeriodEnd'
     | 'cancelNow'
+    | 'cancelUnpaid'
     | 'resume'
     | 'applyDiscount'
     | 'refundLatestPayment'
@@ -77,7 +78,6 @@ export class IntentSteps {
   async #prepareActivation(intent: OpenIntent, request: PurchaseOf<'activate'>): Promise<SendIntent> {
     const { billing, customers } = this.#parts;
     const stripeCustomerId = await customers.ensureCustomer(intent);
-    if (await this.#hasAnother(intent, stripeCustomerId)) return async () => failedBy(subscriptionExists());
     const { stripePriceId, planCode, promotionCode, returnUrl } = request;
     const metadata = metadataOf(intent, planCode);
     const order = { stripeCustomerId, stripePriceId, metadata, ...present({ promotionCode }) };
@@ -85,24 +85,38 @@ export class IntentSteps {
       const pages = { successUrl: returnUrl, cancelUrl: returnUrl };
       return { kind: 'action_required', url: await billing.openCheckout(order, pages, attempt) };
     };
-    if (request.isHosted) return openPage;
-    const methods = await billing.loadPaymentMethods(stripeCustomerId);
-    if (!methods.some(({ isDefault }) => isDefault)) return openPage;
-    return async (attempt) => {
+    const charge: SendIntent = async (attempt) => {
       const outcome = await billing.createSubscription(order, attempt);
       // The bank wants to see the person: that is what the page is for.
       const isSeen = outcome.kind !== 'action_required' || outcome.url !== '';
       return isSeen ? resultOf(outcome) : openPage(attempt);
     };
+    const hasDefault = async () => (await billing.loadPaymentMethods(stripeCustomerId)).some((one) => one.isDefault);
+    const isCharged = !request.isHosted && (await hasDefault());
+    return this.#unlessAnother(intent, stripeCustomerId, isCharged ? charge : openPage);
   }
 
-  /** Says whether the workspace has got a subscription since the change was asked for: the account could not know it then. */
-  async #hasAnother({ intentId, tenantId }: OpenIntent, stripeCustomerId: string): Promise<boolean> {
-    const all = await this.#parts.billing.loadSubscriptions(stripeCustomerId);
-    return all.some(({ phase, metadata }) => {
+  /**
+   * Answers what sells a subscription where the workspace has got no other since that was asked for: the account could not know it
+   * then. One whose first payment has failed, such as by a bank debit, which takes days, gives way; it has given nothing.
+   */
+  async #unlessAnother(
+    { intentId, tenantId }: OpenIntent,
+    stripeCustomerId: string,
+    sell: SendIntent,
+  ): Promise<SendIntent> {
+    const { billing } = this.#parts;
+    const other = (await billing.loadSubscriptions(stripeCustomerId)).find(({ phase, metadata }) => {
       const { intent_id: madeBy, tenant_id: tenant } = metadata;
       return phase === 'live' && tenant === tenantId && madeBy !== undefined && madeBy !== intentId;
     });
+    if (other === undefined) return sell;
+    const { isInvoiced, createdAt, periodStart, cycleInvoice } = other;
+    const isUnbegun = !isInvoiced && periodStart <= createdAt && cycleInvoice.state !== 'paid';
+    if (!isUnbegun) return async () => failedBy(subscriptionExists());
+    if (cycleInvoice.state !== 'failed') return async () => failedBy(firstPaymentUnderWay());
+    return async (attempt) =>
+      (await billing.cancelUnpaid(other, attempt)) ? sell(attempt) : failedBy(subscriptionExists());
   }
 
   async #prepareContract(intent: OpenIntent, request: PurchaseOf<'provision'>): Promise<SendIntent> {
@@ -110,14 +124,15 @@ export class IntentSteps {
     const { planCode, includedPerCycle, productName, minorUnits, currency } = request;
     const { intervalMonths, daysUntilDue, billingEmail } = request;
     const stripeCustomerId = await customers.ensureCustomer(intent);
-    if (await this.#hasAnother(intent, stripeCustomerId)) return async () => failedBy(subscriptionExists());
     const metadata = {
       ...metadataOf(intent, planCode),
       included_microcredits_per_cycle: `${includedPerCycle}`,
     };
     const payment = { minorUnits, currency, intervalMonths, daysUntilDue, ...present({ billingEmail }) };
     const terms = { productName, ...payment };
-    return async (attempt) => resultOf(await billing.createContract({ stripeCustomerId, ...terms, metadata }, attempt));
+    return this.#unlessAnother(intent, stripeCustomerId, async (attempt) =>
+      resultOf(await billing.createContract({ stripeCustomerId, ...terms, metadata }, attempt)),
+    );
   }
 
   async #prepareChange(intent: OpenIntent, request: ChangeRequest): Promise<SendIntent> {
@@ -125,8 +140,8 @@ export class IntentSteps {
     const subscription = await this.#parts.billing.loadSubscription(stripeSubscriptionId);
     const isOver = subscription === undefined || subscription.phase === 'ended';
     if (isOver && kind === 'cancel') return async () => DONE;
-    if (kind === 'cancel' && request.onlyUnpaid === true && subscription !== undefined && isPaid(subscription)) {
-      return async () => DONE;
+    if (kind === 'cancel' && request.onlyUnpaid === true && subscription !== undefined) {
+      return this.#unpaidEndOf(subscription);
     }
     if (subscription === undefined || (isOver && kind !== 'drop_duplicate')) {
       return async () => failedBy(subscriptionNotFound(stripeSubscriptionId));
@@ -135,6 +150,16 @@ export class IntentSteps {
       return async () => failedBy(contractInForce(request.planCode));
     }
     return this.#changeOf(intent, request, subscription);
+  }
+
+  /** What is paid after all goes on: the account follows it. */
+  #unpaidEndOf(subscription: StripeSubscription): SendIntent {
+    const { state } = subscription.changeInvoice;
+    if (isPaid(subscription) && (state === 'paid' || state === 'none')) return async () => DONE;
+    return async (attempt) => {
+      await this.#parts.billing.cancelUnpaid(subscription, attempt);
+      return DONE;
+    };
   }
 
   #changeOf(intent: OpenIntent, request: ChangeRequest, subscription: StripeSubscription): SendIntent {
@@ -261,6 +286,13 @@ export function contractInForce(planCode: PlanCode): DomainError {
 function subscriptionExists(): DomainError {
   const message = 'the workspace has got a subscription meanwhile: change its plan instead, see ChangePlan';
   return new DomainError('SUBSCRIPTION_EXISTS', message);
+}
+
+function firstPaymentUnderWay(): DomainError {
+  const message =
+    'a subscription was bought whose first payment is under way, which takes a bank some days: the plan shows when it is paid. ' +
+    'Should it fail, repeat this with a new request id, and another payment method';
+  return new DomainError('SUBSCRIPTION_UNPAID', message);
 }
 
 function subscriptionNotFound(stripeSubscriptionId: string): DomainError {

@@ -11,11 +11,19 @@ import type { CatalogStore } from '../catalog/ports.ts';
 import type { Ledger, TenantRef, WriteContext } from '../ledger/ledger.ts';
 import { computeFingerprint, type Operation, requestKey } from '../ledger/request-identity.ts';
 import { keyReused } from '../ledger/write-error.ts';
+import type { Clock } from '../ports.ts';
 import { isKeyReused } from './attempt.ts';
 import type { ChangeJournal } from './change-journal.ts';
 import type { CustomerDesk } from './customer-desk.ts';
-import type { CustomerStore, StoredPaymentMethod, StripeAttempt, StripeBilling } from './ports.ts';
+import {
+  CONSENT_METADATA,
+  type CustomerStore,
+  type StoredPaymentMethod,
+  type StripeAttempt,
+  type StripeBilling,
+} from './ports.ts';
 import { type ConsoleUrls, returnAddress } from './return-address.ts';
+import { PAGE_FIRST_LOOK_MS } from './subscription-sync.ts';
 import type { PaymentMethods, Setup, SetupInput } from './use-case.ts';
 
 /** So many base64url characters are 132 bits. */
@@ -23,16 +31,17 @@ const ATTEMPT_ID_LENGTH = 22;
 
 /** What the use cases of payment methods work with. */
 export interface PaymentMethodServiceParts {
-  readonly ledger: Pick<Ledger, 'consentToTrial' | 'readAccount'>;
+  readonly ledger: Pick<Ledger, 'readAccount'>;
   readonly catalog: Pick<CatalogStore, 'loadProduct'>;
   readonly customers: Pick<CustomerDesk, 'ensureCustomer'>;
-  readonly customerStore: Pick<CustomerStore, 'loadCustomer'>;
+  readonly customerStore: Pick<CustomerStore, 'loadCustomer' | 'savePageOpened' | 'requestSync'>;
   readonly billing: Pick<
     StripeBilling,
     'loadPaymentMethods' | 'setDefaultPaymentMethod' | 'openSetupPage' | 'createSetupIntent' | 'openPortal'
   >;
   readonly journal: ChangeJournal;
   readonly consoleUrls: ConsoleUrls;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 /** Looks after payment methods. */
@@ -49,9 +58,16 @@ export class PaymentMethodService implements PaymentMethods {
     const figures = { consent_to_charge: `${consentsToCharge}` };
     const key = await this.#note(tenant, 'start_setup', asker, context, figures);
     const setup = await this.#openSetup(tenant, input, key);
-    // What Stripe refused, or another request had asked for, is no consent.
-    if (consentsToCharge) await this.#parts.ledger.consentToTrial(tenant, context);
+    // The consent counts when the card is stored, which is looked for though no event may tell, and nobody may come back.
+    if (consentsToCharge) await this.#lookForCard(tenant);
     return setup;
+  }
+
+  async #lookForCard({ tenantId }: TenantRef): Promise<void> {
+    const { customerStore, clock } = this.#parts;
+    const now = clock.now();
+    await customerStore.savePageOpened(tenantId, now);
+    await customerStore.requestSync(tenantId, now + PAGE_FIRST_LOOK_MS);
   }
 
   async #assertTrialRuns(tenant: TenantRef): Promise<void> {
@@ -59,11 +75,16 @@ export class PaymentMethodService implements PaymentMethods {
     if (trial?.status !== 'active') throw trialNotActive('paid for once it ends');
   }
 
-  async #openSetup(tenant: TenantRef, { isHosted, returnPath }: SetupInput, key: IdempotencyKey): Promise<Setup> {
+  async #openSetup(
+    tenant: TenantRef,
+    { isHosted, returnPath, consentsToCharge }: SetupInput,
+    key: IdempotencyKey,
+  ): Promise<Setup> {
     const { customers, billing, catalog, consoleUrls } = this.#parts;
     const { tenantId, productCode } = tenant;
     const stripeCustomerId = await customers.ensureCustomer(tenant);
-    const metadata = { tenant_id: tenantId, product_code: productCode };
+    const consent = consentsToCharge ? { [CONSENT_METADATA]: 'true' } : {};
+    const metadata = { tenant_id: tenantId, product_code: productCode, ...consent };
     const attempt = attemptOf(tenant, key);
     if (!isHosted) {
       const secret = billing.createSetupIntent(stripeCustomerId, metadata, attempt);

@@ -39,6 +39,8 @@ export interface StripeSubscription extends Omit<SubscriptionOutlook, 'pending'>
   /** What the cycle's invoice charges for; absent where that is what `terms` says. */
   readonly cycleTerms?: StripeTerms;
   readonly changeInvoice: InvoiceFacts & { readonly changedAt: Instant };
+  /** The other changes of price inside of the period that were billed at once, oldest first; absent where there is none. */
+  readonly earlierChanges?: readonly (InvoiceFacts & { readonly changedAt: Instant; readonly terms: StripeTerms })[];
   readonly endedAt?: Instant;
   /** Says that it pays an invoice that is sent, instead of a stored card. */
   readonly isInvoiced: boolean;
@@ -62,6 +64,16 @@ export interface StoredPaymentMethod {
   };
   readonly isDefault: boolean;
 }
+
+/** A card that somebody stored, and agreed by that to be charged for the plan of a trial once it ends. */
+export interface StoredConsent {
+  readonly stripeSetupIntentId: string;
+  /** Says that nobody has removed the card since. */
+  readonly isStored: boolean;
+}
+
+/** By which the metadata of a setup say that whoever stores a card agrees to be charged: `true`. */
+export const CONSENT_METADATA = 'consent_to_charge';
 
 /**
  * How one call that changes something at Stripe is told from any other: the same attempt is the same call, however often it is
@@ -202,6 +214,11 @@ export interface StripeBilling {
   cancelAtPeriodEnd(subscription: StripeSubscription, attempt: StripeAttempt): Promise<void>;
   /** Ends it now, gives no money back, and voids what is open. */
   cancelNow(subscription: StripeSubscription, attempt: StripeAttempt): Promise<void>;
+  /**
+   * Ends one that a payment is missing of: what is open is voided first, so that a payment that came before then is seen. Answers
+   * false where there was one, and it goes on. While a bank has a payment under way Stripe refuses.
+   */
+  cancelUnpaid(subscription: StripeSubscription, attempt: StripeAttempt): Promise<boolean>;
   /** Takes back a cancellation, or a change that waits. */
   resume(subscription: StripeSubscription, attempt: StripeAttempt): Promise<void>;
   /** Finds what a promotion code takes off; of those for one customer alone only this customer's. Undefined where there is none. */
@@ -241,6 +258,8 @@ export interface StripeBilling {
    * of that of a setup that has succeeded.
    */
   adoptPaymentMethod(stripeCustomerId: string): Promise<void>;
+  /** Lists the setups of a customer that a card was stored by with consent (`CONSENT_METADATA`), newest first; of the last 100. */
+  loadConsents(stripeCustomerId: string): Promise<readonly StoredConsent[]>;
   /** Opens the billing portal. Answers its address. */
   openPortal(stripeCustomerId: string, returnUrl: string): Promise<string>;
 }

@@ -30,6 +30,10 @@ export function toSubscriptionFacts(
   const { cancelAt, failureCode, endedAt, cycleTerms, changeInvoice, isInvoiced } = seen;
   const includedPerCycle = cycleTerms && (termsOf(cycleTerms, catalog, known)?.includedPerCycle ?? 0n);
   const cycleInvoice = { ...seen.cycleInvoice, ...present({ includedPerCycle }) };
+  const earlierChanges = seen.earlierChanges?.map(({ terms: changedTo, ...change }) => ({
+    ...change,
+    includedPerCycle: termsOf(changedTo, catalog, known)?.includedPerCycle ?? 0n,
+  }));
   const next = seen.pending === undefined ? undefined : termsOf(seen.pending.terms, catalog, undefined);
   const pending =
     next === undefined || seen.pending === undefined
@@ -42,7 +46,7 @@ export function toSubscriptionFacts(
     fallbackPlanCode: catalog.product.fallbackPlanCode,
     startedAt: createdAt,
     isContract: isInvoiced,
-    ...present({ cancelAt, failureCode, endedAt, pending }),
+    ...present({ cancelAt, failureCode, endedAt, pending, earlierChanges }),
   };
 }
 

@@ -85,7 +85,8 @@ export class SubscriptionService implements Subscriptions {
     const { customers, billing } = this.#parts;
     const stripeCustomerId = (await customers.loadCustomer(tenant.tenantId))?.stripeCustomerId;
     if (stripeCustomerId !== undefined) await billing.adoptPaymentMethod(stripeCustomerId);
-    return this.#tell((await this.#parts.sync.syncTenant(tenant)).account);
+    await this.#parts.sync.syncTenant(tenant);
+    return this.getSubscription(tenant);
   }
 
   activate(

@@ -22,8 +22,8 @@ const PERIOD_END_DELAY_MS = 5_000;
 /** How often it is asked while a payment has come to no result, should no event tell. */
 const PENDING_INTERVAL_MS = 3_600_000;
 const RETRY_DELAY_MS = 1_000;
-/** How soon after a page to pay on was opened it is looked what became of it; then after twice the time each, should no event tell. */
-const PAGE_FIRST_LOOK_MS = 120_000;
+/** How soon after a page to pay on, or to agree to a payment on, was opened it is looked what became of it; then after twice the time each, should no event tell. */
+export const PAGE_FIRST_LOOK_MS = 120_000;
 /** How long after that nothing comes of it any more, in milliseconds: Stripe closes its pages within a day. */
 const PAGE_LAST_LOOK_MS = 25 * 3_600_000;
 
@@ -83,7 +83,8 @@ export class SubscriptionSync {
     const { customers, followUp } = this.#parts;
     const { stripeCustomerId, pageOpenedAt } = (await customers.loadCustomer(tenant.tenantId)) ?? {};
     const found = await this.#converge(tenant, stripeCustomerId);
-    const nextSyncAt = earlier(this.#nextSyncAt(found.account.state.subscription), this.#nextPageLookAt(pageOpenedAt));
+    const { account, seen } = found;
+    const nextSyncAt = earlier(this.#nextSyncAt(account.state.subscription, seen), this.#nextPageLookAt(pageOpenedAt));
     if (nextSyncAt !== undefined) await customers.requestSync(tenant.tenantId, nextSyncAt);
     const synced = { ...found, ...present({ nextSyncAt }) };
     await followUp(tenant, synced);
@@ -157,11 +158,12 @@ export class SubscriptionSync {
     return openedAt + Math.min(Math.max(PAGE_FIRST_LOOK_MS, 2 * elapsed), PAGE_LAST_LOOK_MS);
   }
 
-  #nextSyncAt(subscription: Subscription | undefined): Instant | undefined {
-    if (!isLive(subscription)) return undefined;
-    const { status, periodEnd, cancelAt, graceEndsAt } = subscription;
+  #nextSyncAt(subscription: Subscription | undefined, seen: readonly StripeSubscription[]): Instant | undefined {
     const now = this.#parts.clock.now();
     const later = now + PENDING_INTERVAL_MS;
+    // A first payment that takes its bank days is waited for, too.
+    if (!isLive(subscription)) return seen.some(({ phase }) => phase === 'live') ? later : undefined;
+    const { status, periodEnd, cancelAt, graceEndsAt } = subscription;
     // What nobody pays for any more is ended at Stripe as soon as it is here.
     const afterGrace = (graceEndsAt ?? 0) + PERIOD_END_DELAY_MS;
     if (status !== 'active') return afterGrace > now ? Math.min(later, afterGrace) : later;

@@ -10,6 +10,9 @@ import type { Ledger, TenantRef } from '../ledger/ledger.ts';
 import type { IntentDesk } from './intent-desk.ts';
 import type { CustomerStore, IntentStore, PurchaseRequest, StripeBilling } from './ports.ts';
 import { type ConsoleUrls, returnAddress } from './return-address.ts';
+import type { TrialConsent } from './trial-consent.ts';
+
+type Activation = PurchaseRequest & { readonly kind: 'activate' };
 
 const RETURN_PATH = '/settings/billing';
 const NOT_CHARGED: Reason = 'PAYMENT_METHOD_REQUIRED';
@@ -23,6 +26,7 @@ export interface TrialConversionParts {
   readonly billing: Pick<StripeBilling, 'loadPaymentMethods'>;
   readonly intents: Pick<IntentDesk, 'begin' | 'settle'>;
   readonly intentStore: Pick<IntentStore, 'loadEnded'>;
+  readonly consent: Pick<TrialConsent, 'isStanding'>;
   /** Told of a trial whose plan could not be charged. */
   readonly onFailed: (tenant: TenantRef, trial: Trial) => Promise<void>;
   /** Says that a workspace is closed or suspended. */
@@ -38,9 +42,14 @@ export class TrialConversion {
     this.#parts = parts;
   }
 
-  /** Says whether a trial becomes the paid plan at its end, as far as is known now. Throws what {@link begin} throws. */
-  async becomesPaid({ tenantId }: TenantRef, trial: Trial): Promise<boolean> {
-    return isToBePaid(trial) && (await this.hasCard(tenantId));
+  /**
+   * Says whether the trial of a workspace becomes the paid plan at its end, as far as is known now: what is asked then is asked now.
+   * Throws what {@link begin} throws.
+   */
+  async becomesPaid(tenant: TenantRef): Promise<boolean> {
+    const { trial, subscription } = (await this.#parts.ledger.readAccount(tenant)).state;
+    if (trial === undefined || !isToBePaid(trial, subscription)) return false;
+    return this.#mayCharge(tenant, await this.#requestOf(tenant, trial));
   }
 
   /**
@@ -62,7 +71,7 @@ export class TrialConversion {
       return;
     }
     const request = await this.#requestOf(tenant, trial);
-    if (request.stripePriceId !== '' && (await this.#mayCharge(tenantId))) await intents.begin(tenant, key, request);
+    if (await this.#mayCharge(tenant, request)) await intents.begin(tenant, key, request);
     else
       await intents.settle(tenant, key, request, {
         kind: 'failed',
@@ -72,12 +81,14 @@ export class TrialConversion {
       });
   }
 
-  async #mayCharge(tenantId: TenantId): Promise<boolean> {
-    return !(await this.#parts.isBarred(tenantId)) && (await this.hasCard(tenantId));
+  async #mayCharge({ tenantId }: TenantRef, { stripePriceId }: Pick<Activation, 'stripePriceId'>): Promise<boolean> {
+    const { isBarred, consent } = this.#parts;
+    if (stripePriceId === '' || (await isBarred(tenantId))) return false;
+    return (await this.hasCard(tenantId)) && (await consent.isStanding(tenantId));
   }
 
   /** A plan that is not sold any more has no price. */
-  async #requestOf({ productCode }: TenantRef, { planCode }: Trial): Promise<PurchaseRequest & { kind: 'activate' }> {
+  async #requestOf({ productCode }: TenantRef, { planCode }: Trial): Promise<Activation> {
     const { catalog, consoleUrls } = this.#parts;
     const plan = (await catalog.loadPlans(productCode)).find((candidate) => candidate.planCode === planCode);
     const stripePriceId = plan?.archived === false ? (plan.stripePriceId ?? '') : '';

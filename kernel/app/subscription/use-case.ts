@@ -108,8 +108,8 @@ export interface PlanChangePreview {
 export interface Subscriptions {
   getSubscription(tenant: TenantRef): Promise<SubscriptionState>;
   /**
-   * Throws DomainError PLAN_NOT_FOUND, CONTACT_SALES, SUBSCRIPTION_EXISTS, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED,
-   * INVALID_FIELD `plan_code` for a plan that costs nothing, or `promotion_code`.
+   * Throws DomainError PLAN_NOT_FOUND, CONTACT_SALES, SUBSCRIPTION_EXISTS, SUBSCRIPTION_UNPAID while a bank has a first payment under
+   * way, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, INVALID_FIELD `plan_code` for a plan that costs nothing, or `promotion_code`.
    */
   activate(
     tenant: TenantRef,
@@ -150,7 +150,10 @@ export interface Subscriptions {
     asker: PersonAsker,
     context: WriteContext,
   ): Promise<SubscriptionChange>;
-  /** Throws DomainError PLAN_NOT_FOUND, SUBSCRIPTION_EXISTS, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, INVALID_FIELD `price`. */
+  /**
+   * Throws DomainError PLAN_NOT_FOUND, SUBSCRIPTION_EXISTS, SUBSCRIPTION_UNPAID, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, INVALID_FIELD
+   * `price`.
+   */
   provisionContract(
     tenant: TenantRef,
     input: ContractInput,
@@ -163,7 +166,7 @@ export interface Subscriptions {
 
 /** A card to store. */
 export interface SetupInput extends PaymentPage {
-  /** Records that the person agrees to be charged for the trial's plan once it ends. */
+  /** Says that the person agrees to be charged for the trial's plan once it ends; recorded when the card is stored. */
   readonly consentsToCharge: boolean;
 }
 

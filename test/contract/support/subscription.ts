@@ -26,6 +26,7 @@ import {
 } from '../../../gen/wheelhouse/subscription/v1/subscription_service.ts';
 import type { KernelConfig } from '../../../kernel/config.ts';
 import { moveTime } from '../../support/common-time.ts';
+import { sendCard } from '../../support/hosted-form.ts';
 import { type Callers, callersOf, OPERATOR } from './account.ts';
 import { type KernelFixture, newRequestId, openKernel } from './kernel-fixture.ts';
 import { openStripe, type StripeFixture, syncCatalog, WEBHOOK_SECRET } from './stripe.ts';
@@ -152,6 +153,12 @@ export async function workspaceOf(shop: Counter, tenantId: string) {
         await stripe.stripe.customers.update(customer, { invoice_settings: { default_payment_method: method.id } });
       }
       return method;
+    },
+    /** Stores a card on a page, and agrees by that to be charged once the trial ends. */
+    agreeByCard: async (): Promise<void> => {
+      const { url } = await workspace.startSetup({ hostedPage: true, consentToCharge: true, returnPath: '/settings' });
+      expect((await sendCard(url)).status).toBe(303);
+      expect((await workspace.refresh()).trial?.consentTime).toBeInstanceOf(Date);
     },
     /** The workspace's customer at Stripe, who is made where there is none. */
     customerId: async (): Promise<string> => {

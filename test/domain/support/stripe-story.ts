@@ -210,7 +210,10 @@ class StripePast {
     const asked = isOpen ? 'open' : this.#charge();
     // Nothing is charged for less.
     const state = isMore ? asked : 'paid';
-    one.facts = { ...facts, terms, changeInvoice: { ...this.#invoice(state), changedAt: this.#now } };
+    const { changeInvoice: last, earlierChanges = [] } = facts;
+    const before = last.state === 'none' ? [] : [{ ...last, includedPerCycle: facts.terms.includedPerCycle }];
+    const changes = { earlierChanges: [...earlierChanges, ...before] };
+    one.facts = { ...facts, ...changes, terms, changeInvoice: { ...this.#invoice(state), changedAt: this.#now } };
     if (state === 'failed') this.#fail(one);
   }
 
@@ -221,7 +224,7 @@ class StripePast {
   }
 
   #beginPeriod(one: Running, terms: CycleTerms, state: InvoiceState): void {
-    const facts = without(without(one.facts, 'pending'), 'cancelAt');
+    const facts = without(without(without(one.facts, 'pending'), 'cancelAt'), 'earlierChanges');
     one.facts = {
       ...facts,
       ...{ terms, periodStart: this.#now, periodEnd: this.#now + lengthOf(terms), cycleInvoice: this.#invoice(state) },
@@ -263,10 +266,11 @@ class StripePast {
     this.#hasCard = true;
     for (const one of this.#all) {
       if (one.facts.phase === 'ended') continue;
-      const { cycleInvoice, changeInvoice } = one.facts;
+      const { cycleInvoice, changeInvoice, earlierChanges = [] } = one.facts;
       one.facts = {
         ...without(one.facts, 'failureCode'),
         ...{ phase: 'live', isUnpaid: false, cycleInvoice: paid(cycleInvoice), changeInvoice: paid(changeInvoice) },
+        earlierChanges: earlierChanges.map(paid),
       };
       one.endsAt = NEVER;
       one.overdueAt = NEVER;
@@ -305,7 +309,9 @@ function lengthOf({ interval }: CycleTerms): number {
   return (interval === 'year' ? YEAR_DAYS : PERIOD_DAYS) * DAY_MS;
 }
 
-function without(facts: SubscriptionFacts, name: 'pending' | 'cancelAt' | 'failureCode'): SubscriptionFacts {
+type Passing = 'pending' | 'cancelAt' | 'failureCode' | 'earlierChanges';
+
+function without(facts: SubscriptionFacts, name: Passing): SubscriptionFacts {
   return Object.fromEntries(Object.entries(facts).filter(([key]) => key !== name)) as unknown as SubscriptionFacts;
 }
 

@@ -32,7 +32,10 @@ export interface StartSetupRequest {
   tenantId: string;
   /** Wants a page of Stripe; default a setup intent. */
   hostedPage: boolean;
-  /** Records that the person agrees to be charged for the plan of the running trial once it ends. */
+  /**
+   * Says that the person agrees to be charged for the plan of the running trial once it ends. That is recorded once the card is
+   * stored, and counts as long as it stays stored and the trial is not canceled.
+   */
   consentToCharge: boolean;
   /**
    * Is the path of the Console that the page leads back to: one `/`, then up to 1,023 visible ASCII characters without `\`, not

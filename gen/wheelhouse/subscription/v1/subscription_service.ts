@@ -1643,9 +1643,10 @@ export const SubscriptionServiceService = {
   },
   /**
    * Buys a paid self-serve plan: with the stored card, or by a page of Stripe to pay on. A payment that is declined changes
-   * nothing. tenant_admin. Idempotent by `request_id`.
+   * nothing. While a bank takes its days over a first payment it is refused (SUBSCRIPTION_UNPAID); where that has failed, what it
+   * was for is ended, and this is bought. tenant_admin. Idempotent by `request_id`.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, PLAN_NOT_FOUND, CONTACT_SALES, SUBSCRIPTION_EXISTS,
-   * SUBSCRIPTION_BUSY, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
+   * SUBSCRIPTION_UNPAID, SUBSCRIPTION_BUSY, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
    * TENANT_SUSPENDED, TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   activateSubscription: {
@@ -1744,8 +1745,8 @@ export const SubscriptionServiceService = {
   /**
    * Gives a workspace a plan by contract, with its own price and included credits; it begins before its first invoice is paid.
    * sysadmin only. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, PLAN_NOT_FOUND, SUBSCRIPTION_EXISTS, SUBSCRIPTION_BUSY,
-   * PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, TENANT_SUSPENDED,
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, PLAN_NOT_FOUND, SUBSCRIPTION_EXISTS, SUBSCRIPTION_UNPAID,
+   * SUBSCRIPTION_BUSY, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, TENANT_SUSPENDED,
    * TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   provisionContract: {
@@ -1787,9 +1788,10 @@ export interface SubscriptionServiceServer extends UntypedServiceImplementation 
   getSubscription: handleUnaryCall<GetSubscriptionRequest, GetSubscriptionResponse>;
   /**
    * Buys a paid self-serve plan: with the stored card, or by a page of Stripe to pay on. A payment that is declined changes
-   * nothing. tenant_admin. Idempotent by `request_id`.
+   * nothing. While a bank takes its days over a first payment it is refused (SUBSCRIPTION_UNPAID); where that has failed, what it
+   * was for is ended, and this is bought. tenant_admin. Idempotent by `request_id`.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, PLAN_NOT_FOUND, CONTACT_SALES, SUBSCRIPTION_EXISTS,
-   * SUBSCRIPTION_BUSY, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
+   * SUBSCRIPTION_UNPAID, SUBSCRIPTION_BUSY, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
    * TENANT_SUSPENDED, TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   activateSubscription: handleUnaryCall<ActivateSubscriptionRequest, ActivateSubscriptionResponse>;
@@ -1830,8 +1832,8 @@ export interface SubscriptionServiceServer extends UntypedServiceImplementation 
   /**
    * Gives a workspace a plan by contract, with its own price and included credits; it begins before its first invoice is paid.
    * sysadmin only. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, PLAN_NOT_FOUND, SUBSCRIPTION_EXISTS, SUBSCRIPTION_BUSY,
-   * PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, TENANT_SUSPENDED,
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, PLAN_NOT_FOUND, SUBSCRIPTION_EXISTS, SUBSCRIPTION_UNPAID,
+   * SUBSCRIPTION_BUSY, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, TENANT_SUSPENDED,
    * TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   provisionContract: handleUnaryCall<ProvisionContractRequest, ProvisionContractResponse>;
@@ -1867,9 +1869,10 @@ export interface SubscriptionServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Buys a paid self-serve plan: with the stored card, or by a page of Stripe to pay on. A payment that is declined changes
-   * nothing. tenant_admin. Idempotent by `request_id`.
+   * nothing. While a bank takes its days over a first payment it is refused (SUBSCRIPTION_UNPAID); where that has failed, what it
+   * was for is ended, and this is bought. tenant_admin. Idempotent by `request_id`.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, PLAN_NOT_FOUND, CONTACT_SALES, SUBSCRIPTION_EXISTS,
-   * SUBSCRIPTION_BUSY, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
+   * SUBSCRIPTION_UNPAID, SUBSCRIPTION_BUSY, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
    * TENANT_SUSPENDED, TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   activateSubscription(
@@ -1994,8 +1997,8 @@ export interface SubscriptionServiceClient extends Client {
   /**
    * Gives a workspace a plan by contract, with its own price and included credits; it begins before its first invoice is paid.
    * sysadmin only. Idempotent by `request_id`.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, PLAN_NOT_FOUND, SUBSCRIPTION_EXISTS, SUBSCRIPTION_BUSY,
-   * PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, TENANT_SUSPENDED,
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, PLAN_NOT_FOUND, SUBSCRIPTION_EXISTS, SUBSCRIPTION_UNPAID,
+   * SUBSCRIPTION_BUSY, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, TENANT_SUSPENDED,
    * TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   provisionContract(
