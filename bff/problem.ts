@@ -521,6 +521,18 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
     title: 'Unsupported media type',
     detail: 'A body must be uncompressed JSON in UTF-8; send it with `Content-Type: application/json`.',
   },
+  RATE_LIMITED: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'As many requests as may be were sent in a minute; try again after the time in Retry-After.',
+    retryAfterS: 60,
+  },
+  STREAM_LIMIT_REACHED: {
+    status: 429,
+    title: 'Too many streams',
+    detail: 'As many answers as may be are being streamed; end one, or try again later.',
+    retryAfterS: 10,
+  },
   CSRF_TOKEN_INVALID: {
     status: 403,
     title: 'Not from this site',
