@@ -329,14 +329,13 @@ class Conversation<Request, Response> extends OpenStream<Request, Response> impl
       const onMessage = (message: Request): void => {
         try {
           assertReadable(message);
+          this.received += 1;
+          this.meter.received();
+          take(message);
         } catch (error) {
           stop();
           reject(error);
-          return;
         }
-        this.received += 1;
-        this.meter.received();
-        take(message);
       };
       const onEnd = (): void => {
         this.#isHalfClosed = true;

@@ -9,7 +9,7 @@ import {
   type StreamDebitsResponse,
 } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { DomainError } from '../../kernel/domain/error.ts';
-import { STREAM_DEBITS_IN_FLIGHT_MAX } from '../../kernel/grpc/handler/debit-window.ts';
+import { STREAM_DEBITS_IN_FLIGHT_MAX, STREAM_DEBITS_PER_MESSAGE_MAX } from '../../kernel/grpc/handler/debit-window.ts';
 import { STREAM_BOUNDS } from '../../kernel/grpc/stream-limit.ts';
 import { startCuttingProxy } from '../support/cutting-proxy.ts';
 import { startStallingProxy } from '../support/stalling-proxy.ts';
@@ -175,7 +175,7 @@ describe('a stream of debits', () => {
     const stream = open();
     await stream.send(debitRequest(tenantId));
     const { requestSerialize } = spoil(LedgerStreamServiceService.streamDebits);
-    stream.sendRaw(requestSerialize({ debit: debitRequest(tenantId, { projectId: PLACEHOLDER }) }));
+    stream.sendRaw(requestSerialize({ debit: debitRequest(tenantId, { projectId: PLACEHOLDER }), debits: [] }));
     const failure = await failureOfStream(stream);
     expect([failure.reason, Object.keys(failure.violations)]).toEqual(['INVALID_FIELD', ['debit.project_id']]);
     expect(stream.received.map(({ result }) => outcomeOf(result))).toEqual(['ok']);
@@ -210,6 +210,109 @@ describe('a stream of debits', () => {
       expect((await stream.ended).code).toBe(status.DEADLINE_EXCEEDED);
       expect(await callers.seqOf(tenantId)).toBe(2n);
     });
+  });
+});
+
+describe('debits that travel together', () => {
+  const resultsOf = (stream: DebitStream) => stream.received.flatMap(({ results }) => results);
+  const outcomesTogether = (stream: DebitStream): Record<string, string> =>
+    Object.fromEntries(resultsOf(stream).map(({ requestId, result }) => [requestId, outcomeOf(result)]));
+
+  test('are each answered by themselves, in few messages', async () => {
+    const tenants = [await callers.openTenant(200n * CREDIT), await callers.openTenant(100n * CREDIT)];
+    const stream = open();
+    const sent = Array.from({ length: STREAM_DEBITS_PER_MESSAGE_MAX }, (_, index) =>
+      debitRequest(tenants[index % 2] ?? ''),
+    );
+    await stream.sendTogether(sent);
+    await stream.sendTogether(sent.slice(0, 1));
+    stream.halfClose();
+    expect(await stream.ended).toEqual({ code: status.OK });
+    const outcomes = resultsOf(stream).map(
+      ({ tenantId, result }) => `${tenants.indexOf(tenantId)} ${outcomeOf(result)}`,
+    );
+    const count = (outcome: string): number => outcomes.filter((other) => other === outcome).length;
+    expect([count('0 ok'), count('0 replayed')]).toEqual([128, 1]);
+    expect([count('1 ok'), count('1 INSUFFICIENT_CREDITS')]).toEqual([100, 28]);
+    expect(stream.received.length).toBeLessThan(STREAM_DEBITS_PER_MESSAGE_MAX / 2);
+    expect(stream.received.every(({ requestId, result }) => requestId === '' && result === undefined)).toBe(true);
+    for (const { requestId, result } of resultsOf(stream)) {
+      if (result?.outcome?.$case === 'debit') expect(result.outcome.value.entry?.requestId).toBe(requestId);
+    }
+  });
+
+  test('tell what is wrong with one by its place, and go beside debits that come alone', async () => {
+    const tenantId = await callers.openTenant(10n * CREDIT);
+    const [good, bad, alone] = [
+      debitRequest(tenantId),
+      debitRequest(tenantId, { quantity: 'x' }),
+      debitRequest(tenantId),
+    ];
+    const stream = open();
+    await stream.sendTogether([good, bad]);
+    await stream.send(alone);
+    stream.halfClose();
+    expect(await stream.ended).toEqual({ code: status.OK });
+    expect(outcomesTogether(stream)).toEqual({ [good.requestId]: 'ok', [bad.requestId]: 'INVALID_FIELD' });
+    const refused = resultsOf(stream).find(({ requestId }) => requestId === bad.requestId)?.result?.outcome;
+    expect(refused).toMatchObject({ value: { message: expect.stringMatching(/^debits\[1\]\.quantity/) } });
+    const [single] = stream.received.filter(({ results }) => results.length === 0);
+    expect([single?.requestId, outcomeOf(single?.result)]).toEqual([alone.requestId, 'ok']);
+  });
+
+  test.each([
+    ['beside one that comes alone', 1, true, 'debit'],
+    ['more than a message may have', STREAM_DEBITS_PER_MESSAGE_MAX + 1, false, 'debits'],
+  ])('%s end the stream, and none of them is made', async (_, count, isBeside, field) => {
+    const tenantId = await callers.openTenant(1_000n * CREDIT);
+    const stream = open();
+    await stream.sendTogether([debitRequest(tenantId)]);
+    const more = Array.from({ length: count }, () => debitRequest(tenantId));
+    void stream.sendTogether(more, isBeside ? debitRequest(tenantId) : undefined);
+    const failure = await failureOfStream(stream);
+    expect([failure.reason, Object.keys(failure.violations)]).toEqual(['INVALID_FIELD', [field]]);
+    expect(Object.values(outcomesTogether(stream))).toEqual(['ok']);
+    expect(await callers.availableOf(tenantId)).toBe(999n * CREDIT);
+  });
+
+  test('count one by one in the window', async () => {
+    await withGate(async (gated, gate) => {
+      const tenantId = await callers.openTenant(10_000n * CREDIT);
+      const stream = open({}, gated);
+      const together = 200;
+      const messages = 12;
+      for (let index = 0; index < messages; index += 1) {
+        void stream.sendTogether(Array.from({ length: together }, () => debitRequest(tenantId)));
+      }
+      stream.halfClose();
+      await expect.poll(gate.begun).toBeGreaterThanOrEqual(STREAM_DEBITS_IN_FLIGHT_MAX);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(gate.begun()).toBeLessThan(STREAM_DEBITS_IN_FLIGHT_MAX + together);
+      gate.open();
+      expect(await stream.ended).toEqual({ code: status.OK });
+      expect(Object.values(outcomesTogether(stream))).toEqual(Array(messages * together).fill('ok'));
+    });
+  });
+
+  test('whose answers are large come in messages that a client takes', async () => {
+    const ledger: Adaptation['ledger'] = (real) =>
+      override(real, {
+        debit: async (...request) => {
+          const posting = await real.debit(...request);
+          const { entry } = posting.posted;
+          if (entry.type !== 'debited') return posting;
+          const draws = Array(1_000).fill(entry.draws[0]);
+          return { ...posting, posted: { ...posting.posted, entry: { ...entry, draws } } };
+        },
+      });
+    const large = await composeKernel({ mongodbUri: kernel.mongodbUri, ledger });
+    const tenantId = await callers.openTenant(1_000n * CREDIT);
+    const stream = open({}, large);
+    await stream.sendTogether(Array.from({ length: STREAM_DEBITS_PER_MESSAGE_MAX }, () => debitRequest(tenantId)));
+    stream.halfClose();
+    expect(await stream.ended).toEqual({ code: status.OK });
+    expect(Object.values(outcomesTogether(stream))).toEqual(Array(STREAM_DEBITS_PER_MESSAGE_MAX).fill('ok'));
+    await large.close();
   });
 });
 

@@ -58,6 +58,8 @@ export interface OpenStream<Message> {
 export interface DebitStream extends OpenStream<StreamDebitsResponse> {
   /** Sends a debit; resolves when the transport has taken it. */
   send(debit: StreamDebitsRequest['debit']): Promise<void>;
+  /** Sends debits in one message; resolves when the transport has taken it. */
+  sendTogether(debits: StreamDebitsRequest['debits'], debit?: StreamDebitsRequest['debit']): Promise<void>;
   /** Sends bytes in the place of a message. */
   sendRaw(bytes: Buffer): void;
   /** Says that no more debits come. */
@@ -85,7 +87,11 @@ export function openDebitStream(address: string, settings: StreamSettings): Debi
     ...collect(client, call),
     send: (debit) =>
       new Promise((resolve) => {
-        call.write({ debit }, () => resolve());
+        call.write({ debit, debits: [] }, () => resolve());
+      }),
+    sendTogether: (debits, debit) =>
+      new Promise((resolve) => {
+        call.write({ debit, debits }, () => resolve());
       }),
     sendRaw: (raw) => void call.write({ raw }),
     halfClose: () => void call.end(),

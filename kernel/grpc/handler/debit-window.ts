@@ -2,10 +2,13 @@
 // so that neither a slow ledger nor a caller that does not read makes the kernel hold more than a window of them.
 // Invariant: every debit that was read is answered, unless nobody waits for answers any more.
 
+import type { DebitRequest } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import type {
   StreamDebitsRequest,
   StreamDebitsResponse,
+  StreamedDebit,
 } from '../../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
+import { invalidField } from '../../domain/error.ts';
 import type { MessageSource, Send } from './handler-map.ts';
 
 /**
@@ -13,24 +16,35 @@ import type { MessageSource, Send } from './handler-map.ts';
  * tenant's queue alone.
  */
 export const STREAM_DEBITS_IN_FLIGHT_MAX = 1_024;
+/** How many debits one message may have. */
+export const STREAM_DEBITS_PER_MESSAGE_MAX = 256;
+/** How large an answer with several debits is, in bytes: a gRPC client takes 4 MiB unless it says otherwise. */
+const ANSWER_BYTES_MAX = 2 * 1_048_576;
 /** Reading goes on when so many are left, so that it does not stop and go for each of them. */
 const RESUME_AT = STREAM_DEBITS_IN_FLIGHT_MAX * 0.75;
+
+/** What became of one debit. */
+export interface DebitAnswer extends StreamedDebit {
+  /** About how large it is, in bytes; not more than what a caller takes in one message. */
+  readonly bytes: number;
+}
+
+/** Makes one debit, or says that it is not there; `prefix` is its path within the message. It must not throw. */
+export type AnswerDebit = (debit: DebitRequest | undefined, prefix: string) => Promise<DebitAnswer>;
 
 /** Passes the debits of one stream through a bounded window. */
 export class DebitWindow {
   readonly #messages: MessageSource<StreamDebitsRequest>;
   readonly #send: Send<StreamDebitsResponse>;
-  readonly #answer: (message: StreamDebitsRequest) => Promise<StreamDebitsResponse>;
+  readonly #answer: AnswerDebit;
+  /** What has ended of debits that travelled together, and is not sent yet. */
+  #ended: StreamedDebit[] = [];
+  #endedBytes = 0;
   #inFlight = 0;
   #isPaused = false;
   #onEmpty: (() => void) | undefined;
 
-  /** @param answer Makes one debit; it must not throw. */
-  constructor(
-    messages: MessageSource<StreamDebitsRequest>,
-    send: Send<StreamDebitsResponse>,
-    answer: (message: StreamDebitsRequest) => Promise<StreamDebitsResponse>,
-  ) {
+  constructor(messages: MessageSource<StreamDebitsRequest>, send: Send<StreamDebitsResponse>, answer: AnswerDebit) {
     this.#messages = messages;
     this.#send = send;
     this.#answer = answer;
@@ -45,19 +59,54 @@ export class DebitWindow {
     }
   }
 
-  #take(message: StreamDebitsRequest): void {
-    this.#inFlight += 1;
-    if (this.#inFlight >= STREAM_DEBITS_IN_FLIGHT_MAX) {
+  /** Throws DomainError INVALID_FIELD where the message says two things, or too much. */
+  #take({ debit, debits }: StreamDebitsRequest): void {
+    if (debits.length === 0) {
+      this.#enter(1);
+      // An answer that nobody takes any more is no failure of its own: the stream knows why.
+      void this.#answer(debit, 'debit.')
+        .then(({ tenantId, requestId, result }) => this.#send({ tenantId, requestId, result, results: [] }))
+        .then(...this.#leaver(1));
+      return;
+    }
+    assertTogether(debit, debits);
+    this.#enter(debits.length);
+    for (const [index, each] of debits.entries()) {
+      void this.#answer(each, `debits[${index}].`).then((answer) => this.#collect(answer));
+    }
+  }
+
+  /** What ends in one turn, as a whole commit does, is answered in one message. */
+  #collect(answer: DebitAnswer): void {
+    if (this.#endedBytes + answer.bytes > ANSWER_BYTES_MAX) this.#flush();
+    if (this.#ended.length === 0) setImmediate(() => this.#flush());
+    this.#ended.push(answer);
+    this.#endedBytes += answer.bytes;
+  }
+
+  #flush(): void {
+    const results = this.#ended;
+    if (results.length === 0) return;
+    this.#ended = [];
+    this.#endedBytes = 0;
+    void this.#send({ tenantId: '', requestId: '', result: undefined, results }).then(...this.#leaver(results.length));
+  }
+
+  #enter(count: number): void {
+    this.#inFlight += count;
+    if (this.#inFlight >= STREAM_DEBITS_IN_FLIGHT_MAX && !this.#isPaused) {
       this.#isPaused = true;
       this.#messages.pause();
     }
-    const leave = (): void => this.#leave();
-    // An answer that nobody takes any more is no failure of its own: the stream knows why.
-    void this.#answer(message).then(this.#send).then(leave, leave);
   }
 
-  #leave(): void {
-    this.#inFlight -= 1;
+  #leaver(count: number): [() => void, () => void] {
+    const leave = (): void => this.#leave(count);
+    return [leave, leave];
+  }
+
+  #leave(count: number): void {
+    this.#inFlight -= count;
     if (this.#isPaused && this.#inFlight <= RESUME_AT) {
       this.#isPaused = false;
       this.#messages.resume();
@@ -72,5 +121,16 @@ export class DebitWindow {
       this.#onEmpty = resolve;
       signal.addEventListener('abort', () => resolve(), { once: true });
     });
+  }
+}
+
+function assertTogether(debit: DebitRequest | undefined, debits: readonly DebitRequest[]): void {
+  if (debit !== undefined) {
+    const description = 'is sent together with `debits`: send one of them';
+    throw invalidField({ field: 'debit', description });
+  }
+  if (debits.length > STREAM_DEBITS_PER_MESSAGE_MAX) {
+    const description = `has ${debits.length} debits: send at most ${STREAM_DEBITS_PER_MESSAGE_MAX} in one message`;
+    throw invalidField({ field: 'debits', description });
   }
 }

@@ -1,22 +1,20 @@
 // Owns LedgerStreamService on the wire: debits and balances over long-lived streams. Does not own credits, nor how
 // streams begin and end (stream-pipeline.ts).
 
-import type {
-  LedgerStreamServiceService,
-  StreamDebitsRequest,
-  StreamDebitsResponse,
-} from '../../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
+import type { BatchDebitResult, DebitRequest } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import type { LedgerStreamServiceService } from '../../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import type { BalanceWatch } from '../../app/ledger/balance-watch.ts';
 import type { DebitInput, Ledger } from '../../app/ledger/ledger.ts';
 import type { TenantDirectory } from '../../app/tenant/tenant-directory.ts';
 import type { TenantStatusBoard } from '../../app/tenant/tenant-status-board.ts';
+import { estimateEntryBytes } from '../../domain/byte-estimate.ts';
 import { invalidField } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
 import type { CallContext } from '../caller.ts';
 import { fromProtoWatchBalance, toProtoWatchBalance } from '../convert/balance-watch.ts';
 import { toProtoDebitError, toProtoDebitResponse } from '../convert/debit.ts';
 import { assertMayDebit, postDebitItem, type Refused, readDebitItem } from './debit-item.ts';
-import { DebitWindow } from './debit-window.ts';
+import { type DebitAnswer, DebitWindow } from './debit-window.ts';
 import type { HandlerMap } from './handler-map.ts';
 
 /** What LedgerStreamService answers with. */
@@ -31,6 +29,8 @@ export interface LedgerStreamHandlerParts {
 
 /** How much of an id that can't be one is answered: enough to know it by, whatever its length. */
 const ECHO_LENGTH_MAX = 256;
+/** About how large a refusal is, in bytes. */
+const REFUSAL_BYTES = 2_048;
 
 /** Builds the handlers of LedgerStreamService. */
 export function createLedgerStreamHandlers(
@@ -38,7 +38,7 @@ export function createLedgerStreamHandlers(
 ): HandlerMap<typeof LedgerStreamServiceService> {
   return {
     streamDebits: (messages, context, send) => {
-      const window = new DebitWindow(messages, send, (message) => answerDebit(parts, message, context));
+      const window = new DebitWindow(messages, send, (debit, prefix) => answerDebit(parts, debit, prefix, context));
       return window.run(context.signal);
     },
     watchBalance: async (request, context, send) => {
@@ -52,12 +52,13 @@ export function createLedgerStreamHandlers(
 /** Makes one debit of a stream; what it meets never touches the others. */
 async function answerDebit(
   parts: LedgerStreamHandlerParts,
-  { debit }: StreamDebitsRequest,
+  debit: DebitRequest | undefined,
+  prefix: string,
   context: CallContext,
-): Promise<StreamDebitsResponse> {
-  if (debit === undefined) return toResponse('', '', missingDebit());
-  const item = readDebitItem(debit, 'debit.');
-  if ('refusal' in item) return toResponse(debit.tenantId, debit.requestId, item);
+): Promise<DebitAnswer> {
+  if (debit === undefined) return toStreamed('', '', missingDebit());
+  const item = readDebitItem(debit, prefix);
+  if ('refusal' in item) return toStreamed(debit.tenantId, debit.requestId, item);
   const { requestId, tenantId } = item.write;
   // A stream goes on without a deadline, but no debit of it waits for its turn longer than one by itself would.
   const call: CallContext = {
@@ -70,22 +71,21 @@ async function answerDebit(
     assertMayDebit(parts.statusBoard, id, input);
     return parts.directory.requireTenant(id, context.caller.visibility);
   };
-  return toResponse(tenantId, requestId, await postDebitItem(parts.ledger, tenantOf, item.write, call));
+  return toStreamed(tenantId, requestId, await postDebitItem(parts.ledger, tenantOf, item.write, call));
 }
 
-function toResponse(
+function toStreamed(
   tenantId: string,
   requestId: string,
   outcome: Awaited<ReturnType<typeof postDebitItem>>,
-): StreamDebitsResponse {
-  return {
+): DebitAnswer {
+  const ids = {
     tenantId: tenantId.slice(0, ECHO_LENGTH_MAX).toWellFormed(),
     requestId: requestId.slice(0, ECHO_LENGTH_MAX).toWellFormed(),
-    result:
-      'refusal' in outcome
-        ? toProtoDebitError(outcome.refusal)
-        : { outcome: { $case: 'debit', value: toProtoDebitResponse(outcome) } },
   };
+  if ('refusal' in outcome) return { ...ids, result: toProtoDebitError(outcome.refusal), bytes: REFUSAL_BYTES };
+  const result: BatchDebitResult = { outcome: { $case: 'debit', value: toProtoDebitResponse(outcome) } };
+  return { ...ids, result, bytes: estimateEntryBytes(outcome.posted.entry) };
 }
 
 function missingDebit(): Refused {
