@@ -278,7 +278,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
   TENANT_SUSPENDED: {
     status: 403,
     title: 'Workspace suspended',
-    detail: 'The workspace is suspended: it can be read, not changed. Ask support.',
+    detail: 'The workspace is suspended: it can be read and its subscription canceled, nothing else. Ask support.',
   },
   TENANT_CLOSED: {
     status: 409,

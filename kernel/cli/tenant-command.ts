@@ -133,7 +133,9 @@ function addStatusCommands(tenants: Command, streams: CommandStreams): void {
     streams.out.write(`The workspace ${tenant?.tenantId} is ${statusOf(tenant?.status)}.\n`);
   };
   addWriteOptions(tenants.command('suspend'))
-    .description('suspends a workspace: it can be read, not changed or charged')
+    .description(
+      'suspends a workspace: it can be read and its subscription canceled; that goes on and is charged until then',
+    )
     .argument('<tenant>', 'its id')
     .action((tenantId: string, options: WriteOptions) => setSuspension(tenantId, true, options));
   addWriteOptions(tenants.command('resume'))

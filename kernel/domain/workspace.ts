@@ -99,7 +99,7 @@ export function findMember({ members }: Workspace, userId: UserId): Member | und
 export function assertUsable({ tenantId, status }: Pick<Workspace, 'tenantId' | 'status'>): void {
   const metadata = { tenant_id: tenantId };
   if (status === 'suspended') {
-    const message = `tenant_id: ${tenantId} is suspended: it can be read, not changed or charged; ask an operator`;
+    const message = `tenant_id: ${tenantId} is suspended: it can be read and its subscription canceled, nothing else; ask an operator`;
     throw new DomainError('TENANT_SUSPENDED', message, { metadata });
   }
   if (status === 'closed') {

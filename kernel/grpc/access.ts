@@ -185,9 +185,11 @@ export const ACCESS: Readonly<Record<MethodPath, MethodAccess>> = {
   '/wheelhouse.subscription.v1.SubscriptionService/PreviewPlanChange': read('tenant_admin', { internal: false }),
   '/wheelhouse.subscription.v1.SubscriptionService/ActivateSubscription': write({ person: 'tenant_admin' }),
   '/wheelhouse.subscription.v1.SubscriptionService/ChangePlan': write({ person: 'tenant_admin' }),
+  // Whoever is charged may always end that.
   '/wheelhouse.subscription.v1.SubscriptionService/CancelSubscription': write({
     person: 'tenant_admin',
     sysadmin: true,
+    whenClosed: true,
   }),
   '/wheelhouse.subscription.v1.SubscriptionService/ResumeSubscription': write({ person: 'tenant_admin' }),
   '/wheelhouse.subscription.v1.SubscriptionService/ConvertTrialNow': write({ person: 'tenant_admin' }),

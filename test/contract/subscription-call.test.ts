@@ -19,6 +19,7 @@ import {
   ConvertTrialNowRequest,
   PreviewPlanChangeRequest,
   ProvisionContractRequest,
+  ResumeSubscriptionRequest,
   SubscriptionServiceService as Subscriptions,
 } from '../../gen/wheelhouse/subscription/v1/subscription_service.ts';
 import { StartTrialRequest, TrialServiceService } from '../../gen/wheelhouse/subscription/v1/trial_service.ts';
@@ -386,7 +387,7 @@ describe('a request that is refused before anybody acts on it', () => {
 });
 
 describe('a workspace that is suspended, and then closed', () => {
-  test('is changed by nobody, but can be refreshed, and cancelled by an operator', async () => {
+  test('is changed by nobody, but can be refreshed, and canceled by its administrator and by an operator', async () => {
     const own = await callers.openTenant();
     await admitPeople(callers, own);
     const somebody = personIn(own, 'tenant_admin');
@@ -399,9 +400,12 @@ describe('a workspace that is suspended, and then closed', () => {
     const attempts = [
       () => callers.bff.call(Subscriptions.activateSubscription, order, somebody),
       () => callers.bff.call(Payments.openPortal, portal, somebody),
+      () => callers.bff.call(Subscriptions.resumeSubscription, resume, somebody),
       () => callers.sysadmin.call(Subscriptions.provisionContract, contract),
     ];
     const cancel = CancelSubscriptionRequest.fromPartial({ requestId: 'r', tenantId: own, ...OPERATOR });
+    const leave = CancelSubscriptionRequest.fromPartial({ requestId: 'r', tenantId: own });
+    const resume = ResumeSubscriptionRequest.fromPartial({ requestId: 'r', tenantId: own });
     const suspend = SetTenantSuspensionRequest.fromPartial({ tenantId: own, suspended: true, ...OPERATOR });
     const close = CloseTenantRequest.fromPartial({ tenantId: own, ...OPERATOR });
     const steps = [
@@ -415,7 +419,8 @@ describe('a workspace that is suspended, and then closed', () => {
       expect(asked).toEqual([]);
       await callers.bff.call(Subscriptions.refreshSubscription, { tenantId: own }, somebody);
       await callers.sysadmin.call(Subscriptions.cancelSubscription, cancel);
-      expect(asked.map(({ method }) => method)).toEqual(['refresh', 'cancel']);
+      await callers.bff.call(Subscriptions.cancelSubscription, leave, somebody);
+      expect(asked.map(({ method }) => method)).toEqual(['refresh', 'cancel', 'cancel']);
     }
   });
 });

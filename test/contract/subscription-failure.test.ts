@@ -13,6 +13,7 @@ import { CREDIT, callersOf, OPERATOR } from './support/account.ts';
 import { deliverEvent } from './support/delivery.ts';
 import { failureOf } from './support/failure.ts';
 import { newRequestId, openKernel } from './support/kernel-fixture.ts';
+import { workspaceOperatorOf } from './support/people.ts';
 import {
   DAY_MS,
   expectSound,
@@ -473,6 +474,25 @@ describe('what was bought or given', () => {
       await workspace.cancelByOperator({ atOnce: true });
     }
     expect((await entriesOf(workspace)).filter((name) => name === 'trial_started')).toHaveLength(1);
+    await expectSound(shop, workspace);
+  });
+});
+
+describe('a workspace that is suspended', () => {
+  test('is charged on until its administrator cancels, who may', async () => {
+    const workspace = await openSubscriber('pro');
+    await workspaceOperatorOf(shop.callers).suspend(workspace.tenantId, true);
+    await shop.advance(31 * DAY_MS + 2 * HOUR_MS);
+    await expect.poll(() => workspace.charged()).toEqual([4_900, 4_900]);
+    const refused = { reason: 'TENANT_SUSPENDED', message: expect.stringContaining('its subscription canceled') };
+    expect(await failureOf(workspace.changePlan({ planCode: 'max' }))).toMatchObject(refused);
+    const { change } = await workspace.cancel();
+    expect(change).toMatchObject({ outcome: ChangeOutcome.DONE, planCode: 'pro' });
+    expect((await workspace.get()).subscription?.cancelTime).toBeInstanceOf(Date);
+    expect(await failureOf(workspace.resume())).toMatchObject(refused);
+    await shop.advance(31 * DAY_MS + 2 * HOUR_MS);
+    await expect.poll(async () => (await workspace.get()).planCode).toBe('free');
+    expect(await workspace.charged()).toEqual([4_900, 4_900]);
     await expectSound(shop, workspace);
   });
 });

@@ -200,7 +200,7 @@ export const ErrorReason = {
   SLUG_TAKEN: 81,
   /**
    * TENANT_SUSPENDED - Says that an operator has suspended the workspace: it can be read, not changed or charged, but for work that was
-   * performed already. FAILED_PRECONDITION.
+   * performed already and for its subscription, which goes on until it is canceled, as it can be. FAILED_PRECONDITION.
    */
   TENANT_SUSPENDED: 82,
   /**

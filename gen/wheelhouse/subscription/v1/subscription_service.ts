@@ -1695,10 +1695,9 @@ export const SubscriptionServiceService = {
   },
   /**
    * Ends the subscription with its period, or at once: that for sysadmin, and where the plan's policy allows. Nothing is paid
-   * back. tenant_admin; or sysadmin, also for a workspace that is suspended or closed. Idempotent by `request_id`.
+   * back. tenant_admin, or sysadmin; also for a workspace that is suspended or closed. Idempotent by `request_id`.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_BUSY, STRIPE_OFF,
-   * STRIPE_UNAVAILABLE, STRIPE_REFUSED, TENANT_SUSPENDED, TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN,
-   * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * STRIPE_UNAVAILABLE, STRIPE_REFUSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   cancelSubscription: {
     path: "/wheelhouse.subscription.v1.SubscriptionService/CancelSubscription" as const,
@@ -1713,7 +1712,7 @@ export const SubscriptionServiceService = {
   },
   /**
    * Takes back a cancellation, or a change that waits, before it happens. tenant_admin. Idempotent by `request_id`.
-   * Errors: as for CancelSubscription, and PLAN_UNCHANGED where nothing waits.
+   * Errors: as for CancelSubscription, TENANT_SUSPENDED, TENANT_CLOSED, and PLAN_UNCHANGED where nothing waits.
    */
   resumeSubscription: {
     path: "/wheelhouse.subscription.v1.SubscriptionService/ResumeSubscription" as const,
@@ -1812,15 +1811,14 @@ export interface SubscriptionServiceServer extends UntypedServiceImplementation 
   changePlan: handleUnaryCall<ChangePlanRequest, ChangePlanResponse>;
   /**
    * Ends the subscription with its period, or at once: that for sysadmin, and where the plan's policy allows. Nothing is paid
-   * back. tenant_admin; or sysadmin, also for a workspace that is suspended or closed. Idempotent by `request_id`.
+   * back. tenant_admin, or sysadmin; also for a workspace that is suspended or closed. Idempotent by `request_id`.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_BUSY, STRIPE_OFF,
-   * STRIPE_UNAVAILABLE, STRIPE_REFUSED, TENANT_SUSPENDED, TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN,
-   * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * STRIPE_UNAVAILABLE, STRIPE_REFUSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   cancelSubscription: handleUnaryCall<CancelSubscriptionRequest, CancelSubscriptionResponse>;
   /**
    * Takes back a cancellation, or a change that waits, before it happens. tenant_admin. Idempotent by `request_id`.
-   * Errors: as for CancelSubscription, and PLAN_UNCHANGED where nothing waits.
+   * Errors: as for CancelSubscription, TENANT_SUSPENDED, TENANT_CLOSED, and PLAN_UNCHANGED where nothing waits.
    */
   resumeSubscription: handleUnaryCall<ResumeSubscriptionRequest, ResumeSubscriptionResponse>;
   /**
@@ -1935,10 +1933,9 @@ export interface SubscriptionServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Ends the subscription with its period, or at once: that for sysadmin, and where the plan's policy allows. Nothing is paid
-   * back. tenant_admin; or sysadmin, also for a workspace that is suspended or closed. Idempotent by `request_id`.
+   * back. tenant_admin, or sysadmin; also for a workspace that is suspended or closed. Idempotent by `request_id`.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, SUBSCRIPTION_NOT_FOUND, SUBSCRIPTION_BUSY, STRIPE_OFF,
-   * STRIPE_UNAVAILABLE, STRIPE_REFUSED, TENANT_SUSPENDED, TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN,
-   * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * STRIPE_UNAVAILABLE, STRIPE_REFUSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   cancelSubscription(
     request: CancelSubscriptionRequest,
@@ -1957,7 +1954,7 @@ export interface SubscriptionServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Takes back a cancellation, or a change that waits, before it happens. tenant_admin. Idempotent by `request_id`.
-   * Errors: as for CancelSubscription, and PLAN_UNCHANGED where nothing waits.
+   * Errors: as for CancelSubscription, TENANT_SUSPENDED, TENANT_CLOSED, and PLAN_UNCHANGED where nothing waits.
    */
   resumeSubscription(
     request: ResumeSubscriptionRequest,
