@@ -16,6 +16,7 @@ export interface AutoTopUpJson {
     | 'price_changed'
     | 'not_offered'
     | 'not_paid'
+    | 'returned'
     | null;
   failure_code: string | null;
   /** Is null where no rule was ever set, as all that follows. */
@@ -89,6 +90,8 @@ function fromProtoReason(reason: AutoTopUpStopReason): AutoTopUpJson['stop_reaso
       return 'not_offered';
     case AutoTopUpStopReason.NOT_PAID:
       return 'not_paid';
+    case AutoTopUpStopReason.RETURNED:
+      return 'returned';
     default:
       throw unknownValue('stop_reason', reason);
   }
