@@ -15,7 +15,15 @@ export const AUTO_TOP_UP = named(
       'Is `stopped` until the default payment method changes or it is set again.',
     ),
     stop_reason: orNull(
-      oneOf(['declined', 'requires_action', 'payment_method_missing', 'price_changed', 'not_offered', 'not_paid']),
+      oneOf([
+        'declined',
+        'requires_action',
+        'payment_method_missing',
+        'price_changed',
+        'not_offered',
+        'not_paid',
+        'returned',
+      ]),
     ),
     failure_code: orNull(text()),
     threshold_microcredits: orNull(whole(), 'Is null where no rule was ever set, as all that follows.'),
@@ -90,6 +98,8 @@ function fromProtoReason(reason: AutoTopUpStopReason): AutoTopUpJson['stop_reaso
       return 'not_offered';
     case AutoTopUpStopReason.NOT_PAID:
       return 'not_paid';
+    case AutoTopUpStopReason.RETURNED:
+      return 'returned';
     default:
       throw unknownValue('stop_reason', reason);
   }

@@ -46,7 +46,7 @@ import { createLedgerObserver, createWatchObserver } from './ledger-observer.ts'
 import { createMailPart } from './mail-part.ts';
 import { PROCESS_PACING } from './pacing.ts';
 import { createPaymentPart, type PaymentPart } from './payment-part.ts';
-import { createPromotionPart } from './promotion-part.ts';
+import { createCodePart, createPromotionPart } from './promotion-part.ts';
 import { createReconciliationPart, type ReconciliationPart } from './reconciliation-part.ts';
 import { openAccessTokenStore } from './store/access/access-token-store.ts';
 import { openBalanceMarkStore } from './store/alert/balance-mark-store.ts';
@@ -209,8 +209,12 @@ function createServices({ config, logger, metrics, connection, clock }: Base, st
   const people = createPeople({ stores, ledger, outbox, start, clock, ids, pacing, notebook, switches });
   const client = openStripeClient(config.stripe, metrics);
   const events = new BillingEventLog({ store: stores.billingEvents, clock, pacing });
+  const code = createCodePart({
+    ...{ client, ledger, clock, ids, pacing, observer, stores },
+    hasPaid: (tenantId) => stores.topUps.hasSucceeded(tenantId),
+  });
   const subscription = createSubscriptionPart({
-    ...{ client, ledger, directory, outbox, events, notebook, clock, logger, metrics, stores },
+    ...{ client, ledger, directory, outbox, events, notebook, clock, logger, metrics, stores, codes: code.codes },
     ...{ journal: people.journal, consoleUrls: config.consoleUrls },
   });
   const payment = createPaymentPart({
@@ -221,8 +225,14 @@ function createServices({ config, logger, metrics, connection, clock }: Base, st
     hasCard: async (tenantId) => (await subscription.trialConversion?.hasCard(tenantId)) ?? false,
   });
   const promotions = createPromotionPart({
-    ...{ ...operators, ...people, ...subscription, stores, ledger, clock, ids, pacing },
-    hasPaid: (tenantId) => stores.topUps.hasSucceeded(tenantId),
+    ...operators,
+    ...people,
+    ...subscription,
+    stores,
+    ledger,
+    clock,
+    ids,
+    code,
   });
   const alerts = createAlertPart({
     ...{ events, ledger, feed, notice, outbox, journal: people.journal, clock, metrics, logger, stores },
@@ -237,7 +247,7 @@ function createServices({ config, logger, metrics, connection, clock }: Base, st
     client,
     ...subscription,
     ...payment,
-    ...promotions,
+    ...{ ...promotions, redemptions: code.redemptions },
     ...present({ reconciling: reconcilingOf({ logger, metrics, clock }, stores, { subscription, payment }, notebook) }),
     ...createReaders({ metrics, logger, connection, clock }, stores, { ledger, lanes, notice, observer, feed }),
     alerts,

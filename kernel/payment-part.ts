@@ -8,6 +8,7 @@ import type { CommitNotice } from './app/ledger/commit-notice.ts';
 import type { Ledger, TenantRef } from './app/ledger/ledger.ts';
 import type { MailOutbox } from './app/mail/mail-outbox.ts';
 import type { KillSwitchBoard } from './app/operator/kill-switch-board.ts';
+import { AutoTopUpBrake } from './app/payment/auto-top-up-brake.ts';
 import { AutoTopUpDesk } from './app/payment/auto-top-up-desk.ts';
 import { AutoTopUpNotice } from './app/payment/auto-top-up-notice.ts';
 import { AutoTopUpService } from './app/payment/auto-top-up-service.ts';
@@ -56,7 +57,7 @@ export interface PaymentPartTools {
   readonly subscription: Pick<SubscriptionPart, 'counter' | 'handlers' | 'start'>;
   readonly ledger: Ledger;
   readonly switches: Pick<KillSwitchBoard, 'assertOn'>;
-  readonly events: Pick<BillingEventLog, 'note'>;
+  readonly events: Pick<BillingEventLog, 'note' | 'isNoted'>;
   readonly outbox: Pick<MailOutbox, 'enqueue'>;
   readonly feed: Pick<CommitFeed, 'findFollowed'>;
   readonly notice: Pick<CommitNotice, 'listen'>;
@@ -117,17 +118,19 @@ function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter
   const [ids, pacing] = [RANDOM_ID_SOURCE, PROCESS_PACING];
   const observer = createTopUpObserver(metrics.topUps, logger);
   const stripe = createStripeTopUps(client);
-  const returns = new PaymentReturn({ store, stripe, ledger, catalog, events, clock });
+  const rules = stores.autoTopUps;
+  const ruleNotice = new AutoTopUpNotice({ ...stores, events, outbox: tools.outbox, clock });
+  const brake = new AutoTopUpBrake({ rules, notice: ruleNotice });
+  const returns = new PaymentReturn({ store, stripe, ledger, catalog, events, brake, clock });
   const sync = new TopUpSync({ store, stripe, ledger, returns, events, clock, observer });
   const runner = new TopUpRunner({ store, stripe, customers, sync, isClosed, clock, pacing, observer });
   const topUps = new TopUpService({
     ...{ store, runner, sync, ledger, catalog, customers: customerStore, billing, switches, journal },
     ...{ ids, clock, pacing, observer },
   });
-  const rules = stores.autoTopUps;
   const desk = new AutoTopUpDesk({
     ...{ rules, store, runner, ledger, catalog, customers: customerStore, billing, switches, isBarred, ids, clock },
-    ...{ observer, notice: new AutoTopUpNotice({ ...stores, events, outbox: tools.outbox, clock }) },
+    ...{ observer, notice: ruleNotice },
   });
   const alert = new BalanceAlert({ projector: desk, store: rules, feed: tools.feed, observer });
   tools.notice.listen(alert);

@@ -28,7 +28,7 @@ import { IntentDesk } from './app/subscription/intent-desk.ts';
 import { IntentRunner } from './app/subscription/intent-runner.ts';
 import { IntentSteps } from './app/subscription/intent-step.ts';
 import { PaymentMethodService } from './app/subscription/payment-method-service.ts';
-import type { CustomerStore, IntentStore, StripeBilling } from './app/subscription/ports.ts';
+import type { CustomerStore, IntentStore, PurchaseCodes, StripeBilling } from './app/subscription/ports.ts';
 import type { ConsoleUrls } from './app/subscription/return-address.ts';
 import { SubscriptionFollowUp } from './app/subscription/subscription-follow-up.ts';
 import { SubscriptionService } from './app/subscription/subscription-service.ts';
@@ -59,6 +59,7 @@ export interface SubscriptionPartTools {
   readonly outbox: MailOutbox;
   readonly events: Pick<BillingEventLog, 'note'>;
   readonly journal: BillingJournal;
+  readonly codes: PurchaseCodes;
   readonly notebook: Pick<AuditNotebook, 'note'>;
   readonly consoleUrls: ConsoleUrls;
   readonly clock: Clock;
@@ -119,7 +120,7 @@ export function createSubscriptionPart(tools: SubscriptionPartTools): Subscripti
 }
 
 function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling): SubscriptionPart {
-  const { ledger, directory, stores, clock, logger, metrics, notebook, journal, consoleUrls } = tools;
+  const { ledger, directory, stores, clock, logger, metrics, notebook, journal, codes, consoleUrls } = tools;
   const { catalog, customers: customerStore, intents: intentStore } = stores;
   const [ids, pacing] = [RANDOM_ID_SOURCE, PROCESS_PACING];
   const observer = createIntentObserver(metrics.intents, logger);
@@ -144,7 +145,7 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     onFailed: (tenant, trial) => notice.noteConversionFailed(tenant, trial),
   });
   const notice: BillingNotice = noticeOf(tools, (tenant) => trialConversion.becomesPaid(tenant));
-  const afterSync = new SubscriptionFollowUp({ intents, notice, customers: customerStore, isClosed, clock });
+  const afterSync = new SubscriptionFollowUp({ intents, notice, customers: customerStore, codes, isClosed, clock });
   const sync = new SubscriptionSync({
     ...{ ledger, catalog, customers: customerStore, billing, clock, isClosed, observer: syncObserver },
     followUp: async (tenant, synced) => {
@@ -161,6 +162,7 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
         ledger,
         catalog,
         billing,
+        codes,
         intents,
         intentStore,
         sync,

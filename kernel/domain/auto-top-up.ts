@@ -13,7 +13,9 @@ export type AutoTopUpStop =
   | 'price_changed'
   | 'not_offered'
   /** It ended without a payment for another reason: somebody canceled it, or Stripe refused it. */
-  | 'not_paid';
+  | 'not_paid'
+  /** Money that it had charged went back, or a payment of the workspace was disputed. */
+  | 'returned';
 
 /** What a workspace has agreed to. */
 export interface AutoTopUpTerms {

@@ -102,12 +102,21 @@ export type PromotionBar =
   | 'plan'
   | 'new_customers_only'
   | 'subscription_required'
+  | 'not_a_discount'
   | 'change_pending'
   | 'refused_by_stripe';
 
 /** Says that a code is not for a workspace, or not now. */
 export function notApplicable(why: PromotionBar, sentence: string): DomainError {
   return new DomainError('PROMOTION_NOT_APPLICABLE', `the code can't be used: ${sentence}`, { metadata: { why } });
+}
+
+/** Says that a code gives credits, which nothing is bought with. */
+export function notADiscount(code: string): DomainError {
+  return notApplicable(
+    'not_a_discount',
+    `${code} gives credits: leave it out here, and redeem it instead, see ApplyCode`,
+  );
 }
 
 /** Says that a discount can't come while a change of plan waits. */

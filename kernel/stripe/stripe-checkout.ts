@@ -1,7 +1,15 @@
 // Owns Stripe's pages to buy and to store a card on. Does not own what became of them: subscriptions and payment methods are read.
-// Invariant: a customer has at most one page open to buy on, so that nobody buys twice.
+// Invariants: a customer has at most one page open to buy on, so that nobody buys twice; a page takes no codes of Stripe's from who pays on
+// it, since our rules would not hold for those: it has the discount that it was opened with, or none.
 
-import type { PageAddresses, StripeAttempt, StripeBilling, SubscriptionOrder } from '../app/subscription/ports.ts';
+import type { Stripe } from 'stripe';
+import {
+  type PageAddresses,
+  PROMOTION_ID,
+  type StripeAttempt,
+  type StripeBilling,
+  type SubscriptionOrder,
+} from '../app/subscription/ports.ts';
 import { DomainError } from '../domain/error.ts';
 import { present } from '../domain/optional.ts';
 import { INTENT_ID, toOptions, withIntent } from './stripe-attempt.ts';
@@ -13,10 +21,17 @@ import { findDiscounts, guardPromotion } from './stripe-promotion.ts';
 const ATTEMPT = 'intent_attempt';
 
 /** Builds the methods that open pages. */
-export function createStripeCheckout(client: StripeClient): Pick<StripeBilling, 'openCheckout' | 'openSetupPage'> {
+export function createStripeCheckout(
+  client: StripeClient,
+): Pick<StripeBilling, 'openCheckout' | 'hasOpenCheckout' | 'openSetupPage'> {
   return {
     openCheckout: (order, pages, attempt) =>
       guardStripe(() => guardPromotion(order.promotionCode, () => openCheckout(client, order, pages, attempt))),
+    hasOpenCheckout: (customer, promotionId) =>
+      guardStripe(async () => {
+        const open = await listOpen(client, customer);
+        return open.some(({ mode, metadata }) => mode === 'subscription' && metadata?.[PROMOTION_ID] === promotionId);
+      }),
     openSetupPage: (customer, { currency, metadata }, pages, attempt) =>
       guardStripe(async () => {
         const ours = withIntent(metadata, attempt);
@@ -73,12 +88,15 @@ export async function closeOthers(
   customer: string,
   { intentId, attempt }: StripeAttempt,
 ): Promise<void> {
-  const query = { customer, status: 'open' as const, limit: PAGE_SIZE };
-  const open = await client.checkout.sessions.list(query).autoPagingToArray({ limit: LIST_MAX });
-  for (const { id, mode, metadata } of open) {
+  for (const { id, mode, metadata } of await listOpen(client, customer)) {
     const isOwn = metadata?.[INTENT_ID] === intentId && metadata[ATTEMPT] === `${attempt}`;
     if (mode === 'subscription' && !isOwn) await close(client, id);
   }
+}
+
+function listOpen(client: StripeClient, customer: string): Promise<Stripe.Checkout.Session[]> {
+  const query = { customer, status: 'open' as const, limit: PAGE_SIZE };
+  return client.checkout.sessions.list(query).autoPagingToArray({ limit: LIST_MAX });
 }
 
 /** One that was used or closed meanwhile is left alone. */

@@ -2,9 +2,13 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KillSwitchName } from '../../gen/wheelhouse/operator/v1/kill_switch.ts';
+import {
+  ReconciliationServiceService as Reconciliations,
+  RefreshWorkspaceRequest,
+} from '../../gen/wheelhouse/operator/v1/reconciliation_service.ts';
 import { AutoTopUpState, AutoTopUpStopReason } from '../../gen/wheelhouse/payment/v1/auto_top_up.ts';
 import { SetAutoTopUpRequest, TopUpServiceService } from '../../gen/wheelhouse/payment/v1/top_up_service.ts';
-import { admitPeople, CREDIT } from './support/account.ts';
+import { admitPeople, CREDIT, OPERATOR } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { newRequestId, openKernel } from './support/kernel-fixture.ts';
 import { operatorCallsOf } from './support/operator.ts';
@@ -138,6 +142,39 @@ describe('a rule', () => {
     await expect.poll(payg, SOON).toBe(10n * CREDIT);
     const records = await workspaceOperatorOf(shop.callers).records(tenantId);
     expect(records.filter(({ method }) => method === 'TopUpService/SetAutoTopUp')).toHaveLength(3);
+  });
+
+  test.each([
+    ['a refund of what it bought', 'auto', 'refund'],
+    ['a dispute over what it bought', 'auto', 'dispute'],
+    ['a dispute over what a person bought', 'person', 'dispute'],
+  ] as const)('stops for %s, whatever becomes of its card, until it is set again', async (_, by, kind) => {
+    const { workspace, set, rule, payg, charged, told, begin } = await openRuled();
+    if (by === 'person') await begin({ useStoredCard: true });
+    else await set({ cooldownSeconds: 60 });
+    await expect.poll(payg, SOON).toBe(10n * CREDIT);
+    if (by === 'person') await set({ cooldownSeconds: 60 });
+    const { stripe, sandbox } = shop.stripe;
+    const [charge] = (await stripe.charges.list({ customer: await workspace.customerId() })).data;
+    if (kind === 'refund') await stripe.refunds.create({ charge: charge?.id ?? '' });
+    else sandbox.control.createDispute(charge?.id ?? '');
+    await expect.poll(payg, SOON).toBe(0n);
+    expect(await rule()).toMatchObject({ state: AutoTopUpState.STOPPED, stopReason: AutoTopUpStopReason.RETURNED });
+    await workspace.storeCard('pm_card_mastercard');
+    await shop.advance(11 * MINUTE_MS);
+    await settleLoops();
+    expect(await charged()).toEqual([1_000]);
+    await set({ cooldownSeconds: 60 });
+    await expect.poll(payg, SOON).toBe(10n * CREDIT);
+    // The same return, told of once more, ends nothing that was set again.
+    const refresh = { requestId: newRequestId(), tenantId: workspace.tenantId, ...OPERATOR };
+    await shop.callers.sysadmin.call(Reconciliations.refreshWorkspace, RefreshWorkspaceRequest.fromPartial(refresh));
+    expect(await rule()).toMatchObject({ state: AutoTopUpState.ACTIVE });
+    const first = by === 'person' ? 'topup.succeeded 1000' : 'auto_topup.succeeded 1000';
+    const returned = kind === 'refund' ? 'payment.refunded 1000' : 'payment.disputed 1000';
+    const stopped = 'auto_topup.stopped undefined';
+    await expect.poll(told, SOON).toEqual([first, stopped, returned, 'auto_topup.succeeded 1000']);
+    await expectSound(shop, workspace);
   });
 
   test('stops without a card, and goes on with one', async () => {

@@ -220,7 +220,10 @@ describe('a place that was claimed for a discount', () => {
     const promotionId = (promotion?.promotionId ?? '') as PromotionId;
     const tenantId = (await trials.openWorkspace()) as TenantId;
     const redemptions = await openRedemptionStore(kernel.connection);
-    const claim = { requestKey: `req:${code}` as IdempotencyKey, claimId: 'claim', claimedUntil: Date.now() };
+    const claim = {
+      ...{ requestKey: `req:${code}` as IdempotencyKey, claimId: 'claim', claimedUntil: Date.now() },
+      hasPurchase: false,
+    };
     const holder = { promotionId, tenantId, productCode: 'agentruntime' as ProductCode };
     expect(await redemptions.insertRedemption({ ...holder, ...claim }, 1)).toBe(true);
     const intents = await openIntentStore(kernel.connection);

@@ -208,6 +208,20 @@ describe('who tries codes', () => {
     await promotions.apply(await openWorkspace(), code);
   });
 
+  test('never has to wait for right ones, however many come at once', async () => {
+    const [code, other, tenantId] = [await promotions.create(), await promotions.create(), await openWorkspace()];
+    const { answers, failures } = await settle(Array.from({ length: 40 }, () => promotions.apply(tenantId, code)));
+    expect(answers.length).toBe(1);
+    expect(new Set(failures.map(({ reason }) => reason))).toEqual(new Set(['PROMOTION_ALREADY_REDEEMED']));
+    await promotions.apply(tenantId, other);
+    // Nine in vain leave room for right ones, one after the other.
+    await settle(Array.from({ length: 9 }, () => promotions.apply(tenantId, newCode())));
+    const told = await settle(
+      Array.from({ length: 10 }, async () => promotions.validate(tenantId, await promotions.create())),
+    );
+    expect(told.failures).toEqual([]);
+  });
+
   test('may bring as many as there are', async () => {
     const tenantId = await openWorkspace();
     for (let brought = 0; brought < 12; brought += 1) await promotions.apply(tenantId, await promotions.create());

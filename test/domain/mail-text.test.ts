@@ -106,7 +106,12 @@ describe('a mail', () => {
     const { subject, text } = writeMail({ ...content, expiresAt: EXPIRES_AT }, CONSOLE);
     expect(subject).toBe('Credits for the workspace “Acme” are not bought automatically any more');
     expect(text).toContain('was stopped: the bank wants to see its customer for the payment. Nothing was charged.');
+    expect(text).toContain('It goes on with another default payment method, or when it is set again.');
     expect(text).toContain(`:\n${CONSOLE}/settings/billing\n`);
+    const returned = writeMail({ ...content, because: 'returned', expiresAt: EXPIRES_AT }, CONSOLE).text;
+    expect(returned).toContain('was stopped: money of a purchase went back, or a payment was disputed.');
+    expect(returned).toContain('It goes on when it is set again.');
+    expect(returned).not.toContain('Nothing was charged');
   });
 
   test('that tells of something shows no markup, and no name that a mail reader would make a link of', () => {

@@ -6,11 +6,15 @@ import {
   UpsertPlanPolicyRequest,
 } from '../../gen/wheelhouse/catalog/v1/catalog_admin_service.ts';
 import {
+  CreatePromotionRequest,
+  PromotionAdminServiceService,
+} from '../../gen/wheelhouse/promotion/v1/promotion_admin_service.ts';
+import {
   ProvisionContractRequest,
   SubscriptionServiceService,
 } from '../../gen/wheelhouse/subscription/v1/subscription_service.ts';
 import { cleanUpProcesses, runKernel } from '../contract/support/kernel-process.ts';
-import { DAY_MS, HOUR_MS, openStage, type StoryStage } from '../support/story-stage.ts';
+import { DAY_MS, HOUR_MS, openStage, PRODUCT, type StoryStage } from '../support/story-stage.ts';
 import { CREDIT, StoryWorkspace } from '../support/story-workspace.ts';
 
 const YEAR_MS_MIN = 365 * DAY_MS;
@@ -183,6 +187,10 @@ test('a cycle that a promotion code makes cost nothing gives its credits, and a 
   const { stripe } = stage.stripe;
   const coupon = await stripe.coupons.create({ percent_off: 100, duration: 'repeating', duration_in_months: 2 });
   await stripe.promotionCodes.create({ promotion: { type: 'coupon', coupon: coupon.id }, code: 'NOTHING' });
+  const promotion = { productCode: PRODUCT, code: 'NOTHING', discount: { stripePromotionCode: '' } };
+  const request = { requestId: 'nothing', ...promotion, actor: 'usr_alice', reason: 'test' };
+  const sysadmin = stage.stack.connect(stage.stack.credentials.sysadmin);
+  await sysadmin.call(PromotionAdminServiceService.createPromotion, CreatePromotionRequest.fromPartial(request));
   await workspace.storeCard();
   const bought = await workspace.post('/subscription', { plan_code: 'pro', promotion_code: 'NOTHING' });
   expect(bought).toMatchObject({ outcome: 'done', plan_code: 'pro' });

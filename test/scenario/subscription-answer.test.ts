@@ -2,7 +2,11 @@
 // answers whoever asks twice.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openStage, type StoryStage } from '../support/story-stage.ts';
+import {
+  CreatePromotionRequest,
+  PromotionAdminServiceService,
+} from '../../gen/wheelhouse/promotion/v1/promotion_admin_service.ts';
+import { openStage, PRODUCT, type StoryStage } from '../support/story-stage.ts';
 import { CREDIT, StoryWorkspace } from '../support/story-workspace.ts';
 
 const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
@@ -118,7 +122,8 @@ describe('what is not there, or not now', () => {
     ['/subscription/cancel', {}, 404, 'SUBSCRIPTION_NOT_FOUND'],
     ['/subscription/resume', undefined, 404, 'SUBSCRIPTION_NOT_FOUND'],
     ['/subscription/convert-trial-now', {}, 409, 'TRIAL_NOT_ACTIVE'],
-    ['/subscription', { plan_code: 'pro', promotion_code: 'NOSUCH' }, 400, 'INVALID_FIELD'],
+    ['/subscription', { plan_code: 'pro', promotion_code: 'NOSUCH' }, 404, 'PROMOTION_NOT_FOUND'],
+    ['/subscription', { plan_code: 'pro', promotion_code: 'NO' }, 400, 'INVALID_FIELD'],
   ] as const)('%s %o: %i %s', async (path, body, status, reason) => {
     const other = await StoryWorkspace.free(stage);
     expect(await other.refused(path, body)).toMatchObject({ status, reason });
@@ -158,8 +163,13 @@ describe('who asks twice with one key', () => {
   test('is refused what was typed by its field, both times', async () => {
     const other = await StoryWorkspace.free(stage);
     const headers = { 'idempotency-key': 'typed' };
+    // Stripe has no such promotion code.
+    const promotion = { productCode: PRODUCT, code: 'TYPED', discount: { stripePromotionCode: 'NOSUCH' } };
+    const request = { requestId: 'typed', ...promotion, actor: 'usr_alice', reason: 'test' };
+    const sysadmin = stage.stack.connect(stage.stack.credentials.sysadmin);
+    await sysadmin.call(PromotionAdminServiceService.createPromotion, CreatePromotionRequest.fromPartial(request));
     const ask = async () =>
-      (await other.send('POST', '/subscription', { plan_code: 'pro', promotion_code: 'NOSUCH' }, headers)).body;
+      (await other.send('POST', '/subscription', { plan_code: 'pro', promotion_code: 'TYPED' }, headers)).body;
     const { instance: _, ...first } = await ask();
     expect(first).toMatchObject({
       ...{ status: 400, reason: 'INVALID_FIELD' },

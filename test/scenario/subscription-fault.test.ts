@@ -276,6 +276,17 @@ async function redeem(workspace: Workspace, requestId: string, { callers }: Shop
   return { outcome, credit, discount };
 }
 
+/** Has its code give a discount, to one workspace. */
+async function offerDiscount(
+  workspace: Workspace,
+  { callers, stripe }: Pick<Shop, 'callers'> & { readonly stripe: Stripe },
+): Promise<void> {
+  const code = codeOf(workspace);
+  const { id: coupon } = await stripe.coupons.create({ duration: 'forever', percent_off: 10 });
+  await stripe.promotionCodes.create({ code, promotion: { type: 'coupon', coupon } });
+  await promotionCallsOf(callers).create({ code, maxRedemptions: 1, discount: { stripePromotionCode: code } });
+}
+
 const CODES: readonly Flow[] = [
   {
     name: 'a code that gives credits',
@@ -289,12 +300,20 @@ const CODES: readonly Flow[] = [
     steps: [RECORD, PLACE, ...ASKED, UPDATE, SYNC_DUE, ...KEPT, REDEEMED],
     prepare: async (workspace, { callers, stripe: { stripe } }) => {
       await buy(workspace);
-      const code = codeOf(workspace);
-      const { id: coupon } = await stripe.coupons.create({ duration: 'forever', percent_off: 10 });
-      await stripe.promotionCodes.create({ code, promotion: { type: 'coupon', coupon } });
-      await promotionCallsOf(callers).create({ code, maxRedemptions: 1, discount: { stripePromotionCode: code } });
+      await offerDiscount(workspace, { callers, stripe });
     },
     begin: redeem,
+  },
+  {
+    name: 'a plan that is bought with a code',
+    steps: [PLACE, RECORD, ...ASKED, CREATE, ...APPLIED, REDEEMED, ...KEPT],
+    paidBy: CREATE,
+    prepare: async (workspace, { callers, stripe: { stripe } }) => {
+      await workspace.storeCard();
+      await offerDiscount(workspace, { callers, stripe });
+    },
+    begin: async (workspace, requestId) =>
+      answerOf(await workspace.activate({ requestId, planCode: 'plus', promotionCode: codeOf(workspace) })),
   },
 ];
 
@@ -560,6 +579,8 @@ interface Outcome {
   readonly invoices: readonly string[];
   readonly customers: number;
   readonly openPages: number;
+  /** Of each place that it has in a promotion, whether it is only claimed. */
+  readonly places: readonly boolean[];
   /** What hangs on the second of a change: cents that were charged, and microcredits. */
   readonly figures: readonly number[];
 }
@@ -592,6 +613,7 @@ async function outcomeOf(workspace: Workspace): Promise<Outcome> {
     entries: commits.flatMap(({ entries }) => entries.map(nameOf)),
     subscriptions: subscriptions.data.map(nameSubscription),
     topUps: (await rowsOf('top_ups', { tenant_id: tenantId })).map(({ status }) => String(status)),
+    places: (await rowsOf('promotion_redemptions', { tenant_id: tenantId })).map((row) => 'claimed_until' in row),
     invoices: (await stripe.invoices.list({ customer })).data
       .filter(({ metadata }) => metadata?.['purpose'] === 'topup')
       .map(({ status }) => String(status)),

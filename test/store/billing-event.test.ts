@@ -69,6 +69,7 @@ describe('noting billing events', () => {
     const failing = {
       insertEvent: store.insertEvent,
       loadRange: () => (isAway ? Promise.reject(new Error('away')) : store.loadRange()),
+      hasEvent: async () => false,
     };
     const log = new BillingEventLog({ store: failing, clock: { estimate: () => now }, pacing: PROCESS_PACING });
     await expect(log.note(draft('first'))).rejects.toThrow('away');
@@ -78,7 +79,11 @@ describe('noting billing events', () => {
   });
 
   test('gives up, saying so, where others take every number', async () => {
-    const overtaken = { insertEvent: async () => 'number_taken' as const, loadRange: async () => undefined };
+    const overtaken = {
+      insertEvent: async () => 'number_taken' as const,
+      hasEvent: async () => false,
+      loadRange: async () => undefined,
+    };
     const pacing = { ...PROCESS_PACING, delay: async () => undefined };
     const log = new BillingEventLog({ store: overtaken, clock: { estimate: () => now }, pacing });
     await expect(log.note(draft('late'))).rejects.toMatchObject({ reason: 'QUEUE_FULL' });

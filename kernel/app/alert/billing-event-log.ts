@@ -14,7 +14,7 @@ const RETRY_MS_MAX = 20;
 
 /** What the log works with. */
 export interface BillingEventLogParts {
-  readonly store: Pick<BillingEventStore, 'insertEvent' | 'loadRange'>;
+  readonly store: Pick<BillingEventStore, 'insertEvent' | 'hasEvent' | 'loadRange'>;
   readonly clock: Pick<Clock, 'estimate'>;
   readonly pacing: Pick<Pacing, 'delay' | 'random'>;
 }
@@ -32,6 +32,11 @@ export class BillingEventLog {
   /** Tells this listener from now on whenever this kernel has noted an event. */
   listen(listener: () => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Says whether an event was noted, and is kept still. Throws DomainError DATABASE_UNAVAILABLE. */
+  isNoted(eventId: string): Promise<boolean> {
+    return this.#parts.store.hasEvent(eventId);
   }
 
   /**

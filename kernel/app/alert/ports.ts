@@ -32,6 +32,8 @@ export interface EventRange {
  */
 export interface BillingEventStore {
   insertEvent(event: BillingEvent): Promise<EventInsertion>;
+  /** Says whether there is an event of this id. */
+  hasEvent(eventId: string): Promise<boolean>;
   /** Reads which numbers there are; undefined where there never was an event. */
   loadRange(): Promise<EventRange | undefined>;
   /** Reads the events with a greater number, in their order, at most `limit`. */

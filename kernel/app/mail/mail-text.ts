@@ -3,7 +3,7 @@
 // a link of, for whoever starts a signup chooses whom the mail goes to; the token stands behind `#`, which browsers send
 // to no server; a page that is not the Console is led to only where its address is one of the web.
 
-import type { AutoTopUpStop } from '../../domain/auto-top-up.ts';
+import { type AutoTopUpStop, isMendedByCard } from '../../domain/auto-top-up.ts';
 import type { Instant } from '../../domain/id.ts';
 import { isNotice, type LinkContent, type MailContent, type NoticeContent } from './mail-outbox.ts';
 import type { OutgoingMail } from './ports.ts';
@@ -108,12 +108,14 @@ function disablementOf(
 }
 
 function autoTopUpStopOf(workspace: string, because: AutoTopUpStop, consoleUrl: string): Words {
+  const charged = because === 'returned' ? '' : ' Nothing was charged.';
+  const byCard = isMendedByCard(because) ? 'with another default payment method, or ' : '';
   return {
     subject: `Credits for ${workspace} are not bought automatically any more`,
-    opening: `The automatic top-up of ${workspace} was stopped: ${AUTO_TOP_UP_STOPS[because]}. Nothing was charged.`,
+    opening: `The automatic top-up of ${workspace} was stopped: ${AUTO_TOP_UP_STOPS[because]}.${charged}`,
     action: 'See automatic top-up and payment',
     link: `${consoleUrl}/settings/billing`,
-    closing: ['It goes on with another default payment method, or when it is set again.', ADDRESSEE],
+    closing: [`It goes on ${byCard}when it is set again.`, ADDRESSEE],
   };
 }
 
@@ -124,6 +126,7 @@ const AUTO_TOP_UP_STOPS: Readonly<Record<AutoTopUpStop, string>> = {
   price_changed: 'the plan sells these credits at another price now',
   not_offered: 'the plan sells no credits',
   not_paid: 'the purchase ended without a payment',
+  returned: 'money of a purchase went back, or a payment was disputed',
 };
 
 const BECOMES_PAID =

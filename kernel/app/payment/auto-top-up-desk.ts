@@ -36,7 +36,7 @@ export interface AutoTopUpDeskParts extends SaleParts {
   readonly rules: AutoTopUpStore;
   readonly store: Pick<TopUpStore, 'findByKey' | 'insertTopUp' | 'loadTopUp'>;
   readonly runner: Pick<TopUpRunner, 'run'>;
-  readonly notice: Pick<AutoTopUpNotice, 'noteStopped'>;
+  readonly notice: Pick<AutoTopUpNotice, 'noteStopped' | 'noteFailed'>;
   readonly isBarred: (tenantId: TenantId) => Promise<boolean>;
   readonly ids: TopUpIdSource;
   readonly clock: Pick<Clock, 'now'>;
@@ -165,8 +165,12 @@ export class AutoTopUpDesk {
   }
 
   /** It is told before it is kept, so that a crash in between tells of it again, under the same id. */
-  async #end(rule: AutoTopUp, stop: AutoTopUpStop, topUp?: TopUp): Promise<void> {
-    await this.#parts.notice.noteStopped(rule, stop, topUp);
+  async #end(rule: AutoTopUp, because: AutoTopUpStop, topUp?: TopUp): Promise<void> {
+    const { notice } = this.#parts;
+    // What stopped it while it bought stays, and was told then.
+    if (rule.stop === undefined) await notice.noteStopped(rule, because, topUp);
+    else if (topUp !== undefined) await notice.noteFailed(topUp);
+    const stop = rule.stop ?? because;
     const { failureCode: _code, ...rest } = withoutDue(rule);
     await this.#save(rule, { ...rest, isBuying: false, stop, ...present({ failureCode: topUp?.failureCode }) });
     // The card may have changed while the last one was asked.

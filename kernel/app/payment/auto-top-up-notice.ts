@@ -3,6 +3,7 @@
 // Invariant: there is one event, and one mail to each administrator with a verified address, for each time that a rule stops.
 
 import type { AutoTopUpStop } from '../../domain/auto-top-up.ts';
+import type { TopUpId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import type { BillingEventLog } from '../alert/billing-event-log.ts';
 import type { MailOutbox } from '../mail/mail-outbox.ts';
@@ -29,16 +30,34 @@ export class AutoTopUpNotice {
     this.#parts = parts;
   }
 
+  /** Tells that a purchase by a rule failed. Idempotent. Throws as {@link noteStopped} does. */
+  noteFailed(topUp: TopUp): Promise<void> {
+    return this.#parts.events.note(toFailedEvent(topUp));
+  }
+
   /**
    * Tells that a rule stops, and which purchase failed, if one was begun. Idempotent.
    * Throws DomainError OUTCOME_UNKNOWN, QUEUE_FULL, DATABASE_UNAVAILABLE: note it again.
    */
   async noteStopped(rule: AutoTopUp, because: AutoTopUpStop, topUp?: TopUp): Promise<void> {
-    const { events, outbox, clock } = this.#parts;
-    const { tenantId, productCode, round } = rule;
-    const key = `auto-topup-stopped:${tenantId}:${round}`;
-    if (topUp !== undefined) await events.note(toFailedEvent(topUp));
+    if (topUp !== undefined) await this.noteFailed(topUp);
     const data = { reason: because, ...present({ topup_id: topUp?.topUpId, failure_code: topUp?.failureCode }) };
+    await this.#tell(rule, because, { occasion: String(rule.round), data });
+  }
+
+  /** Tells that a rule stops since money of a top-up went back by a refund or a dispute. Idempotent. Throws as {@link noteStopped} does. */
+  async noteReturned(rule: AutoTopUp, topUpId: TopUpId, returnId: string): Promise<void> {
+    await this.#tell(rule, 'returned', { occasion: returnId, data: { reason: 'returned', topup_id: topUpId } });
+  }
+
+  /** Two occasions of one workspace are two events. */
+  async #tell(
+    { tenantId, productCode }: AutoTopUp,
+    because: AutoTopUpStop,
+    { occasion, data }: { readonly occasion: string; readonly data: Readonly<Record<string, string>> },
+  ): Promise<void> {
+    const { events, outbox, clock } = this.#parts;
+    const key = `auto-topup-stopped:${tenantId}:${occasion}`;
     await events.note({ eventId: key, tenantId, productCode, type: 'auto_topup.stopped', data });
     const found = await findAdmins(this.#parts, tenantId);
     const expiresAt = clock.estimate() + LIFETIME_MS;

@@ -9,6 +9,7 @@ import type { BillingEventLog } from '../alert/billing-event-log.ts';
 import type { CatalogStore } from '../catalog/ports.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../ports.ts';
+import type { AutoTopUpBrake } from './auto-top-up-brake.ts';
 import { toReturnEvent } from './payment-event.ts';
 import type { StripeReturnPart, StripeTopUps, TopUp, TopUpStore } from './ports.ts';
 
@@ -24,7 +25,8 @@ export interface PaymentReturnParts {
   readonly stripe: Pick<StripeTopUps, 'loadReturn'>;
   readonly ledger: Pick<Ledger, 'readAccount' | 'readPayback' | 'settlePayback'>;
   readonly catalog: Pick<CatalogStore, 'loadPlans'>;
-  readonly events: Pick<BillingEventLog, 'note'>;
+  readonly events: Pick<BillingEventLog, 'note' | 'isNoted'>;
+  readonly brake: Pick<AutoTopUpBrake, 'stop'>;
   readonly clock: Pick<Clock, 'estimate'>;
 }
 
@@ -63,11 +65,19 @@ export class PaymentReturn {
     throw new DomainError('OUTCOME_UNKNOWN', message, { retryDelayMs: RETRY_DELAY_MS });
   }
 
-  /** It is told before anything is settled, so that a crash in between tells of it again, under the same id. */
+  /**
+   * It is told before anything is settled, so that a crash in between tells of it again, under the same id. Before that the workspace's
+   * rule stops, once for each: nothing is bought by what the settlement takes, and a rule that was set again since goes on.
+   */
   async #tell(topUp: TopUp, parts: readonly StripeReturnPart[]): Promise<void> {
-    const { events, clock } = this.#parts;
+    const { events, brake, clock } = this.#parts;
     const since = clock.estimate() - TOLD_AGE_MS_MAX;
-    for (const part of parts) if (part.madeAt > since) await events.note(toReturnEvent(topUp, part));
+    for (const part of parts) {
+      const event = toReturnEvent(topUp, part);
+      if (part.madeAt <= since || (await events.isNoted(event.eventId))) continue;
+      await brake.stop(topUp, part);
+      await events.note(event);
+    }
   }
 
   async #waivesDebt(topUp: TopUp): Promise<boolean> {

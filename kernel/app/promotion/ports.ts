@@ -37,6 +37,8 @@ export interface RedemptionClaim {
   readonly claimId: string;
   /** Until when what the promotion gives may come by it. */
   readonly claimedUntil: Instant;
+  /** Says that a plan may have been, or may be, bought with it: then Stripe shows what came of that. */
+  readonly hasPurchase: boolean;
 }
 
 /** One of the places that a promotion has. */
@@ -78,12 +80,19 @@ export interface RedemptionStore {
   countRedeemed(promotionId: PromotionId): Promise<number>;
 }
 
-/** Counts the codes that workspaces try. Every method throws DomainError OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE. */
+/**
+ * Counts the codes that workspaces try, in windows that begin at `windowAt`. Every method throws DomainError DATABASE_UNAVAILABLE,
+ * those that write also OUTCOME_UNKNOWN.
+ */
 export interface CodeAttemptStore {
-  /** Counts an attempt of a window that begins at `windowAt`; answers how many it has then. */
-  countAttempt(tenantId: TenantId, windowAt: Instant): Promise<number>;
-  /** Takes an attempt back that was none. */
-  forgetAttempt(tenantId: TenantId, windowAt: Instant): Promise<void>;
+  /** Takes one of the attempts of a window, of which there are so many; answers false where all are taken. */
+  takeAttempt(tenantId: TenantId, windowAt: Instant, attemptsMax: number): Promise<boolean>;
+  /** Gives one back that was taken. */
+  returnAttempt(tenantId: TenantId, windowAt: Instant): Promise<void>;
+  /** Notes that one that was taken has found nothing: it is never given back. */
+  noteMiss(tenantId: TenantId, windowAt: Instant): Promise<void>;
+  /** Counts those that have found nothing. */
+  countMisses(tenantId: TenantId, windowAt: Instant): Promise<number>;
 }
 
 /** Makes the ids of promotions. */

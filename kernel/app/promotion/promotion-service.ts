@@ -5,10 +5,9 @@
 
 import { computeDiscounted, type Discount } from '../../domain/discount.ts';
 import { DomainError, REASONS } from '../../domain/error.ts';
-import type { IdempotencyKey, Instant, PlanCode, TenantId } from '../../domain/id.ts';
+import type { IdempotencyKey, Instant, PlanCode } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import {
-  assertRedeemable,
   changePending,
   computeCreditExpiry,
   notApplicable,
@@ -28,9 +27,9 @@ import type { DiscountDesk } from '../subscription/discount-desk.ts';
 import { requireSoldPlan } from '../subscription/plan-offer.ts';
 import type { IntentResult, StripePromotion } from '../subscription/ports.ts';
 import { stripeOff } from '../subscription/without-stripe.ts';
-import type { CodeFinder } from './code-finder.ts';
+import type { CodeAdmission } from './code-admission.ts';
 import type { ClaimedRedemption, PromotionStore, Redemption, RedemptionStore, StoredPromotion } from './ports.ts';
-import { alreadyRedeemed, claimKey, exhausted, type RedemptionDesk } from './redemption-desk.ts';
+import { alreadyRedeemed, claimKey, type RedemptionDesk, waitedTooLong } from './redemption-desk.ts';
 
 type CreditTerms = Extract<PromotionTerms, { readonly kind: 'credit' }>;
 type DiscountTerms = Extract<PromotionTerms, { readonly kind: 'discount' }>;
@@ -38,8 +37,8 @@ type DiscountTerms = Extract<PromotionTerms, { readonly kind: 'discount' }>;
 /** What the use cases of codes work with. */
 export interface PromotionServiceParts {
   readonly store: Pick<PromotionStore, 'loadPromotionById'>;
-  readonly redemptions: Pick<RedemptionStore, 'findByRequest' | 'loadRedemption' | 'hasFreePlace'>;
-  readonly finder: Pick<CodeFinder, 'find'>;
+  readonly redemptions: Pick<RedemptionStore, 'findByRequest'>;
+  readonly admission: Pick<CodeAdmission, 'admit' | 'assertPlaceLeft'>;
   readonly desk: Pick<RedemptionDesk, 'claim' | 'finish' | 'giveBack'>;
   readonly ledger: Pick<Ledger, 'readAccount' | 'giveCredit'>;
   readonly catalog: Pick<CatalogStore, 'loadProduct' | 'loadPlans'>;
@@ -47,8 +46,6 @@ export interface PromotionServiceParts {
   readonly discounts?: Pick<DiscountDesk, 'loadPromotion' | 'preview' | 'apply'>;
   readonly journal: BillingJournal;
   readonly clock: Pick<Clock, 'now'>;
-  /** Says whether a workspace has ever paid for credits. */
-  readonly hasPaid: (tenantId: TenantId) => Promise<boolean>;
 }
 
 /** Credit that a code gives, or has given. */
@@ -129,11 +126,9 @@ export class PromotionService {
    * DomainError PLAN_NOT_FOUND, CONTACT_SALES, INVALID_FIELD `plan_code`.
    */
   async validate(tenant: TenantRef, code: string, planCode: PlanCode | undefined): Promise<CodeForecast> {
-    const { clock } = this.#parts;
-    const promotion = await this.#parts.finder.find(tenant, code);
-    const account = await this.#parts.ledger.readAccount(tenant);
-    await this.#judge(promotion, tenant, account, planCode);
-    await this.#assertPlaceLeft(promotion);
+    const { clock, admission } = this.#parts;
+    const { promotion, account } = await admission.admit(tenant, code, planCode);
+    await admission.assertPlaceLeft(tenant, promotion);
     const { terms } = promotion;
     if (terms.kind === 'discount') return this.#forecastDiscount(tenant, { code, terms, account }, planCode);
     const expiresAt = computeCreditExpiry(terms, clock.now());
@@ -142,34 +137,12 @@ export class PromotionService {
 
   /** Finds the promotion of a code that the workspace may redeem now. */
   async #admit(tenant: TenantRef, code: string): Promise<StoredPromotion> {
-    const promotion = await this.#parts.finder.find(tenant, code);
-    const account = await this.#parts.ledger.readAccount(tenant);
-    await this.#judge(promotion, tenant, account, undefined);
+    const { promotion, account } = await this.#parts.admission.admit(tenant, code);
     if (promotion.terms.kind === 'credit') return promotion;
     const { subscription } = account.state;
-    if (!isLive(subscription)) throw subscriptionRequired(promotion.terms);
+    if (!isLive(subscription)) throw subscriptionRequired(code);
     if (subscription.pending !== undefined) throw changePending();
     return promotion;
-  }
-
-  async #judge(
-    promotion: StoredPromotion,
-    { tenantId }: TenantRef,
-    { state }: AccountReading,
-    boughtPlanCode: PlanCode | undefined,
-  ): Promise<void> {
-    const { redemptions, clock, hasPaid } = this.#parts;
-    const { promotionId, newCustomersOnly, terms } = promotion;
-    const own = await redemptions.loadRedemption({ promotionId, tenantId });
-    if (own !== undefined && own.claimedUntil === undefined) throw alreadyRedeemed();
-    const isCustomer = newCustomersOnly && (state.subscription !== undefined || (await hasPaid(tenantId)));
-    const planCode = terms.kind === 'discount' ? (boughtPlanCode ?? state.planCode) : state.planCode;
-    assertRedeemable(promotion, { planCode, isCustomer }, clock.now());
-  }
-
-  async #assertPlaceLeft(promotion: StoredPromotion): Promise<void> {
-    if (promotion.numbersGiven < promotion.maxRedemptions) return;
-    if (!(await this.#parts.redemptions.hasFreePlace(promotion.promotionId))) throw exhausted(promotion);
   }
 
   async #giveCredit({ tenant, promotion, key }: Bringing, terms: CreditTerms): Promise<AppliedCode> {
@@ -190,7 +163,7 @@ export class PromotionService {
     const discounts = this.#requireDiscounts();
     const discount = await this.#requirePromotion(tenant, terms);
     const { subscription } = (await ledger.readAccount(tenant)).state;
-    if (subscription === undefined) throw subscriptionRequired(terms);
+    if (subscription === undefined) throw subscriptionRequired(promotion.code);
     const claim = await desk.claim(promotion, tenant, key);
     if (clock.now() > claim.claimedUntil) throw waitedTooLong();
     const { result, replayed } = await discounts.apply(tenant, {
@@ -228,7 +201,7 @@ export class PromotionService {
       planCode === undefined
         ? await this.#priceNext(running, terms)
         : await this.#pricePlan(tenant, planCode, discount);
-    const purchasePromotionCode = running === undefined ? terms.stripePromotionCode : undefined;
+    const purchasePromotionCode = running === undefined ? code : undefined;
     const forecast = { code, gift: { kind: 'discount', discount } as const };
     return { ...forecast, ...present({ price, purchasePromotionCode }) };
   }
@@ -286,8 +259,8 @@ function assertRedeemedBy(key: IdempotencyKey, { requestKey: by }: Redemption): 
   if (by !== key) throw alreadyRedeemed();
 }
 
-function subscriptionRequired({ stripePromotionCode }: DiscountTerms): DomainError {
-  const sentence = `the workspace has no subscription: buy a plan with ${stripePromotionCode} as promotion_code`;
+function subscriptionRequired(code: string): DomainError {
+  const sentence = `the workspace has no subscription: buy a plan with ${code} as promotion_code`;
   return notApplicable('subscription_required', sentence);
 }
 
@@ -299,9 +272,4 @@ function refusedByStripe(why: string): DomainError {
 function refusalOf({ reason, message, metadata }: Extract<IntentResult, { readonly kind: 'failed' }>): DomainError {
   if (reason === 'INVALID_FIELD') return refusedByStripe(message);
   return new DomainError(REASONS.find((known) => known === reason) ?? 'STRIPE_REFUSED', message, { metadata });
-}
-
-function waitedTooLong(): DomainError {
-  const message = 'the redemption waited for too long, and nothing was done: repeat it with the same request_id';
-  return new DomainError('DEADLINE_EXCEEDED', message);
 }

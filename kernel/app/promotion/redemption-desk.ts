@@ -1,15 +1,16 @@
 // Owns how often a promotion is redeemed: each redemption takes a place of its own, claimed before what the promotion gives comes
 // (docs/architecture.md, "Limits that span tenants"). Does not own who may redeem one, or how that comes.
 // Invariants: a place is given back only where what it is for can't come any more: the claim ran out well before, and neither the
-// account nor an intent knows of it; what comes by a claim must come before that runs out.
+// account nor an intent knows of it, nor Stripe of a plan that was bought with it, or still may be; what comes by a claim must come
+// before that runs out.
 
 import { DomainError } from '../../domain/error.ts';
-import type { IdempotencyKey, Instant } from '../../domain/id.ts';
+import type { IdempotencyKey, Instant, PromotionId } from '../../domain/id.ts';
 import { promotionKey } from '../../domain/promotion.ts';
 import type { Ledger, TenantRef } from '../ledger/ledger.ts';
 import { keyReused } from '../ledger/write-error.ts';
 import type { Clock, Pacing } from '../ports.ts';
-import type { EndedIntent, IntentStore } from '../subscription/ports.ts';
+import type { EndedIntent, IntentRequest, IntentStore } from '../subscription/ports.ts';
 import type {
   ClaimedRedemption,
   PromotionIdSource,
@@ -19,9 +20,12 @@ import type {
   RedemptionStore,
   StoredPromotion,
 } from './ports.ts';
+import type { PurchaseEvidence } from './purchase-evidence.ts';
 
 /** How long a claim is kept for the request that made it, in milliseconds: longer than any call waits. */
 const CLAIM_DURATION_MS = 120_000;
+/** After how long it is looked again whether a plan was bought on a page that was open, in milliseconds. */
+const PAGE_LOOK_MS = 600_000;
 /** How long after its end a claim is given back at the earliest: what was on its way to the database then has come to an end. */
 const CLAIM_GRACE_MS = 300_000;
 /** How often a place is tried to be had while others take places, and how long between those tries that met nobody's, in ms. */
@@ -36,6 +40,8 @@ export interface RedemptionDeskParts {
   readonly promotions: Pick<PromotionStore, 'loadPromotionById' | 'saveNumbersGiven'>;
   readonly ledger: Pick<Ledger, 'findByKeys'>;
   readonly intents: Pick<IntentStore, 'loadOpen' | 'loadEnded'>;
+  /** Absent where Stripe is off: then nobody knows what became of a purchase, and its place stays. */
+  readonly purchases?: Pick<PurchaseEvidence, 'find'>;
   readonly ids: PromotionIdSource;
   readonly clock: Pick<Clock, 'now'>;
   readonly pacing: Pick<Pacing, 'delay' | 'random'>;
@@ -50,14 +56,16 @@ export class RedemptionDesk {
   }
 
   /**
-   * Claims a place for a workspace, or the one again that it has claimed before; the request is from then on the one that redeems.
-   * Throws DomainError PROMOTION_EXHAUSTED, PROMOTION_ALREADY_REDEEMED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN where others
-   * have been claiming all the time, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * Claims a place for a workspace, or the one again that it has claimed before; the request is from then on the one that redeems, by
+   * buying a plan where it says so. Throws DomainError PROMOTION_EXHAUSTED, PROMOTION_ALREADY_REDEEMED, IDEMPOTENCY_KEY_REUSED,
+   * OUTCOME_UNKNOWN where others have been claiming all the time, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN; where a plan may have been bought
+   * with it before, also STRIPE_UNAVAILABLE, STRIPE_REFUSED.
    */
   async claim(
     promotion: StoredPromotion,
     { tenantId, productCode }: TenantRef,
     requestKey: IdempotencyKey,
+    { isPurchase = false }: { readonly isPurchase?: boolean } = {},
   ): Promise<ClaimedRedemption> {
     const { store } = this.#parts;
     const holder = { promotionId: promotion.promotionId, tenantId, productCode };
@@ -66,8 +74,8 @@ export class RedemptionDesk {
       const own = await store.loadRedemption(holder);
       const claimed =
         own === undefined
-          ? await this.#take(promotion, this.#draft(holder, requestKey), number)
-          : await this.#renew(own, requestKey);
+          ? await this.#take(promotion, this.#draft(holder, requestKey, isPurchase), number)
+          : await this.#renew(own, requestKey, isPurchase);
       if (claimed !== undefined) return claimed;
       if (own === undefined) number += 1;
       else await this.#pause();
@@ -96,7 +104,7 @@ export class RedemptionDesk {
     const failures: unknown[] = [];
     for (const redemption of claims) {
       try {
-        await this.#settle(redemption);
+        await this.settle(redemption);
       } catch (error) {
         // One that can't be read keeps none of the others waiting.
         failures.push(error);
@@ -105,27 +113,35 @@ export class RedemptionDesk {
     if (failures.length > 0) throw new AggregateError(failures, `${failures.length} claimed places were not looked at`);
   }
 
-  async #settle(redemption: Redemption): Promise<void> {
-    const { store } = this.#parts;
-    const { claimId, requestKey } = redemption;
+  /**
+   * Keeps the place of a claim that something came of or still may, gives any other back. Only for who knows that nothing of it is about to
+   * be begun. Throws DomainError DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN, STRIPE_UNAVAILABLE, STRIPE_REFUSED.
+   */
+  async settle(redemption: Redemption): Promise<void> {
+    const { store, clock } = this.#parts;
+    const { claimId, requestKey, hasPurchase } = redemption;
     const state = await this.#findState(redemption);
-    if (state === 'done') await store.finishRedemption(redemption);
-    else if (state === 'nothing') await store.freePlace(redemption);
-    else await store.renewClaim(redemption, { claimId, requestKey, claimedUntil: this.#claimEnd() });
+    if (state === 'done') return store.finishRedemption(redemption);
+    if (state === 'nothing') return store.freePlace(redemption);
+    const claimedUntil = hasPurchase ? clock.now() + PAGE_LOOK_MS : this.#claimEnd();
+    await store.renewClaim(redemption, { claimId, requestKey, claimedUntil, hasPurchase });
   }
 
-  /** What has come of a claim, by what the account and the intents of the workspace know. */
+  /** What has come of a claim, by what the account and the intents of the workspace know, and by Stripe where a plan may be bought. */
   async #findState(redemption: Redemption): Promise<'done' | 'open' | 'nothing'> {
-    const { ledger, promotions, intents } = this.#parts;
-    const { promotionId, tenantId } = redemption;
+    const { ledger, promotions, intents, purchases } = this.#parts;
+    const { promotionId, tenantId, hasPurchase } = redemption;
     const promotion = await promotions.loadPromotionById(promotionId);
     if (promotion?.terms.kind !== 'discount') {
       const key = promotionKey(promotionId);
       return (await ledger.findByKeys(redemption, [key])).has(key) ? 'done' : 'nothing';
     }
     const key = claimKey(redemption);
-    if ((await intents.loadOpen(tenantId))?.key === key) return 'open';
-    return isDone(await intents.loadEnded(tenantId, key)) ? 'done' : 'nothing';
+    const open = await intents.loadOpen(tenantId);
+    if (open !== undefined && (open.key === key || isPurchaseWith(open.request, promotionId))) return 'open';
+    if (isDone(await intents.loadEnded(tenantId, key))) return 'done';
+    if (!hasPurchase) return 'nothing';
+    return purchases === undefined ? 'open' : purchases.find(redemption);
   }
 
   /** Takes the place of a number, or one that was given back; undefined where somebody else has it, or the workspace has one. */
@@ -150,21 +166,31 @@ export class RedemptionDesk {
     return draft;
   }
 
-  #draft(holder: RedemptionHolder & TenantRef, requestKey: IdempotencyKey): ClaimedRedemption {
-    return { ...holder, requestKey, claimId: this.#parts.ids.claimId(), claimedUntil: this.#claimEnd() };
+  #draft(holder: RedemptionHolder & TenantRef, requestKey: IdempotencyKey, hasPurchase: boolean): ClaimedRedemption {
+    return { ...holder, requestKey, claimId: this.#parts.ids.claimId(), claimedUntil: this.#claimEnd(), hasPurchase };
   }
 
   /** Undefined where the place is another one meanwhile. */
-  async #renew(own: Redemption, requestKey: IdempotencyKey): Promise<ClaimedRedemption | undefined> {
+  async #renew(
+    own: Redemption,
+    requestKey: IdempotencyKey,
+    isPurchase: boolean,
+  ): Promise<ClaimedRedemption | undefined> {
     const { store, ids, intents } = this.#parts;
     if (own.claimedUntil === undefined) {
       if (own.requestKey === requestKey) return { ...own, claimedUntil: this.#claimEnd() };
       throw alreadyRedeemed();
     }
+    // What was bought on a page may not be noted yet; a page that is open is closed by whoever buys now.
+    if (own.hasPurchase && (await this.#findState(own)) === 'done') {
+      await store.finishRedemption(own);
+      throw alreadyRedeemed();
+    }
     // What an intent came to it comes to again: after one that failed there must be another one.
     const ended = await intents.loadEnded(own.tenantId, claimKey(own));
     const claimId = ended === undefined || isDone(ended) ? own.claimId : ids.claimId();
-    const claim = { requestKey, claimId, claimedUntil: this.#claimEnd() };
+    const hasPurchase = own.hasPurchase || isPurchase;
+    const claim = { requestKey, claimId, claimedUntil: this.#claimEnd(), hasPurchase };
     return (await store.renewClaim(own, claim)) ? { ...own, ...claim } : undefined;
   }
 
@@ -194,6 +220,16 @@ export function exhausted({ code, maxRedemptions }: Pick<StoredPromotion, 'code'
   const limit = String(maxRedemptions);
   const message = `the code ${code} was redeemed ${limit} times, as often as it may be: leave it out, or ask for another one`;
   return new DomainError('PROMOTION_EXHAUSTED', message, { metadata: { limit } });
+}
+
+/** Says that a claim took so long that what it is for must not be begun any more. */
+export function waitedTooLong(): DomainError {
+  const message = 'the redemption waited for too long, and nothing was done: repeat it with the same request_id';
+  return new DomainError('DEADLINE_EXCEEDED', message);
+}
+
+function isPurchaseWith(request: IntentRequest, promotionId: PromotionId): boolean {
+  return request.kind === 'activate' && request.promotionId === promotionId;
 }
 
 function isDone(ended: EndedIntent | undefined): boolean {

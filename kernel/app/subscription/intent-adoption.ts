@@ -66,7 +66,7 @@ export class IntentAdoption {
 }
 
 /** One that ended without a payment has cost nothing, and gave nothing. */
-function isBought({ phase, cycleInvoice }: StripeSubscription): boolean {
+export function isBought({ phase, cycleInvoice }: StripeSubscription): boolean {
   return phase === 'live' || (phase === 'ended' && cycleInvoice.state === 'paid');
 }
 

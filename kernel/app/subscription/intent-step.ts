@@ -17,6 +17,7 @@ import type {
   StripeBilling,
   StripeSubscription,
 } from './ports.ts';
+import { PROMOTION_ID } from './ports.ts';
 
 /** Sends an intent that was prepared. Throws DomainError STRIPE_UNAVAILABLE, STRIPE_REFUSED, INVALID_FIELD. */
 export type SendIntent = (attempt: StripeAttempt) => Promise<IntentResult>;
@@ -78,8 +79,8 @@ export class IntentSteps {
   async #prepareActivation(intent: OpenIntent, request: PurchaseOf<'activate'>): Promise<SendIntent> {
     const { billing, customers } = this.#parts;
     const stripeCustomerId = await customers.ensureCustomer(intent);
-    const { stripePriceId, planCode, promotionCode, returnUrl } = request;
-    const metadata = metadataOf(intent, planCode);
+    const { stripePriceId, planCode, promotionCode, promotionId, returnUrl } = request;
+    const metadata = { ...metadataOf(intent, planCode), ...present({ [PROMOTION_ID]: promotionId }) };
     const order = { stripeCustomerId, stripePriceId, metadata, ...present({ promotionCode }) };
     const openPage: SendIntent = async (attempt) => {
       const pages = { successUrl: returnUrl, cancelUrl: returnUrl };

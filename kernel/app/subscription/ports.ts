@@ -3,8 +3,12 @@
 
 import type { Discount } from '../../domain/discount.ts';
 import type { FieldViolation } from '../../domain/error.ts';
-import type { Instant, PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
+import type { IdempotencyKey, Instant, PlanCode, ProductCode, PromotionId, TenantId } from '../../domain/id.ts';
 import type { InvoiceFacts, SubscriptionOutlook } from '../../domain/subscription.ts';
+import type { TenantRef } from '../ledger/ledger.ts';
+
+/** Says which promotion a subscription was bought with, or is to be on a page, in the metadata of either. */
+export const PROMOTION_ID = 'promotion_id';
 
 /** A price as a subscription at Stripe has it: what it costs, and what its metadata says. */
 export interface StripeTerms {
@@ -100,7 +104,7 @@ export type ChargeOutcome =
 export interface SubscriptionOrder {
   readonly stripeCustomerId: string;
   readonly stripePriceId: string;
-  /** Goes onto the subscription: `tenant_id`, `product_code`, `plan_code`. */
+  /** Goes onto the subscription: `tenant_id`, `product_code`, `plan_code`; `promotion_id` where it is bought with a code. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Of a promotion code of Stripe's, as people type it. */
   readonly promotionCode?: string;
@@ -187,6 +191,8 @@ export interface StripeBilling {
    * address. Throws DomainError INVALID_FIELD (`promotion_code`) for a code that is none, or not for this.
    */
   openCheckout(order: SubscriptionOrder, pages: PageAddresses, attempt: StripeAttempt): Promise<string>;
+  /** Says whether a page is open to buy a subscription on with a promotion. */
+  hasOpenCheckout(stripeCustomerId: string, promotionId: PromotionId): Promise<boolean>;
 
   /** Asks what a change to a price at once would cost, prorated as of `at`. No side effect. */
   previewChange(subscription: StripeSubscription, stripePriceId: string, at: Instant): Promise<StripePreview>;
@@ -323,7 +329,10 @@ export type PurchaseRequest =
       readonly planCode: PlanCode;
       readonly stripePriceId: string;
       readonly isHosted: boolean;
+      /** Stripe's. */
       readonly promotionCode?: string;
+      /** The one that has a place for this purchase; absent where none does, and in what an earlier release has stored. */
+      readonly promotionId?: PromotionId;
       readonly returnUrl: string;
     }
   | {
@@ -402,6 +411,33 @@ export interface OpenIntent {
   readonly dueAt: Instant;
   /** What the last try failed with, for operators. */
   readonly failure?: string;
+}
+
+/** A plan that is to be bought with a code. */
+export interface PurchaseOrder {
+  /** As operators have named it, in upper case. */
+  readonly promotionCode: string;
+  readonly planCode: PlanCode;
+}
+
+/** What a plan is bought with: the promotion, and how Stripe names its discount. */
+export type PurchaseDiscount = Required<
+  Pick<Extract<PurchaseRequest, { readonly kind: 'activate' }>, 'promotionId' | 'promotionCode'>
+>;
+
+/** Keeps the places of promotions that plans are bought with. */
+export interface PurchaseCodes {
+  /**
+   * Claims a place for a purchase, which must be asked for at once. Throws DomainError ACCOUNT_NOT_OPEN, PROMOTION_NOT_FOUND,
+   * PROMOTION_ATTEMPTS_EXCEEDED, PROMOTION_ENDED, PROMOTION_EXHAUSTED, PROMOTION_NOT_APPLICABLE, PROMOTION_ALREADY_REDEEMED,
+   * IDEMPOTENCY_KEY_REUSED, DEADLINE_EXCEEDED, QUEUE_FULL, OUTCOME_UNKNOWN, STRIPE_UNAVAILABLE, STRIPE_REFUSED, DATABASE_UNAVAILABLE,
+   * CLOCK_UNCERTAIN.
+   */
+  claim(tenant: TenantRef, order: PurchaseOrder, key: IdempotencyKey): Promise<PurchaseDiscount>;
+  /** Gives the place of a purchase back that came to nothing. Never throws: what is left is looked after later. */
+  release(tenant: TenantRef, promotionId: PromotionId, key: IdempotencyKey): Promise<void>;
+  /** Notes that a plan was bought. Repeating it does nothing. Throws DomainError DATABASE_UNAVAILABLE. */
+  noteBought(tenant: TenantRef, promotionId: PromotionId): Promise<void>;
 }
 
 /** An intent that came to its end. */

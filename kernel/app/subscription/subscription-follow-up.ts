@@ -1,14 +1,21 @@
 // Owns what follows outside of an account from what was seen of its subscriptions at Stripe: people are told of a payment that
-// failed, and what nobody wants to pay for any more is ended there. Does not own the account (subscription-sync.ts).
+// failed, what was bought with a code has used its place, and what nobody wants to pay for any more is ended there. Does not own the account (subscription-sync.ts).
 // Invariant: doing it again does nothing more; what a crash left is done with the next sync.
 
-import type { IdempotencyKey, Instant, TenantId } from '../../domain/id.ts';
+import type { IdempotencyKey, Instant, PromotionId, TenantId } from '../../domain/id.ts';
 import { isLive, type Subscription } from '../../domain/subscription.ts';
 import type { TenantRef } from '../ledger/ledger.ts';
 import type { Clock } from '../ports.ts';
 import type { BillingNotice } from './billing-notice.ts';
+import { isBought } from './intent-adoption.ts';
 import type { IntentDesk } from './intent-desk.ts';
-import type { CustomerStore, IntentRequest, StripeSubscription } from './ports.ts';
+import {
+  type CustomerStore,
+  type IntentRequest,
+  PROMOTION_ID,
+  type PurchaseCodes,
+  type StripeSubscription,
+} from './ports.ts';
 import type { SyncedAccount } from './subscription-sync.ts';
 
 /** How soon it is looked again where another change is under way, in milliseconds. */
@@ -20,6 +27,7 @@ export interface SubscriptionFollowUpParts {
   readonly intents: Pick<IntentDesk, 'begin'>;
   readonly notice: Pick<BillingNotice, 'notePaymentFailed'>;
   readonly customers: Pick<CustomerStore, 'requestSync'>;
+  readonly codes: Pick<PurchaseCodes, 'noteBought'>;
   readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
   readonly clock: Pick<Clock, 'now'>;
 }
@@ -41,6 +49,7 @@ export class SubscriptionFollowUp {
   /** Throws DomainError DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN, CLOCK_UNCERTAIN: do it again. */
   async run(tenant: TenantRef, { account, seen }: SyncedAccount): Promise<void> {
     const { notice, intents, customers, clock } = this.#parts;
+    await this.#notePurchases(tenant, seen);
     const { subscription } = account.state;
     const own = seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === subscription?.stripeSubscriptionId);
     if (subscription?.status === 'past_due') {
@@ -51,6 +60,16 @@ export class SubscriptionFollowUp {
     const hasBegun = await intents.begin(tenant, leftover.key, leftover.request);
     // One change at a time: what is under way, or what was begun now, comes first.
     if (!hasBegun) await customers.requestSync(tenant.tenantId, clock.now() + LOOK_AGAIN_MS);
+  }
+
+  /** What was bought with a code has used its place, on a page, too. */
+  async #notePurchases(tenant: TenantRef, seen: readonly StripeSubscription[]): Promise<void> {
+    for (const subscription of seen) {
+      const { [PROMOTION_ID]: promotionId } = subscription.metadata;
+      if (promotionId === undefined || !isBought(subscription) || !isOurs(subscription, tenant.tenantId)) continue;
+      // What was put there was of this type.
+      await this.#parts.codes.noteBought(tenant, promotionId as PromotionId);
+    }
   }
 
   async #findLeftover(

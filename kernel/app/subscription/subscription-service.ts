@@ -27,7 +27,14 @@ import {
   requireSoldPlan,
   type SoldPlan,
 } from './plan-offer.ts';
-import type { CustomerStore, IntentRequest, IntentStore, StripeBilling } from './ports.ts';
+import type {
+  CustomerStore,
+  IntentRequest,
+  IntentStore,
+  PurchaseCodes,
+  PurchaseRequest,
+  StripeBilling,
+} from './ports.ts';
 import { type ConsoleUrls, returnAddress } from './return-address.ts';
 import { subscriptionStateOf } from './subscription-state.ts';
 import type { SubscriptionSync } from './subscription-sync.ts';
@@ -53,6 +60,7 @@ export interface SubscriptionServiceParts {
   readonly billing: Pick<StripeBilling, 'loadSubscription' | 'previewChange' | 'adoptPaymentMethod'>;
   readonly customers: Pick<CustomerStore, 'loadCustomer'>;
   readonly intents: IntentDesk;
+  readonly codes: Pick<PurchaseCodes, 'claim' | 'release'>;
   readonly intentStore: Pick<IntentStore, 'loadOpen' | 'loadEnded'>;
   readonly sync: Pick<SubscriptionSync, 'syncTenant'>;
   readonly journal: ChangeJournal;
@@ -100,9 +108,11 @@ export class SubscriptionService implements Subscriptions {
       ...{ tenant, asker, context, operation: 'activate_subscription' as const },
       meaning: [planCode, isHosted, promotionCode],
     };
-    return this.#change(asked, async ({ state }) => {
+    return this.#change(asked, async ({ state }, key) => {
       const sold = requireSoldPlan(await this.#loadCatalog(tenant), planCode);
-      return this.#activationOf(tenant, sold, input, state.subscription);
+      const request = this.#activationOf(tenant, sold, input, state.subscription);
+      if (promotionCode === undefined) return request;
+      return { ...request, ...(await this.#parts.codes.claim(tenant, { promotionCode, planCode }, key)) };
     });
   }
 
@@ -201,19 +211,24 @@ export class SubscriptionService implements Subscriptions {
   /** Carries out a change, once for each request, and tells what it came to. */
   async #change(
     asked: Asked,
-    decide: (account: AccountReading) => IntentRequest | Promise<IntentRequest>,
+    decide: (account: AccountReading, key: IdempotencyKey) => IntentRequest | Promise<IntentRequest>,
   ): Promise<SubscriptionChange> {
-    const { ledger, intents, journal } = this.#parts;
+    const { ledger, intents, journal, codes } = this.#parts;
     const { tenant, operation, meaning, asker, context } = asked;
     const key = requestKey(context.callerScope, operation, context.requestId);
     const fingerprint = computeFingerprint([operation, ...meaning]);
-    const request = (await this.#findRequest(tenant, key)) ?? (await decide(await ledger.readAccount(tenant)));
+    const request = (await this.#findRequest(tenant, key)) ?? (await decide(await ledger.readAccount(tenant), key));
     await journal.noteChange({
       ...{ tenant, operation, asker, context, key, fingerprint },
       figures: figuresOf(request),
     });
     const deadlineAtMs = context.deadlineAtMs ?? Number.POSITIVE_INFINITY;
-    return this.#answer(tenant, await intents.submit(tenant, { key, fingerprint, request, deadlineAtMs }));
+    const answer = await intents.submit(tenant, { key, fingerprint, request, deadlineAtMs });
+    // Where it was not taken, its place is looked after later: the same request may be about to come again.
+    if (answer.result.kind === 'failed' && request.kind === 'activate' && request.promotionId !== undefined) {
+      await codes.release(tenant, request.promotionId, key);
+    }
+    return this.#answer(tenant, answer);
   }
 
   /** What an earlier request with this key was: only it says what a retry means, since the account has moved on. */
@@ -233,14 +248,12 @@ export class SubscriptionService implements Subscriptions {
   #activationOf(
     { productCode }: TenantRef,
     { plan, stripePriceId }: SoldPlan,
-    input: PaymentPage & Pick<ActivateInput, 'promotionCode'>,
+    { isHosted, returnPath }: PaymentPage,
     subscription: Subscription | undefined,
-  ): IntentRequest {
+  ): PurchaseRequest & { readonly kind: 'activate' } {
     assertNone(subscription);
-    const { isHosted, returnPath, promotionCode } = input;
     const returnUrl = returnAddress(this.#parts.consoleUrls, productCode, returnPath);
-    const page = { isHosted, returnUrl, ...present({ promotionCode }) };
-    return { kind: 'activate', planCode: plan.planCode, stripePriceId, ...page };
+    return { kind: 'activate', planCode: plan.planCode, stripePriceId, isHosted, returnUrl };
   }
 
   /** Asks Stripe what a change costs; what happens to credits is known here. */

@@ -51,7 +51,7 @@ export interface PaymentPage {
 /** A plan to buy. */
 export interface ActivateInput extends PaymentPage {
   readonly planCode: PlanCode;
-  /** As people type it. */
+  /** As operators have named it, in upper case. */
   readonly promotionCode?: string;
 }
 
@@ -109,7 +109,8 @@ export interface Subscriptions {
   getSubscription(tenant: TenantRef): Promise<SubscriptionState>;
   /**
    * Throws DomainError PLAN_NOT_FOUND, CONTACT_SALES, SUBSCRIPTION_EXISTS, SUBSCRIPTION_UNPAID while a bank has a first payment under
-   * way, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, INVALID_FIELD `plan_code` for a plan that costs nothing, or `promotion_code`.
+   * way, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, INVALID_FIELD `plan_code` for a plan that costs nothing, or `promotion_code` where
+   * Stripe refuses its discount; with a code also what {@link PurchaseCodes.claim} throws.
    */
   activate(
     tenant: TenantRef,

@@ -24,6 +24,7 @@ const STOP_REASONS: Readonly<Record<AutoTopUpStop, AutoTopUpStopReason>> = {
   price_changed: AutoTopUpStopReason.PRICE_CHANGED,
   not_offered: AutoTopUpStopReason.NOT_OFFERED,
   not_paid: AutoTopUpStopReason.NOT_PAID,
+  returned: AutoTopUpStopReason.RETURNED,
 };
 
 /** Checks a request for a rule. Throws DomainError INVALID_FIELD. */

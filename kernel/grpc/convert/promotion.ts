@@ -61,10 +61,10 @@ export function fromProtoValidateDiscount(request: ValidateDiscountRequest): {
 }
 
 /** Checks a code as it was typed; answers it in upper case. */
-export function checkCode(check: FieldCheck, typed: string): string {
+export function checkCode(check: FieldCheck, typed: string, field = 'code'): string {
   const code = parsePromotionCode(typed);
-  if (typed === '') check.refuse('code', 'is required');
-  else if (code === undefined) check.refuse('code', `${PROMOTION_CODE_RULE}, got ${quote(typed)}`);
+  if (typed === '') check.refuse(field, 'is required');
+  else if (code === undefined) check.refuse(field, `${PROMOTION_CODE_RULE}, got ${quote(typed)}`);
   return code ?? '';
 }
 

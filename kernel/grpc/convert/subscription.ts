@@ -46,6 +46,7 @@ import { checkEmail } from './email.ts';
 import { FieldCheck, ID_LENGTH_MAX } from './field-check.ts';
 import { checkPrice, toProtoMoney, toProtoTime } from './money.ts';
 import { checkOperator, type TenantWrite } from './operator.ts';
+import { checkCode } from './promotion.ts';
 import { checkReturnPath } from './return-path.ts';
 import { checkStatedOperator, type StatedOperator } from './tenant.ts';
 import { toProtoTrial } from './trial.ts';
@@ -91,7 +92,8 @@ export function fromProtoSubscriptionTenant(request: GetSubscriptionRequest | Re
 export function fromProtoActivate(request: ActivateSubscriptionRequest): TenantWrite<ActivateInput> {
   const check = new FieldCheck();
   const planCode = checkPlanCode(check, request.planCode);
-  const promotionCode = check.optionalId('promotion_code', request.promotionCode);
+  const promotionCode =
+    request.promotionCode === '' ? undefined : checkCode(check, request.promotionCode, 'promotion_code');
   const input = { planCode, ...checkPage(check, request), ...present({ promotionCode }) };
   return checkWrite(check, request, input);
 }

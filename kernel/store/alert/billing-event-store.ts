@@ -60,10 +60,12 @@ class MongoBillingEventStore implements BillingEventStore {
         return 'inserted';
       } catch (error) {
         if (!isDuplicateKey(error)) throw error;
-        const known = await this.#events.findOne({ _id: event.eventId }, { maxTimeMS: READ_TIMEOUT_MS });
-        return known === null ? 'number_taken' : 'known';
+        return (await this.hasEvent(event.eventId)) ? 'known' : 'number_taken';
       }
     });
+
+  hasEvent: BillingEventStore['hasEvent'] = (eventId) =>
+    guardDatabase(async () => (await this.#events.findOne({ _id: eventId }, { maxTimeMS: READ_TIMEOUT_MS })) !== null);
 
   loadRange: BillingEventStore['loadRange'] = () =>
     guardDatabase(async () => {

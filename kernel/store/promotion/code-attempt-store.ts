@@ -3,17 +3,22 @@
 
 import type { Connection, mongo } from 'mongoose';
 import type { CodeAttemptStore } from '../../app/promotion/ports.ts';
-import { databaseUnavailable, guardWrite } from '../database-failure.ts';
+import { guardDatabase, guardWrite } from '../database-failure.ts';
 import { ensureIndexes, type WantedIndex } from '../index-proof.ts';
 import { insertOrLoad } from '../subscription/insert-or-load.ts';
 
+/** How long the database may take for one read, in milliseconds. */
+const READ_TIMEOUT_MS = 5_000;
 /** How long a count is kept after its window began, in milliseconds: well longer than any window. */
 const RETENTION_MS = 86_400_000;
 
 interface AttemptDocument {
   /** The workspace, and when the window began. */
   readonly _id: string;
-  readonly count: number;
+  /** How many were taken and not given back. */
+  readonly taken: number;
+  /** How many of those have found nothing. */
+  readonly missed: number;
   readonly expires_at: Date;
 }
 
@@ -40,20 +45,31 @@ class MongoCodeAttemptStore implements CodeAttemptStore {
     this.#attempts = attempts;
   }
 
-  countAttempt: CodeAttemptStore['countAttempt'] = (tenantId, windowAt) =>
+  takeAttempt: CodeAttemptStore['takeAttempt'] = (tenantId, windowAt, attemptsMax) =>
     guardWrite(async () => {
       const identity = { _id: toId(tenantId, windowAt) };
-      await insertOrLoad(this.#attempts, identity, { count: 0, expires_at: new Date(windowAt + RETENTION_MS) });
-      const options = { returnDocument: 'after' } as const;
-      const counted = await this.#attempts.findOneAndUpdate(identity, { $inc: { count: 1 } }, options);
-      if (counted === null) throw databaseUnavailable(new Error(`the count ${identity._id} has gone`));
-      return counted.count;
+      const fresh = { taken: 0, missed: 0, expires_at: new Date(windowAt + RETENTION_MS) };
+      await insertOrLoad(this.#attempts, identity, fresh);
+      const free = { ...identity, taken: { $lt: attemptsMax } };
+      return (await this.#attempts.updateOne(free, { $inc: { taken: 1 } })).matchedCount === 1;
     });
 
-  forgetAttempt: CodeAttemptStore['forgetAttempt'] = (tenantId, windowAt) =>
-    guardWrite(async () => {
-      await this.#attempts.updateOne({ _id: toId(tenantId, windowAt) }, { $inc: { count: -1 } });
+  returnAttempt: CodeAttemptStore['returnAttempt'] = (tenantId, windowAt) =>
+    this.#count(tenantId, windowAt, { taken: -1 });
+
+  noteMiss: CodeAttemptStore['noteMiss'] = (tenantId, windowAt) => this.#count(tenantId, windowAt, { missed: 1 });
+
+  countMisses: CodeAttemptStore['countMisses'] = (tenantId, windowAt) =>
+    guardDatabase(async () => {
+      const identity = { _id: toId(tenantId, windowAt) };
+      return (await this.#attempts.findOne(identity, { maxTimeMS: READ_TIMEOUT_MS }))?.missed ?? 0;
     });
+
+  #count(tenantId: string, windowAt: number, change: { readonly taken?: number; readonly missed?: number }) {
+    return guardWrite(async () => {
+      await this.#attempts.updateOne({ _id: toId(tenantId, windowAt) }, { $inc: change });
+    });
+  }
 }
 
 function toId(tenantId: string, windowAt: number): string {

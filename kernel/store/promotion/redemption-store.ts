@@ -28,13 +28,15 @@ interface RedemptionDocument {
   readonly claim_id?: string;
   /** Absent once it is redeemed. */
   readonly claimed_until?: Date;
+  /** There where a plan may be bought with it. */
+  readonly has_purchase?: true;
   /** There where the place was given back. */
   readonly is_free?: true;
 }
 
 /** A document of a place that somebody has. */
-type TakenDocument = Required<Omit<RedemptionDocument, 'claimed_until' | 'is_free'>> &
-  Pick<RedemptionDocument, 'claimed_until'>;
+type TakenDocument = Required<Omit<RedemptionDocument, 'claimed_until' | 'has_purchase' | 'is_free'>> &
+  Pick<RedemptionDocument, 'claimed_until' | 'has_purchase'>;
 
 const INDEXES: readonly WantedIndex[] = [
   { name: 'promotion_number', key: { promotion_id: 1, number: 1 }, unique: true },
@@ -109,7 +111,8 @@ class MongoRedemptionStore implements RedemptionStore {
 
   freePlace: RedemptionStore['freePlace'] = (redemption) =>
     guardDatabase(async () => {
-      const mine = { tenant_id: '', product_code: '', request_key: '', claim_id: '', claimed_until: '' } as const;
+      const who = { tenant_id: '', product_code: '', request_key: '' } as const;
+      const mine = { ...who, claim_id: '', claimed_until: '', has_purchase: '' } as const;
       await this.#redemptions.updateOne(asRead(redemption), { $set: { is_free: true }, $unset: mine });
     });
 
@@ -168,8 +171,9 @@ function toDocument(redemption: ClaimedRedemption) {
   };
 }
 
-function toDocumentClaim({ requestKey, claimId, claimedUntil }: RedemptionClaim) {
-  return { request_key: requestKey, claim_id: claimId, claimed_until: new Date(claimedUntil) };
+function toDocumentClaim({ requestKey, claimId, claimedUntil, hasPurchase }: RedemptionClaim) {
+  const claim = { request_key: requestKey, claim_id: claimId, claimed_until: new Date(claimedUntil) };
+  return hasPurchase ? { ...claim, has_purchase: true as const } : claim;
 }
 
 /** Nothing, for a place that nobody has. */
@@ -183,6 +187,7 @@ function fromDocument(document: RedemptionDocument): readonly Redemption[] {
       productCode: document.product_code as ProductCode,
       requestKey: document.request_key as IdempotencyKey,
       claimId: document.claim_id,
+      hasPurchase: document.has_purchase === true,
       ...present({ claimedUntil: document.claimed_until?.getTime() }),
     },
   ];

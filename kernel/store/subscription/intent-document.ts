@@ -2,7 +2,7 @@
 // `stripe_intent_results` for those that ended. Does not own what is asked of Stripe (app/subscription/ports.ts).
 
 import type { EndedIntent, IntentRequest, IntentResult, OpenIntent } from '../../app/subscription/ports.ts';
-import type { PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
+import type { PlanCode, ProductCode, PromotionId, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { toInt64 } from '../ledger/int64.ts';
 import { toOptionalDate } from '../optional-date.ts';
@@ -14,6 +14,7 @@ type RequestDocument =
       readonly stripe_price_id: string;
       readonly is_hosted: boolean;
       readonly promotion_code?: string;
+      readonly promotion_id?: string;
       readonly return_url: string;
     }
   | {
@@ -149,7 +150,7 @@ function toDocumentRequest(request: IntentRequest): RequestDocument {
         plan_code: request.planCode,
         stripe_price_id: request.stripePriceId,
         is_hosted: request.isHosted,
-        ...present({ promotion_code: request.promotionCode }),
+        ...present({ promotion_code: request.promotionCode, promotion_id: request.promotionId }),
         return_url: request.returnUrl,
       };
     case 'upgrade':
@@ -217,7 +218,10 @@ function fromDocumentRequest(document: RequestDocument): IntentRequest {
         planCode: document.plan_code as PlanCode,
         stripePriceId: document.stripe_price_id,
         isHosted: document.is_hosted,
-        ...present({ promotionCode: document.promotion_code }),
+        ...present({
+          promotionCode: document.promotion_code,
+          promotionId: document.promotion_id as PromotionId | undefined,
+        }),
         returnUrl: document.return_url,
       };
     case 'upgrade':

@@ -59,7 +59,7 @@ import { createLedgerObserver, createWatchObserver } from '../../../kernel/ledge
 import { openLog } from '../../../kernel/log.ts';
 import { createMailPart } from '../../../kernel/mail-part.ts';
 import { PROCESS_PACING } from '../../../kernel/pacing.ts';
-import { createPromotionPart } from '../../../kernel/promotion-part.ts';
+import { createCodePart, createPromotionPart } from '../../../kernel/promotion-part.ts';
 import { openAccessTokenStore } from '../../../kernel/store/access/access-token-store.ts';
 import { openBalanceMarkStore } from '../../../kernel/store/alert/balance-mark-store.ts';
 import { openBillingEventStore } from '../../../kernel/store/alert/billing-event-store.ts';
@@ -92,6 +92,7 @@ import { openWorkspaceLogStore } from '../../../kernel/store/tenant/workspace-lo
 import { openTrialSlotStore } from '../../../kernel/store/trial/trial-slot-store.ts';
 import { openUsageStore } from '../../../kernel/store/usage/usage-store.ts';
 import { openWebhookStore } from '../../../kernel/store/webhook/webhook-store.ts';
+import type { StripeClient } from '../../../kernel/stripe/stripe-client.ts';
 import { createStripePart } from '../../../kernel/stripe-part.ts';
 import { seedDemoCatalog, seedOperatorCatalog } from '../../support/demo-catalog.ts';
 import { freshDatabaseUri } from '../../support/engine.ts';
@@ -203,6 +204,8 @@ export interface Adaptation {
   readonly deadlineDefaultMs?: number;
   /** A database that another kernel of the test uses too. */
   readonly mongodbUri?: string;
+  /** Reads at Stripe what became of purchases with codes; nothing else of this kernel speaks to it. */
+  readonly client?: StripeClient;
 }
 
 /** A kernel of which a test can reach the parts that no call reaches. */
@@ -296,9 +299,12 @@ export async function composeKernel(adapt: Adaptation): Promise<ComposedKernel> 
     outbox,
     start: wrap<TenantStart>(new AutomaticTrial(trialParts), adapt.start),
   });
-  const promotions = createPromotionPart({
-    ...{ stores, ledger, clock, book, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING, journal: people.journal },
+  const code = createCodePart({
+    ...{ client: adapt.client, stores, ledger, clock, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING, observer },
     hasPaid: (tenantId) => stores.topUps.hasSucceeded(tenantId),
+  });
+  const promotions = createPromotionPart({
+    ...{ stores, ledger, clock, book, code, ids: RANDOM_ID_SOURCE, journal: people.journal },
   });
   const access = createAccessPart({ ...people, stores, outbox, switches, clock });
   const usageParts = { store: stores.ledger, usage: stores.usage };
@@ -370,7 +376,7 @@ export async function composeKernel(adapt: Adaptation): Promise<ComposedKernel> 
     ledger,
     automaticTrial: new AutomaticTrial(trialParts),
     trialLimit: limit,
-    redemptions: promotions.redemptions,
+    redemptions: code.redemptions,
   };
 }
 

@@ -304,7 +304,7 @@ export const ErrorReason = {
   PROMOTION_EXHAUSTED: 122,
   /**
    * PROMOTION_NOT_APPLICABLE - Says that the code is not for this workspace, or not now; metadata `why`: `not_started`, `plan`, `new_customers_only`,
-   * `subscription_required`, `change_pending` or `refused_by_stripe`. FAILED_PRECONDITION.
+   * `subscription_required`, `not_a_discount`, `change_pending` or `refused_by_stripe`. FAILED_PRECONDITION.
    */
   PROMOTION_NOT_APPLICABLE: 123,
   /** PROMOTION_ALREADY_REDEEMED - Says that the workspace has redeemed the code before. FAILED_PRECONDITION. */

@@ -50,6 +50,8 @@ export const AutoTopUpStopReason = {
   NOT_OFFERED: 5,
   /** NOT_PAID - The purchase ended without a payment for another reason. */
   NOT_PAID: 6,
+  /** RETURNED - Money that it had charged was given back, or a payment for credits was disputed. */
+  RETURNED: 7,
 } as const;
 
 export type AutoTopUpStopReason = typeof AutoTopUpStopReason[keyof typeof AutoTopUpStopReason];
@@ -62,6 +64,7 @@ export namespace AutoTopUpStopReason {
   export type PRICE_CHANGED = typeof AutoTopUpStopReason.PRICE_CHANGED;
   export type NOT_OFFERED = typeof AutoTopUpStopReason.NOT_OFFERED;
   export type NOT_PAID = typeof AutoTopUpStopReason.NOT_PAID;
+  export type RETURNED = typeof AutoTopUpStopReason.RETURNED;
 }
 
 /** Is the rule by which a workspace buys credits without a person. */

@@ -61,7 +61,10 @@ export interface ActivateSubscriptionRequest {
   planCode: string;
   /** Wants a page of Stripe to pay on, also where a card is stored; default the stored card. */
   hostedPage: boolean;
-  /** Is a promotion code to apply, as people type it; at most 128 characters; empty where there is none. */
+  /**
+   * Is the code of a promotion of this service that gives a discount, as PromotionService has it: 3 to 64 characters of `A-Z 0-9 _ -`
+   * in any case; empty where there is none.
+   */
   promotionCode: string;
   /**
    * Is the path of the Console that the page leads back to: one `/`, then up to 1,023 visible ASCII characters without `\`, not
@@ -1647,7 +1650,9 @@ export const SubscriptionServiceService = {
    * was for is ended, and this is bought. tenant_admin. Idempotent by `request_id`.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, PLAN_NOT_FOUND, CONTACT_SALES, SUBSCRIPTION_EXISTS,
    * SUBSCRIPTION_UNPAID, SUBSCRIPTION_BUSY, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
-   * TENANT_SUSPENDED, TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * TENANT_SUSPENDED, TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN; with a
+   * promotion code also PROMOTION_NOT_FOUND, PROMOTION_ENDED, PROMOTION_EXHAUSTED, PROMOTION_NOT_APPLICABLE,
+   * PROMOTION_ALREADY_REDEEMED, PROMOTION_ATTEMPTS_EXCEEDED, QUEUE_FULL, DEADLINE_EXCEEDED.
    */
   activateSubscription: {
     path: "/wheelhouse.subscription.v1.SubscriptionService/ActivateSubscription" as const,
@@ -1791,7 +1796,9 @@ export interface SubscriptionServiceServer extends UntypedServiceImplementation 
    * was for is ended, and this is bought. tenant_admin. Idempotent by `request_id`.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, PLAN_NOT_FOUND, CONTACT_SALES, SUBSCRIPTION_EXISTS,
    * SUBSCRIPTION_UNPAID, SUBSCRIPTION_BUSY, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
-   * TENANT_SUSPENDED, TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * TENANT_SUSPENDED, TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN; with a
+   * promotion code also PROMOTION_NOT_FOUND, PROMOTION_ENDED, PROMOTION_EXHAUSTED, PROMOTION_NOT_APPLICABLE,
+   * PROMOTION_ALREADY_REDEEMED, PROMOTION_ATTEMPTS_EXCEEDED, QUEUE_FULL, DEADLINE_EXCEEDED.
    */
   activateSubscription: handleUnaryCall<ActivateSubscriptionRequest, ActivateSubscriptionResponse>;
   /**
@@ -1871,7 +1878,9 @@ export interface SubscriptionServiceClient extends Client {
    * was for is ended, and this is bought. tenant_admin. Idempotent by `request_id`.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, PLAN_NOT_FOUND, CONTACT_SALES, SUBSCRIPTION_EXISTS,
    * SUBSCRIPTION_UNPAID, SUBSCRIPTION_BUSY, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
-   * TENANT_SUSPENDED, TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * TENANT_SUSPENDED, TENANT_CLOSED, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN; with a
+   * promotion code also PROMOTION_NOT_FOUND, PROMOTION_ENDED, PROMOTION_EXHAUSTED, PROMOTION_NOT_APPLICABLE,
+   * PROMOTION_ALREADY_REDEEMED, PROMOTION_ATTEMPTS_EXCEEDED, QUEUE_FULL, DEADLINE_EXCEEDED.
    */
   activateSubscription(
     request: ActivateSubscriptionRequest,
