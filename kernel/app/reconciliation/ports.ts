@@ -9,7 +9,9 @@ export interface ListedTopUp {
   /** The top-up that it says it is of. */
   readonly topUpId: string;
   readonly isPaid: boolean;
+  /** What it is of in all. */
   readonly minorUnits: bigint;
+  /** In lower case. */
   readonly currency: string;
 }
 
