@@ -153,6 +153,19 @@ describe('the comparison of payments with Stripe', () => {
     expect(await found(buyer)).toEqual([]);
   });
 
+  test('finds such credits also in a workspace that never had a customer, when all are compared', async () => {
+    const buyer = await openBuyer(shop);
+    await withLedger((ledger) =>
+      ledger.giveCredit(tenantOf(buyer), { key: paidKey('pay_forged'), bucket: 'payg', amount: CREDIT, source: 'x' }),
+    );
+    const differences = await verify();
+    expect(differences).toMatchObject([
+      { tenantId: buyer.workspace.tenantId, kind: DifferenceKind.GRANT_WITHOUT_PAYMENT, subject: 'pay_forged' },
+    ]);
+    await reverse(buyer, differences[0]?.reverseEntryId ?? '');
+    expect(await verify()).toEqual([]);
+  });
+
   test('has credits come when a top-up is paid after such ones were undone as it said', async () => {
     const buyer = await openBuyer(shop);
     const topUp = await buyer.begin();

@@ -9,6 +9,7 @@ import {
 } from '../../gen/wheelhouse/operator/v1/reconciliation_service.ts';
 import { DailyReconciliation } from '../../kernel/app/reconciliation/daily-reconciliation.ts';
 import type { ReconciliationFigures } from '../../kernel/app/reconciliation/ports.ts';
+import type { Reconciliation } from '../../kernel/app/reconciliation/reconciliation.ts';
 import { openReconciliationRunStore } from '../../kernel/store/reconciliation/run-store.ts';
 import { callersOf, OPERATOR } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
@@ -121,6 +122,47 @@ describe('the comparison with Stripe', () => {
     expect(await verify(workspace.tenantId)).toEqual([]);
   });
 
+  test('tells of a workspace that Stripe refuses to speak of, and compares all others', async () => {
+    const workspace = await openSubscriber();
+    const id = await subscriptionIdOf(workspace);
+    await shop.stripe.stripe.subscriptions.update(id, { cancel_at_period_end: true });
+    const { control } = shop.stripe.sandbox;
+    // As often as the first workspace is looked at that has a customer.
+    control.addFault({ method: 'GET', path: '/v1/subscriptions', outcome: 'refused', status: 400, times: 2 });
+    const found = await verify();
+    control.clearFaults();
+    expect(found.map(({ kind }) => kind)).toEqual([
+      DifferenceKind.WORKSPACE_UNREAD,
+      DifferenceKind.SUBSCRIPTION_DIFFERS,
+    ]);
+    expect(found[0]?.message).toMatch(/^it could not be compared: Stripe refused a request of the kernel/);
+    await refresh(workspace.tenantId);
+    expect(await verify()).toEqual([]);
+  });
+
+  test('breaks off where Stripe can not be reached, and where it does not know the key', async () => {
+    const { tenantId } = await openSubscriber();
+    const { control } = shop.stripe.sandbox;
+    control.addFault({ method: 'GET', path: '/v1/subscriptions', outcome: 'refused', status: 401, times: 1 });
+    expect((await failureOf(verify())).reason).toBe('STRIPE_REFUSED');
+    control.addFault({ method: 'GET', path: '/v1/subscriptions', outcome: 'refused', status: 503, times: 100 });
+    expect((await failureOf(verify(tenantId))).reason).toBe('STRIPE_UNAVAILABLE');
+    control.clearFaults();
+  });
+
+  test('finds that a customer is not at Stripe, which reading again replaces', async () => {
+    const workspace = await openSubscriber();
+    const rows = shop.kernel.connection.collection<{ _id: string }>('stripe_customers');
+    await rows.updateOne({ _id: workspace.tenantId }, { $set: { stripe_customer_id: 'cus_nobody' } });
+    const found = await verify(workspace.tenantId);
+    expect(found.map(({ kind, subject, refreshMends }) => [kind, subject, refreshMends])).toEqual([
+      [DifferenceKind.CUSTOMER_MISSING, 'cus_nobody', true],
+    ]);
+    await refresh(workspace.tenantId);
+    expect(await verify(workspace.tenantId)).toEqual([]);
+    expect((await workspace.get()).subscription?.stripeSubscriptionId).toMatch(/^sub_/);
+  });
+
   test('is refused for a workspace that is not there, and by a kernel without Stripe', async () => {
     const unknown = await failureOf(verify('ten_none'));
     expect(unknown.reason).toBe('TENANT_NOT_FOUND');
@@ -141,10 +183,7 @@ describe('the comparison with Stripe', () => {
 });
 
 describe('the comparison of a day', () => {
-  function dailyOf(
-    now: () => number,
-    verifyAll: () => Promise<{ verifiedWorkspaces: number; totalWorkspaces: number }>,
-  ) {
+  function dailyOf(now: () => number, verifyAll: Reconciliation['verifyAll']) {
     const ended: ReconciliationFigures[] = [];
     const daily = new DailyReconciliation({
       reconciliation: { verifyAll },
@@ -200,5 +239,31 @@ describe('the comparison of a day', () => {
     now += 11 * 60_000;
     await other.daily.runDue();
     expect(other.ended).toHaveLength(1);
+  });
+
+  test('is one run though Stripe is slow: a kernel keeps it as it goes on, and ends its own where it was taken', async () => {
+    let now = Date.UTC(2033, 0, 1);
+    const clock = () => now;
+    const idle = dailyOf(clock, () => Promise.reject(new Error('it has begun beside the one that runs')));
+    const slow = dailyOf(clock, async (report) => {
+      for (let minute = 0; minute < 30; minute += 1) {
+        now += 60_000;
+        await report(ONE);
+        await idle.daily.runDue();
+      }
+      return ONE;
+    });
+    await slow.daily.runDue();
+    expect(slow.ended).toHaveLength(1);
+    now += DAY_MS;
+    const other = dailyOf(clock, () => Promise.resolve(ONE));
+    const late = dailyOf(clock, async (report) => {
+      now += 11 * 60_000;
+      await other.daily.runDue();
+      await report(ONE);
+      return ONE;
+    });
+    await expect(late.daily.runDue()).rejects.toThrow('another kernel has taken the run of 2033-01-02');
+    expect([other.ended, late.ended]).toEqual([[{ workspaces: 1, differences: 0 }], []]);
   });
 });
