@@ -22,6 +22,7 @@ import { createLedger } from './app/ledger/ledger-service.ts';
 import type { AuditNotebook } from './app/operator/audit-notebook.ts';
 import { createOperators } from './app/operator/operator-service.ts';
 import type { CommitFeed } from './app/ports.ts';
+import { CustomerCheck } from './app/reconciliation/customer-check.ts';
 import { SubscriptionCheck } from './app/reconciliation/subscription-check.ts';
 import { createPeople } from './app/tenant/people-service.ts';
 import { TenantDirectory } from './app/tenant/tenant-directory.ts';
@@ -74,6 +75,7 @@ import { openCodeAttemptStore } from './store/promotion/code-attempt-store.ts';
 import { openPromotionStore } from './store/promotion/promotion-store.ts';
 import { openRedemptionStore } from './store/promotion/redemption-store.ts';
 import { openReconciliationRunStore } from './store/reconciliation/run-store.ts';
+import { createWorkspaceList } from './store/reconciliation/workspace-list.ts';
 import { openSignupStore } from './store/signup/signup-store.ts';
 import { openCustomerStore } from './store/subscription/customer-store.ts';
 import { openIntentStore } from './store/subscription/intent-store.ts';
@@ -290,15 +292,20 @@ interface ReaderTools {
 /** Builds what compares workspaces with Stripe; undefined where that is off. */
 function reconcilingOf(
   base: Pick<Base, 'logger' | 'metrics' | 'clock'>,
-  { customers, reconciliationRuns: runs }: Stores,
-  { subscription: { sync }, payment: { comparison } }: { subscription: SubscriptionPart; payment: PaymentPart },
+  { customers, workspaces, reconciliationRuns: runs }: Stores,
+  { subscription, payment: { comparison } }: { subscription: SubscriptionPart; payment: PaymentPart },
   notebook: AuditNotebook,
 ): ReconciliationPart | undefined {
-  if (sync === undefined || comparison === undefined) return undefined;
+  const { sync, counter } = subscription;
+  if (sync === undefined || counter === undefined || comparison === undefined) return undefined;
   return createReconciliationPart({
-    ...{ ...base, customers, runs, notebook },
-    checks: [new SubscriptionCheck(sync), comparison.check],
-    refreshes: [(tenant) => sync.syncTenant(tenant), comparison.refresh],
+    ...{ ...base, workspaces, runs, notebook },
+    checks: [new CustomerCheck({ customers, billing: counter.billing }), new SubscriptionCheck(sync), comparison.check],
+    refreshes: [
+      ({ tenantId }) => counter.customers.forgetMissing(tenantId),
+      (tenant) => sync.syncTenant(tenant),
+      comparison.refresh,
+    ],
   });
 }
 
@@ -400,6 +407,7 @@ async function openStores(connection: Connection) {
     customers: await openCustomerStore(connection),
     intents: await openIntentStore(connection),
     reconciliationRuns: openReconciliationRunStore(connection),
+    workspaces: createWorkspaceList(connection),
     paymentKeys: createPaymentKeyFinder(connection),
     topUps: await openTopUpStore(connection),
     autoTopUps: await openAutoTopUpStore(connection),

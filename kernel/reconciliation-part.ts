@@ -7,10 +7,9 @@ import type { AuditNotebook } from './app/operator/audit-notebook.ts';
 import type { Clock } from './app/ports.ts';
 import { DailyReconciliation } from './app/reconciliation/daily-reconciliation.ts';
 import type { WorkspaceCheck } from './app/reconciliation/difference.ts';
-import type { ReconciliationRunStore } from './app/reconciliation/ports.ts';
+import type { ReconciliationRunStore, WorkspaceList } from './app/reconciliation/ports.ts';
 import { Reconciliation } from './app/reconciliation/reconciliation.ts';
 import { WorkspaceRefresh } from './app/reconciliation/workspace-refresh.ts';
-import type { CustomerStore } from './app/subscription/ports.ts';
 import type { Metrics } from './http/metric.ts';
 import { PROCESS_PACING } from './pacing.ts';
 import { createReconciliationObserver } from './stripe-observer.ts';
@@ -18,7 +17,7 @@ import { startReconciliationWorker } from './worker/reconciliation-worker.ts';
 
 /** What comparing is made of. */
 export interface ReconciliationPartTools {
-  readonly customers: CustomerStore;
+  readonly workspaces: WorkspaceList;
   readonly runs: ReconciliationRunStore;
   readonly checks: readonly WorkspaceCheck[];
   /** What brings a workspace to what Stripe shows, each by itself. */
@@ -39,9 +38,9 @@ export interface ReconciliationPart {
 
 /** Builds what compares; nothing begins to work yet. */
 export function createReconciliationPart(tools: ReconciliationPartTools): ReconciliationPart {
-  const { customers, runs: store, checks, refreshes: parts, notebook, clock, logger, metrics } = tools;
+  const { workspaces, runs: store, checks, refreshes: parts, notebook, clock, logger, metrics } = tools;
   const observer = createReconciliationObserver(metrics.reconciliation, logger);
-  const reconciliation = new Reconciliation({ customers, checks, pacing: PROCESS_PACING });
+  const reconciliation = new Reconciliation({ workspaces, checks, pacing: PROCESS_PACING });
   return {
     reconciliation,
     refresh: new WorkspaceRefresh({ notebook, parts }),

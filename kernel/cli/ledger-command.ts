@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import {
   LedgerAuditServiceService as Ledgers,
   ReverseEntryRequest,
+  type ReverseEntryResponse,
 } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import { addWriteOptions, type CommandStreams, type WriteOptions, write } from './operator-command.ts';
 
@@ -15,10 +16,19 @@ export function addLedgerCommands(program: Command, streams: CommandStreams): vo
     .argument('<tenant>', "the workspace's id")
     .argument('<entry>', "the entry's id")
     .action(async (tenantId: string, entryId: string, options: WriteOptions) => {
-      const { entry, replayed } = await write(streams, options, (kernel, by) =>
-        kernel.ask(Ledgers.reverseEntry, ReverseEntryRequest.fromPartial({ tenantId, entryId, ...by })),
-      );
+      const { entry, replayed } = await reverseEntry(streams, { tenantId, entryId }, options);
       const before = replayed ? ' before; nothing changed now' : '';
       streams.out.write(`Undone${before}, by ${entry?.entryId ?? ''}.\n`);
     });
+}
+
+/** Has a kernel undo an entry. Throws Error with a sentence for people where it can't. */
+export async function reverseEntry(
+  streams: CommandStreams,
+  target: { readonly tenantId: string; readonly entryId: string },
+  options: WriteOptions,
+): Promise<ReverseEntryResponse> {
+  return await write(streams, options, (kernel, by) =>
+    kernel.ask(Ledgers.reverseEntry, ReverseEntryRequest.fromPartial({ ...target, ...by })),
+  );
 }

@@ -84,7 +84,10 @@ function addProofCommands(program: Command, streams: CommandStreams): void {
     .option('--tenant <id>', 'only the account of this tenant')
     .option('--against <file>', 'holds the ledgers against a file that `export` wrote before')
     .option('--stripe', 'compares what workspaces have with what Stripe shows, instead')
-    .option('--repair', 'with --stripe: asks, then brings the workspaces that differ to what Stripe shows')
+    .option(
+      '--repair',
+      'with --stripe: tells what it would do, asks, then undoes grants and brings workspaces to what Stripe shows',
+    )
     .option('--yes', 'with --repair: does not ask')
     .option('--actor <id>', 'with --repair: who does this, such as usr_alice; stands in the audit log')
     .option('--reason <text>', 'with --repair: why; stands in the audit log, so no personal data')

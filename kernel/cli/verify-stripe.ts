@@ -1,9 +1,8 @@
-// Owns the operators' command `verify --stripe`: what differs between workspaces and Stripe, which command mends it, and running
-// those that only read Stripe again. Does not own what has to be equal (the kernel).
-// Invariants: nothing is changed without being asked; after a repair it is looked again, and what is left is what counts.
+// Owns the operators' command `verify --stripe`: what differs between workspaces and Stripe, and which command mends it. Does not own
+// what has to be equal (the kernel), or mending it (stripe-repair.ts).
+// Invariant: after a repair it is looked again, and what is left is what counts.
 
-import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import {
   type Difference,
   DifferenceKind,
@@ -12,7 +11,7 @@ import {
 } from '../../gen/wheelhouse/operator/v1/reconciliation_service.ts';
 import { type CommandStreams, type WriteOptions, withKernel } from './operator-command.ts';
 import { ProgressLine } from './progress-line.ts';
-import { refreshWorkspace } from './stripe-command.ts';
+import { type RepairStreams, repair } from './stripe-repair.ts';
 import { printRows, type Row } from './table.ts';
 
 /** What the command was given. */
@@ -26,10 +25,8 @@ export interface VerifyStripeOptions {
 }
 
 /** Where the command reads answers and writes. */
-export interface VerifyStripeStreams extends CommandStreams {
+export interface VerifyStripeStreams extends RepairStreams {
   readonly error: Writable & { readonly isTTY?: boolean };
-  /** Default: standard input. */
-  readonly input?: Readable;
 }
 
 const COLUMNS = [{ field: 'tenant' }, { field: 'kind' }, { field: 'subject' }, { field: 'message' }, { field: 'mend' }];
@@ -46,31 +43,9 @@ export async function runVerifyStripe(options: VerifyStripeOptions, streams: Ver
   const found = await compare(options.tenant ?? '', streams);
   print(found, options, streams);
   if (by === undefined || found.length === 0) return found.length;
-  const tenants = [...new Set(found.filter(({ refreshMends }) => refreshMends).map(({ tenantId }) => tenantId))];
-  if (tenants.length === 0) {
-    streams.out.write('Nothing of this is mended by reading Stripe again: see the commands.\n');
-    return found.length;
-  }
-  if (!(await isAgreed(tenants.length, options, streams))) return found.length;
-  return mendAll(tenants, found, by, streams);
-}
-
-/** Reads workspaces again, and compares them; answers how many differences are left. */
-async function mendAll(
-  tenants: readonly string[],
-  found: readonly Difference[],
-  by: WriteOptions,
-  streams: VerifyStripeStreams,
-): Promise<number> {
-  const left: Difference[] = found.filter(({ tenantId }) => !tenants.includes(tenantId));
-  for (const tenantId of tenants) {
-    await refreshWorkspace(streams, tenantId, by);
-    left.push(...(await compare(tenantId, streams)));
-  }
-  streams.out.write(
-    `Brought ${count(tenants.length, 'workspace')} to what Stripe shows: ${count(left.length, 'difference')} left.\n`,
-  );
-  if (left.length > 0) printRows(streams.out, left.map(toRow), COLUMNS, false);
+  const isAgreed = options.yes ?? false;
+  const left = await repair(found, { streams, by, isAgreed, compare: (tenantId) => compare(tenantId, streams) });
+  if (left !== found && left.length > 0) printRows(streams.out, left.map(toRow), COLUMNS, false);
   return left.length;
 }
 
@@ -110,19 +85,6 @@ function print(found: readonly Difference[], { json = false }: VerifyStripeOptio
   if (json) out.write(`${JSON.stringify({ summary: { differences: found.length } })}\n`);
   else if (found.length === 0) out.write('Workspaces have what Stripe shows: nothing differs.\n');
   else out.write(`${count(found.length, 'difference')}, see above.\n`);
-}
-
-async function isAgreed(
-  tenants: number,
-  { yes = false }: VerifyStripeOptions,
-  { error, input = process.stdin }: VerifyStripeStreams,
-): Promise<boolean> {
-  if (yes) return true;
-  error.write(`Read ${count(tenants, 'workspace')} at Stripe again, and bring them up to it? [y/N] `);
-  // Where nobody is there to answer, the answer is no.
-  for await (const line of createInterface({ input })) return /^y(es)?$/i.test(line.trim());
-  error.write('\n');
-  return false;
 }
 
 function toRow({ tenantId, kind, subject, message, command }: Difference): Row {

@@ -1,5 +1,6 @@
 // Owns listing at Stripe what a customer has paid for credits, for comparing it with what is kept here. Does not own comparing.
 
+import type { Stripe } from 'stripe';
 import { TOP_UP_PURPOSE } from '../app/payment/ports.ts';
 import type { ListedTopUp, StripePaymentList } from '../app/reconciliation/ports.ts';
 import { INTENT_ID } from './stripe-attempt.ts';
@@ -14,11 +15,7 @@ export function createStripePaymentList(client: StripeClient): StripePaymentList
         const invoices = await client.invoices
           .list({ customer, limit: PAGE_SIZE })
           .autoPagingToArray({ limit: LIST_MAX });
-        return invoices.flatMap(({ id = '', status, total, currency, metadata }): ListedTopUp[] => {
-          if (metadata?.['purpose'] !== TOP_UP_PURPOSE) return [];
-          const topUpId = metadata[INTENT_ID] ?? '';
-          return [{ stripeInvoiceId: id, topUpId, isPaid: status === 'paid', minorUnits: BigInt(total), currency }];
-        });
+        return invoices.flatMap(toListedTopUp);
       }),
     listReturned: (customer) =>
       guardStripe(async () => {
@@ -33,4 +30,12 @@ export function createStripePaymentList(client: StripeClient): StripePaymentList
         );
       }),
   };
+}
+
+function toListedTopUp(invoice: Stripe.Invoice): readonly ListedTopUp[] {
+  const { id = '', status, total, pre_payment_credit_notes_amount: credited, currency, metadata } = invoice;
+  if (metadata?.['purpose'] !== TOP_UP_PURPOSE) return [];
+  const minorUnits = BigInt(total) - BigInt(credited);
+  const price = { minorUnits, currency: currency.toLowerCase() };
+  return [{ stripeInvoiceId: id, topUpId: metadata[INTENT_ID] ?? '', isPaid: status === 'paid', ...price }];
 }

@@ -1,38 +1,22 @@
 // What workspaces have against what Stripe shows, by a kernel that no event reaches: every difference that is planted is found, named
 // with what mends it, and gone once it is mended; nothing else is found, and nothing is written by looking.
 
-import { mongo } from 'mongoose';
-import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { LedgerAuditServiceService, ReverseEntryRequest } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import {
-  type Difference,
   DifferenceKind,
   RefreshWorkspaceRequest,
   ReconciliationServiceService as S,
-  VerifyStripeRequest,
 } from '../../gen/wheelhouse/operator/v1/reconciliation_service.ts';
-import { TopUpStatus } from '../../gen/wheelhouse/payment/v1/top_up.ts';
-import { CommitNotice } from '../../kernel/app/ledger/commit-notice.ts';
-import type { Ledger } from '../../kernel/app/ledger/ledger.ts';
-import { createLedger } from '../../kernel/app/ledger/ledger-service.ts';
 import { DailyReconciliation } from '../../kernel/app/reconciliation/daily-reconciliation.ts';
 import type { ReconciliationFigures } from '../../kernel/app/reconciliation/ports.ts';
-import type { ProductCode, TenantId, TopUpId } from '../../kernel/domain/id.ts';
-import { paymentKey } from '../../kernel/domain/payback.ts';
-import { Metrics } from '../../kernel/http/metric.ts';
-import { RANDOM_ID_SOURCE } from '../../kernel/id-source.ts';
-import { createLedgerObserver } from '../../kernel/ledger-observer.ts';
-import { PROCESS_PACING } from '../../kernel/pacing.ts';
-import { startDatabaseClock } from '../../kernel/store/database-clock.ts';
-import { openLedgerStore } from '../../kernel/store/ledger/ledger-store.ts';
+import type { Reconciliation } from '../../kernel/app/reconciliation/reconciliation.ts';
 import { openReconciliationRunStore } from '../../kernel/store/reconciliation/run-store.ts';
-import { CREDIT, callersOf, OPERATOR } from './support/account.ts';
+import { callersOf, OPERATOR } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { newRequestId, openKernel } from './support/kernel-fixture.ts';
 import { operatorCallsOf } from './support/operator.ts';
+import { reconciliationCallsOf } from './support/reconciliation.ts';
 import { DAY_MS, expectSound, openShop, openWorkspace, type Shop, type Workspace } from './support/subscription.ts';
-import { openBuyer } from './support/top-up.ts';
 
 let shop: Shop;
 
@@ -41,25 +25,8 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-async function verify(tenantId = ''): Promise<readonly Difference[]> {
-  const found: Difference[] = [];
-  let isDone = false;
-  for await (const message of shop.callers.sysadmin.stream(
-    S.verifyStripe,
-    VerifyStripeRequest.fromPartial({ tenantId }),
-  )) {
-    if (message.difference !== undefined) found.push(message.difference);
-    isDone = message.done;
-    if (isDone) expect(message.verifiedWorkspaces).toBe(message.totalWorkspaces);
-  }
-  expect(isDone).toBe(true);
-  return found;
-}
-
-function refresh(tenantId: string): Promise<unknown> {
-  const request = RefreshWorkspaceRequest.fromPartial({ requestId: newRequestId(), tenantId, ...OPERATOR });
-  return shop.callers.sysadmin.call(S.refreshWorkspace, request);
-}
+const verify = (tenantId?: string) => reconciliationCallsOf(shop.callers).verify(tenantId);
+const refresh = (tenantId: string) => reconciliationCallsOf(shop.callers).refresh(tenantId);
 
 async function openSubscriber(): Promise<Workspace> {
   const workspace = await openWorkspace(shop);
@@ -91,7 +58,8 @@ describe('the comparison with Stripe', () => {
       {
         ...{ tenantId: workspace.tenantId, kind: DifferenceKind.SUBSCRIPTION_DIFFERS, subject: id, refreshMends: true },
         message: expect.stringMatching(/has sub_\w+ as active, paid until .*; by what Stripe shows .* updated$/),
-        command: `wheelhouse stripe refresh ${workspace.tenantId}`,
+        command: `wheelhouse stripe refresh ${workspace.tenantId} --actor "$USER" --reason 'verify --stripe'`,
+        ...{ effect: `brings the account to what Stripe shows of ${id}`, reverseEntryId: '' },
       },
     ]);
     expect((await workspace.get()).subscription).toEqual(before.subscription);
@@ -131,6 +99,70 @@ describe('the comparison with Stripe', () => {
     expect(await verify(workspace.tenantId)).toEqual([]);
   });
 
+  test('finds that Stripe charges for two, which reading again does not mend', async () => {
+    const workspace = await openSubscriber();
+    const { stripe } = shop.stripe;
+    const id = await subscriptionIdOf(workspace);
+    const [item] = (await stripe.subscriptions.retrieve(id)).items.data;
+    const setQuantity = (quantity: number) => {
+      const items = [{ id: item?.id ?? '', quantity }];
+      return stripe.subscriptions.update(id, { items, proration_behavior: 'none' });
+    };
+    await setQuantity(2);
+    const [found, ...others] = await verify(workspace.tenantId);
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ kind: DifferenceKind.SUBSCRIPTION_DIFFERS, subject: id, refreshMends: false });
+    expect(found?.message).toMatch(/ for 14900 usd each 1 month; Stripe charges 29800 usd each 1 month$/);
+    expect(found?.command).toBe(
+      `stripe subscriptions update ${id} -d "items[0][id]=${item?.id}" -d "items[0][quantity]=1"`,
+    );
+    await refresh(workspace.tenantId);
+    expect(await verify(workspace.tenantId)).toHaveLength(1);
+    await setQuantity(1);
+    expect(await verify(workspace.tenantId)).toEqual([]);
+  });
+
+  test('tells of a workspace that Stripe refuses to speak of, and compares all others', async () => {
+    const workspace = await openSubscriber();
+    const id = await subscriptionIdOf(workspace);
+    await shop.stripe.stripe.subscriptions.update(id, { cancel_at_period_end: true });
+    const { control } = shop.stripe.sandbox;
+    // As often as the first workspace is looked at that has a customer.
+    control.addFault({ method: 'GET', path: '/v1/subscriptions', outcome: 'refused', status: 400, times: 2 });
+    const found = await verify();
+    control.clearFaults();
+    expect(found.map(({ kind }) => kind)).toEqual([
+      DifferenceKind.WORKSPACE_UNREAD,
+      DifferenceKind.SUBSCRIPTION_DIFFERS,
+    ]);
+    expect(found[0]?.message).toMatch(/^it could not be compared: Stripe refused a request of the kernel/);
+    await refresh(workspace.tenantId);
+    expect(await verify()).toEqual([]);
+  });
+
+  test('breaks off where Stripe can not be reached, and where it does not know the key', async () => {
+    const { tenantId } = await openSubscriber();
+    const { control } = shop.stripe.sandbox;
+    control.addFault({ method: 'GET', path: '/v1/subscriptions', outcome: 'refused', status: 401, times: 1 });
+    expect((await failureOf(verify())).reason).toBe('STRIPE_REFUSED');
+    control.addFault({ method: 'GET', path: '/v1/subscriptions', outcome: 'refused', status: 503, times: 100 });
+    expect((await failureOf(verify(tenantId))).reason).toBe('STRIPE_UNAVAILABLE');
+    control.clearFaults();
+  });
+
+  test('finds that a customer is not at Stripe, which reading again replaces', async () => {
+    const workspace = await openSubscriber();
+    const rows = shop.kernel.connection.collection<{ _id: string }>('stripe_customers');
+    await rows.updateOne({ _id: workspace.tenantId }, { $set: { stripe_customer_id: 'cus_nobody' } });
+    const found = await verify(workspace.tenantId);
+    expect(found.map(({ kind, subject, refreshMends }) => [kind, subject, refreshMends])).toEqual([
+      [DifferenceKind.CUSTOMER_MISSING, 'cus_nobody', true],
+    ]);
+    await refresh(workspace.tenantId);
+    expect(await verify(workspace.tenantId)).toEqual([]);
+    expect((await workspace.get()).subscription?.stripeSubscriptionId).toMatch(/^sub_/);
+  });
+
   test('is refused for a workspace that is not there, and by a kernel without Stripe', async () => {
     const unknown = await failureOf(verify('ten_none'));
     expect(unknown.reason).toBe('TENANT_NOT_FOUND');
@@ -150,116 +182,8 @@ describe('the comparison with Stripe', () => {
   });
 });
 
-describe('the comparison of payments with Stripe', () => {
-  const paidKey = (topUpId: string) => paymentKey(topUpId as TopUpId);
-  type Buyer = Awaited<ReturnType<typeof openBuyer>>;
-  const topUps = () => shop.kernel.connection.collection<{ _id: string }>('top_ups');
-  const tenantOf = ({ workspace }: Buyer) => ({
-    tenantId: workspace.tenantId as TenantId,
-    productCode: 'agentruntime' as ProductCode,
-  });
-
-  /** A workspace that has bought ten credits by its stored card. */
-  async function openPaid() {
-    const buyer = await openBuyer(shop);
-    await buyer.workspace.storeCard();
-    const topUp = await buyer.begin({ useStoredCard: true });
-    expect(topUp.status).toBe(TopUpStatus.SUCCEEDED);
-    return { ...buyer, topUp };
-  }
-
-  /** The account by the kernel's own code, as a fault of its own would use it. */
-  async function withLedger(work: (ledger: Ledger) => Promise<unknown>): Promise<void> {
-    const { connection } = shop.kernel;
-    const clock = await startDatabaseClock(connection, { movable: true, onMeasureFailed: () => undefined });
-    const noPrices = () => Promise.reject(new Error('no prices are needed here'));
-    const logger = pino({ level: 'silent' });
-    const ledger = createLedger({
-      ...{ store: await openLedgerStore(connection), clock, ids: RANDOM_ID_SOURCE, pacing: PROCESS_PACING },
-      rulebooks: { loadRulebook: noPrices, refreshRulebook: noPrices },
-      observer: createLedgerObserver(new Metrics().ledger, logger, new CommitNotice()),
-    });
-    await work(ledger);
-    clock.stop();
-  }
-
-  async function found(buyer: Buyer): Promise<readonly (readonly unknown[])[]> {
-    const differences = await verify(buyer.workspace.tenantId);
-    return differences.map(({ kind, subject, refreshMends }) => [kind, subject, refreshMends]);
-  }
-
-  test('finds nothing of what was bought, refunded or left unpaid', async () => {
-    const buyer = await openPaid();
-    await buyer.begin();
-    expect(await found(buyer)).toEqual([]);
-  });
-
-  test('finds what was paid and whose event was lost, and mends it by reading again', async () => {
-    const buyer = await openBuyer(shop);
-    const topUp = await buyer.begin();
-    await buyer.pay(topUp);
-    // Nobody looks at it any more.
-    await topUps().updateOne({ _id: topUp.topUpId }, { $set: { status: 'canceled' }, $unset: { due_at: '' } });
-    expect(await found(buyer)).toEqual([[DifferenceKind.PAYMENT_WITHOUT_GRANT, topUp.topUpId, true]]);
-    expect(await buyer.payg()).toBe(0n);
-    await refresh(buyer.workspace.tenantId);
-    expect(await buyer.payg()).toBe(10n * CREDIT);
-    expect(await found(buyer)).toEqual([]);
-    await expectSound(shop, buyer.workspace);
-  });
-
-  test('finds a refund that nobody told of, and takes the credits back by reading again', async () => {
-    const buyer = await openPaid();
-    await shop.stripe.stripe.refunds.create({ payment_intent: buyer.topUp.paymentIntentId, amount: 400 });
-    expect(await found(buyer)).toEqual([[DifferenceKind.PAYBACK_DIFFERS, buyer.topUp.topUpId, true]]);
-    await refresh(buyer.workspace.tenantId);
-    expect(await buyer.payg()).toBe(6n * CREDIT);
-    expect(await found(buyer)).toEqual([]);
-  });
-
-  test('finds credits that nobody paid for: of a top-up that is open, and of one that was never asked for', async () => {
-    const buyer = await openBuyer(shop);
-    const { topUpId } = await buyer.begin();
-    const credit = { bucket: 'payg', amount: 10n * CREDIT, source: 'forged' } as const;
-    await withLedger(async (ledger) => {
-      await ledger.giveCredit(tenantOf(buyer), { key: paidKey(topUpId), ...credit });
-      await ledger.giveCredit(tenantOf(buyer), { key: paidKey('pay_forged'), ...credit });
-    });
-    expect(await found(buyer)).toEqual([
-      [DifferenceKind.GRANT_WITHOUT_PAYMENT, topUpId, false],
-      [DifferenceKind.GRANT_WITHOUT_PAYMENT, 'pay_forged', false],
-    ]);
-    for (const { command } of await verify(buyer.workspace.tenantId)) {
-      const [, entryId = ''] = /^wheelhouse ledger reverse ten_\S+ (ent_\S+)$/.exec(command) ?? [];
-      const request = ReverseEntryRequest.fromPartial({
-        ...{ requestId: newRequestId(), tenantId: buyer.workspace.tenantId, entryId, ...OPERATOR },
-      });
-      await shop.callers.sysadmin.call(LedgerAuditServiceService.reverseEntry, request);
-    }
-    expect(await found(buyer)).toEqual([]);
-  });
-
-  test('finds credits of another amount than was asked for', async () => {
-    const buyer = await openPaid();
-    await topUps().updateOne({ _id: buyer.topUp.topUpId }, { $set: { microcredits: mongo.Long.fromNumber(9) } });
-    expect(await found(buyer)).toEqual([[DifferenceKind.GRANT_DIFFERS, buyer.topUp.topUpId, false]]);
-  });
-
-  test('finds a paid invoice that says it is of a top-up, and is of none here', async () => {
-    const buyer = await openPaid();
-    await topUps().deleteOne({ _id: buyer.topUp.topUpId });
-    const differences = await found(buyer);
-    expect(differences).toContainEqual([DifferenceKind.UNKNOWN_PAYMENT, buyer.topUp.stripeInvoiceId, false]);
-    // Nor is there anybody any more who asked for its credits.
-    expect(differences).toContainEqual([DifferenceKind.GRANT_WITHOUT_PAYMENT, buyer.topUp.topUpId, false]);
-  });
-});
-
 describe('the comparison of a day', () => {
-  function dailyOf(
-    now: () => number,
-    verifyAll: () => Promise<{ verifiedWorkspaces: number; totalWorkspaces: number }>,
-  ) {
+  function dailyOf(now: () => number, verifyAll: Reconciliation['verifyAll']) {
     const ended: ReconciliationFigures[] = [];
     const daily = new DailyReconciliation({
       reconciliation: { verifyAll },
@@ -315,5 +239,31 @@ describe('the comparison of a day', () => {
     now += 11 * 60_000;
     await other.daily.runDue();
     expect(other.ended).toHaveLength(1);
+  });
+
+  test('is one run though Stripe is slow: a kernel keeps it as it goes on, and ends its own where it was taken', async () => {
+    let now = Date.UTC(2033, 0, 1);
+    const clock = () => now;
+    const idle = dailyOf(clock, () => Promise.reject(new Error('it has begun beside the one that runs')));
+    const slow = dailyOf(clock, async (report) => {
+      for (let minute = 0; minute < 30; minute += 1) {
+        now += 60_000;
+        await report(ONE);
+        await idle.daily.runDue();
+      }
+      return ONE;
+    });
+    await slow.daily.runDue();
+    expect(slow.ended).toHaveLength(1);
+    now += DAY_MS;
+    const other = dailyOf(clock, () => Promise.resolve(ONE));
+    const late = dailyOf(clock, async (report) => {
+      now += 11 * 60_000;
+      await other.daily.runDue();
+      await report(ONE);
+      return ONE;
+    });
+    await expect(late.daily.runDue()).rejects.toThrow('another kernel has taken the run of 2033-01-02');
+    expect([other.ended, late.ended]).toEqual([[{ workspaces: 1, differences: 0 }], []]);
   });
 });

@@ -106,16 +106,20 @@ export interface CreditInput {
 /** What the account says of the credits of a top-up, and of what was taken back of them. */
 export interface PaybackReading {
   readonly topUpId: TopUpId;
-  /** The entry that gave them, the grant that it made, and how much that was, in microcredits. */
+  /** How often they came: again only where what came before was undone, or was too little. */
+  readonly givings: number;
+  /** The last entry that gave some and was not undone; the last of all where each was. */
   readonly paidEntryId: EntryId;
+  /** The grant that came first. */
   readonly paidGrantId: GrantId;
+  /** What was given and not undone, in microcredits. */
   readonly credits: bigint;
   /** Which settlement the next one is, from 1 on. */
   readonly number: number;
   /** What is taken back in all, and what of it is nobody's debt, in microcredits. */
   readonly total: bigint;
   readonly waivedTotal: bigint;
-  /** Says that an operator took back the whole of it by hand. */
+  /** Says that an operator has undone by hand all that was given. */
   readonly isReversed: boolean;
 }
 

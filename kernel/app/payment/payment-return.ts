@@ -4,7 +4,7 @@
 // and the delay of those who ask make no difference.
 
 import { DomainError } from '../../domain/error.ts';
-import { computePaybackTarget } from '../../domain/payback.ts';
+import { computeKept, computeTaken } from '../../domain/payment-giving.ts';
 import type { BillingEventLog } from '../alert/billing-event-log.ts';
 import type { CatalogStore } from '../catalog/ports.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -45,7 +45,7 @@ export class PaymentReturn {
    */
   async settle(topUp: TopUp): Promise<void> {
     const { store, stripe, ledger } = this.#parts;
-    const { topUpId, stripePaymentIntentId, minorUnits } = topUp;
+    const { topUpId, stripePaymentIntentId, minorUnits, microcredits } = topUp;
     if (stripePaymentIntentId === undefined) return;
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const reading = await ledger.readPayback(topUp, topUpId);
@@ -54,7 +54,7 @@ export class PaymentReturn {
       await this.#tell(topUp, parts);
       // A dispute can be of more than was paid, for the currency of its bank.
       const returned = minimum(refunded + disputed, minorUnits);
-      const target = computePaybackTarget(reading.credits, minorUnits, returned);
+      const target = computeTaken(reading.credits, { microcredits, minorUnits, returned });
       const isSettled = await ledger.settlePayback(topUp, reading, target, await this.#waivesDebt(topUp));
       if (!isSettled) continue;
       const { number, total } = reading;
@@ -63,6 +63,14 @@ export class PaymentReturn {
     }
     const message = `what of ${topUpId} went back is being settled all the time: look again shortly`;
     throw new DomainError('OUTCOME_UNKNOWN', message, { retryDelayMs: RETRY_DELAY_MS });
+  }
+
+  /** Says whether nothing is kept of a top-up that was paid. Throws DomainError STRIPE_UNAVAILABLE, STRIPE_REFUSED. */
+  async isAllReturned(topUp: TopUp): Promise<boolean> {
+    const { stripePaymentIntentId, minorUnits, microcredits } = topUp;
+    if (stripePaymentIntentId === undefined) return false;
+    const { refunded, disputed } = await this.#parts.stripe.loadReturn(stripePaymentIntentId, topUp);
+    return computeKept({ microcredits, minorUnits, returned: refunded + disputed }) === 0n;
   }
 
   /**

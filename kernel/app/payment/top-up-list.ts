@@ -17,11 +17,22 @@ export async function* listTopUps(store: Pick<TopUpStore, 'loadPage'>, tenantId:
   }
 }
 
-/** Brings all top-ups of a workspace to what Stripe shows, also those that have ended. Throws what {@link TopUpSync.resync} throws. */
+/**
+ * Brings all top-ups of a workspace to what Stripe shows, also those that have ended; one that can't be brought there holds up no other.
+ * Throws what {@link TopUpSync.resync} throws of the first such one.
+ */
 export async function refreshTopUps(
   store: Pick<TopUpStore, 'loadPage'>,
   sync: Pick<TopUpSync, 'resync'>,
   tenantId: TenantId,
 ): Promise<void> {
-  for await (const topUp of listTopUps(store, tenantId)) await sync.resync(topUp);
+  const failures: unknown[] = [];
+  for await (const topUp of listTopUps(store, tenantId)) {
+    try {
+      await sync.resync(topUp);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }

@@ -1,12 +1,13 @@
 // Owns bringing a top-up, and the credits that it gives, to what Stripe shows of its invoice, whoever asks: a webhook, a page that
 // leads back, a timer. Does not own what is sent to Stripe (top-up-runner.ts).
-// Invariants: credits come from what is kept here and never from what an event or an invoice says; they come once, before it is told
-// that they are there; so the order, the number and the delay of those who ask make no difference. What is told to others is noted
+// Invariants: credits come from what is kept here and never from what an event or an invoice says; they come once, and again only where
+// an operator has undone them, before it is told that they are there; so the order, the number and the delay of those who ask make no difference. What is told to others is noted
 // before it is kept, under an id of its own.
 
 import { DomainError } from '../../domain/error.ts';
 import { present } from '../../domain/optional.ts';
-import { paymentKey, paymentSource } from '../../domain/payback.ts';
+import { paymentSource } from '../../domain/payback.ts';
+import { givingKey } from '../../domain/payment-giving.ts';
 import { computeTopUpStatus, isTopUpEnded } from '../../domain/top-up.ts';
 import type { BillingEventLog } from '../alert/billing-event-log.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -20,8 +21,8 @@ import type { TopUpView } from './use-case.ts';
 export interface TopUpSyncParts {
   readonly store: Pick<TopUpStore, 'saveSeen' | 'endTopUp'>;
   readonly stripe: Pick<StripeTopUps, 'loadTopUp'>;
-  readonly ledger: Pick<Ledger, 'giveCredit'>;
-  readonly returns: Pick<PaymentReturn, 'settle'>;
+  readonly ledger: Pick<Ledger, 'giveCredit' | 'readPayback'>;
+  readonly returns: Pick<PaymentReturn, 'settle' | 'isAllReturned'>;
   readonly events: Pick<BillingEventLog, 'note'>;
   readonly clock: Pick<Clock, 'estimate'>;
   readonly observer: Pick<TopUpObserver, 'ended'>;
@@ -81,13 +82,17 @@ export class TopUpSync {
 
   async #credit(topUp: TopUp, seen: SeenTopUp): Promise<void> {
     const { ledger, returns } = this.#parts;
-    const { topUpId, microcredits: amount } = topUp;
-    await ledger.giveCredit(topUp, {
-      ...{ key: paymentKey(topUpId), bucket: 'payg', amount },
-      source: paymentSource(topUpId),
-    });
+    const { topUpId, microcredits } = topUp;
+    const paid = { ...topUp, ...seen };
+    const given = await ledger.readPayback(topUp, topUpId);
+    const amount = microcredits - (given?.credits ?? 0n);
+    // What was undone by hand is paid for all the same, so it comes again; unless it went back to the payer.
+    if (amount > 0n && (given === undefined || !(await returns.isAllReturned(paid)))) {
+      const key = givingKey(topUpId, (given?.givings ?? 0) + 1);
+      await ledger.giveCredit(topUp, { key, bucket: 'payg', amount, source: paymentSource(topUpId) });
+    }
     // It may have gone back by the time that it is seen to have been paid.
-    await returns.settle({ ...topUp, ...seen });
+    await returns.settle(paid);
   }
 
   async #end({ topUpId }: TopUp, seen: SeenTopUp): Promise<TopUp> {

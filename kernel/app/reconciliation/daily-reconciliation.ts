@@ -1,6 +1,6 @@
 // Owns that all workspaces are compared with Stripe once a day, by whichever kernel comes first, and that what was found is told.
 // Invariants: a day has one run that comes to its end; what a crash left is begun anew by another kernel once its claim has run
-// out; a run that fails is tried again.
+// out, and who finds then that it was too slow breaks off; a run that fails is tried again.
 
 import type { Instant } from '../../domain/id.ts';
 import type { Clock } from '../ports.ts';
@@ -35,18 +35,20 @@ export class DailyReconciliation {
     const { store, clock, reconciliation, observer } = this.#parts;
     const now = clock.now();
     const day = dayOf(now);
-    if (!(await store.claimRun(day, now, now + CLAIM_MS))) return;
+    let claimedUntil = now + CLAIM_MS;
+    if (!(await store.claimRun(day, now, claimedUntil))) return;
     let differences = 0;
-    let renewedAt = now;
     const progress = await reconciliation.verifyAll(async (_, difference) => {
       if (difference !== undefined) {
         differences += 1;
         observer.differs(difference);
       }
       const at = clock.estimate();
-      if (at - renewedAt < RENEWAL_MS) return;
-      renewedAt = at;
-      await store.renewRun(day, at + CLAIM_MS);
+      const until = at + CLAIM_MS;
+      if (until - claimedUntil < RENEWAL_MS) return;
+      if (!(await store.renewRun(day, claimedUntil, until)))
+        throw new Error(`another kernel has taken the run of ${day}`);
+      claimedUntil = until;
     }, this.#ending.signal);
     const figures = { workspaces: progress.verifiedWorkspaces, differences };
     await store.endRun(day, figures, clock.estimate());

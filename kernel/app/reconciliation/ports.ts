@@ -1,6 +1,7 @@
 // Owns what comparing workspaces with Stripe needs of Stripe and of the database, and how it is reported. Does not own how that is done.
 
 import type { Instant, TenantId, TopUpId } from '../../domain/id.ts';
+import type { TenantRef } from '../ledger/ledger.ts';
 import type { Difference } from './difference.ts';
 
 /** The invoice of a top-up, as a list of Stripe's shows it. */
@@ -9,7 +10,9 @@ export interface ListedTopUp {
   /** The top-up that it says it is of. */
   readonly topUpId: string;
   readonly isPaid: boolean;
+  /** What it is of in all. */
   readonly minorUnits: bigint;
+  /** In lower case. */
   readonly currency: string;
 }
 
@@ -26,12 +29,20 @@ export interface PaymentKeyFinder {
   findPaid(tenantId: TenantId, limit: number): Promise<readonly TopUpId[]>;
 }
 
+/** Lists what there is to compare. Every method throws DomainError DATABASE_UNAVAILABLE. */
+export interface WorkspaceList {
+  /** Counts workspaces, about. */
+  countWorkspaces(): Promise<number>;
+  /** Lists workspaces, and tenants of which only a customer is left, in the order of their ids, after one ('' for the first). */
+  loadAfter(after: string, limit: number): Promise<readonly TenantRef[]>;
+}
+
 /** Keeps which day was compared. Every method throws DomainError DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN. */
 export interface ReconciliationRunStore {
   /** Takes the run of a day, such as `2026-11-26`, unless it has ended, or somebody has it; answers whether it was taken. */
   claimRun(day: string, now: Instant, claimedUntil: Instant): Promise<boolean>;
-  /** Keeps a run that was taken. */
-  renewRun(day: string, claimedUntil: Instant): Promise<void>;
+  /** Keeps a run that was taken until `claimedUntil`; answers false where it was not kept in time, and somebody else has it. */
+  renewRun(day: string, claimedUntil: Instant, until: Instant): Promise<boolean>;
   /** Ends it. */
   endRun(day: string, figures: ReconciliationFigures, endedAt: Instant): Promise<void>;
 }

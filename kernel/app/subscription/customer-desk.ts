@@ -53,6 +53,12 @@ export class CustomerDesk {
     if (row?.stripeCustomerId === stripeCustomerId) await this.#replaceDeleted(row);
   }
 
+  /** Has another customer be made, when one is next needed, where the workspace's is gone at Stripe. Throws as {@link ensureCustomer}. */
+  async forgetMissing(tenantId: TenantId): Promise<void> {
+    const row = await this.#parts.store.loadCustomer(tenantId);
+    if (row !== undefined) await this.#replaceDeleted(row);
+  }
+
   /** Lists Stripe's ids of all customers that a workspace has, or had before they were deleted. Throws DomainError DATABASE_UNAVAILABLE. */
   async listCustomers(tenantId: TenantId): Promise<readonly string[]> {
     const { stripeCustomerId, formerStripeIds = [] } = (await this.#parts.store.loadCustomer(tenantId)) ?? {};

@@ -311,10 +311,6 @@ export interface CustomerStore {
   requestSync(tenantId: TenantId, dueAt: Instant): Promise<void>;
   /** Takes one whose time has come, and sets when it is due again if nothing else is said. */
   claimSyncDue(now: Instant, nextDueAt: Instant): Promise<CustomerRow | undefined>;
-  /** Counts the workspaces that have a customer at Stripe, about. */
-  countCustomers(): Promise<number>;
-  /** Lists workspaces that have one, in the order of their ids, from after the one that is named on. */
-  listCustomers(after: TenantId | undefined, limit: number): Promise<readonly CustomerRow[]>;
   /** Sets the time, unless another one was set since it was claimed with `claimedDueAt`. */
   saveSyncDue(tenantId: TenantId, claimedDueAt: Instant, dueAt: Instant): Promise<void>;
 }

@@ -40,7 +40,7 @@ export interface SyncedAccount {
 export interface SubscriptionComparison {
   readonly account: AccountReading;
   /** The subscription at Stripe that the account is about; absent where there is none. */
-  readonly subject?: string;
+  readonly subject?: StripeSubscription;
   /** The next step; absent where the account is what Stripe shows. */
   readonly step?: SubscriptionStep;
   /** Other subscriptions of its customer that run at Stripe. */
@@ -100,10 +100,8 @@ export class SubscriptionSync {
     const seen = await this.#look(stripeCustomerId, state.subscription);
     const facts = await this.#factsOf(tenant, seen, state.subscription);
     const step = facts === undefined ? undefined : computeSubscriptionStep(state, facts, asOf);
-    const subject = facts?.stripeSubscriptionId;
-    const others = seen.filter(
-      ({ phase, stripeSubscriptionId }) => phase === 'live' && stripeSubscriptionId !== subject,
-    );
+    const subject = seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === facts?.stripeSubscriptionId);
+    const others = seen.filter((one) => one.phase === 'live' && one !== subject);
     return { account, others, ...present({ subject, step }) };
   }
 

@@ -22,6 +22,8 @@ const KINDS: Readonly<Record<DifferenceKind, DifferenceKindMessage>> = {
   grant_differs: DifferenceKindMessage.GRANT_DIFFERS,
   payback_differs: DifferenceKindMessage.PAYBACK_DIFFERS,
   unknown_payment: DifferenceKindMessage.UNKNOWN_PAYMENT,
+  payment_differs: DifferenceKindMessage.PAYMENT_DIFFERS,
+  workspace_unread: DifferenceKindMessage.WORKSPACE_UNREAD,
 };
 
 /** Checks which workspace to compare; undefined means all. Throws DomainError INVALID_FIELD. */
@@ -58,6 +60,6 @@ export function toProtoVerifyStripe(
   };
 }
 
-function toProtoDifference({ kind, ...difference }: Difference): DifferenceMessage {
-  return { ...difference, kind: KINDS[kind] };
+function toProtoDifference({ kind, reverseEntryId, ...difference }: Difference): DifferenceMessage {
+  return { ...difference, reverseEntryId: reverseEntryId ?? '', kind: KINDS[kind] };
 }

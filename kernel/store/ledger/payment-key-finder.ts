@@ -4,6 +4,7 @@ import type { Connection } from 'mongoose';
 import type { PaymentKeyFinder } from '../../app/reconciliation/ports.ts';
 import type { TopUpId } from '../../domain/id.ts';
 import { paymentKey } from '../../domain/payback.ts';
+import { topUpOfGiving } from '../../domain/payment-giving.ts';
 import { guardDatabase } from '../database-failure.ts';
 import { LEDGER_COLLECTION_OPTIONS } from './collection-option.ts';
 import type { CommitDocument } from './commit-document.ts';
@@ -25,12 +26,12 @@ export function createPaymentKeyFinder(connection: Connection): PaymentKeyFinder
         const filter = { tenant_id: tenantId, keys: { $elemMatch: { $gt: PREFIX, $lt: END } } };
         const options = { projection: { _id: 0, keys: 1 }, limit, maxTimeMS: READ_TIMEOUT_MS } as const;
         const found = await commits.find<{ readonly keys: readonly unknown[] }>(filter, options).toArray();
-        return found.flatMap(({ keys }) => keys.flatMap(topUpOf));
+        return [...new Set(found.flatMap(({ keys }) => keys.flatMap(topUpOf)))];
       }),
   };
 }
 
 function topUpOf(key: unknown): readonly TopUpId[] {
-  // A key of this form is made by paymentKey alone.
-  return typeof key === 'string' && key.startsWith(PREFIX) ? [key.slice(PREFIX.length) as TopUpId] : [];
+  const topUpId = typeof key === 'string' ? topUpOfGiving(key) : undefined;
+  return topUpId === undefined ? [] : [topUpId];
 }

@@ -47,9 +47,11 @@ class MongoRunStore implements ReconciliationRunStore {
       }
     });
 
-  renewRun: ReconciliationRunStore['renewRun'] = (day, claimedUntil) =>
+  renewRun: ReconciliationRunStore['renewRun'] = (day, claimedUntil, until) =>
     guardWrite(async () => {
-      await this.#runs.updateOne({ _id: day }, { $set: { claimed_until: new Date(claimedUntil) } });
+      const change = { $set: { claimed_until: new Date(until) } };
+      const { matchedCount } = await this.#runs.updateOne({ _id: day, claimed_until: new Date(claimedUntil) }, change);
+      return matchedCount > 0;
     });
 
   endRun: ReconciliationRunStore['endRun'] = (day, figures, endedAt) =>

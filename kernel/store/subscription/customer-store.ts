@@ -108,16 +108,6 @@ class MongoCustomerStore implements CustomerStore {
       return document === null ? undefined : fromDocumentCustomer(document);
     });
 
-  countCustomers: CustomerStore['countCustomers'] = () =>
-    guardDatabase(() => this.#customers.estimatedDocumentCount({ maxTimeMS: TIMEOUT_MS }));
-
-  listCustomers: CustomerStore['listCustomers'] = (after, limit) =>
-    guardDatabase(async () => {
-      const filter = { ...(after === undefined ? {} : { _id: { $gt: after } }), stripe_customer_id: { $exists: true } };
-      const options = { sort: { _id: 1 }, limit, maxTimeMS: TIMEOUT_MS } as const;
-      return (await this.#customers.find(filter, options).toArray()).map(fromDocumentCustomer);
-    });
-
   saveSyncDue: CustomerStore['saveSyncDue'] = (tenantId, claimedDueAt, dueAt) =>
     guardWrite(async () => {
       const filter = { _id: tenantId, sync_due_at: new Date(claimedDueAt) };

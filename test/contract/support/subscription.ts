@@ -29,6 +29,7 @@ import { moveTime } from '../../support/common-time.ts';
 import { sendCard } from '../../support/hosted-form.ts';
 import { type Callers, callersOf, OPERATOR } from './account.ts';
 import { type KernelFixture, newRequestId, openKernel } from './kernel-fixture.ts';
+import { reconciliationCallsOf } from './reconciliation.ts';
 import { openStripe, type StripeFixture, syncCatalog, WEBHOOK_SECRET } from './stripe.ts';
 import { type TrialCalls, trialCallsOf } from './trial.ts';
 
@@ -185,7 +186,7 @@ export async function workspaceOf(shop: Counter, tenantId: string) {
 
 export type Workspace = Awaited<ReturnType<typeof openWorkspace>>;
 
-/** Asks the kernel to verify one account, and expects that nothing is wrong with it. */
+/** Asks the kernel to verify one account and to hold it against Stripe, and expects that nothing is wrong or differs. */
 export async function expectSound(
   { callers }: Pick<Shop, 'callers'>,
   { tenantId }: Pick<Workspace, 'tenantId'>,
@@ -194,4 +195,5 @@ export async function expectSound(
   for await (const { finding } of callers.sysadmin.stream(LedgerAuditServiceService.verifyLedger, request)) {
     expect(finding).toBeUndefined();
   }
+  expect(await reconciliationCallsOf(callers).verify(tenantId)).toEqual([]);
 }

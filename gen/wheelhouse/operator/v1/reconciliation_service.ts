@@ -35,7 +35,7 @@ export const DifferenceKind = {
   SECOND_SUBSCRIPTION: 2,
   /** CUSTOMER_MISSING - Says that the customer of the workspace is not at Stripe. */
   CUSTOMER_MISSING: 3,
-  /** PAYMENT_WITHOUT_GRANT - Says that a top-up is paid, and its credits have not come. */
+  /** PAYMENT_WITHOUT_GRANT - Says that a top-up is paid, and its credits have not come, or were undone by hand although nothing of it went back. */
   PAYMENT_WITHOUT_GRANT: 4,
   /** GRANT_WITHOUT_PAYMENT - Says that credits came for a top-up that is not paid. */
   GRANT_WITHOUT_PAYMENT: 5,
@@ -43,8 +43,12 @@ export const DifferenceKind = {
   GRANT_DIFFERS: 6,
   /** PAYBACK_DIFFERS - Says that what was taken back of a top-up's credits is not what its refunds and disputes say. */
   PAYBACK_DIFFERS: 7,
-  /** UNKNOWN_PAYMENT - Says that Stripe has a paid invoice of a top-up that nobody asked for here. */
+  /** UNKNOWN_PAYMENT - Says that Stripe has a paid invoice of a top-up that nobody asked for here, or that has another invoice. */
   UNKNOWN_PAYMENT: 8,
+  /** PAYMENT_DIFFERS - Says that the paid invoice of a top-up is of another amount or currency than the top-up. */
+  PAYMENT_DIFFERS: 9,
+  /** WORKSPACE_UNREAD - Says that a workspace could not be compared, since Stripe or its account refused. */
+  WORKSPACE_UNREAD: 10,
 } as const;
 
 export type DifferenceKind = typeof DifferenceKind[keyof typeof DifferenceKind];
@@ -59,6 +63,8 @@ export namespace DifferenceKind {
   export type GRANT_DIFFERS = typeof DifferenceKind.GRANT_DIFFERS;
   export type PAYBACK_DIFFERS = typeof DifferenceKind.PAYBACK_DIFFERS;
   export type UNKNOWN_PAYMENT = typeof DifferenceKind.UNKNOWN_PAYMENT;
+  export type PAYMENT_DIFFERS = typeof DifferenceKind.PAYMENT_DIFFERS;
+  export type WORKSPACE_UNREAD = typeof DifferenceKind.WORKSPACE_UNREAD;
 }
 
 /** Is one way in which a workspace and Stripe differ. */
@@ -73,13 +79,17 @@ export interface Difference {
   message: string;
   /** Says that RefreshWorkspace mends it. */
   refreshMends: boolean;
-  /** Is the command line that mends it. */
+  /** Is the command line that mends it or, where a person has to find out first, that shows more. */
   command: string;
+  /** Says for people what that command does, money that it moves included; empty where it changes nothing. */
+  effect: string;
+  /** Is the entry whose ReverseEntry mends it; empty where none does. */
+  reverseEntryId: string;
 }
 
 /** Asks to compare. */
 export interface VerifyStripeRequest {
-  /** Is the workspace to compare; default all that have a customer at Stripe. */
+  /** Is the workspace to compare; default all. */
   tenantId: string;
 }
 
@@ -114,7 +124,16 @@ export interface RefreshWorkspaceResponse {
 }
 
 function createBaseDifference(): Difference {
-  return { tenantId: "", kind: 0, subject: "", message: "", refreshMends: false, command: "" };
+  return {
+    tenantId: "",
+    kind: 0,
+    subject: "",
+    message: "",
+    refreshMends: false,
+    command: "",
+    effect: "",
+    reverseEntryId: "",
+  };
 }
 
 export const Difference: MessageFns<Difference> = {
@@ -136,6 +155,12 @@ export const Difference: MessageFns<Difference> = {
     }
     if (message.command !== "") {
       writer.uint32(50).string(message.command);
+    }
+    if (message.effect !== "") {
+      writer.uint32(58).string(message.effect);
+    }
+    if (message.reverseEntryId !== "") {
+      writer.uint32(66).string(message.reverseEntryId);
     }
     return writer;
   },
@@ -201,6 +226,22 @@ export const Difference: MessageFns<Difference> = {
             message.command = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.effect = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reverseEntryId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -224,6 +265,8 @@ export const Difference: MessageFns<Difference> = {
     message.message = object.message ?? "";
     message.refreshMends = object.refreshMends ?? false;
     message.command = object.command ?? "";
+    message.effect = object.effect ?? "";
+    message.reverseEntryId = object.reverseEntryId ?? "";
     return message;
   },
 };
@@ -527,8 +570,8 @@ export const RefreshWorkspaceResponse: MessageFns<RefreshWorkspaceResponse> = {
 export type ReconciliationServiceService = typeof ReconciliationServiceService;
 export const ReconciliationServiceService = {
   /**
-   * Compares one workspace, or all that have a customer at Stripe, and streams progress and differences. What differs is looked
-   * at again a while later, so that what is only on its way is none. No side effect.
+   * Compares one workspace, or all, and streams progress and differences. What differs is looked at again a while later, so that
+   * what is only on its way is none; what can't be compared is a difference, too, and the others follow. No side effect.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, DATABASE_UNAVAILABLE, QUEUE_FULL where
    * the kernel has as many streams as it may have.
    */
@@ -563,8 +606,8 @@ export const ReconciliationServiceService = {
 
 export interface ReconciliationServiceServer extends UntypedServiceImplementation {
   /**
-   * Compares one workspace, or all that have a customer at Stripe, and streams progress and differences. What differs is looked
-   * at again a while later, so that what is only on its way is none. No side effect.
+   * Compares one workspace, or all, and streams progress and differences. What differs is looked at again a while later, so that
+   * what is only on its way is none; what can't be compared is a difference, too, and the others follow. No side effect.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, DATABASE_UNAVAILABLE, QUEUE_FULL where
    * the kernel has as many streams as it may have.
    */
@@ -580,8 +623,8 @@ export interface ReconciliationServiceServer extends UntypedServiceImplementatio
 
 export interface ReconciliationServiceClient extends Client {
   /**
-   * Compares one workspace, or all that have a customer at Stripe, and streams progress and differences. What differs is looked
-   * at again a while later, so that what is only on its way is none. No side effect.
+   * Compares one workspace, or all, and streams progress and differences. What differs is looked at again a while later, so that
+   * what is only on its way is none; what can't be compared is a difference, too, and the others follow. No side effect.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED, DATABASE_UNAVAILABLE, QUEUE_FULL where
    * the kernel has as many streams as it may have.
    */
