@@ -156,7 +156,15 @@ describe('a call about the subscription', () => {
   test('reads what the workspace has, for a service of the platform too', async () => {
     const expected = { planCode: 'pro', trial: undefined, asOfTime: new Date(AT), subscription: SUBSCRIPTION_MESSAGE };
     expect(await callers.internal.call(Subscriptions.getSubscription, { tenantId })).toEqual(expected);
-    expect(asked).toEqual([{ method: 'getSubscription', args: [tenant()] }]);
+    expect(asked).toEqual([{ method: 'getSubscription', args: [tenant(), { mayPay: true }] }]);
+  });
+
+  test.each([
+    ['tenant_admin', true],
+    ['project_contributor', false],
+  ])('of a %s reads with where to pay: %s', async (role, mayPay) => {
+    await callers.bff.call(Subscriptions.getSubscription, { tenantId }, personIn(tenantId, role));
+    expect(asked).toEqual([{ method: 'getSubscription', args: [tenant(), { mayPay }] }]);
   });
 
   test('buys a plan, with the page and the code that are asked for', async () => {

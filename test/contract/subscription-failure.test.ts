@@ -6,10 +6,11 @@ import type { Stripe } from 'stripe';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { SubscriptionStatus } from '../../gen/wheelhouse/subscription/v1/subscription.ts';
 import { ChangeOutcome } from '../../gen/wheelhouse/subscription/v1/subscription_change.ts';
+import { SubscriptionServiceService } from '../../gen/wheelhouse/subscription/v1/subscription_service.ts';
 import { CloseTenantRequest, TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 import { sendCard } from '../support/hosted-form.ts';
 import { startStepProxy } from '../support/step-proxy.ts';
-import { CREDIT, callersOf, OPERATOR } from './support/account.ts';
+import { admitPeople, CREDIT, callersOf, OPERATOR, personIn } from './support/account.ts';
 import { deliverEvent } from './support/delivery.ts';
 import { failureOf } from './support/failure.ts';
 import { newRequestId, openKernel } from './support/kernel-fixture.ts';
@@ -476,6 +477,19 @@ describe('what was bought or given', () => {
     expect((await entriesOf(workspace)).filter((name) => name === 'trial_started')).toHaveLength(1);
     await expectSound(shop, workspace);
   });
+});
+
+test('where an open invoice can be paid is shown to administrators alone', async () => {
+  const workspace = await openSubscriber('plus');
+  const { tenantId } = workspace;
+  await workspace.storeCard('pm_card_chargeCustomerFail');
+  await shop.advance(31 * DAY_MS + 2 * HOUR_MS);
+  const read = async (role: string) =>
+    await shop.callers.bff.call(SubscriptionServiceService.getSubscription, { tenantId }, personIn(tenantId, role));
+  await admitPeople(shop.callers, tenantId);
+  const owing = { status: SubscriptionStatus.PAST_DUE, paymentUrl: expect.stringContaining('http') };
+  await expect.poll(() => read('tenant_admin')).toMatchObject({ subscription: owing });
+  expect(await read('project_contributor')).toMatchObject({ subscription: { ...owing, paymentUrl: '' } });
 });
 
 describe('a workspace that is suspended', () => {

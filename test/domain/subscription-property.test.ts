@@ -1,6 +1,7 @@
 // What must hold of an account that follows any story at Stripe, whenever it is told of it: often or seldom, late, twice, or by
 // looks that are old when they arrive. A failure prints the seed and the smallest story that shows it.
 
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AccountState, findInconsistency, UNOPENED_ACCOUNT } from '../../kernel/domain/account.ts';
@@ -429,9 +430,28 @@ describe('an account that follows Stripe', () => {
   });
 });
 
-/** A step touches included credits of its own, and the trial that it ends. */
-function assertStep({ entry, before, after }: SeenEntry<SubscriptionChanged>, changes: Set<string>): void {
+/** Reads the transitions that the documents draw: from where to where, by which change. */
+function readDrawnTransitions(): ReadonlySet<string> {
+  const text = readFileSync(new URL('../../docs/subscription.md', import.meta.url), 'utf8');
+  const lines = text.matchAll(/^ {2}(\S+) --> (\S+): (.+)$/gm);
+  return new Set(
+    [...lines].flatMap(([, from, to, label = '']) => label.split(/[ ,]+/).map((word) => `${from} --> ${to}: ${word}`)),
+  );
+}
+
+const DRAWN = readDrawnTransitions();
+
+/** What time does has no change of its own in the drawing. */
+function transitionOf({ entry: { change }, before, after }: SeenEntry<SubscriptionChanged>): string {
+  const from = before.subscription?.status ?? '[*]';
+  return `${from} --> ${after.subscription?.status}: ${change === 'renewal_pending' ? 'time' : change}`;
+}
+
+/** A step touches included credits of its own, and the trial that it ends; where it leads stands in the documents. */
+function assertStep(step: SeenEntry<SubscriptionChanged>, changes: Set<string>): void {
+  const { entry, before, after } = step;
   changes.add(entry.change);
+  expect([...DRAWN]).toContain(transitionOf(step));
   expect(after.grants.payg).toEqual(before.grants.payg);
   if (!entry.endsTrial) expect(after.grants.trial).toEqual(before.grants.trial);
   const others = ({ grants }: AccountState) => grants.included.filter(({ source }) => source !== 'subscription');

@@ -45,6 +45,7 @@ import type {
   PaymentPage,
   PlanChangePreview,
   SubscriptionChange,
+  SubscriptionReader,
   SubscriptionState,
   Subscriptions,
 } from './use-case.ts';
@@ -85,8 +86,9 @@ export class SubscriptionService implements Subscriptions {
     this.#parts = parts;
   }
 
-  async getSubscription(tenant: TenantRef): Promise<SubscriptionState> {
-    return this.#tell(await this.#parts.ledger.readAccount(tenant));
+  async getSubscription(tenant: TenantRef, { mayPay }: SubscriptionReader): Promise<SubscriptionState> {
+    const account = await this.#parts.ledger.readAccount(tenant);
+    return mayPay ? this.#tell(account) : subscriptionStateOf(account);
   }
 
   async refresh(tenant: TenantRef): Promise<SubscriptionState> {
@@ -94,7 +96,7 @@ export class SubscriptionService implements Subscriptions {
     const stripeCustomerId = (await customers.loadCustomer(tenant.tenantId))?.stripeCustomerId;
     if (stripeCustomerId !== undefined) await billing.adoptPaymentMethod(stripeCustomerId);
     await this.#parts.sync.syncTenant(tenant);
-    return this.getSubscription(tenant);
+    return this.#tell(await this.#parts.ledger.readAccount(tenant));
   }
 
   activate(
@@ -240,7 +242,7 @@ export class SubscriptionService implements Subscriptions {
 
   async #answer(tenant: TenantRef, { result, replayed }: IntentAnswer): Promise<SubscriptionChange> {
     if (result.kind === 'failed') throw new DomainError(reasonOf(result.reason), result.message, result);
-    const { planCode, subscription } = await this.getSubscription(tenant);
+    const { planCode, subscription } = await this.#tell(await this.#parts.ledger.readAccount(tenant));
     const actionUrl = result.kind === 'action_required' ? result.url : undefined;
     return { outcome: result.kind, planCode, replayed, ...present({ actionUrl, subscription }) };
   }

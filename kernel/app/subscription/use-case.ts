@@ -25,7 +25,7 @@ export interface Money {
 
 /** A subscription as it is told. */
 export interface SubscriptionView extends Subscription {
-  /** Where what is open can be paid; there only while a payment is due, and as long as Stripe can be asked. */
+  /** Where what is open can be paid; there only while a payment is due, for who may pay, and as long as Stripe can be asked. */
   readonly paymentUrl?: string;
 }
 
@@ -38,6 +38,12 @@ export interface SubscriptionState {
   /** Absent where there never was one. It says when somebody agreed to be charged once it ends. */
   readonly trial?: TrialReading;
   readonly asOf: Instant;
+}
+
+/** Who wants to know what a workspace has. */
+export interface SubscriptionReader {
+  /** Says that they may pay for it, and so see where: the page of an invoice is for nobody else. */
+  readonly mayPay: boolean;
 }
 
 /** How a payment is asked for where a page of Stripe may be needed. */
@@ -106,7 +112,7 @@ export interface PlanChangePreview {
  * STRIPE_REFUSED; every one that takes a request id also IDEMPOTENCY_KEY_REUSED, SUBSCRIPTION_BUSY, OUTCOME_UNKNOWN.
  */
 export interface Subscriptions {
-  getSubscription(tenant: TenantRef): Promise<SubscriptionState>;
+  getSubscription(tenant: TenantRef, reader: SubscriptionReader): Promise<SubscriptionState>;
   /**
    * Throws DomainError PLAN_NOT_FOUND, CONTACT_SALES, SUBSCRIPTION_EXISTS, SUBSCRIPTION_UNPAID while a bank has a first payment under
    * way, PAYMENT_METHOD_REQUIRED, PAYMENT_DECLINED, INVALID_FIELD `plan_code` for a plan that costs nothing, or `promotion_code` where

@@ -4,6 +4,7 @@ import type { SubscriptionServiceService } from '../../../gen/wheelhouse/subscri
 import type { Subscriptions } from '../../app/subscription/use-case.ts';
 import type { TenantDirectory } from '../../app/tenant/tenant-directory.ts';
 import type { TenantStatusBoard } from '../../app/tenant/tenant-status-board.ts';
+import type { Caller } from '../caller.ts';
 import {
   fromProtoActivate,
   fromProtoCancelSubscription,
@@ -35,6 +36,11 @@ export function createSubscriptionHandlers(parts: SubscriptionHandlerParts): Sub
   return { ...createReaders(parts), ...createBuyers(parts), ...createEnders(parts) };
 }
 
+/** Of people, administrators pay. */
+function mayPay(caller: Caller): boolean {
+  return caller.scope !== 'bff' || caller.place?.role === 'tenant_admin';
+}
+
 function createReaders({
   subscriptions,
   directory,
@@ -45,7 +51,7 @@ function createReaders({
   return {
     getSubscription: async (request, { caller }) => {
       const tenant = await directory.requireTenant(fromProtoSubscriptionTenant(request), caller.visibility);
-      return toProtoSubscriptionState(await subscriptions.getSubscription(tenant));
+      return toProtoSubscriptionState(await subscriptions.getSubscription(tenant, { mayPay: mayPay(caller) }));
     },
     previewPlanChange: async (request, { caller }) => {
       const { tenantId, planCode } = fromProtoPreviewPlanChange(request);

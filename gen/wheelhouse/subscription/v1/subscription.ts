@@ -103,7 +103,7 @@ export interface Subscription {
     | undefined;
   /** Says why the last payment failed, in Stripe's words, such as `card_declined`; empty where none is missing. */
   paymentFailureCode: string;
-  /** Is where a person can pay what is open, at Stripe; empty where nothing is. */
+  /** Is where a person can pay what is open, at Stripe; empty where nothing is, and for people who are no tenant_admin. */
   paymentUrl: string;
   /** Is the plan that the workspace has once it has ended. */
   fallbackPlanCode: string;
