@@ -46,6 +46,16 @@ describe('thresholds', () => {
     expect(await thresholds()).toEqual([]);
   });
 
+  test('are set once by each request, whatever was set since, and a request id means one thing', async () => {
+    const { thresholds, setThresholds } = await openAlerted(callers, 10n * CREDIT);
+    await setThresholds([5n * CREDIT], { requestId: 'first' });
+    await setThresholds([1n], { requestId: 'second' });
+    const set = [{ microcredits: 1n, below: false }];
+    expect((await setThresholds([5n * CREDIT], { requestId: 'first' })).thresholds).toEqual(set);
+    expect((await failureOf(setThresholds([2n], { requestId: 'first' }))).reason).toBe('IDEMPOTENCY_KEY_REUSED');
+    expect(await thresholds()).toEqual(set);
+  });
+
   test.each([
     ['none above zero', [0n], { 'microcredits[0]': 'must be 1 to 9007199254740991 (2^53 - 1) microcredits, got 0' }],
     ['more than there can be', [2n ** 53n], { 'microcredits[0]': expect.stringContaining('must be 1 to') }],

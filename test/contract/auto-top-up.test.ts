@@ -121,6 +121,22 @@ describe('a rule', () => {
     await expectSound(shop, workspace);
   }, 180_000);
 
+  test('is set once by each request, whatever was set since, and a request id means one thing', async () => {
+    const { workspace, set, rule } = await openRuled();
+    await shop.callers.grant(workspace.tenantId, 100n * CREDIT);
+    const off = { enabled: false, consent: false };
+    expect(await set({ ...off, requestId: 'off-1' })).toMatchObject({ consentedBy: '', consentTime: undefined });
+    expect(await set({ requestId: 'on' })).toMatchObject({ state: AutoTopUpState.ACTIVE });
+    const agreed = await rule();
+    expect(agreed?.consentedBy).not.toBe('');
+    expect(await set({ ...off, requestId: 'off-2' })).toMatchObject({ state: AutoTopUpState.OFF });
+    expect(await set({ requestId: 'on' })).toMatchObject({ state: AutoTopUpState.OFF });
+    expect(await rule()).toEqual({ ...agreed, state: AutoTopUpState.OFF });
+    const dearer = { requestId: 'on', monthlyLimitMinorUnits: 900_000n };
+    expect((await failureOf(set(dearer))).reason).toBe('IDEMPOTENCY_KEY_REUSED');
+    expect(await rule()).toEqual({ ...agreed, state: AutoTopUpState.OFF });
+  });
+
   test('stops where the bank wants to see its customer, and goes on when it is set again', async () => {
     const { workspace, set, rule, invoices, payg } = await openRuled('pm_card_authenticationRequired', 'enterprise');
     const { tenantId } = workspace;

@@ -51,6 +51,8 @@ export interface BalanceMark {
   readonly seq: number;
   /** Highest first; empty where somebody took all away. */
   readonly thresholds: readonly BalanceThreshold[];
+  /** The requests that have set them. */
+  readonly applied?: readonly string[];
   /** Counts the writes of this mark for ever, so that no write is based on what is not there any more. */
   readonly revision: number;
 }
@@ -63,8 +65,8 @@ export interface BalanceMarkStore {
   loadMark(tenantId: TenantId): Promise<BalanceMark | undefined>;
   /** Stores a mark where there is none; answers false where there is. */
   insertMark(mark: Omit<BalanceMark, 'revision'>): Promise<boolean>;
-  /** Puts a mark in the place of one that was read; answers false where it is not there as it was read. */
-  replaceMark(before: BalanceMark, after: Pick<BalanceMark, 'seq' | 'thresholds'>): Promise<boolean>;
+  /** Puts a mark in the place of one that was read, whose requests stay where none are named; answers false where it is not there as it was read. */
+  replaceMark(before: BalanceMark, after: Pick<BalanceMark, 'seq' | 'thresholds' | 'applied'>): Promise<boolean>;
   /** Reads marks that have thresholds, in the order of their tenants' ids, after one, at most `limit`. */
   loadMarksAfter(tenantId: string, limit: number): Promise<readonly BalanceMark[]>;
   /** Reads what was available after the commits of one tenant with `fromSeq` ≤ seq ≤ `toSeq`, in order. */

@@ -1,14 +1,15 @@
 // Owns which thresholds a workspace has. Does not own comparing balances with them (balance-projector.ts).
 // Invariants: a threshold that stays keeps its side, so that changing others tells nothing twice and loses nothing; one that is
-// new begins on the side on which the balance is, and is crossed by what comes after.
+// new begins on the side on which the balance is, and is crossed by what comes after; a retry takes back nothing that was set since.
 
 import { type BalanceThreshold, placeThresholds } from '../../domain/balance-threshold.ts';
 import { DomainError } from '../../domain/error.ts';
+import type { IdempotencyKey } from '../../domain/id.ts';
 import type { PersonAsker } from '../access/ports.ts';
+import { isApplied, withApplied } from '../applied-request.ts';
 import type { Ledger, TenantRef, WriteContext } from '../ledger/ledger.ts';
-import { requestKey } from '../ledger/request-identity.ts';
+import { computeFingerprint, requestKey } from '../ledger/request-identity.ts';
 import type { BillingJournal } from '../subscription/billing-act.ts';
-import { noteAlertAct } from './alert-act.ts';
 import type { BalanceAlert } from './balance-alert.ts';
 import type { BalanceProjector } from './balance-projector.ts';
 import type { BalanceMarkStore } from './ports.ts';
@@ -41,8 +42,9 @@ export class ThresholdService {
   }
 
   /**
-   * Makes these amounts, of which no two are the same, the thresholds of a workspace. Idempotent by nature.
-   * Throws DomainError ACCOUNT_NOT_OPEN, QUEUE_FULL where too many change them at once, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * Makes these amounts, of which no two are the same, the thresholds of a workspace; a retry changes nothing, and answers those that
+   * there are then. Throws DomainError ACCOUNT_NOT_OPEN, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL where too many change them at once,
+   * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   async set(
     tenant: TenantRef,
@@ -51,11 +53,15 @@ export class ThresholdService {
     context: WriteContext,
   ): Promise<readonly BalanceThreshold[]> {
     const { journal, alert } = this.#parts;
-    const key = requestKey(context.callerScope, 'set_alert_thresholds', context.requestId);
-    await noteAlertAct(journal, tenant, 'AlertService/SetThresholds', asker, key);
+    const operation = 'set_alert_thresholds';
+    const key = requestKey(context.callerScope, operation, context.requestId);
     const sorted = amounts.toSorted((a, b) => (a < b ? 1 : -1));
+    const fingerprint = computeFingerprint([operation, ...sorted]);
+    const { userId: actor, ...who } = asker;
+    const act = { tenantId: tenant.tenantId, method: 'AlertService/SetThresholds' as const, actor, key, fingerprint };
+    await journal.noteBilling({ ...act, ...who });
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const placed = await this.#place(tenant, sorted);
+      const placed = await this.#place(tenant, sorted, key);
       if (placed === undefined) continue;
       alert.forget(tenant.tenantId);
       return placed;
@@ -65,10 +71,15 @@ export class ThresholdService {
   }
 
   /** Answers undefined where another write came first. */
-  async #place(tenant: TenantRef, amounts: readonly bigint[]): Promise<readonly BalanceThreshold[] | undefined> {
+  async #place(
+    tenant: TenantRef,
+    amounts: readonly bigint[],
+    key: IdempotencyKey,
+  ): Promise<readonly BalanceThreshold[] | undefined> {
     const { store, projector, ledger } = this.#parts;
     await projector.catchUp(tenant.tenantId);
     const mark = await store.loadMark(tenant.tenantId);
+    if (mark !== undefined && isApplied(mark.applied, key)) return mark.thresholds;
     const isBeginning = mark === undefined || mark.thresholds.length === 0;
     const seq = isBeginning ? (await ledger.readAccount(tenant)).seq : mark.seq;
     const [point] = await store.loadBalancePoints(tenant.tenantId, seq, seq);
@@ -76,10 +87,9 @@ export class ThresholdService {
     const known = new Map(mark?.thresholds.map((threshold) => [threshold.microcredits, threshold]));
     const placed = placeThresholds(amounts, point.available);
     const thresholds = placed.map((threshold) => known.get(threshold.microcredits) ?? threshold);
+    const after = { seq, thresholds, applied: withApplied(mark?.applied, key) };
     const isStored =
-      mark === undefined
-        ? await store.insertMark({ ...tenant, seq, thresholds })
-        : await store.replaceMark(mark, { seq, thresholds });
+      mark === undefined ? await store.insertMark({ ...tenant, ...after }) : await store.replaceMark(mark, after);
     return isStored ? thresholds : undefined;
   }
 }

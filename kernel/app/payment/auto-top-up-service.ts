@@ -1,13 +1,14 @@
 // Owns the use cases of automatic top-ups: reading and setting the rule of a workspace. Does not own buying by it
 // (auto-top-up-desk.ts).
-// Invariant: a rule is on only where somebody agreed to be charged, to a price that the plan has then; a purchase that is under way
-// goes on, and counts.
+// Invariants: a rule is on only where somebody agreed to be charged, to a price that the plan has then; a purchase that is under way
+// goes on, and counts; a retry takes back nothing that was set since.
 
 import { type AutoTopUpStop, type AutoTopUpTerms, computeSpent } from '../../domain/auto-top-up.ts';
 import { DomainError } from '../../domain/error.ts';
-import type { Instant } from '../../domain/id.ts';
+import type { IdempotencyKey, Instant } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import type { PersonAsker } from '../access/ports.ts';
+import { isApplied, withApplied } from '../applied-request.ts';
 import type { TenantRef, WriteContext } from '../ledger/ledger.ts';
 import { computeFingerprint, requestKey } from '../ledger/request-identity.ts';
 import type { Clock } from '../ports.ts';
@@ -22,13 +23,22 @@ const ATTEMPTS_MAX = 30;
 /** The rule of a workspace as it is told. */
 export interface AutoTopUpView extends AutoTopUpTerms {
   readonly isEnabled: boolean;
-  readonly consent: AutoTopUpConsent;
+  readonly consent?: AutoTopUpConsent;
   readonly stop?: AutoTopUpStop;
   readonly failureCode?: string;
   /** What was spent by it in this month, in minor units. */
   readonly spent: bigint;
   /** Until when it buys nothing after the last purchase; absent once that is over. */
   readonly restsUntil?: Instant;
+}
+
+/** A request to set a rule. */
+interface Setting {
+  readonly terms: AutoTopUpTerms;
+  readonly isEnabled: boolean;
+  readonly key: IdempotencyKey;
+  readonly userId: string;
+  readonly at: Instant;
 }
 
 /** What the use cases of automatic top-ups work with. */
@@ -56,8 +66,8 @@ export class AutoTopUpService {
   }
 
   /**
-   * Sets the rule of a workspace, and lets one that had stopped buy again. Idempotent by nature. Throws DomainError STRIPE_OFF,
-   * ACCOUNT_NOT_OPEN, TOPUP_NOT_OFFERED, TOPUP_AMOUNT_MISMATCH, TOPUP_AMOUNT_OUT_OF_RANGE where it is to be on; QUEUE_FULL where too
+   * Sets the rule of a workspace, and lets one that had stopped buy again; a retry changes nothing, and answers the rule as it is then.
+   * Throws DomainError STRIPE_OFF, IDEMPOTENCY_KEY_REUSED, ACCOUNT_NOT_OPEN, TOPUP_NOT_OFFERED, TOPUP_AMOUNT_MISMATCH, TOPUP_AMOUNT_OUT_OF_RANGE where it is to be on; QUEUE_FULL where too
    * many change it at once, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   async set(
@@ -67,17 +77,18 @@ export class AutoTopUpService {
     asker: PersonAsker,
     context: WriteContext,
   ): Promise<AutoTopUpView> {
-    const { journal, clock } = this.#parts;
+    const { rules, journal, clock } = this.#parts;
     if (journal === undefined) throw stripeOff();
-    if (isEnabled) await assertPriced(this.#parts, tenant, terms);
     const operation = 'set_auto_top_up';
     const key = requestKey(context.callerScope, operation, context.requestId);
+    const isRetry = isApplied((await rules.loadRule(tenant.tenantId))?.applied, key);
+    if (isEnabled && !isRetry) await assertPriced(this.#parts, tenant, terms);
     const figures = figuresOf(terms, isEnabled);
     const fingerprint = computeFingerprint([operation, ...Object.values(figures)]);
     await journal.noteChange({ tenant, operation, asker, context, key, fingerprint, figures });
-    const consent = { userId: asker.userId, at: clock.now() };
+    const setting = { terms, isEnabled, key, userId: asker.userId, at: clock.now() };
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const rule = await this.#place(tenant, terms, isEnabled, consent);
+      const rule = await this.#place(tenant, setting);
       if (rule === undefined) continue;
       this.#parts.alert.forget(tenant.tenantId);
       return viewOf(rule, clock.estimate());
@@ -89,14 +100,17 @@ export class AutoTopUpService {
   /** Answers undefined where another write came first. */
   async #place(
     { tenantId, productCode }: TenantRef,
-    terms: AutoTopUpTerms,
-    isEnabled: boolean,
-    consent: AutoTopUpConsent,
+    { terms, isEnabled, key, userId, at }: Setting,
   ): Promise<AutoTopUp | undefined> {
     const { rules } = this.#parts;
     const before = await rules.loadRule(tenantId);
-    // It is compared at once.
-    const fields = { ...terms, isEnabled, consent, dueAt: consent.at };
+    if (before !== undefined && isApplied(before.applied, key)) return before;
+    // It is compared at once. Who switches it off agrees to nothing.
+    const consent = isEnabled ? { userId, at } : undefined;
+    const fields = {
+      ...{ ...terms, isEnabled, dueAt: at, applied: withApplied(before?.applied, key) },
+      ...present({ consent }),
+    };
     if (before === undefined) {
       const kept = { round: 0, isBuying: false, spent: 0n, seq: 0, revision: 1 };
       const rule = { tenantId, productCode, ...fields, ...kept };
@@ -104,7 +118,7 @@ export class AutoTopUpService {
     }
     const { stop: _stop, failureCode: _code, ...rest } = before;
     // A purchase that is under way keeps its time.
-    const dueAt = before.isBuying ? (before.dueAt ?? consent.at) : consent.at;
+    const dueAt = before.isBuying ? (before.dueAt ?? at) : at;
     return rules.replaceRule(before, { ...rest, ...fields, dueAt });
   }
 }

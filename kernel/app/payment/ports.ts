@@ -244,7 +244,10 @@ export interface AutoTopUp extends AutoTopUpTerms, AutoTopUpUse {
   readonly tenantId: TenantId;
   readonly productCode: ProductCode;
   readonly isEnabled: boolean;
-  readonly consent: AutoTopUpConsent;
+  /** There once it was on; who agreed when it was switched on last, also where it is off now. */
+  readonly consent?: AutoTopUpConsent;
+  /** The requests that have set it. */
+  readonly applied?: readonly string[];
   /** Why it buys nothing any more; absent while it does. */
   readonly stop?: AutoTopUpStop;
   /** Stripe's word for the last decline. */

@@ -1,6 +1,7 @@
 // Owns what the log of a workspace keeps of what people do about its subscription, its payment methods, its top-ups, codes and
 // alerts.
 
+import type { Fingerprint } from '../../domain/id.ts';
 import type { TrialAct } from '../trial/ports.ts';
 
 /** Something that a person did. */
@@ -27,10 +28,15 @@ export interface BillingAct extends Omit<TrialAct, 'method'> {
     | 'AlertEndpointService/DeleteEndpoint'
     | 'AlertEndpointService/SendTestEvent'
     | 'AlertEndpointService/ResendDelivery';
+  /** What the request means; absent where that is told apart elsewhere. */
+  readonly fingerprint?: Fingerprint;
 }
 
 /** Keeps who did what about the subscriptions, payment methods and alerts of workspaces. */
 export interface BillingJournal {
-  /** Notes an act, once for each key. Throws DomainError DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN. */
+  /**
+   * Notes an act, once for each key. Throws DomainError IDEMPOTENCY_KEY_REUSED where its key was noted with another meaning,
+   * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   */
   noteBilling(act: BillingAct): Promise<void>;
 }

@@ -53,13 +53,16 @@ export class ChangeJournal {
     this.#parts = parts;
   }
 
-  /** Notes a change, once for each request. Throws DomainError DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN: then it must not begin. */
+  /**
+   * Notes a change, once for each request. Throws DomainError IDEMPOTENCY_KEY_REUSED, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN: then it must
+   * not begin.
+   */
   noteChange({ tenant, operation, asker, context, key, fingerprint, figures }: ChangeNote): Promise<void> {
     const method = METHODS[operation];
     if (method === undefined) throw new RangeError(`no method stands for ${operation}`);
     if ('userId' in asker) {
       const { userId: actor, accessTokenId, origin } = asker;
-      const act = { tenantId: tenant.tenantId, method, actor, key, origin };
+      const act = { tenantId: tenant.tenantId, method, actor, key, origin, fingerprint };
       return this.#parts.journal.noteBilling({ ...act, ...present({ accessTokenId }) });
     }
     const { callerScope, requestId, remoteAddress } = context;

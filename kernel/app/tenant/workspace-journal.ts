@@ -5,10 +5,14 @@ import { DomainError } from '../../domain/error.ts';
 import type { Fingerprint } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import type { AccessTokenAct, AccessTokenJournal } from '../access/ports.ts';
+import { keyReused } from '../ledger/write-error.ts';
 import type { Clock } from '../ports.ts';
 import type { BillingAct, BillingJournal } from '../subscription/billing-act.ts';
 import type { TrialAct, TrialJournal } from '../trial/ports.ts';
 import type { TenantIdSource, WorkspaceLogStore, WorkspaceRecord } from './ports.ts';
+
+/** Stands where a record does not say what its request meant. */
+const UNTOLD = '' as Fingerprint;
 
 /** What the journal is kept with. */
 export interface WorkspaceJournalParts {
@@ -35,23 +39,36 @@ export class WorkspaceJournal implements AccessTokenJournal, TrialJournal, Billi
     return this.#note(act, present({ accessTokenId }));
   }
 
-  /** Notes an act, once for each key. Throws DomainError DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN. */
+  /**
+   * Notes an act, once for each key. Throws DomainError IDEMPOTENCY_KEY_REUSED, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   */
   noteBilling({ accessTokenId, ...act }: BillingAct): Promise<void> {
     return this.#note(act, present({ accessTokenId }));
   }
 
   async #note(
-    { tenantId, method, actor, key, origin }: Omit<AccessTokenAct | TrialAct | BillingAct, 'accessTokenId'>,
+    {
+      tenantId,
+      method,
+      actor,
+      key,
+      origin,
+      fingerprint = UNTOLD,
+    }: Omit<BillingAct, 'accessTokenId' | 'method'> & Pick<WorkspaceRecord, 'method'>,
     more: Pick<WorkspaceRecord, 'subjectId' | 'accessTokenId'>,
   ): Promise<void> {
     const { log, clock, ids } = this.#parts;
-    const isNoted = async (): Promise<boolean> => (await log.loadRecordByKey(tenantId, key)) !== undefined;
+    const isNoted = async (): Promise<boolean> => {
+      const noted = await log.loadRecordByKey(tenantId, key);
+      if (noted !== undefined && isOther(noted.fingerprint, fingerprint)) throw keyReused(key);
+      return noted !== undefined;
+    };
     if (await isNoted()) return;
     const { logId, remoteAddress } = origin;
     const record = {
       ...{ recordId: ids.workspaceRecordId(), tenantId, method, actor, requestId: logId, ...more },
       ...present({ remoteAddress }),
-      ...{ changes: [], requestKey: key, fingerprint: '' as Fingerprint, createdAt: clock.now() },
+      ...{ changes: [], requestKey: key, fingerprint, createdAt: clock.now() },
     };
     try {
       await log.insertRecord(record);
@@ -60,4 +77,8 @@ export class WorkspaceJournal implements AccessTokenJournal, TrialJournal, Billi
       if (!(error instanceof DomainError) || !(await isNoted())) throw error;
     }
   }
+}
+
+function isOther(noted: Fingerprint, asked: Fingerprint): boolean {
+  return noted !== UNTOLD && asked !== UNTOLD && noted !== asked;
 }

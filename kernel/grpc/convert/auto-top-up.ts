@@ -84,8 +84,8 @@ export function toProtoAutoTopUp(rule: AutoTopUpView | undefined): AutoTopUpMess
     spentMinorUnits: rule?.spent ?? 0n,
     cooldownSeconds: (rule?.cooldownMs ?? 0) / 1_000,
     restEndTime: toProtoTime(rule?.restsUntil),
-    consentedBy: rule?.consent.userId ?? '',
-    consentTime: toProtoTime(rule?.consent.at),
+    consentedBy: rule?.consent?.userId ?? '',
+    consentTime: toProtoTime(rule?.consent?.at),
   };
 }
 

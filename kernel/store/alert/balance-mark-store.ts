@@ -7,6 +7,7 @@ import type { BalanceMark, BalanceMarkStore } from '../../app/alert/ports.ts';
 import { computeAvailable } from '../../domain/account.ts';
 import type { BalanceThreshold } from '../../domain/balance-threshold.ts';
 import type { ProductCode, TenantId } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
 import { guardDatabase, isDuplicateKey } from '../database-failure.ts';
 import { LEDGER_COLLECTION_OPTIONS } from '../ledger/collection-option.ts';
 import type { CommitDocument } from '../ledger/commit-document.ts';
@@ -20,6 +21,7 @@ interface BalanceMarkDocument {
   readonly product_code: string;
   readonly seq: bigint;
   readonly thresholds: readonly { readonly microcredits: bigint; readonly is_below: boolean }[];
+  readonly applied?: readonly string[];
   readonly revision: bigint;
 }
 
@@ -50,9 +52,9 @@ class MongoBalanceMarkStore implements BalanceMarkStore {
       return document === null ? undefined : fromDocument(document);
     });
 
-  insertMark: BalanceMarkStore['insertMark'] = ({ tenantId, productCode, seq, thresholds }) =>
+  insertMark: BalanceMarkStore['insertMark'] = ({ tenantId, productCode, ...fields }) =>
     guardDatabase(async () => {
-      const document = { _id: tenantId, product_code: productCode, ...toFields({ seq, thresholds }), revision: 1n };
+      const document = { _id: tenantId, product_code: productCode, ...toFields(fields), revision: 1n };
       try {
         await this.#marks.insertOne(document);
         return true;
@@ -100,19 +102,21 @@ class MongoBalanceMarkStore implements BalanceMarkStore {
     });
 }
 
-function toFields({ seq, thresholds }: Pick<BalanceMark, 'seq' | 'thresholds'>) {
+function toFields({ seq, thresholds, applied }: Pick<BalanceMark, 'seq' | 'thresholds' | 'applied'>) {
   return {
     seq: BigInt(seq),
     thresholds: thresholds.map(({ microcredits, isBelow }) => ({ microcredits, is_below: isBelow })),
+    ...present({ applied }),
   };
 }
 
-function fromDocument({ _id, product_code, seq, thresholds, revision }: BalanceMarkDocument): BalanceMark {
+function fromDocument({ _id, product_code, seq, thresholds, applied, revision }: BalanceMarkDocument): BalanceMark {
   return {
     tenantId: _id,
     productCode: product_code as ProductCode,
     seq: Number(seq),
     thresholds: thresholds.map(({ microcredits, is_below }): BalanceThreshold => ({ microcredits, isBelow: is_below })),
     revision: Number(revision),
+    ...present({ applied }),
   };
 }

@@ -30,7 +30,8 @@ interface AutoTopUpDocument {
   readonly microcredits: bigint;
   readonly minor_units_per_month: bigint;
   readonly cooldown_ms: number;
-  readonly consent: { readonly user_id: string; readonly at: Date };
+  readonly consent?: { readonly user_id: string; readonly at: Date };
+  readonly applied?: readonly string[];
   readonly stop?: AutoTopUpStop;
   readonly failure_code?: string;
   readonly round: number;
@@ -122,13 +123,14 @@ function toDocument(rule: AutoTopUp): AutoTopUpDocument {
     microcredits: toInt64(rule.microcredits),
     minor_units_per_month: toInt64(rule.minorUnitsPerMonth),
     cooldown_ms: rule.cooldownMs,
-    consent: { user_id: rule.consent.userId, at: new Date(rule.consent.at) },
     round: rule.round,
     is_buying: rule.isBuying,
     spent: toInt64(rule.spent),
     seq: toInt64(BigInt(rule.seq)),
     revision: rule.revision,
     ...present({
+      consent: rule.consent && { user_id: rule.consent.userId, at: new Date(rule.consent.at) },
+      applied: rule.applied,
       stop: rule.stop,
       failure_code: rule.failureCode,
       stripe_payment_method_id: rule.stripePaymentMethodId,
@@ -150,13 +152,14 @@ function fromDocument(document: AutoTopUpDocument): AutoTopUp {
     microcredits: document.microcredits,
     minorUnitsPerMonth: document.minor_units_per_month,
     cooldownMs: document.cooldown_ms,
-    consent: { userId: document.consent.user_id, at: document.consent.at.getTime() },
     round: document.round,
     isBuying: document.is_buying,
     spent: document.spent,
     seq: Number(document.seq),
     revision: document.revision,
     ...present({
+      consent: document.consent && { userId: document.consent.user_id, at: document.consent.at.getTime() },
+      applied: document.applied,
       stop: document.stop,
       failureCode: document.failure_code,
       stripePaymentMethodId: document.stripe_payment_method_id,

@@ -764,8 +764,9 @@ export const AlertServiceService = {
   },
   /**
    * Makes these the thresholds of a workspace, in place of those that there were. A threshold is told of when the available
-   * credits cross it after that, down and up; setting it tells nothing. Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, TENANT_SUSPENDED, TENANT_CLOSED, QUEUE_FULL,
+   * credits cross it after that, down and up; setting it tells nothing. Idempotent by `request_id`: a retry
+   * changes nothing that was set since, and answers the thresholds that there are.
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, TENANT_SUSPENDED, TENANT_CLOSED, QUEUE_FULL,
    * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   setThresholds: {
@@ -816,8 +817,9 @@ export interface AlertServiceServer extends UntypedServiceImplementation {
   listThresholds: handleUnaryCall<ListThresholdsRequest, ListThresholdsResponse>;
   /**
    * Makes these the thresholds of a workspace, in place of those that there were. A threshold is told of when the available
-   * credits cross it after that, down and up; setting it tells nothing. Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, TENANT_SUSPENDED, TENANT_CLOSED, QUEUE_FULL,
+   * credits cross it after that, down and up; setting it tells nothing. Idempotent by `request_id`: a retry
+   * changes nothing that was set since, and answers the thresholds that there are.
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, TENANT_SUSPENDED, TENANT_CLOSED, QUEUE_FULL,
    * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   setThresholds: handleUnaryCall<SetThresholdsRequest, SetThresholdsResponse>;
@@ -857,8 +859,9 @@ export interface AlertServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Makes these the thresholds of a workspace, in place of those that there were. A threshold is told of when the available
-   * credits cross it after that, down and up; setting it tells nothing. Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, TENANT_SUSPENDED, TENANT_CLOSED, QUEUE_FULL,
+   * credits cross it after that, down and up; setting it tells nothing. Idempotent by `request_id`: a retry
+   * changes nothing that was set since, and answers the thresholds that there are.
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, TENANT_SUSPENDED, TENANT_CLOSED, QUEUE_FULL,
    * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   setThresholds(

@@ -93,9 +93,9 @@ export interface AutoTopUp {
   restEndTime:
     | Date
     | undefined;
-  /** Is the person who set it last, and so agreed to be charged where it buys. */
+  /** Is the person who agreed to be charged when it was switched on last; empty where it never was. */
   consentedBy: string;
-  /** Is when they did. */
+  /** Is when they did; absent where nobody has. */
   consentTime: Date | undefined;
 }
 

@@ -690,7 +690,7 @@ export const PaymentMethodServiceService = {
   },
   /**
    * Makes a stored one the default. Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, PAYMENT_METHOD_NOT_FOUND, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, PAYMENT_METHOD_NOT_FOUND, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
    * TENANT_SUSPENDED, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   setDefaultPaymentMethod: {
@@ -739,7 +739,7 @@ export interface PaymentMethodServiceServer extends UntypedServiceImplementation
   listPaymentMethods: handleUnaryCall<ListPaymentMethodsRequest, ListPaymentMethodsResponse>;
   /**
    * Makes a stored one the default. Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, PAYMENT_METHOD_NOT_FOUND, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, PAYMENT_METHOD_NOT_FOUND, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
    * TENANT_SUSPENDED, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   setDefaultPaymentMethod: handleUnaryCall<SetDefaultPaymentMethodRequest, SetDefaultPaymentMethodResponse>;
@@ -797,7 +797,7 @@ export interface PaymentMethodServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Makes a stored one the default. Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, PAYMENT_METHOD_NOT_FOUND, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, PAYMENT_METHOD_NOT_FOUND, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
    * TENANT_SUSPENDED, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   setDefaultPaymentMethod(

@@ -1378,7 +1378,7 @@ export const TopUpServiceService = {
   },
   /**
    * Ends a top-up that was not paid: its page closes. What was paid meanwhile stays paid. Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, TOPUP_NOT_FOUND, TOPUP_NOT_CANCELABLE, STRIPE_OFF, TENANT_SUSPENDED, TENANT_CLOSED,
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, TOPUP_NOT_FOUND, TOPUP_NOT_CANCELABLE, STRIPE_OFF, TENANT_SUSPENDED, TENANT_CLOSED,
    * OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   cancelTopUp: {
@@ -1406,8 +1406,9 @@ export const TopUpServiceService = {
   },
   /**
    * Sets that rule, and lets one that had stopped buy again. Price and credits must agree with the policy of the plan, now and
-   * whenever it buys. A purchase that is under way goes on. Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, TOPUP_NOT_OFFERED, TOPUP_AMOUNT_MISMATCH, TOPUP_AMOUNT_OUT_OF_RANGE,
+   * whenever it buys. A purchase that is under way goes on. Idempotent by `request_id`: a retry changes nothing that was set since, and
+   * answers the rule as it is.
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, TOPUP_NOT_OFFERED, TOPUP_AMOUNT_MISMATCH, TOPUP_AMOUNT_OUT_OF_RANGE,
    * STRIPE_OFF, TENANT_SUSPENDED, TENANT_CLOSED, QUEUE_FULL, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   setAutoTopUp: {
@@ -1452,7 +1453,7 @@ export interface TopUpServiceServer extends UntypedServiceImplementation {
   listTopUps: handleUnaryCall<ListTopUpsRequest, ListTopUpsResponse>;
   /**
    * Ends a top-up that was not paid: its page closes. What was paid meanwhile stays paid. Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, TOPUP_NOT_FOUND, TOPUP_NOT_CANCELABLE, STRIPE_OFF, TENANT_SUSPENDED, TENANT_CLOSED,
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, TOPUP_NOT_FOUND, TOPUP_NOT_CANCELABLE, STRIPE_OFF, TENANT_SUSPENDED, TENANT_CLOSED,
    * OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   cancelTopUp: handleUnaryCall<CancelTopUpRequest, CancelTopUpResponse>;
@@ -1463,8 +1464,9 @@ export interface TopUpServiceServer extends UntypedServiceImplementation {
   getAutoTopUp: handleUnaryCall<GetAutoTopUpRequest, GetAutoTopUpResponse>;
   /**
    * Sets that rule, and lets one that had stopped buy again. Price and credits must agree with the policy of the plan, now and
-   * whenever it buys. A purchase that is under way goes on. Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, TOPUP_NOT_OFFERED, TOPUP_AMOUNT_MISMATCH, TOPUP_AMOUNT_OUT_OF_RANGE,
+   * whenever it buys. A purchase that is under way goes on. Idempotent by `request_id`: a retry changes nothing that was set since, and
+   * answers the rule as it is.
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, TOPUP_NOT_OFFERED, TOPUP_AMOUNT_MISMATCH, TOPUP_AMOUNT_OUT_OF_RANGE,
    * STRIPE_OFF, TENANT_SUSPENDED, TENANT_CLOSED, QUEUE_FULL, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   setAutoTopUp: handleUnaryCall<SetAutoTopUpRequest, SetAutoTopUpResponse>;
@@ -1556,7 +1558,7 @@ export interface TopUpServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Ends a top-up that was not paid: its page closes. What was paid meanwhile stays paid. Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, TOPUP_NOT_FOUND, TOPUP_NOT_CANCELABLE, STRIPE_OFF, TENANT_SUSPENDED, TENANT_CLOSED,
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, TOPUP_NOT_FOUND, TOPUP_NOT_CANCELABLE, STRIPE_OFF, TENANT_SUSPENDED, TENANT_CLOSED,
    * OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   cancelTopUp(
@@ -1595,8 +1597,9 @@ export interface TopUpServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Sets that rule, and lets one that had stopped buy again. Price and credits must agree with the policy of the plan, now and
-   * whenever it buys. A purchase that is under way goes on. Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, TOPUP_NOT_OFFERED, TOPUP_AMOUNT_MISMATCH, TOPUP_AMOUNT_OUT_OF_RANGE,
+   * whenever it buys. A purchase that is under way goes on. Idempotent by `request_id`: a retry changes nothing that was set since, and
+   * answers the rule as it is.
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, ACCOUNT_NOT_OPEN, TOPUP_NOT_OFFERED, TOPUP_AMOUNT_MISMATCH, TOPUP_AMOUNT_OUT_OF_RANGE,
    * STRIPE_OFF, TENANT_SUSPENDED, TENANT_CLOSED, QUEUE_FULL, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   setAutoTopUp(
