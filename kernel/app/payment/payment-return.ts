@@ -1,5 +1,5 @@
 // Owns what follows where the payment of a top-up goes back to its payer, or comes again: the credits that it gave follow it. Does not
-// own what that does to the account (domain/payback.ts). Payments of subscriptions are not looked at: their credits stay.
+// own what that does to the account (domain/payback.ts), or payments of anything else (other-return.ts).
 // Invariant: Stripe is read after the account that it is applied to, and both again where that has moved; so the order, the number
 // and the delay of those who ask make no difference.
 
@@ -9,14 +9,12 @@ import type { BillingEventLog } from '../alert/billing-event-log.ts';
 import type { CatalogStore } from '../catalog/ports.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../ports.ts';
-import { toReturnEvent } from './payment-event.ts';
+import { isRecentReturn, toReturnEvent } from './payment-event.ts';
 import type { StripeReturnPart, StripeTopUps, TopUp, TopUpStore } from './ports.ts';
 
 /** A payment that goes back and comes again so often meanwhile is looked at later. */
 const ROUNDS_MAX = 8;
 const RETRY_DELAY_MS = 1_000;
-/** What went back longer ago than this is told of no more, in milliseconds: its event may have been removed, being old. */
-const TOLD_AGE_MS_MAX = 30 * 86_400_000;
 
 /** What returns are settled with. */
 export interface PaymentReturnParts {
@@ -74,8 +72,8 @@ export class PaymentReturn {
   /** It is told before anything is settled, so that a crash in between tells of it again, under the same id. */
   async #tell(topUp: TopUp, parts: readonly StripeReturnPart[]): Promise<void> {
     const { events, clock } = this.#parts;
-    const since = clock.estimate() - TOLD_AGE_MS_MAX;
-    for (const part of parts) if (part.madeAt > since) await events.note(toReturnEvent(topUp, part));
+    const now = clock.estimate();
+    for (const part of parts) if (isRecentReturn(part, now)) await events.note(toReturnEvent(topUp, part));
   }
 
   async #waivesDebt(topUp: TopUp): Promise<boolean> {
