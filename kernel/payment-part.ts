@@ -12,6 +12,7 @@ import { AutoTopUpBrake } from './app/payment/auto-top-up-brake.ts';
 import { AutoTopUpDesk } from './app/payment/auto-top-up-desk.ts';
 import { AutoTopUpNotice } from './app/payment/auto-top-up-notice.ts';
 import { AutoTopUpService } from './app/payment/auto-top-up-service.ts';
+import { OtherReturn } from './app/payment/other-return.ts';
 import { PaymentHistory } from './app/payment/payment-history.ts';
 import { PaymentReturn } from './app/payment/payment-return.ts';
 import type { AutoTopUpStore, PaymentStore, TopUpStore } from './app/payment/ports.ts';
@@ -135,7 +136,13 @@ function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter
   const alert = new BalanceAlert({ projector: desk, store: rules, feed: tools.feed, observer });
   tools.notice.listen(alert);
   const payments = historyOf(tools, client);
-  const eventParts = { store, sync, returns, history: payments, customers: customerStore };
+  const otherReturns = new OtherReturn({
+    stripe: createStripePayments(client),
+    customers: customerStore,
+    events,
+    clock,
+  });
+  const eventParts = { store, sync, returns, otherReturns, history: payments, customers: customerStore };
   const onReturn = createReturnHandler(eventParts);
   const onDefaultCard = createDefaultCardHandler({ customers: customerStore, desk });
   const list = createStripePaymentList(client);

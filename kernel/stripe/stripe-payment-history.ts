@@ -1,11 +1,12 @@
 // Owns reading what a customer has paid, and what went back. Does not own what any of it gives.
-// Invariant: a customer costs two calls, and one for each charge that a bank disputes.
+// Invariant: a customer costs two calls, and one for each charge that a bank disputes; a payment that went back costs three.
 
 import type { Stripe } from 'stripe';
 import type { PaymentStatus, StripePayment, StripePayments } from '../app/payment/ports.ts';
 import { present } from '../domain/optional.ts';
-import { guardStripe, type StripeClient } from './stripe-client.ts';
+import { guardStripe, isMissing, type StripeClient } from './stripe-client.ts';
 import { PAGE_SIZE } from './stripe-list.ts';
+import { loadReturnParts } from './stripe-return.ts';
 
 const DESCRIPTION_LENGTH_MAX = 300;
 /** Disputes that have taken nothing, or have given it back. */
@@ -34,7 +35,22 @@ export function createStripePayments(client: StripeClient): StripePayments {
           ...disputes.map((dispute) => toDispute(dispute, paidBy.get(toId(dispute.payment_intent)))),
         ];
       }),
+    loadReturned: (intent) =>
+      guardStripe(async () => {
+        const stripeCustomerId = await loadPayer(client, intent);
+        return stripeCustomerId === '' ? undefined : { stripeCustomerId, parts: await loadReturnParts(client, intent) };
+      }),
   };
+}
+
+/** Empty where a payment is nobody's, or Stripe has none. */
+async function loadPayer(client: StripeClient, intent: string): Promise<string> {
+  try {
+    return toId((await client.paymentIntents.retrieve(intent)).customer);
+  } catch (error) {
+    if (isMissing(error)) return '';
+    throw error;
+  }
 }
 
 async function loadDisputes(

@@ -19,16 +19,10 @@ import { AUTHENTICATION_REQUIRED, findDecline } from './stripe-charge.ts';
 import { guardStripe, isMissing, type StripeClient, unlessOver } from './stripe-client.ts';
 import { LIST_MAX, PAGE_SIZE } from './stripe-list.ts';
 import { findLastPayment, type LastPayment } from './stripe-payment-state.ts';
+import { loadReturnParts } from './stripe-return.ts';
 
 /** What is read with an invoice. */
 const EXPANDED = ['confirmation_secret', 'payments.data.payment.payment_intent'];
-/** Refunds that gave nothing back. */
-const UNDONE_REFUNDS: ReadonlySet<string | null> = new Set(['failed', 'canceled']);
-/** Disputes for which the bank has taken the money, and has not given it back. */
-const TAKING_DISPUTES: ReadonlySet<Stripe.Dispute.Status> = new Set<Stripe.Dispute.Status>([
-  ...(['needs_response', 'under_review', 'lost'] as const),
-]);
-
 /** Builds what speaks to Stripe about top-ups. */
 export function createStripeTopUps(client: StripeClient): StripeTopUps {
   return {
@@ -196,24 +190,14 @@ async function loadReturn(
   intent: string,
   { minorUnits, currency }: TopUpOrder,
 ): Promise<StripeReturn> {
-  const query = { payment_intent: intent, limit: PAGE_SIZE };
-  const refunds = await client.refunds.list(query).autoPagingToArray({ limit: LIST_MAX });
-  const disputes = await client.disputes.list(query).autoPagingToArray({ limit: LIST_MAX });
-  const refunded = refunds.filter(({ status }) => !UNDONE_REFUNDS.has(status)).map((each) => toPart('refund', each));
-  const disputed = disputes.filter(({ status }) => TAKING_DISPUTES.has(status)).map((each) => toPart('dispute', each));
+  const parts = await loadReturnParts(client, intent);
+  const partsOf = (kind: StripeReturnPart['kind']) => parts.filter((part) => part.kind === kind);
   return {
-    parts: [...refunded, ...disputed],
-    refunded: sumOf(refunded.map((part) => part.minorUnits)),
+    parts,
+    refunded: sumOf(partsOf('refund').map((part) => part.minorUnits)),
     // What a bank says in its own currency is taken for all.
-    disputed: sumOf(disputed.map((part) => (part.currency === currency ? part.minorUnits : minorUnits))),
+    disputed: sumOf(partsOf('dispute').map((part) => (part.currency === currency ? part.minorUnits : minorUnits))),
   };
-}
-
-function toPart(
-  kind: StripeReturnPart['kind'],
-  { id, amount, currency, created }: Stripe.Refund | Stripe.Dispute,
-): StripeReturnPart {
-  return { kind, id, minorUnits: BigInt(amount), currency: currency.toLowerCase(), madeAt: created * 1_000 };
 }
 
 function sumOf(amounts: readonly bigint[]): bigint {

@@ -8,6 +8,7 @@ import {
   AlertEndpointState,
 } from '../../gen/wheelhouse/alert/v1/alert_endpoint.ts';
 import { AlertEndpointServiceService as Endpoints } from '../../gen/wheelhouse/alert/v1/alert_endpoint_service.ts';
+import { TESTS_PER_HOUR_MAX } from '../../kernel/app/alert/delivery-desk.ts';
 import { ENDPOINTS_MAX } from '../../kernel/app/alert/endpoint-service.ts';
 import { type ReceivedWebhook, startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
 import { type Callers, CREDIT, callersOf } from './support/account.ts';
@@ -47,6 +48,19 @@ function standing(calls: AlertCalls, state: AlertDeliveryState): Promise<AlertDe
 }
 
 describe('an endpoint', () => {
+  test('is tried so often within an hour, and no more', async () => {
+    const { createEndpoint, sendTest } = await openAlerted(callers);
+    const { endpointId = '' } = (await createEndpoint()).endpoint ?? {};
+    const requestId = newRequestId();
+    await sendTest(endpointId, requestId);
+    for (let count = 1; count < TESTS_PER_HOUR_MAX; count += 1) await sendTest(endpointId);
+    expect(await failureOf(sendTest(endpointId))).toMatchObject({
+      ...{ reason: 'QUEUE_FULL', metadata: { limit: String(TESTS_PER_HOUR_MAX) } },
+    });
+    // One that was sent is answered again.
+    expect((await sendTest(endpointId, requestId))?.deliveryId).toMatch(/./);
+  });
+
   test('is made once for each request id, and its secret is answered to the first call alone', async () => {
     const { createEndpoint, endpoints } = await openAlerted(callers);
     const fields = { requestId: newRequestId(), url: receiver.url, description: 'Ours', types: ['balance.low'] };

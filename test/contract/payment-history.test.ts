@@ -9,7 +9,7 @@ import {
 } from '../../gen/wheelhouse/payment/v1/payment_history_service.ts';
 import { CREDIT, newcomer, PERSON } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
-import { openShop, type Shop, type Workspace } from './support/subscription.ts';
+import { expectSound, openShop, type Shop, type Workspace } from './support/subscription.ts';
 import { openBuyer } from './support/top-up.ts';
 
 const DECLINED = '4000 0000 0000 9995';
@@ -76,6 +76,36 @@ describe('the history of payments', () => {
     shop.stripe.sandbox.control.closeDispute(dispute.id, 'won');
     const won = [PaymentKind.DISPUTE, PaymentStatus.CANCELED, 750] as const;
     await expect.poll(async () => sorted(await rowsOf(workspace))).toEqual(sorted([...PAID, won]));
+  });
+
+  test('has a refund and a dispute of a plan as soon as events tell of them, and so do billing events; neither takes anything', async () => {
+    const buyer = await openBuyer(shop);
+    const { workspace, told } = buyer;
+    await workspace.storeCard();
+    await workspace.activate({ planCode: 'pro' });
+    const before = await workspace.balance();
+    const { stripe, sandbox } = shop.stripe;
+    const [charge] = (await stripe.charges.list({ customer: await workspace.customerId() })).data;
+    await stripe.refunds.create({ charge: charge?.id ?? '', amount: 900 });
+    await expect.poll(told).toEqual(['payment.refunded 900']);
+    const dispute = sandbox.control.createDispute(charge?.id ?? '');
+    await expect.poll(told).toEqual(['payment.refunded 900', 'payment.disputed 4000']);
+    sandbox.control.closeDispute(dispute.id, 'lost');
+    // What is kept, without anybody who asks.
+    const kept = shop.kernel.connection.collection('payments');
+    await expect
+      .poll(async () => (await kept.findOne({ tenant_id: workspace.tenantId, kind: 'dispute' }))?.['status'])
+      .toBe('succeeded');
+    const rows = [
+      [PaymentKind.SUBSCRIPTION, PaymentStatus.SUCCEEDED, 4_900],
+      [PaymentKind.REFUND, PaymentStatus.SUCCEEDED, 900],
+      [PaymentKind.DISPUTE, PaymentStatus.SUCCEEDED, 4_000],
+    ];
+    expect(sorted(await rowsOf(workspace))).toEqual(sorted(rows));
+    expect(await told()).toHaveLength(2);
+    expect(await workspace.balance()).toEqual(before);
+    expect((await workspace.get()).subscription?.stripeSubscriptionId).toMatch(/^sub_/);
+    await expectSound(shop, workspace);
   });
 
   test('is as it was known while Stripe is away, and soon', async () => {

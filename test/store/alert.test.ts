@@ -375,6 +375,50 @@ describe('deliveries', () => {
     expect(sent.filter((id) => id.startsWith('hanging'))).toHaveLength(2);
   });
 
+  test('to endpoints of several workspaces that hang keep no other one waiting', async () => {
+    const hanging = await Promise.all(Array.from({ length: 9 }, () => openDelivery(async () => 200)));
+    for (const [index, { note }] of hanging.entries())
+      for (const part of [1, 2, 3]) await note(`hanging:${index}:${part}`);
+    const other = await openDelivery(async () => 200);
+    const timeouts: (() => void)[] = [];
+    const sent: string[] = [];
+    const sender = new DeliverySender({
+      ...other.parts,
+      transport: {
+        send: ({ eventId }) => {
+          sent.push(eventId);
+          if (!eventId.startsWith('hanging')) return Promise.resolve(200);
+          return new Promise((_, reject) => timeouts.push(() => reject(new Error('no answer within 15 seconds'))));
+        },
+      },
+    });
+    // Nobody knows yet that they hang.
+    expect(await sender.takeDue()).toBe(16);
+    await expect.poll(() => timeouts.length).toBe(16);
+    for (const timeOut of timeouts.splice(0)) timeOut();
+    // Now it is known of eight, and the ninth has two places beside six of theirs.
+    await expect.poll(() => timeouts.length).toBe(8);
+    now += 1;
+    await other.note('other:1');
+    await sender.takeDue();
+    await expect.poll(() => sent.at(-1)).toBe('other:1');
+    expect(timeouts).toHaveLength(8);
+  });
+
+  test('of one workspace take a part of the places, whatever it has', async () => {
+    const { tenant, endpoint, parts, note } = await openDelivery(async () => 200);
+    for (const place of [1, 2, 3, 4]) {
+      const more = { ...endpoint, endpointId: RANDOM_ID_SOURCE.endpointId() };
+      const stored = { endpoint: more, secrets: [{ text: 'whsec_AAAA' }], place, revision: 1 };
+      const identity = { requestKey: newRequestId() as IdempotencyKey, fingerprint: '' as Fingerprint };
+      await endpoints.insertEndpoint({ ...stored, ...identity });
+    }
+    expect(await endpoints.loadEndpoints(tenant.tenantId)).toHaveLength(5);
+    await note('event:1');
+    const sender = new DeliverySender({ ...parts, transport: { send: () => new Promise(() => undefined) } });
+    expect(await sender.takeDue()).toBe(4);
+  });
+
   test('keep no kernel from its end, and are sent by the next one', async () => {
     const { parts, note, sent } = await openDelivery(async () => 200);
     await note('event:1');

@@ -18,6 +18,12 @@ import type { AlertDelivery, AlertDeliveryStore, AlertEndpointStore, DeliveryFil
 /** So many base64url characters are 132 bits. */
 const TEST_ID_LENGTH = 22;
 
+const HOUR_MS = 3_600_000;
+/** How many events a workspace may try its endpoints with in any hour. */
+export const TESTS_PER_HOUR_MAX = 30;
+/** How long who has sent so many is to wait at least. */
+const RETRY_DELAY_MS = 60_000;
+
 /** A page of deliveries. */
 export interface DeliveryPage {
   readonly deliveries: readonly AlertDelivery[];
@@ -27,7 +33,10 @@ export interface DeliveryPage {
 
 /** What the desk works with. */
 export interface DeliveryDeskParts {
-  readonly deliveries: Pick<AlertDeliveryStore, 'loadDelivery' | 'loadDeliveries' | 'resend' | 'insertDeliveries'>;
+  readonly deliveries: Pick<
+    AlertDeliveryStore,
+    'loadDelivery' | 'loadDeliveries' | 'resend' | 'insertDeliveries' | 'countTests'
+  >;
   readonly endpoints: Pick<AlertEndpointStore, 'loadEndpoint'>;
   readonly journal: BillingJournal;
   readonly clock: Pick<Clock, 'now'>;
@@ -85,7 +94,8 @@ export class DeliveryDesk {
 
   /**
    * Sends an event of type `alert.test` to an endpoint, once, without retries; answers its delivery.
-   * Throws DomainError ALERT_ENDPOINT_NOT_FOUND, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * Throws DomainError ALERT_ENDPOINT_NOT_FOUND, QUEUE_FULL where the workspace has sent TESTS_PER_HOUR_MAX within the hour,
+   * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   async sendTest(
     tenant: TenantRef,
@@ -96,10 +106,14 @@ export class DeliveryDesk {
     const { deliveries, endpoints, journal, clock } = this.#parts;
     if ((await endpoints.loadEndpoint(tenant.tenantId, endpointId)) === undefined) throw endpointNotFound(endpointId);
     const key = requestKey(callerScope, 'send_test_alert', `${requestId}:${endpointId}`);
-    await noteAlertAct(journal, tenant, 'AlertEndpointService/SendTestEvent', asker, key);
     const eventId = `test:${hash('sha256', key, 'base64url').slice(0, TEST_ID_LENGTH)}`;
     const deliveryId = computeDeliveryId(eventId, endpointId);
+    const before = await deliveries.loadDelivery(tenant.tenantId, deliveryId);
+    if (before !== undefined) return before;
     const createdAt = clock.now();
+    const sent = await deliveries.countTests(tenant.tenantId, createdAt - HOUR_MS, TESTS_PER_HOUR_MAX);
+    if (sent >= TESTS_PER_HOUR_MAX) throw tooManyTests();
+    await noteAlertAct(journal, tenant, 'AlertEndpointService/SendTestEvent', asker, key);
     const event = { eventId, ...tenant, type: 'alert.test' as const, data: {}, createdAt };
     const draft = { deliveryId, endpointId, event, createdAt, attempts: 0, dueAt: createdAt };
     await deliveries.insertDeliveries([{ ...draft, state: 'pending' }]);
@@ -112,4 +126,10 @@ export class DeliveryDesk {
     const message = `delivery_id: the workspace has no alert delivery ${deliveryId}: see ListDeliveries; one is kept for 30 days`;
     throw new DomainError('ALERT_DELIVERY_NOT_FOUND', message, { metadata: { delivery_id: deliveryId } });
   }
+}
+
+function tooManyTests(): DomainError {
+  const message = `the workspace has sent ${TESTS_PER_HOUR_MAX} test events within the hour, the most that it may: try again later`;
+  const metadata = { limit: String(TESTS_PER_HOUR_MAX) };
+  return new DomainError('QUEUE_FULL', message, { metadata, retryDelayMs: RETRY_DELAY_MS });
 }

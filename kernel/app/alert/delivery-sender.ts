@@ -1,7 +1,7 @@
 // Owns sending deliveries that are due, and what becomes of those that fail and of endpoints to which nothing gets through. Does not
 // own how a message goes out (kernel/alert), or how often it is looked (worker/alert-worker.ts).
 // Invariants: a delivery is sent at least once, by one kernel at a time, and each attempt bears the id of its event; after
-// RETRY_DELAYS_MS it ends as failed, never as lost; no endpoint takes more than ENDPOINT_RUNNING_MAX of a kernel's places.
+// RETRY_DELAYS_MS it ends as failed, never as lost; nobody takes more of a kernel's places than sender-place.ts gives them.
 
 import { messageOf } from '../../domain/error.ts';
 import type { Instant } from '../../domain/id.ts';
@@ -18,6 +18,7 @@ import type {
   EndpointDisablement,
   StoredEndpoint,
 } from './ports.ts';
+import { FailingEndpoints, RUNNING_MAX, type TakenPlace } from './sender-place.ts';
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -38,8 +39,6 @@ export const FAILING_MS_MAX = 5 * DAY_MS;
 const CLAIM_MS = 60_000;
 /** How long the end of a kernel waits for endpoints, in milliseconds. */
 const STOP_MS_MAX = 3_000;
-const RUNNING_MAX = 16;
-const ENDPOINT_RUNNING_MAX = 2;
 const FAILURE_LENGTH_MAX = 300;
 const [OK_MIN, OK_END, GONE] = [200, 300, 410];
 
@@ -57,7 +56,7 @@ export interface DeliverySenderParts {
 /** One of the places of a kernel: what it sends now, one delivery after the other. */
 interface Lane {
   /** Absent while it looks for the next one. */
-  endpointId: string | undefined;
+  taken: TakenPlace | undefined;
   ended: Promise<void>;
 }
 
@@ -65,6 +64,7 @@ interface Lane {
 export class DeliverySender {
   readonly #parts: DeliverySenderParts;
   readonly #lanes = new Set<Lane>();
+  readonly #failing = new FailingEndpoints();
   #lastClaim: Promise<unknown> = Promise.resolve();
   #isStopped = false;
 
@@ -79,7 +79,7 @@ export class DeliverySender {
   async takeDue(): Promise<number> {
     let begun = 0;
     while (!this.#isStopped && this.#lanes.size < RUNNING_MAX) {
-      const lane: Lane = { endpointId: undefined, ended: Promise.resolve() };
+      const lane: Lane = { taken: undefined, ended: Promise.resolve() };
       const delivery = await this.#claim(lane);
       if (delivery === undefined) break;
       lane.ended = this.#work(lane, delivery).finally(() => this.#lanes.delete(lane));
@@ -114,29 +114,21 @@ export class DeliverySender {
     }
   }
 
-  /** Claims come one after the other, so that no two of them find the last place of an endpoint. */
+  /** Claims come one after the other, so that no two of them find the same last place. */
   #claim(lane: Lane): Promise<AlertDelivery | undefined> {
     const { deliveries, clock } = this.#parts;
     const claimed = this.#lastClaim.then(async () => {
-      lane.endpointId = undefined;
+      lane.taken = undefined;
       const now = clock.estimate();
-      const delivery = await deliveries.claimDue(now, now + CLAIM_MS, this.#listBusy());
+      const taken = [...this.#lanes].flatMap((other) => other.taken ?? []);
+      const delivery = await deliveries.claimDue(now, now + CLAIM_MS, this.#failing.listBusy(taken));
       if (delivery === undefined) return undefined;
-      lane.endpointId = delivery.endpointId;
+      lane.taken = { endpointId: delivery.endpointId, tenantId: delivery.event.tenantId };
       this.#lanes.add(lane);
       return delivery;
     });
     this.#lastClaim = claimed.catch(() => undefined);
     return claimed;
-  }
-
-  /** Lists the endpoints that have all places that one may take. */
-  #listBusy(): readonly string[] {
-    const counts = new Map<string, number>();
-    for (const { endpointId } of this.#lanes) {
-      if (endpointId !== undefined) counts.set(endpointId, (counts.get(endpointId) ?? 0) + 1);
-    }
-    return [...counts].flatMap(([endpointId, count]) => (count >= ENDPOINT_RUNNING_MAX ? [endpointId] : []));
   }
 
   async #process(delivery: AlertDelivery): Promise<void> {
@@ -149,7 +141,9 @@ export class DeliverySender {
     if (delivery.attempts > attemptsMaxOf(delivery)) {
       return this.#fail(delivery, { failure: 'no attempt came to an end' }, true);
     }
+    if (stored.endpoint.failingSince !== undefined) this.#failing.note(delivery.endpointId, true);
     const outcome = await this.#attempt(delivery, stored);
+    this.#failing.note(delivery.endpointId, outcome.failure !== undefined);
     if (outcome.failure === undefined) await this.#succeed(delivery, stored, outcome);
     else await this.#takeFailure(delivery, stored, outcome);
   }

@@ -178,6 +178,12 @@ export interface DeliveryFilter {
   readonly state?: DeliveryState;
 }
 
+/** For whom nothing is to be taken now. */
+export interface BusyReceivers {
+  readonly endpointIds: readonly string[];
+  readonly tenantIds: readonly TenantId[];
+}
+
 /** What an attempt came to. */
 export interface AttemptOutcome {
   readonly failure?: string;
@@ -198,8 +204,10 @@ export interface AlertDeliveryStore {
     filter: DeliveryFilter & { readonly after?: DeliveryPlace },
     limit: number,
   ): Promise<readonly AlertDelivery[]>;
-  /** Takes the pending delivery that is due first, of an endpoint that is not among `busy`, and counts the attempt. */
-  claimDue(now: Instant, dueAt: Instant, busy: readonly string[]): Promise<AlertDelivery | undefined>;
+  /** Takes the pending delivery that is due first, and for none of `busy`, and counts the attempt. */
+  claimDue(now: Instant, dueAt: Instant, busy: BusyReceivers): Promise<AlertDelivery | undefined>;
+  /** Counts the events of type `alert.test` that a workspace has sent since then, up to `limit`. */
+  countTests(tenantId: TenantId, since: Instant, limit: number): Promise<number>;
   saveDelivered(delivery: AlertDelivery, outcome: AttemptOutcome, at: Instant): Promise<void>;
   /** Notes a failed attempt, which is still the last one; without `dueAt` it was the last of all. */
   saveFailed(delivery: AlertDelivery, outcome: AttemptOutcome, dueAt: Instant | undefined): Promise<void>;

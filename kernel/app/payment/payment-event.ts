@@ -1,10 +1,14 @@
-// Owns what billing events say of top-ups and of their money that goes back. Does not own when that is noted (top-up-sync.ts,
-// payment-return.ts).
+// Owns what billing events say of top-ups and of money that goes back. Does not own when that is noted (top-up-sync.ts,
+// payment-return.ts, other-return.ts).
 // Invariant: the same thing has the same id, whoever sees it how often, so it is one event.
 
 import type { BillingEventDraft } from '../../domain/billing-event.ts';
+import type { Instant } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import type { StripeReturnPart, TopUp } from './ports.ts';
+
+/** What went back longer ago than this is told of no more, in milliseconds: its event may have been removed, being old. */
+const TOLD_AGE_MS_MAX = 30 * 86_400_000;
 
 type TopUpFigures = Pick<
   TopUp,
@@ -24,19 +28,24 @@ export function toFailedEvent(topUp: TopUpFigures): BillingEventDraft {
   return { ...draftOf(topUp, `topup-failed:${topUp.topUpId}`), type, data };
 }
 
-/** Money of one that went back by a refund, or is held by a bank for a dispute. */
+/** Money of a payment that went back by a refund, or is held by a bank for a dispute; of a top-up, where one is named. */
 export function toReturnEvent(
-  topUp: TopUpFigures,
+  payment: Pick<TopUpFigures, 'tenantId' | 'productCode'> & { readonly topUpId?: TopUp['topUpId'] },
   { kind, id, minorUnits, currency }: StripeReturnPart,
 ): BillingEventDraft {
   return {
-    ...draftOf(topUp, `payment-${kind === 'refund' ? 'refunded' : 'disputed'}:${id}`),
+    ...draftOf(payment, `payment-${kind === 'refund' ? 'refunded' : 'disputed'}:${id}`),
     type: kind === 'refund' ? 'payment.refunded' : 'payment.disputed',
-    data: { topup_id: topUp.topUpId, minor_units: `${minorUnits}`, currency_code: currency },
+    data: { ...present({ topup_id: payment.topUpId }), minor_units: `${minorUnits}`, currency_code: currency },
   };
 }
 
-function draftOf({ tenantId, productCode }: TopUpFigures, eventId: string) {
+/** Says whether what went back is still told of. */
+export function isRecentReturn({ madeAt }: StripeReturnPart, now: Instant): boolean {
+  return madeAt > now - TOLD_AGE_MS_MAX;
+}
+
+function draftOf({ tenantId, productCode }: Pick<TopUpFigures, 'tenantId' | 'productCode'>, eventId: string) {
   return { eventId, tenantId, productCode };
 }
 

@@ -1,5 +1,5 @@
 // Owns what follows where the payment of a top-up goes back to its payer, or comes again: the credits that it gave follow it. Does not
-// own what that does to the account (domain/payback.ts). Payments of subscriptions are not looked at: their credits stay.
+// own what that does to the account (domain/payback.ts), or payments of anything else (other-return.ts).
 // Invariant: Stripe is read after the account that it is applied to, and both again where that has moved; so the order, the number
 // and the delay of those who ask make no difference.
 
@@ -10,14 +10,12 @@ import type { CatalogStore } from '../catalog/ports.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Clock } from '../ports.ts';
 import type { AutoTopUpBrake } from './auto-top-up-brake.ts';
-import { toReturnEvent } from './payment-event.ts';
+import { isRecentReturn, toReturnEvent } from './payment-event.ts';
 import type { StripeReturnPart, StripeTopUps, TopUp, TopUpStore } from './ports.ts';
 
 /** A payment that goes back and comes again so often meanwhile is looked at later. */
 const ROUNDS_MAX = 8;
 const RETRY_DELAY_MS = 1_000;
-/** What went back longer ago than this is told of no more, in milliseconds: its event may have been removed, being old. */
-const TOLD_AGE_MS_MAX = 30 * 86_400_000;
 
 /** What returns are settled with. */
 export interface PaymentReturnParts {
@@ -79,10 +77,10 @@ export class PaymentReturn {
    */
   async #tell(topUp: TopUp, parts: readonly StripeReturnPart[]): Promise<void> {
     const { events, brake, clock } = this.#parts;
-    const since = clock.estimate() - TOLD_AGE_MS_MAX;
+    const now = clock.estimate();
     for (const part of parts) {
       const event = toReturnEvent(topUp, part);
-      if (part.madeAt <= since || (await events.isNoted(event.eventId))) continue;
+      if (!isRecentReturn(part, now) || (await events.isNoted(event.eventId))) continue;
       await brake.stop(topUp, part);
       await events.note(event);
     }

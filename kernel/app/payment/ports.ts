@@ -217,6 +217,10 @@ export interface Payment extends StripePayment {
 export interface StripePayments {
   /** Reads the newest invoices and charges of a customer, a hundred of each, with what went back of them. */
   loadPayments(stripeCustomerId: string): Promise<readonly StripePayment[]>;
+  /** Reads who made a payment, and what of it went back; undefined where Stripe has none, or it is no customer's. */
+  loadReturned(
+    stripePaymentIntentId: string,
+  ): Promise<{ readonly stripeCustomerId: string; readonly parts: readonly StripeReturnPart[] } | undefined>;
 }
 
 /** Asks for a part of a workspace's payments, newest first. */

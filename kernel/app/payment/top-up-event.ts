@@ -6,6 +6,7 @@ import { isTopUpEnded } from '../../domain/top-up.ts';
 import type { CustomerStore } from '../subscription/ports.ts';
 import type { WebhookHandler } from '../webhook/webhook-handler.ts';
 import type { AutoTopUpDesk } from './auto-top-up-desk.ts';
+import type { OtherReturn } from './other-return.ts';
 import type { PaymentHistory } from './payment-history.ts';
 import type { PaymentReturn } from './payment-return.ts';
 import type { TopUp, TopUpStore } from './ports.ts';
@@ -35,6 +36,7 @@ export interface TopUpEventParts {
   readonly store: Pick<TopUpStore, 'findByInvoice' | 'findByPaymentIntent'>;
   readonly sync: Pick<TopUpSync, 'sync'>;
   readonly returns: Pick<PaymentReturn, 'settle'>;
+  readonly otherReturns: Pick<OtherReturn, 'tell'>;
 }
 
 /** Builds the handler of events about invoices: those of top-ups here, all others by `others`. */
@@ -53,12 +55,14 @@ export function createInvoiceHandler(parts: TopUpEventParts, others: WebhookHand
 /** Builds the handler of events about refunds and disputes. */
 export function createReturnHandler(parts: TopUpEventParts): WebhookHandler {
   return async ({ payload }) => {
-    const subject = subjectOf(payload);
-    const topUp = await findPaid(parts, subject);
+    const intent = idOf(fieldOf(subjectOf(payload), 'payment_intent'));
+    if (intent === undefined) return;
+    const topUp = await parts.store.findByPaymentIntent(intent);
     // One that is not known to be paid yet looks at what went back when it is.
     if (topUp !== undefined && isTopUpEnded(topUp.status)) await parts.returns.settle(topUp);
     else if (topUp !== undefined) await parts.sync.sync(topUp);
-    await syncHistory(parts, subject, topUp);
+    const tenant = topUp ?? (await parts.otherReturns.tell(intent));
+    if (tenant !== undefined) await parts.history.sync(tenant);
   };
 }
 
@@ -74,12 +78,6 @@ export function createDefaultCardHandler({
   };
 }
 
-async function findPaid({ store }: TopUpEventParts, subject: unknown): Promise<TopUp | undefined> {
-  const id = idOf(fieldOf(subject, 'payment_intent'));
-  return id === undefined ? undefined : await store.findByPaymentIntent(id);
-}
-
-/** A dispute names no customer. */
 async function syncHistory(
   { history, customers }: TopUpEventParts,
   subject: unknown,

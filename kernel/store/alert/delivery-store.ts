@@ -109,9 +109,18 @@ class MongoAlertDeliveryStore implements AlertDeliveryStore {
       return documents.map(fromDocument);
     });
 
-  claimDue: AlertDeliveryStore['claimDue'] = (now, dueAt, busy) =>
+  countTests: AlertDeliveryStore['countTests'] = (tenantId, since, limit) =>
+    guardDatabase(() => {
+      const filter = { tenant_id: tenantId, created_at: { $gt: new Date(since) }, type: 'alert.test' as const };
+      return this.#deliveries.countDocuments(filter, { limit, maxTimeMS: READ_TIMEOUT_MS });
+    });
+
+  claimDue: AlertDeliveryStore['claimDue'] = (now, dueAt, { endpointIds, tenantIds }) =>
     guardDatabase(async () => {
-      const notBusy = busy.length === 0 ? {} : { endpoint_id: { $nin: [...busy] } };
+      const notBusy = {
+        ...(endpointIds.length === 0 ? {} : { endpoint_id: { $nin: [...endpointIds] } }),
+        ...(tenantIds.length === 0 ? {} : { tenant_id: { $nin: [...tenantIds] } }),
+      };
       const document = await this.#deliveries.findOneAndUpdate(
         { state: 'pending', due_at: { $lte: new Date(now) }, ...notBusy },
         { $set: { due_at: new Date(dueAt) }, $inc: { attempts: 1 } },

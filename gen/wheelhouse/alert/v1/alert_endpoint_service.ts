@@ -1465,8 +1465,8 @@ export const AlertEndpointServiceService = {
   /**
    * Sends an event of type `alert.test` to an endpoint, once and without retries; ListDeliveries shows what became of it. Idempotent
    * by `request_id`.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ALERT_ENDPOINT_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED,
-   * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ALERT_ENDPOINT_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED, QUEUE_FULL where the
+   * workspace has sent 30 within the hour, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   sendTestEvent: {
     path: "/wheelhouse.alert.v1.AlertEndpointService/SendTestEvent" as const,
@@ -1547,8 +1547,8 @@ export interface AlertEndpointServiceServer extends UntypedServiceImplementation
   /**
    * Sends an event of type `alert.test` to an endpoint, once and without retries; ListDeliveries shows what became of it. Idempotent
    * by `request_id`.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ALERT_ENDPOINT_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED,
-   * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ALERT_ENDPOINT_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED, QUEUE_FULL where the
+   * workspace has sent 30 within the hour, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   sendTestEvent: handleUnaryCall<SendTestEventRequest, SendTestEventResponse>;
   /**
@@ -1670,8 +1670,8 @@ export interface AlertEndpointServiceClient extends Client {
   /**
    * Sends an event of type `alert.test` to an endpoint, once and without retries; ListDeliveries shows what became of it. Idempotent
    * by `request_id`.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ALERT_ENDPOINT_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED,
-   * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ALERT_ENDPOINT_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED, QUEUE_FULL where the
+   * workspace has sent 30 within the hour, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   sendTestEvent(
     request: SendTestEventRequest,

@@ -1,0 +1,32 @@
+// Owns reading what of a payment went back to its payer: refunds that have not failed, and disputes that hold its money. Does not own
+// what that takes from anybody.
+
+import type { Stripe } from 'stripe';
+import type { StripeReturnPart } from '../app/payment/ports.ts';
+import type { StripeClient } from './stripe-client.ts';
+import { LIST_MAX, PAGE_SIZE } from './stripe-list.ts';
+
+/** Refunds that gave nothing back. */
+const UNDONE_REFUNDS: ReadonlySet<string | null> = new Set(['failed', 'canceled']);
+/** Disputes for which the bank has taken the money, and has not given it back. */
+const TAKING_DISPUTES: ReadonlySet<Stripe.Dispute.Status> = new Set<Stripe.Dispute.Status>([
+  ...(['needs_response', 'under_review', 'lost'] as const),
+]);
+
+/** Reads what of the payment of an intent went back. Throws Stripe's errors. */
+export async function loadReturnParts(client: StripeClient, intent: string): Promise<readonly StripeReturnPart[]> {
+  const query = { payment_intent: intent, limit: PAGE_SIZE };
+  const refunds = await client.refunds.list(query).autoPagingToArray({ limit: LIST_MAX });
+  const disputes = await client.disputes.list(query).autoPagingToArray({ limit: LIST_MAX });
+  return [
+    ...refunds.filter(({ status }) => !UNDONE_REFUNDS.has(status)).map((each) => toPart('refund', each)),
+    ...disputes.filter(({ status }) => TAKING_DISPUTES.has(status)).map((each) => toPart('dispute', each)),
+  ];
+}
+
+function toPart(
+  kind: StripeReturnPart['kind'],
+  { id, amount, currency, created }: Stripe.Refund | Stripe.Dispute,
+): StripeReturnPart {
+  return { kind, id, minorUnits: BigInt(amount), currency: currency.toLowerCase(), madeAt: created * 1_000 };
+}
