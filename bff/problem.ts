@@ -116,6 +116,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
     status: 503,
     title: 'Temporarily unavailable',
     detail: 'The account of this workspace needs an operator; nothing was changed. Report the id of this request.',
+    retryAfterS: 60,
   },
   STATE_VERSION_UNSUPPORTED: {
     status: 503,
@@ -192,6 +193,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
     title: 'Switched off',
     detail: 'This is switched off at present; nothing was changed. Try again later.',
     isDeliberate: true,
+    retryAfterS: 300,
   },
   PRODUCT_ALREADY_REGISTERED: {
     status: 409,

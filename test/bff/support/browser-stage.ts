@@ -81,6 +81,10 @@ export class BrowserStage {
       jwksUri: new URL(`${issuer}/.well-known/jwks.json`),
       audience: `wheelhouse:${productCode}`,
       trustedProxies: [],
+      corsOrigins: [],
+      rateLimits: { perAddress: 0, perCaller: 0 },
+      connectionsMax: 10_000,
+      arrivalTimeoutMs: 15_000,
       browserSession: {
         clientId: 'wheelhouse-bff',
         publicUrl: new URL(this.url),
