@@ -218,8 +218,9 @@ function createServices({ config, logger, metrics, connection, clock }: Base, st
   const subscription = createSubscriptionPart({
     ...{ client, ledger, directory, outbox, events, notebook, clock, logger, metrics, stores, codes: code.codes },
     ...{ journal: people.journal, consoleUrls: config.consoleUrls },
+    onCardLook: (tenant) => payment.lookAtCard(tenant),
   });
-  const payment = createPaymentPart({
+  const payment: PaymentPart = createPaymentPart({
     ...{ client, subscription, ledger, switches, events, outbox, feed, notice, clock, logger, metrics, stores },
   });
   const trials = new TrialService({

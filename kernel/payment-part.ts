@@ -82,6 +82,8 @@ export interface PaymentPart {
   readonly topUps: TopUps;
   readonly autoTopUps: AutoTopUpService;
   readonly payments: PaymentHistory;
+  /** Lets a rule buy again that its card ended, where another one is there. Never throws. */
+  readonly lookAtCard: (tenant: TenantRef) => Promise<void>;
   /** What is done about events of Stripe, by their type: those about subscriptions, too. */
   readonly handlers: ReadonlyMap<string, WebhookHandler>;
   /** Compares top-ups with Stripe, and brings them to what it shows; absent where Stripe is off. */
@@ -102,7 +104,8 @@ export function createPaymentPart(tools: PaymentPartTools): PaymentPart {
     alert: { forget: () => undefined },
   });
   const payments = historyOf(tools, undefined);
-  return { topUps, autoTopUps, payments, handlers: subscription.handlers, start: subscription.start };
+  const { handlers, start } = subscription;
+  return { topUps, autoTopUps, payments, lookAtCard: async () => undefined, handlers, start };
 }
 
 function historyOf({ stores, clock, logger, metrics }: PaymentPartTools, client: StripeClient | undefined) {
@@ -158,9 +161,13 @@ function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter
         ledger,
         keys: stores.paymentKeys,
       }),
-      refresh: ({ tenantId }) => refreshTopUps(store, sync, tenantId),
+      refresh: async ({ tenantId }) => {
+        await refreshTopUps(store, sync, tenantId);
+        await desk.restart({ tenantId });
+      },
     },
     payments,
+    lookAtCard: (tenant) => desk.tryRestart(tenant),
     handlers: new Map([
       ...[...subscription.handlers].map(
         ([type, handler]) =>

@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import type { BillingEventLog } from './app/alert/billing-event-log.ts';
 import type { CatalogStore } from './app/catalog/ports.ts';
-import type { Ledger } from './app/ledger/ledger.ts';
+import type { Ledger, TenantRef } from './app/ledger/ledger.ts';
 import type { MailOutbox } from './app/mail/mail-outbox.ts';
 import type { AuditNotebook } from './app/operator/audit-notebook.ts';
 import type { UserStore } from './app/people/ports.ts';
@@ -60,6 +60,8 @@ export interface SubscriptionPartTools {
   readonly events: Pick<BillingEventLog, 'note'>;
   readonly journal: BillingJournal;
   readonly codes: PurchaseCodes;
+  /** Told where somebody may have stored or chosen another card. Never throws. */
+  readonly onCardLook: (tenant: TenantRef) => Promise<void>;
   readonly notebook: Pick<AuditNotebook, 'note'>;
   readonly consoleUrls: ConsoleUrls;
   readonly clock: Clock;
@@ -121,6 +123,7 @@ export function createSubscriptionPart(tools: SubscriptionPartTools): Subscripti
 
 function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling): SubscriptionPart {
   const { ledger, directory, stores, clock, logger, metrics, notebook, journal, codes, consoleUrls } = tools;
+  const { onCardLook } = tools;
   const { catalog, customers: customerStore, intents: intentStore } = stores;
   const [ids, pacing] = [RANDOM_ID_SOURCE, PROCESS_PACING];
   const observer = createIntentObserver(metrics.intents, logger);
@@ -169,11 +172,12 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
         pacing,
         journal: changes,
         consoleUrls,
+        onCardLook,
         customers: customerStore,
       },
     }),
     paymentMethods: new PaymentMethodService({
-      ...{ ledger, catalog, customers, customerStore, billing, journal: changes, consoleUrls, clock },
+      ...{ ledger, catalog, customers, customerStore, billing, journal: changes, consoleUrls, onCardLook, clock },
     }),
     followUp: new AccountFollowUp({ directory, ledger, notice, convert }),
     handlers: handlersOf(eventParts),

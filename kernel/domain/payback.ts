@@ -1,5 +1,5 @@
 // Owns what taking back the credits of a top-up does, when its payment goes back to the payer: what is left of its own grant goes
-// first, what was used is owed, or waived. Money that comes again gives them back.
+// first, and what it gave back before; what was used is owed, or waived. Money that comes again gives them back.
 // Invariants: never more is taken, owed and waived than the target says, and never less; held credit is not touched; what was
 // waived is not given back, since nobody was charged for it.
 
@@ -56,8 +56,10 @@ export function decideSettlePayback(state: AccountState, command: SettlePayback,
 }
 
 function takeBack(state: AccountState, command: SettlePayback, amount: bigint): Decision {
-  const { paidGrantId, waivesDebt, before } = command;
-  const own = state.grants.payg.filter(({ grantId }) => grantId === paidGrantId);
+  const { paidGrantId, topUpId, waivesDebt, before } = command;
+  // What was given back is its own, too.
+  const ownSource = paymentSource(topUpId);
+  const own = state.grants.payg.filter(({ grantId, source }) => grantId === paidGrantId || source === ownSource);
   const first = computeBurnDown({ trial: [], included: [], payg: own }, amount);
   const { grants } = spendFree(state, first.draws);
   const rest: { readonly draws: readonly GrantDraw[]; readonly uncovered: bigint } = waivesDebt

@@ -10,7 +10,7 @@ export type TopUpCause = 'person' | 'auto';
 
 /**
  * Where a top-up stands. `pending`: it is being set up at Stripe; `failed`: it was declined, and can still be paid; `processing`: the
- * bank has not answered; `succeeded` and `canceled` are ends.
+ * bank has not answered, or it is paid and its credits have not come; `succeeded` and `canceled` are ends.
  */
 export type TopUpStatus =
   | 'pending'

@@ -1,11 +1,14 @@
 // Owns reading what a customer has paid, and what went back. Does not own what any of it gives.
-// Invariant: a customer costs two calls, and one for each charge that a bank disputes; a payment that went back costs three.
+// Invariant: a customer costs two calls, and one for each charge that a bank disputes and each payment that was tried and is open; a
+// payment that went back costs three.
 
 import type { Stripe } from 'stripe';
 import type { PaymentStatus, StripePayment, StripePayments } from '../app/payment/ports.ts';
 import { present } from '../domain/optional.ts';
+import { AUTHENTICATION_REQUIRED } from './stripe-charge.ts';
 import { guardStripe, isMissing, type StripeClient } from './stripe-client.ts';
 import { PAGE_SIZE } from './stripe-list.ts';
+import { loadLastPayment } from './stripe-payment-state.ts';
 import { loadReturnParts } from './stripe-return.ts';
 
 const DESCRIPTION_LENGTH_MAX = 300;
@@ -26,8 +29,9 @@ export function createStripePayments(client: StripeClient): StripePayments {
         const known = invoices.data.filter(({ status }) => status !== 'draft');
         const paidBy = indexByIntent(known);
         const disputes = await loadDisputes(client, charges.data);
+        const waiting = await findWaiting(client, known);
         return [
-          ...known.map((invoice) => toInvoicePayment(invoice, charges.data)),
+          ...known.map((invoice) => toInvoicePayment(invoice, charges.data, waiting)),
           ...charges.data.flatMap((charge) => {
             const paid = paidBy.get(toId(charge.payment_intent));
             return (charge.refunds?.data ?? []).map((refund) => toRefund(refund, paid));
@@ -64,6 +68,17 @@ async function loadDisputes(
   return disputes;
 }
 
+/** Finds the invoices whose payment was tried, and was not declined: the bank wants to see its customer, or has not answered. */
+async function findWaiting(client: StripeClient, invoices: readonly Stripe.Invoice[]): Promise<ReadonlySet<string>> {
+  const waiting = new Set<string>();
+  for (const { id = '', status, attempted } of invoices) {
+    if (status !== 'open' || !attempted) continue;
+    const { isProcessing, failureCode } = await loadLastPayment(client, id);
+    if (isProcessing || failureCode === AUTHENTICATION_REQUIRED) waiting.add(id);
+  }
+  return waiting;
+}
+
 /** Finds the invoice that a payment intent has paid. */
 function indexByIntent(invoices: readonly Stripe.Invoice[]): ReadonlyMap<string, Stripe.Invoice> {
   return new Map(invoices.flatMap((invoice) => intentsOf(invoice).map((intent) => [intent, invoice] as const)));
@@ -77,7 +92,11 @@ function toId(reference: string | { readonly id: string } | null | undefined): s
   return typeof reference === 'object' ? (reference?.id ?? '') : (reference ?? '');
 }
 
-function toInvoicePayment(invoice: Stripe.Invoice, charges: readonly Stripe.Charge[]): StripePayment {
+function toInvoicePayment(
+  invoice: Stripe.Invoice,
+  charges: readonly Stripe.Charge[],
+  waiting: ReadonlySet<string>,
+): StripePayment {
   const { id = '', metadata, parent, currency, created, total } = invoice;
   const intents = intentsOf(invoice);
   const charge = charges.find(({ paid, payment_intent: intent }) => paid && intents.includes(toId(intent)));
@@ -85,7 +104,7 @@ function toInvoicePayment(invoice: Stripe.Invoice, charges: readonly Stripe.Char
   return {
     paymentId: id,
     kind: metadata?.['purpose'] === 'topup' ? 'top_up' : other,
-    status: toStatus(invoice),
+    status: waiting.has(id) ? 'pending' : toStatus(invoice),
     minorUnits: BigInt(total),
     currency: currency.toLowerCase(),
     description: describe(invoice),

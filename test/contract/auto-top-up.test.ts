@@ -13,7 +13,7 @@ import { failureOf } from './support/failure.ts';
 import { newRequestId, openKernel } from './support/kernel-fixture.ts';
 import { operatorCallsOf } from './support/operator.ts';
 import { workspaceOperatorOf } from './support/people.ts';
-import { DAY_MS, expectSound, openShop, type Shop } from './support/subscription.ts';
+import { DAY_MS, expectSound, openShop, type Shop, type Workspace } from './support/subscription.ts';
 import { openBuyer, TEN_CREDITS } from './support/top-up.ts';
 
 const MINUTE_MS = 60_000;
@@ -49,6 +49,14 @@ async function openRuled(card = 'pm_card_visa', planCode = 'free') {
     charged: () => buyer.workspace.charged(),
   };
   return { ...buyer, ...calls };
+}
+
+type Ruled = Awaited<ReturnType<typeof openRuled>>;
+
+/** As a person does in Stripe's dashboard. */
+async function chooseAtStripe(workspace: Workspace, card: string): Promise<void> {
+  const settings = { default_payment_method: card };
+  await shop.stripe.stripe.customers.update(await workspace.customerId(), { invoice_settings: settings });
 }
 
 /** Long enough for every loop of a kernel to have come round. */
@@ -202,6 +210,82 @@ describe('a rule', () => {
     await expect.poll(async () => (await rule())?.stopReason, SOON).toBe(AutoTopUpStopReason.PAYMENT_METHOD_MISSING);
     await workspace.storeCard();
     await expect.poll(payg, SOON).toBe(10n * CREDIT);
+  });
+
+  test.each([
+    ['is chosen here', async ({ workspace }: Ruled, card: string) => workspace.setDefault(card)],
+    [
+      'is found by a refresh of the workspace',
+      async ({ workspace }: Ruled, card: string) => {
+        await chooseAtStripe(workspace, card);
+        await workspace.refresh();
+      },
+    ],
+    [
+      'is found by a refresh of an operator',
+      async ({ workspace }: Ruled, card: string) => {
+        await chooseAtStripe(workspace, card);
+        const refresh = { requestId: newRequestId(), tenantId: workspace.tenantId, ...OPERATOR };
+        await shop.callers.sysadmin.call(
+          Reconciliations.refreshWorkspace,
+          RefreshWorkspaceRequest.fromPartial(refresh),
+        );
+      },
+    ],
+    [
+      'is found within the hour',
+      async ({ workspace }: Ruled, card: string) => {
+        await chooseAtStripe(workspace, card);
+        await shop.advance(61 * MINUTE_MS);
+      },
+    ],
+  ])('goes on with another card that %s, though no event tells of it', async (_, choose) => {
+    const ruled = await openRuled('pm_card_chargeCustomerFail');
+    const { workspace, set, rule, payg } = ruled;
+    await set();
+    await expect.poll(async () => (await rule())?.stopReason, SOON).toBe(AutoTopUpStopReason.DECLINED);
+    const { control } = shop.stripe.sandbox;
+    control.addDeliveryRule({ types: ['customer.updated'], action: { kind: 'drop' } });
+    try {
+      const { id } = await workspace.storeCard('pm_card_mastercard', false);
+      await choose(ruled, id);
+      await expect.poll(payg, SOON).toBe(10n * CREDIT);
+    } finally {
+      control.clearDeliveryRules();
+    }
+  });
+
+  test('does not begin what was noted once its limit is lowered, or credits have come', async () => {
+    const { workspace, set, rule, payg, spend, charged } = await openRuled();
+    const { tenantId } = workspace;
+    await set({ cooldownSeconds: 60 });
+    await expect.poll(payg, SOON).toBe(10n * CREDIT);
+    await expect.poll(async () => (await rule())?.spentMinorUnits, SOON).toBe(1_000n);
+    await spend(8);
+    const rules = shop.kernel.connection.collection<{ _id: string }>('auto_top_ups');
+    /** As a kernel leaves it that dies right after it has noted a purchase; it is looked at when `run` has come to its end. */
+    const noteAround = async (run: () => Promise<unknown>): Promise<void> => {
+      const noted = { is_buying: true, due_at: new Date(Date.now() + 400 * DAY_MS) };
+      await rules.updateOne(
+        { _id: tenantId },
+        { $set: noted, $inc: { round: 1, revision: 1 }, $unset: { rests_until: '' } },
+      );
+      await run();
+      await rules.updateOne({ _id: tenantId }, { $set: { due_at: new Date(0) }, $inc: { revision: 1 } });
+      await expect
+        .poll(async () => (await rules.findOne({ _id: tenantId, is_buying: true })) === null, SOON)
+        .toBe(true);
+    };
+    await noteAround(() => set({ cooldownSeconds: 60, monthlyLimitMinorUnits: 1_000n }));
+    await settleLoops();
+    expect(await charged()).toEqual([1_000]);
+    await set({ cooldownSeconds: 60 });
+    await expect.poll(charged, SOON).toEqual([1_000, 1_000]);
+    await expect.poll(async () => (await rule())?.spentMinorUnits, SOON).toBe(2_000n);
+    await set({ cooldownSeconds: 60, monthlyLimitMinorUnits: 9_000n });
+    await noteAround(async () => expect(await payg()).toBeGreaterThan(5n * CREDIT));
+    await settleLoops();
+    expect(await charged()).toEqual([1_000, 1_000]);
   });
 
   test('buys nothing while top-ups are off or its workspace is suspended, and goes on after', async () => {

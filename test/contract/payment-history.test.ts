@@ -7,6 +7,7 @@ import {
   ListPaymentsRequest,
   PaymentHistoryServiceService,
 } from '../../gen/wheelhouse/payment/v1/payment_history_service.ts';
+import { TopUpStatus } from '../../gen/wheelhouse/payment/v1/top_up.ts';
 import { CREDIT, newcomer, PERSON } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { expectSound, openShop, type Shop, type Workspace } from './support/subscription.ts';
@@ -106,6 +107,18 @@ describe('the history of payments', () => {
     expect(await workspace.balance()).toEqual(before);
     expect((await workspace.get()).subscription?.stripeSubscriptionId).toMatch(/^sub_/);
     await expectSound(shop, workspace);
+  });
+
+  test('has what waits for its person as open, and what was declined as failed, until it is paid', async () => {
+    const { workspace, begin, pay, get } = await openBuyer(shop);
+    await workspace.storeCard('pm_card_authenticationRequired');
+    const waiting = await begin({ useStoredCard: true });
+    expect(waiting.status).toBe(TopUpStatus.REQUIRES_ACTION);
+    await expect.poll(() => rowsOf(workspace)).toEqual([[PaymentKind.TOP_UP, PaymentStatus.PENDING, 1_000]]);
+    await pay(waiting, DECLINED);
+    await expect.poll(() => rowsOf(workspace)).toEqual([[PaymentKind.TOP_UP, PaymentStatus.FAILED, 1_000]]);
+    await pay(await get(waiting.topUpId));
+    await expect.poll(() => rowsOf(workspace)).toEqual([[PaymentKind.TOP_UP, PaymentStatus.SUCCEEDED, 1_000]]);
   });
 
   test('is as it was known while Stripe is away, and soon', async () => {

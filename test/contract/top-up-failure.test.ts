@@ -170,3 +170,23 @@ describe('time', () => {
     await expect.poll(async () => (await buyer.invoices()).map(({ status }) => status)).toEqual(['void']);
   });
 });
+
+test('one that is paid, and has no room for its credits, is told to wait for them and leads to no page', async () => {
+  const buyer = await openBuyer(shop);
+  const { workspace, begin, pay, get, told } = buyer;
+  const [first, second] = [await begin(), await begin()];
+  // With the first one as many grants as an account may have.
+  for (let left = 999; left > 0; left -= 111) {
+    await Promise.all(Array.from({ length: 111 }, () => shop.callers.grant(workspace.tenantId, CREDIT)));
+  }
+  await pay(first);
+  await expect.poll(async () => (await get(first.topUpId)).status).toBe(TopUpStatus.SUCCEEDED);
+  await pay(second);
+  await expect.poll(async () => (await get(second.topUpId)).status).toBe(TopUpStatus.PROCESSING);
+  expect(await get(second.topUpId)).toMatchObject({ checkoutUrl: '', clientSecret: '', failureCode: '' });
+  await shop.callers.debit(workspace.tenantId, { quantity: '5' });
+  await expect.poll(async () => (await get(second.topUpId)).status).toBe(TopUpStatus.SUCCEEDED);
+  expect(await workspace.charged()).toEqual([1_000, 1_000]);
+  expect(await told()).toEqual(['topup.succeeded 1000', 'topup.succeeded 1000']);
+  await expectSound(shop, workspace);
+}, 60_000);

@@ -76,6 +76,16 @@ describe('taking back', () => {
     expect(after.totals).toMatchObject({ payg: 90n, deficit: 0n });
   });
 
+  it('takes what it gave back before first, too, when money goes back once more', () => {
+    const first = settle(accountAfter(), paybackOf({ target: 100n })).state;
+    const before = { total: 100n, waivedTotal: 0n };
+    const again = settle(first, paybackOf({ target: 0n, before, key: paybackKey(TOP_UP, 2) })).state;
+    const expiring = play(again, START, giveGrant('soon', 100n, { bucket: 'payg', expiresAt: START + 1_000 })).state;
+    const { entry, state } = settle(expiring, paybackOf({ target: 100n, key: paybackKey(TOP_UP, 3) }));
+    expect(entry.taken).toEqual([{ grantId: grantIdOf('back'), bucket: 'payg', microcredits: 100n }]);
+    expect(state.grants.payg.map(({ grantId }) => grantId)).toEqual([grantIdOf('soon')]);
+  });
+
   it('takes what was used of other credits, what was bought before what the plan gave, and owes the rest', () => {
     const state = accountAfter(
       debit('100'),

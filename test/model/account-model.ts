@@ -243,6 +243,8 @@ interface Source {
   isGone?: boolean;
   /** Why it was given, where it may lapse with that. */
   readonly why?: 'trial' | 'subscription';
+  /** Says that money which came again gave it. There is one payment that can. */
+  readonly cameAgain?: true;
 }
 
 /** Some credit of one source in one place: `free`, `later` (not begun) or the id of the hold that keeps it. */
@@ -610,12 +612,15 @@ export class AccountModel {
     return this.#remember(ask.key, { drew: parts, owed }, { did: 'used', cost, parts, owed });
   }
 
-  /** Its own credit goes first, then what else was bought, was included, was a trial's; the rest is owed or let go. */
+  /** Its own credit goes first, also what came again, then what else was bought, was included, was a trial's; the rest is owed or let go. */
   #payBack({ key, own, credit, target, total, waived, waives }: Ask & { readonly to: 'pay-back' }): Answer {
     if (target === total) return { kind: 'done' };
     if (target < total) return this.#payAgain(key, credit, total - target, waived);
     const before = this.#copyOfLumps();
-    const taken = this.#spend(target - total, (lump) => lump.place === 'free' && lump.source.id === own);
+    const taken = this.#spend(
+      target - total,
+      (lump) => isFree(lump) && (lump.source.id === own || lump.source.cameAgain === true),
+    );
     if (!waives) {
       for (const bucket of ['payg', 'included', 'trial']) {
         const rest = target - total - sumOf(taken);
@@ -643,7 +648,15 @@ export class AccountModel {
     }
     const room = this.#roomFor(lost, 1);
     if (room !== undefined) return room;
-    const paid = this.#bring({ id: credit, bucket: 'payg', given: lost, from: this.#time, until: NEVER }, lost, false);
+    const source = {
+      id: credit,
+      bucket: 'payg' as const,
+      given: lost,
+      from: this.#time,
+      until: NEVER,
+      cameAgain: true as const,
+    };
+    const paid = this.#bring(source, lost, false);
     return this.#remember(key, {}, { did: 'paid-back', taken: [], owed: 0n, waived: still, left: lost - paid, paid });
   }
 

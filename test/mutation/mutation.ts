@@ -427,7 +427,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a payback takes its own grant before any other',
     file: 'kernel/domain/payback.ts',
-    anchor: 'state.grants.payg.filter(({ grantId }) => grantId === paidGrantId)',
+    anchor: 'state.grants.payg.filter(({ grantId, source }) => grantId === paidGrantId || source === ownSource)',
     replacement: 'state.grants.payg',
     detectors: [{ tests: ['test/domain/payback.test.ts'] }],
   },

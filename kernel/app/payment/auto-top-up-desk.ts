@@ -1,8 +1,8 @@
 // Owns buying credits by the rules of workspaces: when their balance asks for it, one purchase at a time, and what follows its end.
 // Does not own the rules (auto-top-up-service.ts), or how a purchase is carried out (top-up-runner.ts).
 // Invariants: a purchase is noted in its rule before anything is asked, and its key is made of the workspace and the round; so it is
-// one, however many kernels see the same balance, and wherever one of them dies. What was declined is closed, and nothing more is
-// bought until another card is there or the rule is set again.
+// one, however many kernels see the same balance, and wherever one of them dies. Nothing is begun that the rule does not want any more by
+// then. What was declined is closed, and nothing more is bought until another card is there or the rule is set again.
 
 import { computeAvailable } from '../../domain/account.ts';
 import {
@@ -29,6 +29,8 @@ import { assertSold, draftTopUp, requireDefaultCard, type SaleParts } from './to
 const CLAIM_MS = 60_000;
 /** How soon a purchase that is under way is looked at again, in milliseconds. */
 const LOOK_MS = 5_000;
+/** How soon a rule that its card ended is looked at again, should nothing tell of another card, in milliseconds. */
+const CARD_LOOK_MS = 3_600_000;
 const DUE_RUNNING_MAX = 4;
 
 /** What the desk works with. */
@@ -78,16 +80,18 @@ export class AutoTopUpDesk {
   }
 
   /** Lets a rule that its card ended buy again, where the default payment method is another one. Throws what reading it throws. */
-  async restart(tenant: TenantRef): Promise<void> {
-    const { rules, clock } = this.#parts;
-    const rule = await rules.loadRule(tenant.tenantId);
-    if (rule?.stop === undefined || !isMendedByCard(rule.stop)) return;
-    const card = await this.#findCard(tenant);
-    const isOther = rule.stop === 'payment_method_missing' || card !== rule.stripePaymentMethodId;
-    if (card === undefined || !isOther) return;
-    const { stop: _stop, failureCode: _code, restsUntil: _rest, ...rest } = rule;
-    // Where another write came first, the rule was set again, or another kernel has done this.
-    await rules.replaceRule(rule, { ...rest, dueAt: clock.now() });
+  async restart({ tenantId }: Pick<TenantRef, 'tenantId'>): Promise<void> {
+    const rule = await this.#parts.rules.loadRule(tenantId);
+    if (rule !== undefined && waitsForCard(rule)) await this.#lookAtCard(rule);
+  }
+
+  /** As {@link restart}, for who has something else to do: what fails is reported, and done later. */
+  async tryRestart(tenant: Pick<TenantRef, 'tenantId'>): Promise<void> {
+    try {
+      await this.restart(tenant);
+    } catch (error) {
+      this.#parts.observer.backgroundFailed('looking for another card of a rule', error);
+    }
   }
 
   /** Begins nothing more, and resolves when what was begun has ended. */
@@ -98,7 +102,21 @@ export class AutoTopUpDesk {
   async #carryOut(rule: AutoTopUp): Promise<void> {
     if (rule.isBuying) await this.#buy(rule);
     else if (isActive(rule)) await this.#compare(rule);
+    else if (waitsForCard(rule)) await this.#lookAtCard(rule);
     else await this.#save(rule, withoutDue(rule));
+  }
+
+  /** Where another write comes first, the rule was set again, or another kernel has done this. */
+  async #lookAtCard(rule: AutoTopUp): Promise<void> {
+    const card = await this.#findCard(rule);
+    const now = this.#parts.clock.now();
+    const isOther = rule.stop === 'payment_method_missing' || card !== rule.stripePaymentMethodId;
+    if (card === undefined || !isOther) {
+      await this.#save(rule, { ...rule, dueAt: now + CARD_LOOK_MS });
+      return;
+    }
+    const { stop: _stop, failureCode: _code, restsUntil: _rest, ...rest } = rule;
+    await this.#save(rule, { ...rest, dueAt: now });
   }
 
   async #compare(rule: AutoTopUp): Promise<void> {
@@ -143,12 +161,25 @@ export class AutoTopUpDesk {
       await this.#end(rule, obstacle);
       return undefined;
     }
+    if (!(await this.#isWanted(rule))) {
+      // It is compared as any other then.
+      await this.#save(rule, { ...rule, isBuying: false, dueAt: clock.now() });
+      return undefined;
+    }
     // The rule is read once more by that: it was not set, stopped or taken since.
     const current = await this.#save(rule, { ...rule, stripePaymentMethodId: obstacle.card });
     if (current === undefined) return undefined;
     const input = { ...orderOf(rule), usesStoredCard: true };
     const topUp = await store.insertTopUp(draftTopUp(this.#parts, rule, { key: keyOf(rule), cause: 'auto', input }));
     return { topUp, current };
+  }
+
+  /** What was noted may be long ago: since then the rule may have been set, and credits have come. */
+  async #isWanted(rule: AutoTopUp): Promise<boolean> {
+    const { ledger, clock } = this.#parts;
+    const { state } = await ledger.readAccount(rule);
+    const now = clock.now();
+    return computeAvailable(state.totals) < rule.threshold && computeBuyTime(rule, rule, now) <= now;
   }
 
   /** Finds why nothing is bought; the card where something is. */
@@ -177,7 +208,7 @@ export class AutoTopUpDesk {
     await this.restart(rule);
   }
 
-  async #findCard(tenant: TenantRef): Promise<string | undefined> {
+  async #findCard(tenant: Pick<TenantRef, 'tenantId'>): Promise<string | undefined> {
     try {
       return await requireDefaultCard(this.#parts, tenant);
     } catch (error) {
@@ -194,6 +225,10 @@ export class AutoTopUpDesk {
 
 function isActive({ isEnabled, stop }: AutoTopUp): boolean {
   return isEnabled && stop === undefined;
+}
+
+function waitsForCard({ isEnabled, stop }: AutoTopUp): boolean {
+  return isEnabled && stop !== undefined && isMendedByCard(stop);
 }
 
 function keyOf({ tenantId, round }: AutoTopUp): IdempotencyKey {

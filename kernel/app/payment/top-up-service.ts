@@ -139,11 +139,12 @@ export class TopUpService implements TopUps {
 
   /** What is kept is told where Stripe can't be asked, or takes too long. */
   async #look(topUp: TopUp): Promise<TopUpView> {
-    const { sync, pacing, observer } = this.#parts;
+    const { store, sync, pacing, observer } = this.#parts;
     if (topUp.stripeInvoiceId === undefined || isTopUpEnded(topUp.status)) return topUp;
-    const synced = sync.sync(topUp).catch((error: unknown) => {
+    const synced = sync.sync(topUp).catch(async (error: unknown) => {
       observer.backgroundFailed('reading a top-up at Stripe', error);
-      return topUp;
+      // Something may have been seen before it failed.
+      return (await store.loadTopUp(topUp.topUpId)) ?? topUp;
     });
     return await Promise.race([synced, pacing.delay(LOOK_MS_MAX).then(() => topUp)]);
   }

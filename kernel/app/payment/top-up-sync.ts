@@ -75,7 +75,13 @@ export class TopUpSync {
   }
 
   async #give(topUp: TopUp, seen: SeenTopUp): Promise<TopUp> {
-    await this.#credit(topUp, seen);
+    try {
+      await this.#credit(topUp, seen);
+    } catch (error) {
+      // Whoever asks meanwhile is not to be led to a page to pay what is paid.
+      await this.#parts.store.saveSeen(topUp.topUpId, { ...seen, status: 'processing' });
+      throw error;
+    }
     await this.#parts.events.note(toSucceededEvent(topUp));
     return this.#end(topUp, seen);
   }

@@ -42,6 +42,8 @@ export interface PaymentMethodServiceParts {
   readonly journal: ChangeJournal;
   readonly consoleUrls: ConsoleUrls;
   readonly clock: Pick<Clock, 'now'>;
+  /** Told where another card is the default now. Never throws. */
+  readonly onCardLook: (tenant: TenantRef) => Promise<void>;
 }
 
 /** Looks after payment methods. */
@@ -121,6 +123,7 @@ export class PaymentMethodService implements PaymentMethods {
     const stored = isSet ? await billing.loadPaymentMethods(stripeCustomerId) : [];
     const chosen = stored.find((method) => method.stripePaymentMethodId === stripePaymentMethodId);
     if (chosen === undefined) throw paymentMethodNotFound(stripePaymentMethodId);
+    await this.#parts.onCardLook(tenant);
     return chosen;
   }
 

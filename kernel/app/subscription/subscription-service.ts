@@ -67,6 +67,8 @@ export interface SubscriptionServiceParts {
   readonly journal: ChangeJournal;
   readonly consoleUrls: ConsoleUrls;
   readonly pacing: Pick<Pacing, 'delay'>;
+  /** Told where another card may be the default now. Never throws. */
+  readonly onCardLook: (tenant: TenantRef) => Promise<void>;
 }
 
 /** A request for a change: what makes it this one, and who asks. */
@@ -92,9 +94,10 @@ export class SubscriptionService implements Subscriptions {
   }
 
   async refresh(tenant: TenantRef): Promise<SubscriptionState> {
-    const { customers, billing } = this.#parts;
+    const { customers, billing, onCardLook } = this.#parts;
     const stripeCustomerId = (await customers.loadCustomer(tenant.tenantId))?.stripeCustomerId;
     if (stripeCustomerId !== undefined) await billing.adoptPaymentMethod(stripeCustomerId);
+    await onCardLook(tenant);
     await this.#parts.sync.syncTenant(tenant);
     return this.#tell(await this.#parts.ledger.readAccount(tenant));
   }
