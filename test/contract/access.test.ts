@@ -115,6 +115,7 @@ const REQUIRED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     ...{ thresholdMicrocredits: 1n, monthlyLimitMinorUnits: 1_000n },
   },
   '/wheelhouse.ledger.v1.UsageService/GetUsageSummary': { startTime: new Date(0), endTime: new Date(3_600_000) },
+  '/wheelhouse.ledger.v1.UsageService/ListUsageDimensions': { startTime: new Date(0), endTime: new Date(3_600_000) },
 };
 
 /** The smallest request of a method: every field empty. It is refused, if at all, by who calls and not by what. */
@@ -300,7 +301,7 @@ const EXPECTED_WITHOUT_ROLE: Readonly<Record<string, readonly string[]>> = {
 };
 
 const FOR_NO_PERSON = [
-  ...['Debit', 'BatchDebit', 'StreamDebits', 'Reserve', 'Extend', 'Settle', 'Release'],
+  ...['Debit', 'BatchDebit', 'StreamDebits', 'Reserve', 'Extend', 'Settle', 'Release', 'ReportRun'],
   ...['Grant', 'Adjust', 'SetActionPrice', 'ReverseEntry', 'RedactEntry'],
   ...['VerifyLedger', 'ExportAccount', 'ExportHeads'],
   ...['RegisterProduct', 'UpdateProduct', 'GetProduct', 'ListProducts', 'UpsertPlan', 'ListActionPrices'],
@@ -317,6 +318,8 @@ const FOR_EVERYBODY = [
   ...['RemoveMember', 'ListProjects', 'CreateAccessToken', 'ListAccessTokens', 'RevokeAccessToken'],
   ...['StartSignup', 'ResendSignup', 'ConfirmSignup'],
 ];
+
+const FOR_VIEWERS = ['GetUsageSummary', 'ListUsageDimensions'];
 
 const FOR_ADMINS = [
   ...['StartTrial', 'CancelTrial', 'UpdateTenant', 'CloseTenant', 'ListWorkspaceRecords', 'UpdateMember'],
@@ -335,7 +338,7 @@ const FOR_ADMINS = [
 function expectedForRole(path: MethodPath, role: string): string {
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (FOR_NO_PERSON.includes(name)) return 'SCOPE_DENIED';
-  if (FOR_EVERYBODY.includes(name)) return 'admitted';
+  if (FOR_EVERYBODY.includes(name) || FOR_VIEWERS.includes(name)) return 'admitted';
   if (FOR_ADMINS.includes(name)) return role === 'tenant_admin' ? 'admitted' : 'ROLE_REQUIRED';
   return role === 'project_viewer' ? 'ROLE_REQUIRED' : 'admitted';
 }

@@ -8,8 +8,8 @@ import { openStage, PRODUCT, type StoryStage } from '../support/story-stage.ts';
 
 const SEED = 20_260_101;
 const EXAMPLES_MAX = roundCount(5, 200);
-/** One that closes the workspace, after which nothing else would be asked. */
-const WITHOUT = ['closeWorkspace'];
+/** One that closes the workspace, after which nothing else would be asked, and one whose answer does not end. */
+const WITHOUT = ['closeWorkspace', 'watchUsage'];
 
 const TIMEOUT_MS = roundCount(5, 120) * 60_000;
 const ALL = ['coverage', 'fuzzing'] as const;

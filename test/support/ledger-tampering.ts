@@ -167,6 +167,7 @@ export async function makeWholeHistory(
   await ledger.redact(tenant, { entryId: adjusted.posted.entryId, ...OPERATOR }, caller());
   await ledger.applySubscription(tenant, boughtAt(clock.now()), UNOPENED_ACCOUNT);
   await ledger.giveCredit(tenant, { key: paymentKey(TOP_UP), bucket: 'payg', amount: CREDIT, source: 'payment' });
+  await ledger.reportRun(tenant, { runId: 'run_1', runStatus: 'failed', projectId: 'prj_1' }, caller());
   const payback = await ledger.readPayback(tenant, TOP_UP);
   if (payback === undefined || !(await ledger.settlePayback(tenant, payback, CREDIT, false))) {
     throw new Error('nothing was taken back');
