@@ -10,7 +10,7 @@ import { cruise } from 'dependency-cruiser';
 import extractDepcruiseOptions from 'dependency-cruiser/config-utl/extract-depcruise-options';
 import { failed, passed, type StepOutcome } from './step.ts';
 
-const SOURCE_FOLDERS = ['kernel', 'bff', 'gen', 'dev', 'test'] as const;
+const SOURCE_FOLDERS = ['kernel', 'bff', 'clients', 'gen', 'dev', 'test'] as const;
 
 /** One import that a rule forbids, or a file that was not read. */
 export interface ImportViolation {
