@@ -150,8 +150,14 @@ async function payOnPage(workspace: Workspace): Promise<void> {
 /** The newest event of a type about a workspace. */
 async function newestEvent(workspace: Workspace, type: string): Promise<Stripe.Event> {
   const customer = await workspace.customerId();
-  const { data } = await ground.stripe.stripe.events.list({ type, limit: 100 });
-  const event = data.find(({ data: { object } }) => 'customer' in object && object.customer === customer);
+  const { stripe } = ground.stripe;
+  const { data } = await stripe.events.list({ type, limit: 100 });
+  const charges = (await stripe.charges.list({ customer, limit: 100 })).data.map(({ id }) => id);
+  // A refund and a dispute name the charge alone.
+  const isOurs = (object: Stripe.Event.Data.Object): boolean =>
+    ('customer' in object && object.customer === customer) ||
+    ('charge' in object && charges.includes(String(object.charge)));
+  const event = data.find(({ data: { object } }) => isOurs(object));
   if (event === undefined) throw new Error(`${customer} has no event ${type}`);
   return event;
 }
@@ -434,6 +440,32 @@ const TOP_UPS: readonly Flow[] = [
       await ground.stripe.stripe.refunds.create({ payment_intent: paymentIntentId, amount: 300 });
     },
     begin: delivering('charge.refunded'),
+  },
+  {
+    name: 'the event of a refund that failed',
+    steps: [EVENT, COMMIT, TOP_UP_NOTED, EVENT_DONE],
+    event: 'refund.failed',
+    prepare: async (workspace, shop) => {
+      await workspace.storeCard();
+      const { paymentIntentId } = await topUpCallsOf(shop, workspace).begin({ useStoredCard: true });
+      const { id } = await ground.stripe.stripe.refunds.create({ payment_intent: paymentIntentId, amount: 300 });
+      await delivering('charge.refunded')(workspace, '', shop);
+      ground.stripe.sandbox.control.failRefund(id);
+    },
+    begin: delivering('refund.failed'),
+  },
+  {
+    name: 'the event of a dispute',
+    steps: [EVENT, COMMIT, TOP_UP_NOTED, EVENT_DONE],
+    event: 'charge.dispute.created',
+    prepare: async (workspace, shop) => {
+      await workspace.storeCard();
+      const { paymentIntentId } = await topUpCallsOf(shop, workspace).begin({ useStoredCard: true });
+      const { stripe, sandbox } = ground.stripe;
+      const { latest_charge: charge } = await stripe.paymentIntents.retrieve(paymentIntentId);
+      sandbox.control.createDispute(String(charge));
+    },
+    begin: delivering('charge.dispute.created'),
   },
 ];
 

@@ -105,6 +105,9 @@ test('money that goes back takes its credits with it, and the history has all of
     { kind: 'refund', status: 'succeeded', amount: 800, currency: 'usd', paid_payment_id: expect.any(String) },
     { kind: 'topup', status: 'succeeded', amount: 1_000, microcredits: 10 * CREDIT, topup_id: topUp['topup_id'] },
   ]);
+  const [, paid] = payments as readonly { readonly receipt_url: string }[];
+  const receipt = await (await fetch(String(paid?.receipt_url))).text();
+  expect(receipt).toMatch(/\$10\.00.*\$8\.00/s);
 });
 
 test('what is not sold is refused by name, and nothing comes of it', async () => {

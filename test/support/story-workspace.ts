@@ -11,6 +11,10 @@ import type { KernelClient } from '../../dev/kernel-client.ts';
 import { Bucket } from '../../gen/wheelhouse/common/v1/bucket.ts';
 import { LedgerAuditServiceService, VerifyLedgerRequest } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import { DebitRequest, GrantRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import {
+  ReconciliationServiceService,
+  VerifyStripeRequest,
+} from '../../gen/wheelhouse/operator/v1/reconciliation_service.ts';
 import { MemberServiceService, PutMemberRequest } from '../../gen/wheelhouse/tenant/v1/member_service.ts';
 import { fetchDocumented } from './documented-answer.ts';
 import { type PageAnswer, sendCard } from './hosted-form.ts';
@@ -207,11 +211,16 @@ export class StoryWorkspace {
     await expect.poll(() => this.state(), { interval: 100 }).toMatchObject(expected);
   }
 
-  /** Expects that the ledger of the workspace is sound. */
+  /** Expects that the ledger of the workspace is sound, and that it has what Stripe shows. */
   async expectSound(): Promise<void> {
-    const request = VerifyLedgerRequest.fromPartial({ tenantId: this.tenantId });
+    const { tenantId } = this;
+    const request = VerifyLedgerRequest.fromPartial({ tenantId });
     for await (const { finding } of this.#operator.stream(LedgerAuditServiceService.verifyLedger, request)) {
       expect(finding).toBeUndefined();
+    }
+    const asked = VerifyStripeRequest.fromPartial({ tenantId });
+    for await (const { difference } of this.#operator.stream(ReconciliationServiceService.verifyStripe, asked)) {
+      expect(difference).toBeUndefined();
     }
   }
 }

@@ -14,6 +14,7 @@ import { toMessagePage } from './html.ts';
 import { visitInvoice } from './invoice-visit.ts';
 import { toAnswer } from './page-answer.ts';
 import { visitPortal } from './portal-visit.ts';
+import { visitReceipt } from './receipt-visit.ts';
 
 /** Is what the pages work with. */
 export interface HostedPageParts {
@@ -32,6 +33,7 @@ const PAGES: readonly (readonly [RegExp, Visit])[] = [
   [/^\/c\/pay\/(cs_test_\w+)$/, visitCheckout],
   [/^\/authenticate\/(\w+_secret_\w+)$/, visitAuthentication],
   [/^\/i\/(in_\w+)$/, visitInvoice],
+  [/^\/receipts\/(ch_\w+)$/, visitReceipt],
   [/^\/p\/session\/(bps_\w+)$/, visitPortal],
 ];
 

@@ -1,6 +1,6 @@
 /**
  * Owns: charges: what a bank was asked to pay, and what it said.
- * Does not own: when it is asked (`payment-intent.ts`). Balance transactions and receipts are not here.
+ * Does not own: when it is asked (`payment-intent.ts`). Balance transactions are not here.
  */
 import { type Call, type Operation, type Resource, toPathId } from '../call.ts';
 import { readText } from '../field.ts';
@@ -24,6 +24,8 @@ export interface Charge extends ApiObject {
   readonly metadata: Metadata;
   readonly payment_intent: string | null;
   readonly payment_method: string | null;
+  /** Is there once it was paid. */
+  readonly receipt_url: string | null;
   readonly refunded: boolean;
 }
 
@@ -50,8 +52,9 @@ export interface ChargeTerms {
 export function createCharge(call: Call, terms: ChargeTerms): Charge {
   const { amount, decline, isCaptured, method } = terms;
   const isPaid = decline === undefined;
+  const id = createId('ch');
   const charge: Charge = {
-    id: createId('ch'),
+    id,
     object: 'charge',
     amount,
     amount_captured: isPaid && isCaptured ? amount : 0,
@@ -82,7 +85,7 @@ export function createCharge(call: Call, terms: ChargeTerms): Charge {
     payment_method_details: { type: 'card', card: toCardDetails(method, amount) },
     receipt_email: terms.receiptEmail,
     receipt_number: null,
-    receipt_url: null,
+    receipt_url: isPaid ? `${call.facts.baseUrl}/receipts/${id}` : null,
     refunded: false,
     review: null,
     shipping: null,
