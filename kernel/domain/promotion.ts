@@ -113,7 +113,10 @@ export function notApplicable(why: PromotionBar, sentence: string): DomainError 
 
 /** Says that a code gives credits, which nothing is bought with. */
 export function notADiscount(code: string): DomainError {
-  return notApplicable('not_a_discount', `${code} gives credits: leave it out here, and redeem it instead, see ApplyCode`);
+  return notApplicable(
+    'not_a_discount',
+    `${code} gives credits: leave it out here, and redeem it instead, see ApplyCode`,
+  );
 }
 
 /** Says that a discount can't come while a change of plan waits. */
