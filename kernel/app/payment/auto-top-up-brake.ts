@@ -16,6 +16,9 @@ export interface AutoTopUpBrakeParts {
   readonly notice: Pick<AutoTopUpNotice, 'noteReturned'>;
 }
 
+/** A payment of which something went back; of a top-up, where one is named. */
+type ReturnedPayment = Pick<TopUp, 'tenantId'> & Partial<Pick<TopUp, 'topUpId' | 'cause'>>;
+
 /** Ends rules whose money went back. */
 export class AutoTopUpBrake {
   readonly #parts: AutoTopUpBrakeParts;
@@ -25,17 +28,18 @@ export class AutoTopUpBrake {
   }
 
   /**
-   * Ends the rule of a workspace for a return of a top-up, where it is one to end it for. A purchase that is under way goes on.
+   * Ends the rule of a workspace for what went back of a payment, where it is something to end it for: a top-up's `cause` says whether the
+   * rule has bought it. A purchase that is under way goes on.
    * Throws DomainError QUEUE_FULL where too much changes the rule at once, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE: do it again.
    */
-  async stop({ tenantId, topUpId, cause }: TopUp, { kind, id }: StripeReturnPart): Promise<void> {
+  async stop({ tenantId, topUpId, cause }: ReturnedPayment, { kind, id }: StripeReturnPart): Promise<void> {
     const { rules, notice } = this.#parts;
     if (cause !== 'auto' && kind !== 'dispute') return;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const rule = await rules.loadRule(tenantId);
       if (rule === undefined || !rule.isEnabled || rule.stop === 'returned') return;
       // Told before it is kept, so that a crash in between tells of it again, under the same id.
-      await notice.noteReturned(rule, topUpId, id);
+      await notice.noteReturned(rule, id, topUpId);
       const { failureCode: _code, ...rest } = rule;
       if ((await rules.replaceRule(rule, { ...rest, stop: 'returned' })) !== undefined) return;
     }

@@ -45,9 +45,10 @@ export class AutoTopUpNotice {
     await this.#tell(rule, because, { occasion: String(rule.round), data });
   }
 
-  /** Tells that a rule stops since money of a top-up went back by a refund or a dispute. Idempotent. Throws as {@link noteStopped} does. */
-  async noteReturned(rule: AutoTopUp, topUpId: TopUpId, returnId: string): Promise<void> {
-    await this.#tell(rule, 'returned', { occasion: returnId, data: { reason: 'returned', topup_id: topUpId } });
+  /** Tells that a rule stops since money went back by a refund or a dispute. Idempotent. Throws as {@link noteStopped} does. */
+  async noteReturned(rule: AutoTopUp, returnId: string, topUpId?: TopUpId): Promise<void> {
+    const data = { reason: 'returned', ...present({ topup_id: topUpId }) };
+    await this.#tell(rule, 'returned', { occasion: returnId, data });
   }
 
   /** Two occasions of one workspace are two events. */

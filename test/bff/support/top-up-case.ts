@@ -144,6 +144,16 @@ export const TOP_UP_CASES: readonly Case[] = [
     },
   },
   {
+    request: ['GET', `${PATH}/auto`],
+    rpc: 'getAutoTopUp',
+    asked: { tenantId: TENANT_ID },
+    answered: GetAutoTopUpResponse.fromPartial({
+      autoTopUp: { ...RULE, stopReason: AutoTopUpStopReason.RETURNED, failureCode: '' },
+    }),
+    status: 200,
+    json: { ...RULE_JSON, stop_reason: 'returned', failure_code: null },
+  },
+  {
     request: ['PUT', `${PATH}/auto`, RULE_BODY],
     rpc: 'setAutoTopUp',
     asked: {
