@@ -143,6 +143,7 @@ function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter
     stripe: createStripePayments(client),
     customers: customerStore,
     events,
+    brake,
     clock,
   });
   const eventParts = { store, sync, returns, otherReturns, history: payments, customers: customerStore };

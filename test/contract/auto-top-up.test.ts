@@ -178,6 +178,9 @@ describe('a rule', () => {
     else await set({ cooldownSeconds: 60 });
     await expect.poll(payg, SOON).toBe(10n * CREDIT);
     if (by === 'person') await set({ cooldownSeconds: 60 });
+    const first = by === 'person' ? 'topup.succeeded 1000' : 'auto_topup.succeeded 1000';
+    // Credits are there before it is told.
+    await expect.poll(told, SOON).toEqual([first]);
     const { stripe, sandbox } = shop.stripe;
     const [charge] = (await stripe.charges.list({ customer: await workspace.customerId() })).data;
     if (kind === 'refund') await stripe.refunds.create({ charge: charge?.id ?? '' });
@@ -194,10 +197,30 @@ describe('a rule', () => {
     const refresh = { requestId: newRequestId(), tenantId: workspace.tenantId, ...OPERATOR };
     await shop.callers.sysadmin.call(Reconciliations.refreshWorkspace, RefreshWorkspaceRequest.fromPartial(refresh));
     expect(await rule()).toMatchObject({ state: AutoTopUpState.ACTIVE });
-    const first = by === 'person' ? 'topup.succeeded 1000' : 'auto_topup.succeeded 1000';
     const returned = kind === 'refund' ? 'payment.refunded 1000' : 'payment.disputed 1000';
     const stopped = 'auto_topup.stopped undefined';
     await expect.poll(told, SOON).toEqual([first, stopped, returned, 'auto_topup.succeeded 1000']);
+    await expectSound(shop, workspace);
+  });
+
+  test('stops for a dispute over its plan, and not for a refund of it', async () => {
+    const { workspace, set, rule, told } = await openRuled();
+    await workspace.activate({ planCode: 'pro' });
+    await set({ thresholdMicrocredits: 1n });
+    const { stripe, sandbox } = shop.stripe;
+    const [charge] = (await stripe.charges.list({ customer: await workspace.customerId() })).data;
+    await stripe.refunds.create({ charge: charge?.id ?? '', amount: 900 });
+    await expect.poll(told, SOON).toEqual(['payment.refunded 900']);
+    expect(await rule()).toMatchObject({ state: AutoTopUpState.ACTIVE });
+    sandbox.control.createDispute(charge?.id ?? '');
+    const events = ['payment.refunded 900', 'auto_topup.stopped undefined', 'payment.disputed 4000'];
+    await expect.poll(told, SOON).toEqual(events);
+    expect(await rule()).toMatchObject({ state: AutoTopUpState.STOPPED, stopReason: AutoTopUpStopReason.RETURNED });
+    await set({ thresholdMicrocredits: 1n });
+    const refresh = { requestId: newRequestId(), tenantId: workspace.tenantId, ...OPERATOR };
+    await shop.callers.sysadmin.call(Reconciliations.refreshWorkspace, RefreshWorkspaceRequest.fromPartial(refresh));
+    expect(await rule()).toMatchObject({ state: AutoTopUpState.ACTIVE });
+    expect(await told()).toEqual(events);
     await expectSound(shop, workspace);
   });
 
