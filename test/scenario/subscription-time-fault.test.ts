@@ -107,6 +107,10 @@ const LAPSE: Flow = {
     const isOver = async (): Promise<boolean> =>
       (await groundOf().stripe.stripe.subscriptions.list({ customer })).data.length === 0;
     await expect.poll(isOver, { interval: 50 }).toBe(true);
+    // Ended once by time, and once more when Stripe has ended it.
+    const endsOf = async (): Promise<number> =>
+      (await rowsOf('ledger_commits', { tenant_id: workspace.tenantId, 'entries.change': 'ended' })).length;
+    await expect.poll(endsOf, { interval: 50 }).toBe(2);
     return answer;
   },
 };
