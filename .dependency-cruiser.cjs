@@ -21,7 +21,7 @@ const layerOfSources = (name, from, allowed, comment) => ({
   severity: 'error',
   comment,
   from: { path: from },
-  to: { path: '^(kernel|bff|gen|dev|test)/', pathNot: allowed },
+  to: { path: '^(kernel|bff|clients|gen|dev|test)/', pathNot: allowed },
 });
 
 /** What an adapter fulfils: the ports of all use cases, or of one folder of them. */
@@ -75,6 +75,12 @@ module.exports = {
     ),
     layer('worker', '^kernel/worker/', ['^kernel/(worker|app)/'], 'Timers call use cases; they decide nothing.'),
     layerOfSources('bff', '^bff/', ['^bff/', '^gen/'], 'A BFF speaks to the kernel over gRPC only.'),
+    layer(
+      'rest-client',
+      '^clients/rest/',
+      ['^clients/rest/', packages('openapi-fetch')],
+      'A client is made for programs elsewhere: it knows the document of the API alone, and needs what browsers have, too.',
+    ),
     layerOfSources('gen', '^gen/', ['^gen/'], 'Generated contracts stand alone.'),
     {
       name: 'kernel-never-bff',
@@ -152,6 +158,8 @@ module.exports = {
     parser: 'swc',
     tsPreCompilationDeps: true,
     doNotFollow: { path: '^node_modules/' },
+    // What a package of this repository has installed for itself is no source of ours.
+    exclude: { path: '^clients/[a-z-]+/node_modules/' },
     moduleSystems: ['es6', 'cjs'],
     enhancedResolveOptions: {
       conditionNames: ['import', 'require', 'node', 'default', 'types'],

@@ -30,6 +30,7 @@ interface Operation {
 }
 
 interface DocumentedResponse {
+  readonly $ref?: string;
   readonly headers?: Readonly<Record<string, JsonSchema>>;
   readonly content?: Readonly<Record<string, { readonly schema: JsonSchema }>>;
 }
@@ -92,10 +93,11 @@ function findFaults(answer: SeenAnswer, { anyProblem = false }: Judgement): read
     // What is wrong with any request is told before it is looked for.
     return status === 400 || status === 431 ? findProblemFaults(answer) : ['there is no such operation'];
   }
-  const response = found.operation.responses[status];
+  const place = placeOf(found, status);
+  const response = resolve(place);
   if (response === undefined) return [`the status ${status} is not documented`];
   const missing = Object.keys(response.headers ?? {}).filter((name) => isRequired(name) && !headers.has(name));
-  return [...missing.map((name) => `the header field ${name} is missing`), ...findBodyFaults(answer, response, found)];
+  return [...missing.map((name) => `the header field ${name} is missing`), ...findBodyFaults(answer, response, place)];
 }
 
 function isOfApi(path: string): boolean {
@@ -122,14 +124,23 @@ function find(method: string, path: string): Found | undefined {
   return best && operation && { path: best.path, key, operation };
 }
 
-function findBodyFaults(answer: SeenAnswer, response: DocumentedResponse, found: Found): readonly string[] {
-  const { method, status, headers, text } = answer;
+/** Is where the document tells of an answer: in its operation, or among what several have. */
+function placeOf({ path, key, operation }: Found, status: number): readonly string[] {
+  const reference = operation.responses[status]?.$ref;
+  return reference?.split('/').slice(1) ?? ['paths', path, key, 'responses', String(status)];
+}
+
+function resolve(place: readonly string[]): DocumentedResponse | undefined {
+  return place.reduce<DocumentedResponse | undefined>((value, name) => Object(value)[name], DOCUMENT);
+}
+
+function findBodyFaults(answer: SeenAnswer, response: DocumentedResponse, place: readonly string[]): readonly string[] {
+  const { method, headers, text } = answer;
   const [type = ''] = (headers.get('content-type') ?? '').split(';');
   if (response.content === undefined) return text === '' ? [] : ['there is a body where none is documented'];
   if (response.content[type] === undefined) return [`the media type ${type || '(none)'} is not documented`];
   if (method === 'HEAD' || !type.endsWith('json')) return [];
-  const pointer = ['paths', found.path, found.key, 'responses', String(status), 'content', type, 'schema'];
-  return validate(pointer, JSON.parse(text));
+  return validate([...place, 'content', type, 'schema'], JSON.parse(text));
 }
 
 function findProblemFaults({ method, headers, text }: SeenAnswer): readonly string[] {
