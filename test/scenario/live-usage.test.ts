@@ -8,6 +8,7 @@ import { RunStatus } from '../../gen/wheelhouse/ledger/v1/entry.ts';
 import { DebitRequest, GrantRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { ReportRunRequest, UsageServiceService } from '../../gen/wheelhouse/ledger/v1/usage_service.ts';
 import { type DatabaseProxy, type ProxiedConnection, startDatabaseProxy } from '../support/database-proxy.ts';
+import { fetchDocumented } from '../support/documented-answer.ts';
 import { freshDatabaseUri } from '../support/engine.ts';
 import { startStack, type TestStack } from '../support/stack.ts';
 
@@ -53,7 +54,9 @@ function debit(tenantId: string, fields: Partial<DebitRequest> = {}, kernel = 0)
 }
 
 function get(path: string, token: string, headers: Record<string, string> = {}): Promise<Response> {
-  return fetch(`${stack.bffs.get(PRODUCT)}${path}`, { headers: { authorization: `Bearer ${token}`, ...headers } });
+  return fetchDocumented(`${stack.bffs.get(PRODUCT)}${path}`, {
+    headers: { authorization: `Bearer ${token}`, ...headers },
+  });
 }
 
 describe('the balance as events', () => {

@@ -63,12 +63,14 @@ const PATHS = Object.entries(Object(DOCUMENT['paths'])).map(([path, methods]) =>
   methods: methods as Readonly<Record<string, Operation>>,
 }));
 
-/** Lists the operations of the document, with the statuses of those of their answers that are no problems. */
+/** Lists the operations of the document, with the statuses of those of their answers that are no problems and can be recorded. */
 export function listSuccesses(): readonly (readonly [operation: string, status: number])[] {
   return PATHS.flatMap(({ methods }) =>
     Object.values(methods).flatMap(({ operationId, responses }) =>
-      Object.keys(responses).flatMap((status) =>
-        Number(status) < 300 ? [[operationId, Number(status)] as const] : [],
+      Object.entries(responses).flatMap(([status, { content }]) =>
+        Number(status) < 300 && (content === undefined || 'application/json' in content)
+          ? [[operationId, Number(status)] as const]
+          : [],
       ),
     ),
   );
@@ -88,14 +90,13 @@ export async function fetchDocumented(
   const answer = { method: options.method ?? 'GET', path: `${pathname}${search}`, status, headers, text };
   assertDocumented(answer, judgement);
   const operation = find(answer.method, answer.path)?.operation.operationId;
+  const isJson = text === '' || headers.get('content-type')?.startsWith('application/json') === true;
   // A stand-in for the kernel answers what no kernel does.
-  if (process.env['RECORD_ANSWERS'] && judgement.anyProblem !== true && operation !== undefined && response.ok) {
+  const isRecorded = judgement.anyProblem !== true && response.ok && isJson && !isEndless;
+  if (process.env['RECORD_ANSWERS'] && isRecorded && operation !== undefined) {
     const { method, path } = answer;
-    recordAnswer(
-      operation,
-      { method, path, status, headers: {}, body: text === '' ? null : JSON.parse(text) },
-      headers,
-    );
+    const body: unknown = text === '' ? null : JSON.parse(text);
+    recordAnswer(operation, { method, path, status, headers: {}, body }, headers);
   }
   return response;
 }
