@@ -133,8 +133,11 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     ...{ store: intentStore, clock, pacing, observer },
     steps: new IntentSteps({ billing, customers }),
     adoption: new IntentAdoption({ billing, customers }),
-    settle: async (intent, { kind }) => {
+    settle: async ({ request, ...intent }, { kind }) => {
       if (kind === 'action_required') await customerStore.savePageOpened(intent.tenantId, clock.now());
+      if (request.kind === 'drop_duplicate' && kind === 'done') {
+        await customerStore.saveDropDone(intent.tenantId, request.stripeSubscriptionId);
+      }
       await sync.syncTenant(intent);
     },
   });

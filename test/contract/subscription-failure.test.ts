@@ -15,6 +15,7 @@ import { deliverEvent } from './support/delivery.ts';
 import { failureOf } from './support/failure.ts';
 import { newRequestId, openKernel } from './support/kernel-fixture.ts';
 import { workspaceOperatorOf } from './support/people.ts';
+import { reconciliationCallsOf } from './support/reconciliation.ts';
 import {
   DAY_MS,
   expectSound,
@@ -317,8 +318,96 @@ describe('two pages that are both paid', () => {
       .toHaveLength(1);
     expect((await shop.stripe.stripe.refunds.list({})).data.map(({ charge }) => charge)).toEqual([charges.data[0]?.id]);
     await shop.settle();
+    await hasResult(workspace, 'done', 1);
     expect(await entriesOf(workspace)).toEqual(['account_opened', 'started']);
     expect(await workspace.balance()).toMatchObject({ planCode: 'plus', includedRemainingMicrocredits: 20n * CREDIT });
+    await expectSound(shop, workspace);
+  });
+
+  /** What was refused is due again another day. */
+  async function passDay(workspace: Workspace): Promise<void> {
+    await shop.advance(DAY_MS + HOUR_MS);
+    await workspace.refresh();
+  }
+
+  async function buyAgain(workspace: Workspace, more: Partial<Stripe.SubscriptionCreateParams> = {}): Promise<string> {
+    const customer = await workspace.customerId();
+    const metadata = { tenant_id: workspace.tenantId, product_code: 'agentruntime', intent_id: 'int_second' };
+    const items = [{ price: 'price_agentruntime_plus' }];
+    return (await shop.stripe.stripe.subscriptions.create({ customer, items, metadata, ...more })).id;
+  }
+
+  /** What was paid and what of it went back, in cents, the newest first. */
+  async function paymentsOf(workspace: Workspace): Promise<readonly (readonly [number, number])[]> {
+    const { data } = await shop.stripe.stripe.charges.list({ customer: await workspace.customerId() });
+    return data.filter(({ paid }) => paid).map(({ amount, amount_refunded: back }) => [amount, back] as const);
+  }
+
+  async function hasResult({ tenantId }: Workspace, kind: string, count: number): Promise<void> {
+    const results = shop.kernel.connection.collection('stripe_intent_results');
+    const filter = { tenant_id: tenantId, 'request.kind': 'drop_duplicate', 'result.kind': kind };
+    await expect.poll(() => results.countDocuments(filter)).toBe(count);
+  }
+
+  test('are paid back another day where Stripe refuses that at first, and operators see it until then', async () => {
+    const workspace = await openSubscriber();
+    const refusal = { method: 'POST', path: '/v1/refunds', outcome: 'refused', status: 400 } as const;
+    shop.stripe.sandbox.control.addFault(refusal);
+    const second = await buyAgain(workspace);
+    await hasResult(workspace, 'failed', 1);
+    expect(await paymentsOf(workspace)).toEqual([
+      [14_900, 0],
+      [14_900, 0],
+    ]);
+    expect(await reconciliationCallsOf(shop.callers).verify(workspace.tenantId)).toMatchObject([{ subject: second }]);
+    shop.stripe.sandbox.control.clearFaults();
+    await passDay(workspace);
+    await expect
+      .poll(() => paymentsOf(workspace))
+      .toEqual([
+        [14_900, 14_900],
+        [14_900, 0],
+      ]);
+    await hasResult(workspace, 'done', 1);
+    await expectSound(shop, workspace);
+  });
+
+  test.each([
+    ['paid', [14_900, 14_900]],
+    ['failed', undefined],
+  ] as const)(
+    'are paid back where the second is by a debit that is under way, once that has %s',
+    async (outcome, back) => {
+      const workspace = await openSubscriber();
+      const { control } = shop.stripe.sandbox;
+      const second = await buyAgain(workspace, { payment_behavior: 'default_incomplete' });
+      control.beginSlowPayment(second);
+      await hasResult(workspace, 'failed', 1);
+      control.endSlowPayment(second, outcome);
+      await shop.settle();
+      if (outcome === 'failed') await passDay(workspace);
+      await hasResult(workspace, 'done', 1);
+      expect(await paymentsOf(workspace)).toEqual([...(back === undefined ? [] : [back]), [14_900, 0]]);
+      const { data } = await shop.stripe.stripe.invoices.list({ subscription: second });
+      expect(data.map(({ status: is }) => is)).toEqual([outcome === 'paid' ? 'paid' : 'void']);
+      await expectSound(shop, workspace);
+    },
+  );
+
+  test('are paid back after the workspace was closed while the debit was under way', async () => {
+    const workspace = await openWorkspace(shop);
+    await workspace.storeCard();
+    const { control } = shop.stripe.sandbox;
+    const only = await buyAgain(workspace, { payment_behavior: 'default_incomplete' });
+    control.beginSlowPayment(only);
+    await shop.settle();
+    const { tenantId, settings } = workspace;
+    const request = CloseTenantRequest.fromPartial({ tenantId });
+    await shop.callers.bff.call(TenantServiceService.closeTenant, request, settings);
+    await hasResult(workspace, 'failed', 1);
+    control.endSlowPayment(only, 'paid');
+    await expect.poll(() => paymentsOf(workspace)).toEqual([[14_900, 14_900]]);
+    await hasResult(workspace, 'done', 1);
     await expectSound(shop, workspace);
   });
 });

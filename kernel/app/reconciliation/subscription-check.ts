@@ -18,11 +18,12 @@ export class SubscriptionCheck implements WorkspaceCheck {
   }
 
   async find(tenant: TenantRef): Promise<readonly Difference[]> {
-    const { account, step, subject, others } = await this.#sync.compare(tenant);
+    const { account, step, subject, others, unreturnedIds } = await this.#sync.compare(tenant);
     const { subscription, planCode } = account.state;
     const here = subscription === undefined ? `no subscription, and the plan ${planCode}` : describe(subscription);
     const own = subject === undefined ? undefined : differingOf(tenant, subject, { here, step, subscription });
-    return [...(own === undefined ? [] : [own]), ...others.map((other) => secondOf(tenant, other))];
+    const second = others.map((other) => secondOf(tenant, other));
+    return [...(own === undefined ? [] : [own]), ...second, ...unreturnedIds.map((id) => unreturnedOf(tenant, id))];
   }
 }
 
@@ -68,6 +69,18 @@ function cycleOf({ interval, intervalCount }: Pick<CycleTerms, 'interval' | 'int
 
 function describe({ stripeSubscriptionId, status, periodEnd }: Subscription): string {
   return `${stripeSubscriptionId} as ${status}, paid until ${new Date(periodEnd).toISOString()}`;
+}
+
+/** What the kernel tries again each day may need a person, such as where the payer disputes it. */
+function unreturnedOf({ tenantId }: TenantRef, subject: string): Difference {
+  const message =
+    `${subject} was ended as one too many, and what it cost is not given back, or its bank has still to say what becomes of it: ` +
+    'that is tried again each day; should Stripe refuse it for good, refund it there';
+  return mendedByHand(
+    { tenantId, kind: 'second_subscription', subject, message },
+    `stripe invoices list --subscription ${subject}`,
+    '',
+  );
 }
 
 function secondOf({ tenantId }: TenantRef, other: StripeSubscription): Difference {

@@ -199,8 +199,8 @@ export class IntentSteps {
         return this.#discountOf(intent, request.promotionCode, subscription);
       case 'drop_duplicate':
         return done(async (attempt) => {
-          // Whatever becomes of the refund, it is not to be charged again.
-          if (subscription.phase !== 'ended') await billing.cancelNow(subscription, attempt);
+          // Whatever becomes of the refund, it is not to be charged again. What is open of one that has ended could be paid still.
+          await billing.cancelNow(subscription, attempt);
           await billing.refundLatestPayment(subscription.stripeSubscriptionId, attempt);
         });
     }

@@ -218,7 +218,7 @@ export interface StripeBilling {
   ): Promise<void>;
   /** Ends it with its period, instead of a change that waits. */
   cancelAtPeriodEnd(subscription: StripeSubscription, attempt: StripeAttempt): Promise<void>;
-  /** Ends it now, gives no money back, and voids what is open. */
+  /** Ends it now, gives no money back, and voids what is open, also of one that has ended. While a bank has a payment under way Stripe refuses to. */
   cancelNow(subscription: StripeSubscription, attempt: StripeAttempt): Promise<void>;
   /**
    * Ends one that a payment is missing of: what is open is voided first, so that a payment that came before then is seen. Answers
@@ -285,6 +285,8 @@ export interface CustomerRow {
   readonly formerStripeIds?: readonly string[];
   /** When a page to pay on was opened last; absent where none ever was. */
   readonly pageOpenedAt?: Instant;
+  /** Subscriptions whose payments are given back, as long as something of them may be left to do; absent where none ever was. */
+  readonly droppedIds?: readonly string[];
   /** When the subscription is to be read again at the latest. */
   readonly syncDueAt?: Instant;
 }
@@ -307,6 +309,9 @@ export interface CustomerStore {
   saveDeleted(row: CustomerRow, intentId: string, sentAt: Instant): Promise<CustomerRow>;
   /** Notes that a page to pay on was opened; an earlier time than the one that stands there changes nothing. */
   savePageOpened(tenantId: TenantId, openedAt: Instant): Promise<void>;
+  /** Notes that what a subscription has cost is to be given back, until {@link saveDropDone} says that nothing of it is left. */
+  saveDrop(tenantId: TenantId, stripeSubscriptionId: string): Promise<void>;
+  saveDropDone(tenantId: TenantId, stripeSubscriptionId: string): Promise<void>;
   /** Says that the subscription is to be read again at the latest then; an earlier time that stands there stays. */
   requestSync(tenantId: TenantId, dueAt: Instant): Promise<void>;
   /** Takes one whose time has come, and sets when it is due again if nothing else is said. */

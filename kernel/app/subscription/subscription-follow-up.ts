@@ -1,6 +1,7 @@
 // Owns what follows outside of an account from what was seen of its subscriptions at Stripe: people are told of a payment that
 // failed, what was bought with a code has used its place, and what nobody wants to pay for any more is ended there. Does not own the account (subscription-sync.ts).
-// Invariant: doing it again does nothing more; what a crash left is done with the next sync.
+// Invariants: doing it again does nothing more; what a crash left is done with the next sync; what is to be given back is noted before
+// anything is asked of Stripe, and asked for again until nothing of it is left.
 
 import type { IdempotencyKey, Instant, PromotionId, TenantId } from '../../domain/id.ts';
 import { isLive, type Subscription } from '../../domain/subscription.ts';
@@ -20,13 +21,14 @@ import type { SyncedAccount } from './subscription-sync.ts';
 
 /** How soon it is looked again where another change is under way, in milliseconds. */
 const LOOK_AGAIN_MS = 2_000;
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** What follow-ups work with. */
 export interface SubscriptionFollowUpParts {
   readonly intents: Pick<IntentDesk, 'begin'>;
   readonly notice: Pick<BillingNotice, 'notePaymentFailed'>;
-  readonly customers: Pick<CustomerStore, 'requestSync'>;
+  readonly customers: Pick<CustomerStore, 'requestSync' | 'saveDrop'>;
   readonly codes: Pick<PurchaseCodes, 'noteBought'>;
   readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
   readonly clock: Pick<Clock, 'now'>;
@@ -47,7 +49,7 @@ export class SubscriptionFollowUp {
   }
 
   /** Throws DomainError DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN, CLOCK_UNCERTAIN: do it again. */
-  async run(tenant: TenantRef, { account, seen }: SyncedAccount): Promise<void> {
+  async run(tenant: TenantRef, { account, seen, droppedIds }: SyncedAccount): Promise<void> {
     const { notice, intents, customers, clock } = this.#parts;
     await this.#notePurchases(tenant, seen);
     const { subscription } = account.state;
@@ -55,8 +57,12 @@ export class SubscriptionFollowUp {
     if (subscription?.status === 'past_due') {
       await notice.notePaymentFailed(tenant, subscription, own?.paymentUrl);
     }
-    const leftover = await this.#findLeftover(tenant, subscription, seen, account.asOf);
+    const { asOf } = account;
+    const leftover =
+      (await this.#findLeftover(tenant, subscription, seen, asOf)) ?? findUnreturned(droppedIds, seen, asOf);
     if (leftover === undefined) return;
+    const { request } = leftover;
+    if (request.kind === 'drop_duplicate') await customers.saveDrop(tenant.tenantId, request.stripeSubscriptionId);
     const hasBegun = await intents.begin(tenant, leftover.key, leftover.request);
     // One change at a time: what is under way, or what was begun now, comes first.
     if (!hasBegun) await customers.requestSync(tenant.tenantId, clock.now() + LOOK_AGAIN_MS);
@@ -114,11 +120,30 @@ function endOf(
   return { key: keyOf(why, stripeSubscriptionId, now), request };
 }
 
-function dropOf({ stripeSubscriptionId }: StripeSubscription, now: Instant): Leftover {
-  return {
-    key: keyOf('duplicate', stripeSubscriptionId, now),
-    request: { kind: 'drop_duplicate', stripeSubscriptionId },
-  };
+/** Each hour it is another one's turn, so that none waits for ever for one that Stripe refuses. */
+function findUnreturned(
+  droppedIds: readonly string[],
+  seen: readonly StripeSubscription[],
+  now: Instant,
+): Leftover | undefined {
+  const id = droppedIds[Math.floor(now / HOUR_MS) % droppedIds.length];
+  if (id === undefined) return undefined;
+  return dropOf(
+    seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === id) ?? { stripeSubscriptionId: id },
+    now,
+  );
+}
+
+/** What is paid after all is given back at once, whatever Stripe has refused that day. */
+function dropOf(
+  {
+    stripeSubscriptionId,
+    cycleInvoice,
+  }: Pick<StripeSubscription, 'stripeSubscriptionId'> & Partial<StripeSubscription>,
+  now: Instant,
+): Leftover {
+  const why = cycleInvoice?.state === 'paid' ? 'duplicate' : 'duplicate_unpaid';
+  return { key: keyOf(why, stripeSubscriptionId, now), request: { kind: 'drop_duplicate', stripeSubscriptionId } };
 }
 
 /** What Stripe refused is tried again another day. */

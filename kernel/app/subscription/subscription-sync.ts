@@ -12,7 +12,7 @@ import type { CatalogStore } from '../catalog/ports.ts';
 import { loadProductPlans } from '../catalog/product-plans.ts';
 import type { AccountReading, Ledger, TenantRef } from '../ledger/ledger.ts';
 import type { Clock } from '../ports.ts';
-import type { CustomerStore, StripeBilling, StripeSubscription } from './ports.ts';
+import type { CustomerRow, CustomerStore, StripeBilling, StripeSubscription } from './ports.ts';
 import { toSubscriptionFacts } from './subscription-facts.ts';
 
 /** An account that is read again and again and always has a step left is one that others move too. */
@@ -32,6 +32,8 @@ export interface SyncedAccount {
   readonly account: AccountReading;
   /** What the workspace has at Stripe, newest first. */
   readonly seen: readonly StripeSubscription[];
+  /** Those whose payments are given back, as long as something of them may be left to do; they may be among the ended. */
+  readonly droppedIds: readonly string[];
   /** When Stripe is to be asked again at the latest; absent where nothing runs. */
   readonly nextSyncAt?: Instant;
 }
@@ -45,6 +47,8 @@ export interface SubscriptionComparison {
   readonly step?: SubscriptionStep;
   /** Other subscriptions of its customer that run at Stripe. */
   readonly others: readonly StripeSubscription[];
+  /** Those that have ended, or that Stripe doesn't show, whose payments are yet to be given back. */
+  readonly unreturnedIds: readonly string[];
 }
 
 /** Reports what a sync can't deal with. */
@@ -81,10 +85,9 @@ export class SubscriptionSync {
    */
   async syncTenant(tenant: TenantRef): Promise<SyncedAccount> {
     const { customers, followUp } = this.#parts;
-    const { stripeCustomerId, pageOpenedAt } = (await customers.loadCustomer(tenant.tenantId)) ?? {};
-    const found = await this.#converge(tenant, stripeCustomerId);
-    const { account, seen } = found;
-    const nextSyncAt = earlier(this.#nextSyncAt(account.state.subscription, seen), this.#nextPageLookAt(pageOpenedAt));
+    const row = await customers.loadCustomer(tenant.tenantId);
+    const found = await this.#converge(tenant, row);
+    const nextSyncAt = [this.#nextSyncAt(found), this.#nextPageLookAt(row?.pageOpenedAt)].reduce(earlier);
     if (nextSyncAt !== undefined) await customers.requestSync(tenant.tenantId, nextSyncAt);
     const synced = { ...found, ...present({ nextSyncAt }) };
     await followUp(tenant, synced);
@@ -94,28 +97,31 @@ export class SubscriptionSync {
   /** Says what a sync would do, and does nothing. Throws what {@link syncTenant} throws. */
   async compare(tenant: TenantRef): Promise<SubscriptionComparison> {
     const { customers, ledger } = this.#parts;
-    const stripeCustomerId = (await customers.loadCustomer(tenant.tenantId))?.stripeCustomerId;
+    const row = await customers.loadCustomer(tenant.tenantId);
+    const { droppedIds = [] } = row ?? {};
     const account = await ledger.readAccount(tenant);
     const { state, asOf } = account;
-    const seen = await this.#look(stripeCustomerId, state.subscription);
-    const facts = await this.#factsOf(tenant, seen, state.subscription);
+    const seen = await this.#look(row?.stripeCustomerId, state.subscription);
+    const facts = await this.#factsOf(tenant, withoutDropped(seen, droppedIds), state.subscription);
     const step = facts === undefined ? undefined : computeSubscriptionStep(state, facts, asOf);
     const subject = seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === facts?.stripeSubscriptionId);
     const others = seen.filter((one) => one.phase === 'live' && one !== subject);
-    return { account, others, ...present({ subject, step }) };
+    const unreturnedIds = droppedIds.filter((id) => others.every((other) => other.stripeSubscriptionId !== id));
+    return { account, others, unreturnedIds, ...present({ subject, step }) };
   }
 
-  async #converge(tenant: TenantRef, stripeCustomerId: string | undefined): Promise<SyncedAccount> {
+  async #converge(tenant: TenantRef, row: CustomerRow | undefined): Promise<SyncedAccount> {
     const { ledger, isClosed } = this.#parts;
+    const { droppedIds = [] } = row ?? {};
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const account = await ledger.readAccount(tenant);
       const { state, asOf } = account;
-      const seen = await this.#look(stripeCustomerId, state.subscription);
-      const facts = await this.#factsOf(tenant, seen, state.subscription);
+      const seen = await this.#look(row?.stripeCustomerId, state.subscription);
+      const facts = await this.#factsOf(tenant, withoutDropped(seen, droppedIds), state.subscription);
       const step = facts === undefined ? undefined : computeSubscriptionStep(state, facts, asOf);
-      if (facts === undefined || step === undefined) return { account, seen };
+      if (facts === undefined || step === undefined) return { account, seen, droppedIds };
       // What was paid for after the closing gives nothing, and is paid back.
-      if (step.change === 'started' && (await isClosed(tenant.tenantId))) return { account, seen };
+      if (step.change === 'started' && (await isClosed(tenant.tenantId))) return { account, seen, droppedIds };
       await ledger.applySubscription(tenant, facts, state);
     }
     const message = `the subscription of ${tenant.tenantId} is being changed all the time: look again shortly`;
@@ -156,8 +162,18 @@ export class SubscriptionSync {
     return openedAt + Math.min(Math.max(PAGE_FIRST_LOOK_MS, 2 * elapsed), PAGE_LAST_LOOK_MS);
   }
 
-  #nextSyncAt(subscription: Subscription | undefined, seen: readonly StripeSubscription[]): Instant | undefined {
+  #nextSyncAt({ account, seen, droppedIds }: SyncedAccount): Instant | undefined {
     const now = this.#parts.clock.now();
+    const later = now + PENDING_INTERVAL_MS;
+    const own = this.#nextOwnSyncAt(account.state.subscription, seen, now);
+    return droppedIds.length === 0 ? own : earlier(own, later);
+  }
+
+  #nextOwnSyncAt(
+    subscription: Subscription | undefined,
+    seen: readonly StripeSubscription[],
+    now: Instant,
+  ): Instant | undefined {
     const later = now + PENDING_INTERVAL_MS;
     // A first payment that takes its bank days is waited for, too.
     if (!isLive(subscription)) return seen.some(({ phase }) => phase === 'live') ? later : undefined;
@@ -171,6 +187,16 @@ export class SubscriptionSync {
 
 function earlier(a: Instant | undefined, b: Instant | undefined): Instant | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
+/** What is given back gives nothing. */
+function withoutDropped(
+  seen: readonly StripeSubscription[],
+  droppedIds: readonly string[],
+): readonly StripeSubscription[] {
+  return seen.filter(
+    ({ phase, stripeSubscriptionId }) => phase === 'ended' || !droppedIds.includes(stripeSubscriptionId),
+  );
 }
 
 /**

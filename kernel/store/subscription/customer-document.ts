@@ -16,6 +16,8 @@ export interface CustomerDocument {
   readonly stripe_customer_id?: string;
   readonly former_stripe_customer_ids?: readonly string[];
   readonly page_opened_at?: Date;
+  /** A set. */
+  readonly dropped_subscription_ids?: readonly string[];
   readonly sync_due_at?: Date;
 }
 
@@ -29,6 +31,7 @@ export function toDocumentCustomer(row: CustomerRow): CustomerDocument {
     stripeCustomerId,
     formerStripeIds,
     pageOpenedAt,
+    droppedIds,
     syncDueAt,
   } = row;
   return {
@@ -41,6 +44,7 @@ export function toDocumentCustomer(row: CustomerRow): CustomerDocument {
       stripe_customer_id: stripeCustomerId,
       former_stripe_customer_ids: formerStripeIds,
       page_opened_at: toOptionalDate(pageOpenedAt),
+      dropped_subscription_ids: droppedIds,
       sync_due_at: toOptionalDate(syncDueAt),
     }),
   };
@@ -58,6 +62,7 @@ export function fromDocumentCustomer(document: CustomerDocument): CustomerRow {
       stripeCustomerId: document.stripe_customer_id,
       formerStripeIds: document.former_stripe_customer_ids,
       pageOpenedAt: document.page_opened_at?.getTime(),
+      droppedIds: document.dropped_subscription_ids,
       syncDueAt: document.sync_due_at?.getTime(),
     }),
   };

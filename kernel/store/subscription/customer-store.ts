@@ -93,6 +93,18 @@ class MongoCustomerStore implements CustomerStore {
       await this.#customers.updateOne({ _id: tenantId }, { $max: { page_opened_at: new Date(openedAt) } });
     });
 
+  saveDrop: CustomerStore['saveDrop'] = (tenantId, stripeSubscriptionId) =>
+    guardWrite(async () => {
+      const change = { $addToSet: { dropped_subscription_ids: stripeSubscriptionId } };
+      await this.#customers.updateOne({ _id: tenantId }, change);
+    });
+
+  saveDropDone: CustomerStore['saveDropDone'] = (tenantId, stripeSubscriptionId) =>
+    guardWrite(async () => {
+      const change = { $pull: { dropped_subscription_ids: stripeSubscriptionId } };
+      await this.#customers.updateOne({ _id: tenantId }, change);
+    });
+
   requestSync: CustomerStore['requestSync'] = (tenantId, dueAt) =>
     guardWrite(async () => {
       await this.#customers.updateOne({ _id: tenantId }, { $min: { sync_due_at: new Date(dueAt) } });
