@@ -58,8 +58,21 @@ describe('toSubscriptionFacts', () => {
     ['names its plan', { plan_code: 'max' }, 'max', 400n],
     ['names credits that are none', { plan_code: 'max', included_microcredits_per_cycle: '7.5' }, 'max', 400n],
   ])('takes a price that the catalog has not, and that %s', (_, metadata, planCode, includedPerCycle) => {
-    const facts = toSubscriptionFacts(seen({ terms: priceOf('price_old', metadata) }), CATALOG, undefined);
+    const terms = priceOf('price_old', { product_code: PRODUCT, ...metadata });
+    const facts = toSubscriptionFacts(seen({ terms }), CATALOG, undefined);
     expect(facts?.terms).toMatchObject({ planCode, includedPerCycle });
+  });
+
+  it('gives what the policy offers at the price that is sold, whatever else that price says', () => {
+    const stated = { product_code: PRODUCT, plan_code: 'pro', included_microcredits_per_cycle: '7' };
+    const facts = toSubscriptionFacts(seen({ terms: priceOf('price_pro', stated) }), CATALOG, undefined);
+    expect(facts?.terms).toMatchObject({ planCode: 'pro', includedPerCycle: 100n });
+  });
+
+  it('knows no price that names a plan and does not say of which product', () => {
+    const nameless = priceOf('price_cheap', { plan_code: 'max', included_microcredits_per_cycle: '7' });
+    expect(toSubscriptionFacts(seen({ terms: nameless }), CATALOG, undefined)).toBeUndefined();
+    expect(toSubscriptionFacts(seen({ terms: nameless }), CATALOG, PRO)).toBeUndefined();
   });
 
   it('knows no price that is of no plan, or of another product', () => {

@@ -1,13 +1,12 @@
 // Owns what a subscription at Stripe is to the account of a workspace: which plan its price is, and what that plan's policy says.
 // Pure: the catalog is given. Does not own reading either.
 // Invariants: a subscription that goes on at the price it had keeps what it was bought with, whatever the catalog says today; what
-// a price of no plan of the product was paid for gives nothing.
+// a price of no plan of the product was paid for gives nothing; what the catalog sells gives what is offered (plan-offer.ts).
 
 import { MICROCREDITS_MAX } from '../../domain/bound.ts';
 import type { PlanCode } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import type { CycleTerms, Subscription, SubscriptionFacts, SubscriptionRules } from '../../domain/subscription.ts';
-import type { Plan } from '../catalog/ports.ts';
 import type { ProductPlans } from '../catalog/product-plans.ts';
 import type { StripeSubscription, StripeTerms } from './ports.ts';
 
@@ -56,16 +55,16 @@ function termsOf(
   known: Subscription | undefined,
 ): CycleTerms | undefined {
   if (known?.stripePriceId === stripePriceId) return known;
-  const plan = findPlan(plans, stripePriceId, metadata['plan_code']);
-  const isOther = metadata['product_code'] !== undefined && metadata['product_code'] !== product.productCode;
-  if (plan === undefined || isOther) return undefined;
-  const stated = metadata['included_microcredits_per_cycle'];
-  const includedPerCycle = readAmount(stated) ?? plan.policy.includedMicrocreditsPerCycle;
+  const { product_code: productCode, plan_code: planCode } = metadata;
+  const sold = plans.find((plan) => plan.stripePriceId === stripePriceId);
+  // Anybody may name a plan on a Price of anything: only one that says whose plan it is, or that is sold here, is one.
+  const isOwn = productCode === product.productCode || (sold !== undefined && productCode === undefined);
+  const plan = sold ?? plans.find((candidate) => candidate.planCode === planCode);
+  if (plan === undefined || !isOwn) return undefined;
+  // What is sold today gives what its policy offers, which an operator may have set; any other Price speaks for itself.
+  const stated = sold === undefined ? readAmount(metadata['included_microcredits_per_cycle']) : undefined;
+  const includedPerCycle = stated ?? plan.policy.includedMicrocreditsPerCycle;
   return { planCode: plan.planCode, stripePriceId, minorUnits, currency, interval, intervalCount, includedPerCycle };
-}
-
-function findPlan(plans: readonly Plan[], stripePriceId: string, planCode: string | undefined): Plan | undefined {
-  return plans.find((plan) => plan.stripePriceId === stripePriceId) ?? plans.find((plan) => plan.planCode === planCode);
 }
 
 function readAmount(text: string | undefined): bigint | undefined {
