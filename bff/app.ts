@@ -9,6 +9,7 @@ import helmet from 'helmet';
 import type { Logger } from 'pino';
 import { ConversionError } from './convert.ts';
 import { fromKernelError, isServiceError } from './kernel-problem.ts';
+import { createDocumentPaths } from './openapi/document-path.ts';
 import { definePaths, type PathMethod } from './path-table.ts';
 import { invalidField, Problem } from './problem.ts';
 import { parseQuery } from './query.ts';
@@ -50,6 +51,7 @@ export function createApp(dependencies: AppDependencies): Express {
   definePaths(app, [
     toProbe('/healthz', async () => ({ status: 'ok' })),
     toProbe('/readyz', () => health.answerReadiness()),
+    ...createDocumentPaths(dependencies.productCode),
     ...browserPaths,
     ...ROUTES.map((route): PathMethod => {
       const { method, path } = route;

@@ -9,6 +9,7 @@ import { toFieldErrors } from './field-complaint.ts';
 import { findTextFault } from './json-text.ts';
 import { invalidField, Problem } from './problem.ts';
 import { compileSchema, propertyNames, type Schema } from './schema.ts';
+import type { JsonSchema } from './shape.ts';
 
 const BODY_BYTES_MAX = 65_536;
 
@@ -65,14 +66,19 @@ export async function readForm(request: Request, response: Response): Promise<Re
   return new Map(new URLSearchParams(String(await parse(parseForm, request, response))));
 }
 
-/** Checks a body and gives it its type. Throws INVALID_FIELD, which names every field at fault. */
-export type CheckBody<Body> = (body: unknown) => Body;
+/** Checks a body and gives it its type. */
+export interface CheckBody<Body> {
+  /** Throws INVALID_FIELD, which names every field at fault. */
+  (body: unknown): Body;
+  /** Is what it checks by; the document of the API tells it. */
+  readonly schema: JsonSchema;
+}
 
 /** Compiles the schema of a body. Where nothing in it is required, no body counts as an empty object. */
 export function defineBody<Body>(schema: Schema<Body>): CheckBody<Body> {
   const check = compileSchema(schema);
   const names = propertyNames(schema);
-  return (body) => {
+  const checkBody = (body: unknown): Body => {
     if (body !== undefined && (typeof body !== 'object' || body === null || Array.isArray(body))) {
       throw invalidField({ field: 'body', message: 'The body must be a JSON object.' });
     }
@@ -83,6 +89,7 @@ export function defineBody<Body>(schema: Schema<Body>): CheckBody<Body> {
     refuseNull(body ?? {});
     return checked.value;
   };
+  return Object.assign(checkBody, { schema });
 }
 
 /** What is null is neither there nor left out: a client may mean either. */

@@ -10,6 +10,7 @@ import {
 import type { BalanceThreshold } from '../gen/wheelhouse/alert/v1/alert_service.ts';
 import type { BillingEvent } from '../gen/wheelhouse/alert/v1/billing_event.ts';
 import { ConversionError, fromProtoInteger, fromProtoTime } from './convert.ts';
+import { flag, list, mapOf, named, oneOf, orNull, text, time, url, type ValueOf, whole } from './shape.ts';
 
 /** Are the names of a delivery's states. */
 export const DELIVERY_STATE_NAMES = ['pending', 'delivered', 'failed'] as const;
@@ -18,46 +19,69 @@ export const DELIVERY_STATE_NAMES = ['pending', 'delivered', 'failed'] as const;
 export type DeliveryStateName = (typeof DELIVERY_STATE_NAMES)[number];
 
 /** An amount below which the workspace is told. */
-export interface ThresholdJson {
-  microcredits: number;
-  below: boolean;
-}
+export const THRESHOLD = named(
+  'Threshold',
+  { microcredits: whole(), below: flag('Says that the balance is below it now.') },
+  'An amount below which the workspace is told.',
+);
+export type ThresholdJson = ValueOf<typeof THRESHOLD>;
 
 /** Something that happened to the workspace's money or credits. */
-export interface BillingEventJson {
-  event_id: string;
-  type: string;
-  data: Record<string, string>;
-  create_time: string;
-}
+export const BILLING_EVENT = named(
+  'BillingEvent',
+  { event_id: text(), type: text('Is such as `balance.low`.'), data: mapOf(text()), create_time: time() },
+  'Something that happened to the money or the credits of the workspace.',
+);
+export type BillingEventJson = ValueOf<typeof BILLING_EVENT>;
 
 /** Where events are delivered to. */
-export interface AlertEndpointJson {
-  endpoint_id: string;
-  url: string;
-  description: string;
-  /** Is empty for one that gets all. */
-  types: string[];
-  state: 'enabled' | 'disabled' | 'failing' | 'gone';
-  failing_since_time: string | null;
-  disable_time: string | null;
-  create_time: string;
-}
+export const ALERT_ENDPOINT = named(
+  'AlertEndpoint',
+  {
+    endpoint_id: text(),
+    url: url(),
+    description: text(),
+    types: list(text(), 'Is empty for one that gets all.'),
+    state: oneOf(['enabled', 'disabled', 'failing', 'gone']),
+    failing_since_time: orNull(time()),
+    disable_time: orNull(time(), 'Is when it is, or was, switched off because deliveries failed.'),
+    create_time: time(),
+  },
+  'Where billing events are delivered to.',
+);
+export type AlertEndpointJson = ValueOf<typeof ALERT_ENDPOINT>;
+
+/** An endpoint, with the secret that its deliveries are signed by. */
+export const ALERT_ENDPOINT_SECRET = named(
+  'AlertEndpointSecret',
+  {
+    endpoint: ALERT_ENDPOINT,
+    secret: orNull(
+      text(),
+      'Is what deliveries are signed by (Standard Webhooks). Only the first answer has it; keep it.',
+    ),
+  },
+  'An endpoint, with the secret that its deliveries are signed by.',
+);
 
 /** One event for one endpoint. */
-export interface AlertDeliveryJson {
-  delivery_id: string;
-  endpoint_id: string;
-  event: BillingEventJson;
-  state: DeliveryStateName;
-  attempts: number;
-  due_time: string | null;
-  failure: string | null;
-  /** Is the HTTP status of the last attempt. */
-  status: number | null;
-  deliver_time: string | null;
-  create_time: string;
-}
+export const ALERT_DELIVERY = named(
+  'AlertDelivery',
+  {
+    delivery_id: text(),
+    endpoint_id: text(),
+    event: BILLING_EVENT,
+    state: oneOf(DELIVERY_STATE_NAMES),
+    attempts: whole(),
+    due_time: orNull(time(), 'Is when it is tried next; null where it is not.'),
+    failure: orNull(text()),
+    status: orNull(whole(), 'Is the HTTP status of the last attempt.'),
+    deliver_time: orNull(time()),
+    create_time: time(),
+  },
+  'The delivery of one event to one endpoint.',
+);
+export type AlertDeliveryJson = ValueOf<typeof ALERT_DELIVERY>;
 
 const ENDPOINT_STATES = new Map<AlertEndpointState, AlertEndpointJson['state']>([
   [AlertEndpointState.ENABLED, 'enabled'],

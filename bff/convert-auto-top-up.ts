@@ -4,33 +4,34 @@
 import { type AutoTopUp, AutoTopUpState, AutoTopUpStopReason } from '../gen/wheelhouse/payment/v1/auto_top_up.ts';
 import { ConversionError, fromProtoInteger, unknownValue } from './convert.ts';
 import { fromProtoMoney, fromProtoOptionalTime } from './convert-subscription.ts';
+import { named, oneOf, orNull, text, time, type ValueOf, whole } from './shape.ts';
 
 /** A rule. */
-export interface AutoTopUpJson {
-  /** Is `stopped` until the default payment method changes or it is set again. */
-  state: 'off' | 'active' | 'stopped';
-  stop_reason:
-    | 'declined'
-    | 'requires_action'
-    | 'payment_method_missing'
-    | 'price_changed'
-    | 'not_offered'
-    | 'not_paid'
-    | null;
-  failure_code: string | null;
-  /** Is null where no rule was ever set, as all that follows. */
-  threshold_microcredits: number | null;
-  amount_cents: number | null;
-  currency: string | null;
-  microcredits: number | null;
-  monthly_limit_cents: number | null;
-  /** Is what was spent by it in this month of the calendar (UTC). */
-  spent_cents: number | null;
-  cooldown_seconds: number | null;
-  rest_end_time: string | null;
-  consented_by: string | null;
-  consent_time: string | null;
-}
+export const AUTO_TOP_UP = named(
+  'AutoTopUp',
+  {
+    state: oneOf(
+      ['off', 'active', 'stopped'],
+      'Is `stopped` until the default payment method changes or it is set again.',
+    ),
+    stop_reason: orNull(
+      oneOf(['declined', 'requires_action', 'payment_method_missing', 'price_changed', 'not_offered', 'not_paid']),
+    ),
+    failure_code: orNull(text()),
+    threshold_microcredits: orNull(whole(), 'Is null where no rule was ever set, as all that follows.'),
+    amount_cents: orNull(whole()),
+    currency: orNull(text()),
+    microcredits: orNull(whole()),
+    monthly_limit_cents: orNull(whole()),
+    spent_cents: orNull(whole(), 'Is what was spent by it in this month of the calendar (UTC).'),
+    cooldown_seconds: orNull(whole()),
+    rest_end_time: orNull(time(), 'Is until when it buys nothing more.'),
+    consented_by: orNull(text()),
+    consent_time: orNull(time()),
+  },
+  'The rule by which a workspace buys credits without a person.',
+);
+export type AutoTopUpJson = ValueOf<typeof AUTO_TOP_UP>;
 
 /** Translates a rule. Throws ConversionError when it is absent, or has a part that can't be shown. */
 export function fromProtoAutoTopUp(rule: AutoTopUp | undefined): AutoTopUpJson {

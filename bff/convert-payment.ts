@@ -2,26 +2,34 @@
 
 import { type Payment, PaymentKind, PaymentStatus } from '../gen/wheelhouse/payment/v1/payment.ts';
 import { ConversionError, fromProtoInteger, fromProtoTime, unknownValue } from './convert.ts';
-import { fromProtoMoney, fromProtoOptionalUrl, type MoneyJson } from './convert-subscription.ts';
+import { fromProtoMoney, fromProtoOptionalUrl, MONEY_FIELDS } from './convert-subscription.ts';
+import { named, oneOf, orNull, text, time, url, type ValueOf, whole } from './shape.ts';
 
 /** Money that came, or went back. */
-export interface PaymentJson extends MoneyJson {
-  /** Is Stripe's id of the invoice, the refund or the dispute. */
-  payment_id: string;
-  /** Is `other` for an invoice that was made by hand. */
-  kind: 'topup' | 'subscription' | 'other' | 'refund' | 'dispute';
-  /** Is `canceled` for a dispute that was won, `succeeded` for one that was lost. */
-  status: 'pending' | 'succeeded' | 'failed' | 'canceled';
-  /** Is what it gives; null but for top-ups. */
-  microcredits: number | null;
-  description: string;
-  topup_id: string | null;
-  /** Is the invoice that the money came by, of what went back. */
-  paid_payment_id: string | null;
-  invoice_url: string | null;
-  receipt_url: string | null;
-  create_time: string;
-}
+export const PAYMENT = named(
+  'Payment',
+  {
+    ...MONEY_FIELDS,
+    payment_id: text('Is Stripe’s id of the invoice, the refund or the dispute.'),
+    kind: oneOf(
+      ['topup', 'subscription', 'other', 'refund', 'dispute'],
+      'Is `other` for an invoice that was made by hand.',
+    ),
+    status: oneOf(
+      ['pending', 'succeeded', 'failed', 'canceled'],
+      'Is `canceled` for a dispute that was won, `succeeded` for one that was lost.',
+    ),
+    microcredits: orNull(whole(), 'Is what it gives; null but for top-ups.'),
+    description: text(),
+    topup_id: orNull(text()),
+    paid_payment_id: orNull(text(), 'Is the invoice that the money came by, of what went back.'),
+    invoice_url: orNull(url()),
+    receipt_url: orNull(url()),
+    create_time: time(),
+  },
+  'Money that came, or went back.',
+);
+export type PaymentJson = ValueOf<typeof PAYMENT>;
 
 /** Translates a payment. Throws ConversionError when a part of it can't be shown. */
 export function fromProtoPayment(payment: Payment): PaymentJson {

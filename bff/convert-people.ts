@@ -12,6 +12,7 @@ import { type Tenant, TenantStatus } from '../gen/wheelhouse/tenant/v1/tenant.ts
 import type { User, Workspace } from '../gen/wheelhouse/tenant/v1/user.ts';
 import type { WorkspaceRecord } from '../gen/wheelhouse/tenant/v1/workspace_log.ts';
 import { ConversionError, fromProtoTime, unknownValue } from './convert.ts';
+import { flag, list, named, object, oneOf, orNull, text, time, type ValueOf } from './shape.ts';
 
 /** Are the names of roles, the highest first. */
 export const ROLE_NAMES = ['tenant_admin', 'project_contributor', 'project_viewer'] as const;
@@ -23,10 +24,8 @@ export type RoleName = (typeof ROLE_NAMES)[number];
 export const PROJECT_ROLE_NAMES = ['project_contributor', 'project_viewer'] as const;
 
 /** Is a role in one project. */
-export interface ProjectRoleJson {
-  project_id: string;
-  role: RoleName;
-}
+const PROJECT_ROLE = named('ProjectRole', { project_id: text(), role: oneOf(ROLE_NAMES) }, 'A role in one project.');
+export type ProjectRoleJson = ValueOf<typeof PROJECT_ROLE>;
 
 /** Are the names of an invitation's states. */
 export const INVITATION_STATUS_NAMES = ['pending', 'accepted', 'revoked', 'expired'] as const;
@@ -34,101 +33,132 @@ export const INVITATION_STATUS_NAMES = ['pending', 'accepted', 'revoked', 'expir
 /** Is the name of an invitation's state. */
 export type InvitationStatusName = (typeof INVITATION_STATUS_NAMES)[number];
 
+const WORKSPACE_FIELDS = {
+  workspace_id: text(),
+  display_name: text(),
+  slug: text(),
+  status: oneOf(['active', 'suspended', 'closed']),
+  owner_user_id: orNull(text(), 'Is null for one that belongs to nobody.'),
+  create_time: time(),
+  close_time: orNull(time()),
+};
+
 /** A workspace. */
-export interface WorkspaceJson {
-  workspace_id: string;
-  display_name: string;
-  slug: string;
-  status: 'active' | 'suspended' | 'closed';
-  /** Is null for one that belongs to nobody. */
-  owner_user_id: string | null;
-  create_time: string;
-  close_time: string | null;
-}
+export const WORKSPACE = named('Workspace', WORKSPACE_FIELDS, 'A workspace.');
+export type WorkspaceJson = ValueOf<typeof WORKSPACE>;
 
 /** A workspace of the person who asks, with what the person may do there. */
-export interface MyWorkspaceJson extends WorkspaceJson {
-  /** Is the highest role; null for a member who has none. */
-  role: RoleName | null;
-  /** Is empty for a tenant_admin, who has all. */
-  project_roles: ProjectRoleJson[];
-}
+export const MY_WORKSPACE = named(
+  'MyWorkspace',
+  {
+    ...WORKSPACE_FIELDS,
+    role: orNull(oneOf(ROLE_NAMES), 'Is the highest role; null for a member who has none.'),
+    project_roles: list(PROJECT_ROLE, 'Is empty for a tenant_admin, who has all.'),
+  },
+  'A workspace of whoever asks, with what they may do there.',
+);
+export type MyWorkspaceJson = ValueOf<typeof MY_WORKSPACE>;
 
 /** A person. */
-export interface UserJson {
-  user_id: string;
-  email: string | null;
-  display_name: string | null;
-  create_time: string;
-}
+export const USER = named(
+  'User',
+  { user_id: text(), email: orNull(text()), display_name: orNull(text()), create_time: time() },
+  'A person.',
+);
+export type UserJson = ValueOf<typeof USER>;
 
 /** A person in a workspace. */
-export interface MemberJson {
-  user_id: string;
-  email: string | null;
-  display_name: string | null;
-  tenant_admin: boolean;
-  project_roles: ProjectRoleJson[];
-  owner: boolean;
-  create_time: string;
-}
+export const MEMBER = named(
+  'Member',
+  {
+    user_id: text(),
+    email: orNull(text()),
+    display_name: orNull(text()),
+    tenant_admin: flag(),
+    project_roles: list(PROJECT_ROLE),
+    owner: flag(),
+    create_time: time(),
+  },
+  'A person in a workspace.',
+);
+export type MemberJson = ValueOf<typeof MEMBER>;
 
 /** A project. */
-export interface ProjectJson {
-  project_id: string;
-  display_name: string;
-  create_time: string;
-  archive_time: string | null;
-}
+export const PROJECT = named(
+  'Project',
+  { project_id: text(), display_name: text(), create_time: time(), archive_time: orNull(time()) },
+  'A project of a workspace.',
+);
+export type ProjectJson = ValueOf<typeof PROJECT>;
 
 /** An invitation. */
-export interface InvitationJson {
-  invitation_id: string;
-  email: string;
-  tenant_admin: boolean;
-  project_roles: ProjectRoleJson[];
-  status: InvitationStatusName;
-  invited_by_user_id: string;
-  create_time: string;
-  expire_time: string;
-}
+export const INVITATION = named(
+  'Invitation',
+  {
+    invitation_id: text(),
+    email: text(),
+    tenant_admin: flag(),
+    project_roles: list(PROJECT_ROLE),
+    status: oneOf(INVITATION_STATUS_NAMES),
+    invited_by_user_id: text(),
+    create_time: time(),
+    expire_time: time(),
+  },
+  'An invitation to a workspace.',
+);
+export type InvitationJson = ValueOf<typeof INVITATION>;
 
 /** A personal access token, without the token itself. */
-export interface AccessTokenJson {
-  access_token_id: string;
-  display_name: string;
-  token_prefix: string;
-  role: RoleName;
-  project_ids: string[];
-  created_by_user_id: string;
-  create_time: string;
-  expire_time: string | null;
-  last_use_time: string | null;
-  revoke_time: string | null;
-}
+export const ACCESS_TOKEN = named(
+  'AccessToken',
+  {
+    access_token_id: text(),
+    display_name: text(),
+    token_prefix: text('Is how the token begins, to be told from others.'),
+    role: oneOf(ROLE_NAMES),
+    project_ids: list(text(), 'Is empty for one of a tenant_admin.'),
+    created_by_user_id: text(),
+    create_time: time(),
+    expire_time: orNull(time()),
+    last_use_time: orNull(time()),
+    revoke_time: orNull(time()),
+  },
+  'A personal access token, without the token itself.',
+);
+export type AccessTokenJson = ValueOf<typeof ACCESS_TOKEN>;
 
 /** A signup. */
-export interface SignupJson {
-  signup_id: string;
-  email: string;
-  workspace_name: string;
-  status: 'pending' | 'confirmed' | 'expired';
-  create_time: string;
-  expire_time: string;
-}
+export const SIGNUP = named(
+  'Signup',
+  {
+    signup_id: text(),
+    email: text(),
+    workspace_name: text(),
+    status: oneOf(['pending', 'confirmed', 'expired']),
+    create_time: time(),
+    expire_time: time(),
+  },
+  'A signup, from an email address to a workspace.',
+);
+export type SignupJson = ValueOf<typeof SIGNUP>;
 
 /** One act on a workspace. */
-export interface WorkspaceRecordJson {
-  record_id: string;
-  create_time: string;
-  method: string;
-  actor: string;
-  access_token_id: string | null;
-  remote_address: string | null;
-  request_id: string;
-  subject_id: string | null;
-  changes: { field: string; before: string; after: string }[];
-}
+export const WORKSPACE_RECORD = named(
+  'WorkspaceRecord',
+  {
+    record_id: text(),
+    create_time: time(),
+    method: text('Is what was called, such as `MemberService/UpdateMember`.'),
+    actor: text(),
+    access_token_id: orNull(text()),
+    remote_address: orNull(text()),
+    request_id: text(),
+    subject_id: orNull(text()),
+    changes: list(object({ field: text(), before: text(), after: text() })),
+  },
+  'One act on a workspace.',
+);
+export type WorkspaceRecordJson = ValueOf<typeof WORKSPACE_RECORD>;
 
 /** Translates a tenant. Throws ConversionError when it is absent, or of another product than this deployment's. */
 export function fromProtoTenant(tenant: Tenant | undefined, productCode: string): WorkspaceJson {

@@ -7,40 +7,58 @@ import {
   type ValidateDiscountResponse,
 } from '../gen/wheelhouse/promotion/v1/promotion_service.ts';
 import { ConversionError, fromProtoInteger, fromProtoTime, unknownValue } from './convert.ts';
-import { fromProtoMoney, type MoneyJson } from './convert-subscription.ts';
-
-/** What a code gives: one of the two is null. */
-export interface GiftJson {
-  credit: { microcredits: number; expire_time: string | null } | null;
-  discount: DiscountJson | null;
-}
+import { fromProtoMoney, MONEY } from './convert-subscription.ts';
+import { named, object, oneOf, orNull, text, time, type ValueOf, whole } from './shape.ts';
 
 /** What a discount takes off. */
-export interface DiscountJson {
-  /** Is an exact decimal, and so a string; null where it takes off an amount. */
-  percent_off: string | null;
-  /** Is null where it takes off a share. */
-  amount_off: MoneyJson | null;
-  duration: 'once' | 'repeating' | 'forever';
-  /** Is null where it does not repeat. */
-  duration_months: number | null;
-}
+export const DISCOUNT = named(
+  'Discount',
+  {
+    percent_off: orNull(text(), 'Is an exact decimal, and so a string; null where it takes off an amount.'),
+    amount_off: orNull(MONEY, 'Is null where it takes off a share.'),
+    duration: oneOf(['once', 'repeating', 'forever']),
+    duration_months: orNull(whole(), 'Is null where it does not repeat.'),
+  },
+  'What a discount takes off.',
+);
+export type DiscountJson = ValueOf<typeof DISCOUNT>;
+
+/** What a code gives: one of the two is null. */
+const GIFT_FIELDS = {
+  credit: orNull(
+    object({ microcredits: whole(), expire_time: orNull(time()) }),
+    'Is null where the code gives a discount.',
+  ),
+  discount: orNull(DISCOUNT, 'Is null where the code gives credits.'),
+};
+type GiftJson = ValueOf<ReturnType<typeof object<typeof GIFT_FIELDS>>>;
 
 /** The answer of `POST /v1/billing/codes/apply`. */
-export interface AppliedCodeJson extends GiftJson {
-  promotion_id: string;
-  code: string;
-  outcome: 'done' | 'pending';
-}
+export const APPLIED_CODE = named(
+  'AppliedCode',
+  { promotion_id: text(), code: text(), outcome: oneOf(['done', 'pending']), ...GIFT_FIELDS },
+  'What a code has given.',
+);
+export type AppliedCodeJson = ValueOf<typeof APPLIED_CODE>;
 
 /** The answer of `POST /v1/billing/discounts/validate`. */
-export interface CodeForecastJson extends GiftJson {
-  code: string;
-  /** Is what the plan, or the next invoice, costs without and with the discount; null where that is not known. */
-  price: { plan_code: string; before: MoneyJson; after: MoneyJson } | null;
-  /** Is what to give as `promotion_code` where a plan is bought; null where the code is applied instead. */
-  purchase_promotion_code: string | null;
-}
+export const CODE_FORECAST = named(
+  'CodeForecast',
+  {
+    code: text(),
+    ...GIFT_FIELDS,
+    price: orNull(
+      object({ plan_code: text(), before: MONEY, after: MONEY }),
+      'Is what the plan, or the next invoice, costs without and with the discount; null where that is not known.',
+    ),
+    purchase_promotion_code: orNull(
+      text(),
+      'Is what to give as `promotion_code` where a plan is bought; null where the code is applied instead.',
+    ),
+  },
+  'What a code would do.',
+);
+export type CodeForecastJson = ValueOf<typeof CODE_FORECAST>;
 
 /** Translates what a code has given. Throws ConversionError when a part of it can't be shown. */
 export function fromProtoAppliedCode(applied: ApplyCodeResponse): AppliedCodeJson {

@@ -19,106 +19,137 @@ import {
 import { ChangeOutcome, type SubscriptionChange } from '../gen/wheelhouse/subscription/v1/subscription_change.ts';
 import type { GetSubscriptionResponse } from '../gen/wheelhouse/subscription/v1/subscription_service.ts';
 import { ConversionError, fromProtoInteger, fromProtoInterval, fromProtoTime, unknownValue } from './convert.ts';
-import { fromProtoTrial, type TrialJson } from './convert-trial.ts';
+import { fromProtoTrial, TRIAL } from './convert-trial.ts';
+import { flag, named, object, oneOf, orNull, text, time, url, type ValueOf, whole } from './shape.ts';
 
 /** Plain http is for the local stack's own pages. */
 const PAGE_PROTOCOLS: ReadonlySet<string> = new Set(['https:', 'http:']);
 
+/** The fields of an amount of money. */
+export const MONEY_FIELDS = { amount: whole('Is in minor units of the currency.'), currency: text() };
+
 /** An amount of money. */
-export interface MoneyJson {
-  /** Is in minor units of the currency. */
-  amount: number;
-  currency: string;
-}
+export const MONEY = named('Money', MONEY_FIELDS, 'An amount of money.');
+export type MoneyJson = ValueOf<typeof MONEY>;
 
 /** What a cycle costs, before discounts and taxes, and how long it is. */
-export interface CycleJson extends MoneyJson {
-  interval: 'month' | 'year';
-  interval_count: number;
-}
+const CYCLE_FIELDS = { ...MONEY_FIELDS, interval: oneOf(['month', 'year']), interval_count: whole() };
+type CycleJson = ValueOf<ReturnType<typeof object<typeof CYCLE_FIELDS>>>;
 
 /** A change of plan that waits for the end of the period. */
-export interface PendingChangeJson extends CycleJson {
-  plan_code: string;
-  effective_time: string;
-}
+const PENDING_CHANGE = named(
+  'PendingChange',
+  { plan_code: text(), ...CYCLE_FIELDS, effective_time: time() },
+  'A change of plan that waits for the end of the period.',
+);
+type PendingChangeJson = ValueOf<typeof PENDING_CHANGE>;
 
 /** What a workspace pays for by the period. */
-export interface SubscriptionJson extends CycleJson {
-  stripe_subscription_id: string;
-  plan_code: string;
-  /** Is `renewal_pending` until the invoice of a new period is paid or fails, `past_due` after it failed. */
-  status: 'active' | 'renewal_pending' | 'past_due' | 'ended';
-  included_microcredits_per_cycle: number;
-  period_start_time: string;
-  period_end_time: string;
-  /** Is when it ends without renewal; null where it goes on. */
-  cancel_time: string | null;
-  pending_change: PendingChangeJson | null;
-  /** Is until when a payment that is missing may be made up for. */
-  grace_end_time: string | null;
-  /** Is the payment service's own word, such as `card_declined`. */
-  payment_failure_code: string | null;
-  /** Is where a person can pay what is open. */
-  payment_url: string | null;
-  fallback_plan_code: string;
-  start_time: string;
-  end_time: string | null;
-}
+const SUBSCRIPTION = named(
+  'Subscription',
+  {
+    stripe_subscription_id: text(),
+    plan_code: text(),
+    status: oneOf(
+      ['active', 'renewal_pending', 'past_due', 'ended'],
+      'Is `renewal_pending` until the invoice of a new period is paid or fails, `past_due` after it failed.',
+    ),
+    ...CYCLE_FIELDS,
+    included_microcredits_per_cycle: whole(),
+    period_start_time: time(),
+    period_end_time: time(),
+    cancel_time: orNull(time(), 'Is when it ends without renewal; null where it goes on.'),
+    pending_change: orNull(PENDING_CHANGE),
+    grace_end_time: orNull(time(), 'Is until when a payment that is missing may be made up for.'),
+    payment_failure_code: orNull(text(), 'Is the payment service’s own word, such as `card_declined`.'),
+    payment_url: orNull(url(), 'Is where a person can pay what is open.'),
+    fallback_plan_code: text('Is the plan that follows its end.'),
+    start_time: time(),
+    end_time: orNull(time()),
+  },
+  'What a workspace pays for by the period.',
+);
+type SubscriptionJson = ValueOf<typeof SUBSCRIPTION>;
 
 /** The answer of `GET /v1/billing/subscription`. */
-export interface SubscriptionStateJson {
-  /** Is the plan that the workspace has now. */
-  plan_code: string;
-  /** Is null where there never was one. */
-  subscription: SubscriptionJson | null;
-  /** Is null where there never was one. */
-  trial: TrialJson | null;
-  as_of_time: string;
-}
+export const SUBSCRIPTION_STATE = named(
+  'SubscriptionState',
+  {
+    plan_code: text('Is the plan that the workspace has now.'),
+    subscription: orNull(SUBSCRIPTION, 'Is null where there never was one.'),
+    trial: orNull(TRIAL, 'Is null where there never was one.'),
+    as_of_time: time(),
+  },
+  'The plan of a workspace, and what it pays for by the period.',
+);
+export type SubscriptionStateJson = ValueOf<typeof SUBSCRIPTION_STATE>;
 
 /** What became of a change. */
-export interface SubscriptionChangeJson {
-  outcome: 'done' | 'pending' | 'action_required';
-  /** Is where a person has to act; null where nobody has to. */
-  action_url: string | null;
-  plan_code: string;
-  subscription: SubscriptionJson | null;
-}
+export const SUBSCRIPTION_CHANGE = named(
+  'SubscriptionChange',
+  {
+    outcome: oneOf(['done', 'pending', 'action_required']),
+    action_url: orNull(url(), 'Is where a person has to act; null where nobody has to.'),
+    plan_code: text(),
+    subscription: orNull(SUBSCRIPTION),
+  },
+  'What became of a change of the subscription.',
+);
+export type SubscriptionChangeJson = ValueOf<typeof SUBSCRIPTION_CHANGE>;
 
 /** What a change of plan does to one bucket. */
-export interface BucketEffectJson {
-  before_microcredits: number;
-  after_microcredits: number;
-}
+const BUCKET_EFFECT = named(
+  'BucketEffect',
+  { before_microcredits: whole(), after_microcredits: whole() },
+  'What a change of plan does to one bucket.',
+);
+type BucketEffectJson = ValueOf<typeof BUCKET_EFFECT>;
 
 /** What a change of plan would do. */
-export interface PlanChangePreviewJson {
-  kind: 'activation' | 'upgrade' | 'downgrade' | 'cancellation' | 'resumption';
-  from_plan_code: string;
-  to_plan_code: string;
-  effective_time: string;
-  /** Is what is charged at once. */
-  due_now: MoneyJson;
-  /** Is what the next cycle costs; null where none follows. */
-  next_cycle: (MoneyJson & { start_time: string }) | null;
-  buckets: Readonly<Record<'trial' | 'included' | 'payg', BucketEffectJson>>;
-}
+export const PLAN_CHANGE_PREVIEW = named(
+  'PlanChangePreview',
+  {
+    kind: oneOf(['activation', 'upgrade', 'downgrade', 'cancellation', 'resumption']),
+    from_plan_code: text(),
+    to_plan_code: text(),
+    effective_time: time(),
+    due_now: MONEY,
+    next_cycle: orNull(
+      object({ ...MONEY_FIELDS, start_time: time() }),
+      'Is what the next cycle costs; null where none follows.',
+    ),
+    buckets: object({ trial: BUCKET_EFFECT, included: BUCKET_EFFECT, payg: BUCKET_EFFECT }),
+  },
+  'What a change of plan would do, and what would be charged at once (`due_now`).',
+);
+export type PlanChangePreviewJson = ValueOf<typeof PLAN_CHANGE_PREVIEW>;
 
 /** A stored payment method. */
-export interface PaymentMethodJson {
-  payment_method_id: string;
-  type: string;
-  /** Is null for other types than cards. */
-  card: { brand: string; last4: string; expire_month: number; expire_year: number } | null;
-  is_default: boolean;
-}
+export const PAYMENT_METHOD = named(
+  'PaymentMethod',
+  {
+    payment_method_id: text(),
+    type: text(),
+    card: orNull(
+      object({ brand: text(), last4: text(), expire_month: whole(), expire_year: whole() }),
+      'Is null for other types than cards.',
+    ),
+    is_default: flag(),
+  },
+  'A stored payment method.',
+);
+export type PaymentMethodJson = ValueOf<typeof PAYMENT_METHOD>;
 
 /** Where to go on to store a card: one of the two is null. */
-export interface SetupJson {
-  url: string | null;
-  client_secret: string | null;
-}
+export const SETUP = named(
+  'PaymentMethodSetup',
+  {
+    url: orNull(url(), 'Is Stripe’s page to store a card on.'),
+    client_secret: orNull(text(), 'Is what a page with Stripe’s script stores a card by.'),
+  },
+  'Where to go on to store a card: one of the two is null.',
+);
+export type SetupJson = ValueOf<typeof SETUP>;
 
 /** Translates a subscription. Throws ConversionError when a part of it can't be shown. */
 function fromProtoSubscription(subscription: Subscription): SubscriptionJson {

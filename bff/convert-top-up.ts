@@ -5,52 +5,52 @@ import { type TopUp, TopUpCause, TopUpStatus } from '../gen/wheelhouse/payment/v
 import type { ListTopUpPackagesResponse } from '../gen/wheelhouse/payment/v1/top_up_service.ts';
 import { ConversionError, fromProtoInteger, fromProtoTime, unknownValue } from './convert.ts';
 import { fromProtoMoney, fromProtoOptionalTime, fromProtoOptionalUrl } from './convert-subscription.ts';
+import { flag, list, named, object, oneOf, orNull, text, time, url, type ValueOf, whole } from './shape.ts';
 
 /** A purchase of credits. */
-export interface TopUpJson {
-  topup_id: string;
-  /** Is `failed` for one that was declined and can still be paid; `succeeded` and `canceled` are ends. */
-  status:
-    | 'pending'
-    | 'requires_payment_method'
-    | 'requires_action'
-    | 'processing'
-    | 'succeeded'
-    | 'failed'
-    | 'canceled';
-  /** Is `auto` where the workspace's own rule wanted it. */
-  cause: 'person' | 'auto';
-  amount_cents: number;
-  currency: string;
-  microcredits: number;
-  use_stored_card: boolean;
-  /** Is Stripe's id; null until there is one. */
-  payment_intent_id: string | null;
-  /** Is what a page with Stripe's script pays it by; null where it can't be paid. */
-  client_secret: string | null;
-  /** Is Stripe's page to pay it on; null where it can't be paid. */
-  checkout_url: string | null;
-  /** Is Stripe's word, such as `insufficient_funds`; null where it was not declined. */
-  failure_code: string | null;
-  /** Is what of its price went back by now. */
-  returned_cents: number;
-  create_time: string;
-  /** Is until when it can be paid. */
-  page_expire_time: string;
-  end_time: string | null;
-}
+export const TOP_UP = named(
+  'TopUp',
+  {
+    topup_id: text(),
+    status: oneOf(
+      ['pending', 'requires_payment_method', 'requires_action', 'processing', 'succeeded', 'failed', 'canceled'],
+      'Is `failed` for one that was declined and can still be paid; `succeeded` and `canceled` are ends.',
+    ),
+    cause: oneOf(['person', 'auto'], 'Is `auto` where the workspace’s own rule wanted it.'),
+    amount_cents: whole('Is what it costs, in minor units of the currency.'),
+    currency: text(),
+    microcredits: whole('Is what it gives.'),
+    use_stored_card: flag(),
+    payment_intent_id: orNull(text(), 'Is Stripe’s id; null until there is one.'),
+    client_secret: orNull(text(), 'Is what a page with Stripe’s script pays it by; null where it can’t be paid.'),
+    checkout_url: orNull(url(), 'Is Stripe’s page to pay it on; null where it can’t be paid.'),
+    failure_code: orNull(text(), 'Is Stripe’s word, such as `insufficient_funds`; null where it was not declined.'),
+    returned_cents: whole('Is what of its price went back by now.'),
+    create_time: time(),
+    page_expire_time: time('Is until when it can be paid.'),
+    end_time: orNull(time()),
+  },
+  'A purchase of pay-as-you-go credits.',
+);
+export type TopUpJson = ValueOf<typeof TOP_UP>;
 
 /** What a workspace can buy. */
-export interface TopUpOfferJson {
-  /** Is false where nothing is sold on the plan; then the rest is empty. */
-  offered: boolean;
-  currency: string | null;
-  packages: { amount_cents: number; microcredits: number }[];
-  /** Is what one credit costs beside packages, as an exact decimal of minor units; null where only packages are sold. */
-  cents_per_credit: string | null;
-  amount_cents_min: number | null;
-  amount_cents_max: number | null;
-}
+export const TOP_UP_OFFER = named(
+  'TopUpOffer',
+  {
+    offered: flag('Is false where nothing is sold on the plan; then the rest is empty.'),
+    currency: orNull(text()),
+    packages: list(object({ amount_cents: whole(), microcredits: whole() })),
+    cents_per_credit: orNull(
+      text(),
+      'Is what one credit costs beside packages, as an exact decimal of minor units; null where only packages are sold.',
+    ),
+    amount_cents_min: orNull(whole()),
+    amount_cents_max: orNull(whole()),
+  },
+  'What a workspace can buy.',
+);
+export type TopUpOfferJson = ValueOf<typeof TOP_UP_OFFER>;
 
 /** Translates a top-up. Throws ConversionError when it is absent, or has a part that can't be shown. */
 export function fromProtoTopUp(topUp: TopUp | undefined): TopUpJson {

@@ -3,32 +3,39 @@
 import { type Trial, TrialStatus } from '../gen/wheelhouse/subscription/v1/trial.ts';
 import type { GetTrialResponse } from '../gen/wheelhouse/subscription/v1/trial_service.ts';
 import { ConversionError, fromProtoInteger, fromProtoTime, unknownValue } from './convert.ts';
+import { flag, named, oneOf, orNull, text, time, type ValueOf, whole } from './shape.ts';
 
 /** A workspace's one trial. */
-export interface TrialJson {
-  plan_code: string;
-  /** Is `canceled` for one that runs to its end with nothing to follow. */
-  status: 'active' | 'canceled' | 'ended';
-  start_time: string;
-  end_time: string;
-  /** Is in microcredits. */
-  granted_microcredits: number;
-  /** Is in microcredits. */
-  remaining_microcredits: number;
-  /** Says that what is left lapses at its end. */
-  revokes_unused: boolean;
-  /** Is when somebody agreed to be charged once it ends; null where nobody did. */
-  consent_time: string | null;
-}
+export const TRIAL = named(
+  'Trial',
+  {
+    plan_code: text(),
+    status: oneOf(
+      ['active', 'canceled', 'ended'],
+      'Is `canceled` for one that runs to its end with nothing to follow.',
+    ),
+    start_time: time(),
+    end_time: time(),
+    granted_microcredits: whole(),
+    remaining_microcredits: whole(),
+    revokes_unused: flag('Says that what is left lapses at its end.'),
+    consent_time: orNull(time(), 'Is when somebody agreed to be charged once it ends; null where nobody did.'),
+  },
+  'The one trial of a workspace.',
+);
+export type TrialJson = ValueOf<typeof TRIAL>;
 
 /** The answer of `GET /v1/billing/trial`. */
-export interface TrialStateJson {
-  /** Is null for a workspace that never had one. */
-  trial: TrialJson | null;
-  /** Is the plan that the workspace has now. */
-  plan_code: string;
-  as_of_time: string;
-}
+export const TRIAL_STATE = named(
+  'TrialState',
+  {
+    trial: orNull(TRIAL, 'Is null for a workspace that never had one.'),
+    plan_code: text('Is the plan that the workspace has now.'),
+    as_of_time: time(),
+  },
+  'What is known of the trial of a workspace.',
+);
+export type TrialStateJson = ValueOf<typeof TRIAL_STATE>;
 
 /** Translates a trial. Throws ConversionError when it is absent, or has a part that can't be shown. */
 export function fromProtoTrial(trial: Trial | undefined): TrialJson {

@@ -9,78 +9,100 @@ import { BillingInterval, type Plan } from '../gen/wheelhouse/catalog/v1/plan.ts
 import { Bucket } from '../gen/wheelhouse/common/v1/bucket.ts';
 import type { Balance, GrantDraw } from '../gen/wheelhouse/ledger/v1/balance.ts';
 import { type Debit, type Entry, RunStatus } from '../gen/wheelhouse/ledger/v1/entry.ts';
+import { flag, mapOf, named, object, oneOf, orNull, text, time, type ValueOf, whole } from './shape.ts';
+
+const PRICE_RULES = ['default', 'plan', 'tenant'] as const;
+
+/** What of a bucket or of all of them is told in microcredits. */
+const MICROCREDITS = 'Is in microcredits.';
 
 /** One plan of `GET /v1/billing/plans`. */
-export interface PlanJson {
-  plan_code: string;
-  /** Is null for plans that Stripe does not sell. */
-  stripe_price_id: string | null;
-  /** Is the price of one cycle in minor units of the currency; 0 for free, null for plans sold by contract. */
-  amount: number | null;
-  /** Is null where there is no amount. */
-  currency: string | null;
-  /** Is null, as is interval_count, where the plan has no billing cycle. */
-  interval: 'month' | 'year' | null;
-  interval_count: number | null;
-  product_name: string;
-  trial_enabled: boolean;
-  trial_days: number;
-  /** Is in microcredits. */
-  trial_credits_granted: number;
-  trial_requires_card: boolean;
-  onboarding_default: boolean;
-  included_microcredits_per_cycle: number;
-  self_serve: boolean;
-  rank: number;
-  /** Is null where there is no limit. */
-  member_limit: number | null;
-}
+export const PLAN = named(
+  'Plan',
+  {
+    plan_code: text(),
+    stripe_price_id: orNull(text(), 'Is null for plans that Stripe does not sell.'),
+    amount: orNull(
+      whole(),
+      'Is the price of one cycle in minor units of the currency; 0 for free, null for plans sold by contract.',
+    ),
+    currency: orNull(text(), 'Is the ISO 4217 code in lower case; null where there is no amount.'),
+    interval: orNull(oneOf(['month', 'year']), 'Is null where the plan has no billing cycle.'),
+    interval_count: orNull(whole(), 'Is null where the plan has no billing cycle.'),
+    product_name: text(),
+    trial_enabled: flag(),
+    trial_days: whole(),
+    trial_credits_granted: whole(MICROCREDITS),
+    trial_requires_card: flag(),
+    onboarding_default: flag('Says that new workspaces begin on it.'),
+    included_microcredits_per_cycle: whole(),
+    self_serve: flag('Is false for plans that only sales can set up.'),
+    rank: whole('Orders plans: to a higher one is an upgrade.'),
+    member_limit: orNull(whole(), 'Is null where there is no limit.'),
+  },
+  'One plan that is offered.',
+);
+export type PlanJson = ValueOf<typeof PLAN>;
 
 /** What a workspace holds, in microcredits; the answer of `GET /v1/billing/usage`. */
-export interface BalanceJson {
-  trial_remaining: number;
-  included_remaining: number;
-  payg_remaining: number;
-  held: number;
-  available: number;
-  deficit: number;
-}
+export const BALANCE = named(
+  'Balance',
+  {
+    trial_remaining: whole(),
+    included_remaining: whole(),
+    payg_remaining: whole(),
+    held: whole('Is what open holds reserve.'),
+    available: whole('Is what can be spent now: all that remains, without what is held.'),
+    deficit: whole('Is what was used beyond what there was.'),
+  },
+  'What a workspace holds, in microcredits (1 credit = 1,000,000 microcredits).',
+);
+export type BalanceJson = ValueOf<typeof BALANCE>;
 
 /** One price of `GET /v1/billing/action-pricing`. */
-export interface ActionPriceJson {
-  action: string;
-  microcredits_per_unit: number;
-  unit: string;
-  rule: 'default' | 'plan' | 'tenant';
-  effective_time: string;
-}
+export const ACTION_PRICE = named(
+  'ActionPrice',
+  {
+    action: text(),
+    microcredits_per_unit: whole(),
+    unit: text(),
+    rule: oneOf(PRICE_RULES, 'Says whose price it is: everybody’s, the plan’s, or this workspace’s own.'),
+    effective_time: time('Is since when it counts.'),
+  },
+  'What one unit of a metered action costs the workspace.',
+);
+export type ActionPriceJson = ValueOf<typeof ACTION_PRICE>;
 
 /** One metered event of `GET /v1/billing/usage-history`. */
-export interface UsageEventJson {
-  entry_id: string;
-  create_time: string;
-  action: string;
-  /** Is an exact decimal, and so a string. */
-  quantity: string;
-  unit: string;
-  microcredits_per_unit: number;
-  price_rule: 'default' | 'plan' | 'tenant';
-  /** Is what was charged: the draws and the deficit together. */
-  cost_microcredits: number;
-  draws: { trial: number; included: number; payg: number };
-  deficit_microcredits: number;
-  already_performed: boolean;
-  /** Is the hold that the work was charged through. */
-  hold_id: string | null;
-  /** Is the entry by which the charge was undone. */
-  reversed_by_entry_id: string | null;
-  project_id: string | null;
-  workflow_id: string | null;
-  run_id: string | null;
-  run_status: 'running' | 'succeeded' | 'failed' | 'canceled' | null;
-  dimensions: Readonly<Record<string, string>>;
-  balance_after: BalanceJson;
-}
+export const USAGE_EVENT = named(
+  'UsageEvent',
+  {
+    entry_id: text(),
+    create_time: time(),
+    action: text(),
+    quantity: text('Is an exact decimal, and so a string.'),
+    unit: text(),
+    microcredits_per_unit: whole(),
+    price_rule: oneOf(PRICE_RULES),
+    cost_microcredits: whole('Is what was charged: the draws and the deficit together.'),
+    draws: object(
+      { trial: whole(), included: whole(), payg: whole() },
+      'Is what each bucket paid of it, in microcredits.',
+    ),
+    deficit_microcredits: whole(),
+    already_performed: flag('Says that the work had been done when it was charged.'),
+    hold_id: orNull(text(), 'Is the hold that the work was charged through.'),
+    reversed_by_entry_id: orNull(text(), 'Is the entry by which the charge was undone.'),
+    project_id: orNull(text()),
+    workflow_id: orNull(text()),
+    run_id: orNull(text()),
+    run_status: orNull(oneOf(['running', 'succeeded', 'failed', 'canceled'])),
+    dimensions: mapOf(text()),
+    balance_after: BALANCE,
+  },
+  'One metered event, with what it cost and who paid it.',
+);
+export type UsageEventJson = ValueOf<typeof USAGE_EVENT>;
 
 /** Says that the kernel sent what REST can't show truthfully; it names the field. */
 export class ConversionError extends Error {

@@ -3,6 +3,7 @@
 // Invariants: every reason of the contract has a row; a document never carries a stack, a cause or a secret.
 
 import type { ErrorReason } from '../gen/wheelhouse/common/v1/error_reason.ts';
+import { list, mapOf, object, type Shape, text, url, type ValueOf, whole } from './shape.ts';
 
 /** The name of a reason in the contract's vocabulary, the only one; UNSPECIFIED is never sent. */
 export type ProblemReason = Exclude<keyof typeof ErrorReason, 'UNSPECIFIED'>;
@@ -547,14 +548,32 @@ export interface ProblemOptions {
   readonly cause?: unknown;
 }
 
+const PROBLEM_FIELDS = object({
+  type: url(),
+  title: text('Is the same for every problem of the same reason.'),
+  status: whole('Is the HTTP status.'),
+  detail: text('Says what happened here and what to do.'),
+  instance: text('Is the id of the request (X-Request-Id).'),
+  reason: text('Is the stable name of the reason: what programs go by.'),
+});
+
 /** The problem document, as it is sent. */
-export interface ProblemDocument {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  instance: string;
-  reason: string;
+export const PROBLEM: Shape<ProblemDocument> = {
+  title: 'Problem',
+  ...PROBLEM_FIELDS,
+  properties: {
+    ...Object(PROBLEM_FIELDS['properties']),
+    errors: list(
+      object({ field: text(), message: text() }),
+      'Names each part of the request that can’t be accepted, and says why.',
+    ),
+    metadata: mapOf(text(), 'Are figures behind the reason.'),
+  },
+  description: 'Says why a request was refused (RFC 9457).',
+};
+
+/** The problem document, as it is sent. */
+export interface ProblemDocument extends ValueOf<typeof PROBLEM_FIELDS> {
   errors?: readonly FieldError[];
   metadata?: Readonly<Record<string, string>>;
 }

@@ -5,6 +5,7 @@
 import { BrokenValue, toFieldErrors } from './field-complaint.ts';
 import { invalidField } from './problem.ts';
 import { compileSchema, propertyNames, type Schema } from './schema.ts';
+import type { JsonSchema } from './shape.ts';
 
 /** How many parameters a query may have; no call takes as many. */
 const PARAMETERS_MAX = 100;
@@ -42,20 +43,26 @@ function decode(text: string): string | undefined {
   }
 }
 
-/** Checks a raw query and gives it its type. Throws INVALID_FIELD, which names every parameter at fault. */
-export type ReadQuery<Query> = (raw: unknown) => Query;
+/** Checks a raw query and gives it its type. */
+export interface ReadQuery<Query> {
+  /** Throws INVALID_FIELD, which names every parameter at fault. */
+  (raw: unknown): Query;
+  /** Is what it checks by; the document of the API tells it. */
+  readonly schema: JsonSchema;
+}
 
 /** Compiles the schema of a query, whose properties are all strings: a query has nothing else. */
 export function defineQuery<Query>(schema: Schema<Query>): ReadQuery<Query> {
   const check = compileSchema(schema);
   const names = propertyNames(schema);
-  return (raw) => {
+  const read = (raw: unknown): Query => {
     const checked = check(raw);
     if ('violations' in checked) {
       throw invalidField(...toFieldErrors(checked.violations, { noun: 'parameter', names }));
     }
     return checked.value;
   };
+  return Object.assign(read, { schema });
 }
 
 /** The query of a call that takes no parameter. */

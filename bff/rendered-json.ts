@@ -1,16 +1,21 @@
-// Owns an answer whose JSON is made once and sent to many, with the tag by which a client that has it already is spared it.
+// Owns an answer that is made once and sent to many, with the tag by which a client that has it already is spared it.
 // Does not own what stands in it, or how long one is used.
 
 import { hash } from 'node:crypto';
 
+/** Is the media type of JSON. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** An answer as it is sent. */
-export class RenderedJson {
+export class Rendered {
   readonly bytes: Buffer;
+  readonly contentType: string;
   /** Is a strong entity tag: other bytes have another one. */
   readonly entityTag: string;
 
-  constructor(value: object) {
-    this.bytes = Buffer.from(JSON.stringify(value));
+  constructor(bytes: Buffer, contentType: string) {
+    this.bytes = bytes;
+    this.contentType = contentType;
     this.entityTag = `"${hash('sha256', this.bytes, 'base64url')}"`;
   }
 
@@ -19,5 +24,12 @@ export class RenderedJson {
     // Tags with commas are others' than ours, so that cutting them apart makes none of ours of them.
     const tags = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim());
     return [this.entityTag, `W/${this.entityTag}`].some((own) => tags.includes(own)) || ifNoneMatch?.trim() === '*';
+  }
+}
+
+/** JSON as it is sent. */
+export class RenderedJson extends Rendered {
+  constructor(value: object) {
+    super(Buffer.from(JSON.stringify(value)), JSON_TYPE);
   }
 }

@@ -12,7 +12,7 @@ import { type Identity, NOBODY } from './identity.ts';
 import type { CallContext, KernelClient } from './kernel-client.ts';
 import { invalidField } from './problem.ts';
 import { toRemoteAddress } from './remote-address.ts';
-import { RenderedJson } from './rendered-json.ts';
+import { JSON_TYPE, type Rendered, RenderedJson } from './rendered-json.ts';
 import { contextOf } from './request-context.ts';
 import { readIdempotencyKey, readNamedWorkspace } from './request-field.ts';
 import { type Answer, Reply, type Route, type RouteCall, type RouteMethod } from './routes/route.ts';
@@ -37,7 +37,7 @@ export async function runRoute(
   response: Response,
 ): Promise<void> {
   const { admission, kernel, productCode } = dependencies;
-  const caller = route.isOpen ? { identity: NOBODY } : await admission.admit(request);
+  const caller = route.needs === 'nothing' ? { identity: NOBODY } : await admission.admit(request);
   const context = contextOf(response);
   context.identity = caller.identity;
   const body = await readExpectedBody(route, request, response);
@@ -75,7 +75,7 @@ function toCall(
   request: Request,
   response: Response,
 ): Pick<RouteCall, 'context' | 'csrfToken'> {
-  const tenantId = route.isOpen ? undefined : chooseWorkspace(route, request);
+  const tenantId = route.needs === 'nothing' ? undefined : chooseWorkspace(route, request);
   contextOf(response).tenantId = tenantId;
   const context = { ...toCallContext(identity, request, response), ...(tenantId !== undefined && { tenantId }) };
   return { context, ...(csrfToken !== undefined && { csrfToken }) };
@@ -127,25 +127,25 @@ function sendAnswer(request: IncomingMessage, response: Response, answer: Answer
   sendJson(response, answer.body);
 }
 
-function sendRendered(request: IncomingMessage, response: Response, answer: RenderedJson): void {
+/** Sends what was made before; who asked may keep it, and asks again each time. */
+export function sendRendered(request: IncomingMessage, response: Response, answer: Rendered): void {
   response.setHeader('ETag', answer.entityTag);
-  // It may be kept by who asked, and is asked for again each time.
   response.setHeader('Cache-Control', 'private, no-cache');
   if (answer.isHeldBy(request.headers['if-none-match'])) {
     response.statusCode = 304;
     response.end();
     return;
   }
-  sendBytes(response, answer.bytes);
+  sendBytes(response, answer.bytes, answer.contentType);
 }
 
 /** Sends JSON. */
 export function sendJson(response: Response, value: object): void {
-  sendBytes(response, Buffer.from(JSON.stringify(value)));
+  sendBytes(response, Buffer.from(JSON.stringify(value)), JSON_TYPE);
 }
 
-function sendBytes(response: Response, bytes: Buffer): void {
-  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+function sendBytes(response: Response, bytes: Buffer, contentType: string): void {
+  response.setHeader('Content-Type', contentType);
   response.setHeader('Content-Length', bytes.byteLength);
   response.end(bytes);
 }

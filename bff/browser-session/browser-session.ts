@@ -27,6 +27,11 @@ export interface BrowserSessionOptions {
   readonly keys: readonly Uint8Array[];
 }
 
+/** Names the cookie of a product's sessions: two products on one host share their cookies, whatever their ports are. */
+export function sessionCookieName(productCode: string): string {
+  return `wheelhouse_${productCode}`;
+}
+
 /** A session of a browser. */
 export interface BrowserSession {
   readonly person: Person;
@@ -63,8 +68,7 @@ export class BrowserSessions {
     this.#issuer = issuer;
     this.#origin = publicUrl.origin;
     this.#cookie = new SealedCookie({
-      // Two products on one host share their cookies, whatever their ports are.
-      name: `wheelhouse_${productCode}`,
+      name: sessionCookieName(productCode),
       purpose: `wheelhouse:${productCode}:session`,
       isSecure: publicUrl.protocol === 'https:',
       keys,

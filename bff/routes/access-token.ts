@@ -2,8 +2,9 @@
 
 import { AccessTokenServiceService } from '../../gen/wheelhouse/tenant/v1/access_token_service.ts';
 import { defineBody } from '../body.ts';
-import { fromProtoAccessToken, ROLE_NAMES, type RoleName, toProtoRole } from '../convert-people.ts';
+import { ACCESS_TOKEN, fromProtoAccessToken, ROLE_NAMES, type RoleName, toProtoRole } from '../convert-people.ts';
 import { defineQuery } from '../query.ts';
+import { object, orNull, pageOf, text } from '../shape.ts';
 import { parseTimestamp } from '../timestamp.ts';
 import { DISPLAY_NAME, FLAG, ID } from './field.ts';
 import { fromProtoPageToken, type PageQuery, PEOPLE_PAGE, pageProperties, toProtoPage } from './page.ts';
@@ -22,12 +23,19 @@ const listAccessTokens = defineWorkspaceRoute({
   method: 'GET',
   path: '/v1/tokens',
   workspace: 'required',
+  name: 'listAccessTokens',
+  summary: 'List your personal access tokens',
+  needs: 'project_viewer',
+  isPersonal: true,
+  description: 'A tenant_admin sees those of all members.',
   query: defineQuery<PageQuery & { include_ended?: 'true' | 'false' }>({
     type: 'object',
     properties: { include_ended: FLAG, ...pageProperties(PEOPLE_PAGE.sizeMax) },
     required: [],
     additionalProperties: false,
   }),
+  responses: { 200: pageOf('access_tokens', ACCESS_TOKEN) },
+  reasons: [],
   async answer({ query }, { kernel, context, tenantId }) {
     const request = { tenantId, includeEnded: query.include_ended === 'true', ...toProtoPage(query, PEOPLE_PAGE) };
     const { accessTokens, nextPageToken } = await kernel.call(
@@ -46,6 +54,11 @@ const createAccessToken = defineWorkspaceRoute({
   method: 'POST',
   path: '/v1/tokens',
   workspace: 'required',
+  name: 'createAccessToken',
+  summary: 'Create a personal access token',
+  needs: 'project_viewer',
+  isPersonal: true,
+  description: 'It can do what its role can, at most what whoever creates it can.',
   body: defineBody<NewAccessToken>({
     type: 'object',
     properties: {
@@ -68,6 +81,13 @@ const createAccessToken = defineWorkspaceRoute({
     required: ['display_name', 'role'],
     additionalProperties: false,
   }),
+  responses: {
+    201: object({
+      access_token: ACCESS_TOKEN,
+      token: orNull(text(), 'Is the token itself. Only the first answer has it; keep it.'),
+    }),
+  },
+  reasons: ['PROJECT_NOT_FOUND', 'WORKSPACE_LIMIT_REACHED'],
   async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = {
       requestId: idempotencyKey,
@@ -92,6 +112,12 @@ const revokeAccessToken = defineWorkspaceRoute({
   method: 'DELETE',
   path: '/v1/tokens/:access_token_id',
   workspace: 'required',
+  name: 'revokeAccessToken',
+  summary: 'Revoke a personal access token',
+  needs: 'project_viewer',
+  isPersonal: true,
+  responses: { 204: null },
+  reasons: ['ACCESS_TOKEN_NOT_FOUND'],
   async answer({ ids }, { kernel, context, tenantId }) {
     const request = { tenantId, accessTokenId: ids.access_token_id };
     await kernel.call(AccessTokenServiceService.revokeAccessToken, request, context);

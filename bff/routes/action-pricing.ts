@@ -1,13 +1,19 @@
 // Owns `GET /v1/billing/action-pricing`: what each metered action costs this workspace.
 
 import { CatalogServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
-import { fromProtoActionPrice } from '../convert.ts';
+import { ACTION_PRICE, fromProtoActionPrice } from '../convert.ts';
+import { list, object } from '../shape.ts';
 import { defineWorkspaceRoute } from './route.ts';
 
 export const actionPricingRoute = defineWorkspaceRoute({
   method: 'GET',
   path: '/v1/billing/action-pricing',
   workspace: 'required',
+  name: 'listActionPrices',
+  summary: 'Read what each metered action costs',
+  needs: 'project_contributor',
+  responses: { 200: object({ action_prices: list(ACTION_PRICE) }) },
+  reasons: [],
   async answer(_input, { kernel, context, tenantId }) {
     const request = { tenantId, atTime: undefined };
     const { actionPrices } = await kernel.call(CatalogServiceService.getActionPricing, request, context);

@@ -4,6 +4,9 @@
 import { AlertEndpointServiceService } from '../../gen/wheelhouse/alert/v1/alert_endpoint_service.ts';
 import { defineBody } from '../body.ts';
 import {
+  ALERT_DELIVERY,
+  ALERT_ENDPOINT,
+  ALERT_ENDPOINT_SECRET,
   DELIVERY_STATE_NAMES,
   type DeliveryStateName,
   fromProtoDelivery,
@@ -11,6 +14,7 @@ import {
   toProtoDeliveryState,
 } from '../convert-alert.ts';
 import { defineQuery } from '../query.ts';
+import { list, object, pageOf } from '../shape.ts';
 import { EVENT_TYPE, ID, YES_OR_NO } from './field.ts';
 import { fromProtoPageToken, type PageQuery, PEOPLE_PAGE, pageProperties, toProtoPage } from './page.ts';
 import { defineWorkspaceRoute, Reply, type Route } from './route.ts';
@@ -42,12 +46,17 @@ const createEndpoint = defineWorkspaceRoute({
   method: 'POST',
   path: ENDPOINTS,
   workspace: 'required',
+  name: 'createAlertEndpoint',
+  summary: 'Add an endpoint for billing events',
+  needs: 'tenant_admin',
   body: defineBody<EndpointFields>({
     type: 'object',
     properties: ENDPOINT_FIELDS,
     required: ['url'],
     additionalProperties: false,
   }),
+  responses: { 201: ALERT_ENDPOINT_SECRET },
+  reasons: ['ALERT_ENDPOINT_LIMIT_REACHED', 'ALERT_TARGET_FORBIDDEN'],
   async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = { requestId: idempotencyKey, tenantId, ...toProtoFields(body) };
     const answer = await kernel.call(AlertEndpointServiceService.createEndpoint, request, context);
@@ -62,6 +71,11 @@ const listEndpoints = defineWorkspaceRoute({
   method: 'GET',
   path: ENDPOINTS,
   workspace: 'required',
+  name: 'listAlertEndpoints',
+  summary: 'List the endpoints for billing events',
+  needs: 'tenant_admin',
+  responses: { 200: object({ endpoints: list(ALERT_ENDPOINT) }) },
+  reasons: [],
   async answer(_input, { kernel, context, tenantId }) {
     const { endpoints } = await kernel.call(AlertEndpointServiceService.listEndpoints, { tenantId }, context);
     return { endpoints: endpoints.map(fromProtoEndpoint) };
@@ -72,12 +86,18 @@ const updateEndpoint = defineWorkspaceRoute({
   method: 'PUT',
   path: `${ENDPOINTS}/:endpoint_id`,
   workspace: 'required',
+  name: 'updateAlertEndpoint',
+  summary: 'Change an endpoint',
+  needs: 'tenant_admin',
+  description: 'What is left out of the body is emptied.',
   body: defineBody<EndpointFields & { enabled: boolean }>({
     type: 'object',
     properties: { ...ENDPOINT_FIELDS, enabled: YES_OR_NO },
     required: ['url', 'enabled'],
     additionalProperties: false,
   }),
+  responses: { 200: ALERT_ENDPOINT },
+  reasons: ['ALERT_ENDPOINT_NOT_FOUND', 'ALERT_TARGET_FORBIDDEN'],
   async answer({ body, ids, idempotencyKey }, { kernel, context, tenantId }) {
     const request = {
       ...{ requestId: idempotencyKey, tenantId, endpointId: ids.endpoint_id },
@@ -92,6 +112,11 @@ const rotateSecret = defineWorkspaceRoute({
   method: 'POST',
   path: `${ENDPOINTS}/:endpoint_id/rotate-secret`,
   workspace: 'required',
+  name: 'rotateAlertEndpointSecret',
+  summary: 'Make a new secret for an endpoint',
+  needs: 'tenant_admin',
+  responses: { 200: ALERT_ENDPOINT_SECRET },
+  reasons: ['ALERT_ENDPOINT_NOT_FOUND'],
   async answer({ ids, idempotencyKey }, { kernel, context, tenantId }) {
     const request = { requestId: idempotencyKey, tenantId, endpointId: ids.endpoint_id };
     const answer = await kernel.call(AlertEndpointServiceService.rotateEndpointSecret, request, context);
@@ -104,6 +129,11 @@ const deleteEndpoint = defineWorkspaceRoute({
   method: 'DELETE',
   path: `${ENDPOINTS}/:endpoint_id`,
   workspace: 'required',
+  name: 'deleteAlertEndpoint',
+  summary: 'Delete an endpoint',
+  needs: 'tenant_admin',
+  responses: { 204: null },
+  reasons: ['ALERT_ENDPOINT_NOT_FOUND'],
   async answer({ ids, idempotencyKey }, { kernel, context, tenantId }) {
     const request = { requestId: idempotencyKey, tenantId, endpointId: ids.endpoint_id };
     await kernel.call(AlertEndpointServiceService.deleteEndpoint, request, context);
@@ -115,6 +145,11 @@ const sendTest = defineWorkspaceRoute({
   method: 'POST',
   path: `${ENDPOINTS}/:endpoint_id/test`,
   workspace: 'required',
+  name: 'testAlertEndpoint',
+  summary: 'Send a test event to an endpoint',
+  needs: 'tenant_admin',
+  responses: { 202: ALERT_DELIVERY },
+  reasons: ['ALERT_ENDPOINT_NOT_FOUND'],
   async answer({ ids, idempotencyKey }, { kernel, context, tenantId }) {
     const request = { requestId: idempotencyKey, tenantId, endpointId: ids.endpoint_id };
     const { delivery } = await kernel.call(AlertEndpointServiceService.sendTestEvent, request, context);
@@ -126,6 +161,10 @@ const listDeliveries = defineWorkspaceRoute({
   method: 'GET',
   path: DELIVERIES,
   workspace: 'required',
+  name: 'listAlertDeliveries',
+  summary: 'List the deliveries',
+  needs: 'tenant_admin',
+  description: 'Newest first, a page at a time.',
   query: defineQuery<PageQuery & { endpoint_id?: string; state?: DeliveryStateName }>({
     type: 'object',
     properties: {
@@ -141,6 +180,8 @@ const listDeliveries = defineWorkspaceRoute({
     required: [],
     additionalProperties: false,
   }),
+  responses: { 200: pageOf('deliveries', ALERT_DELIVERY) },
+  reasons: [],
   async answer({ query }, { kernel, context, tenantId }) {
     const request = {
       ...{ tenantId, endpointId: query.endpoint_id ?? '', state: toProtoDeliveryState(query.state) },
@@ -159,6 +200,11 @@ const resendDelivery = defineWorkspaceRoute({
   method: 'POST',
   path: `${DELIVERIES}/:delivery_id/resend`,
   workspace: 'required',
+  name: 'resendAlertDelivery',
+  summary: 'Deliver once more',
+  needs: 'tenant_admin',
+  responses: { 202: ALERT_DELIVERY },
+  reasons: ['ALERT_DELIVERY_NOT_FOUND'],
   async answer({ ids, idempotencyKey }, { kernel, context, tenantId }) {
     const request = { requestId: idempotencyKey, tenantId, deliveryId: ids.delivery_id };
     const { delivery } = await kernel.call(AlertEndpointServiceService.resendDelivery, request, context);

@@ -2,19 +2,26 @@
 
 import { AlertServiceService } from '../../gen/wheelhouse/alert/v1/alert_service.ts';
 import { defineBody } from '../body.ts';
-import { fromProtoEvent, fromProtoThreshold } from '../convert-alert.ts';
+import { BILLING_EVENT, fromProtoEvent, fromProtoThreshold, THRESHOLD } from '../convert-alert.ts';
 import { defineQuery } from '../query.ts';
+import { list, object, pageOf } from '../shape.ts';
 import { EVENT_TYPE } from './field.ts';
 import { fromProtoPageToken, type PageQuery, PEOPLE_PAGE, pageProperties, toProtoPage } from './page.ts';
 import { defineWorkspaceRoute, type Route } from './route.ts';
 
 const PATH = '/v1/billing/alerts';
 const THRESHOLDS_MAX = 10;
+const THRESHOLDS = object({ thresholds: list(THRESHOLD) });
 
 const listThresholds = defineWorkspaceRoute({
   method: 'GET',
   path: `${PATH}/thresholds`,
   workspace: 'required',
+  name: 'listThresholds',
+  summary: 'List the thresholds of the balance',
+  needs: 'tenant_admin',
+  responses: { 200: THRESHOLDS },
+  reasons: [],
   async answer(_input, { kernel, context, tenantId }) {
     const { thresholds } = await kernel.call(AlertServiceService.listThresholds, { tenantId }, context);
     return { thresholds: thresholds.map(fromProtoThreshold) };
@@ -25,6 +32,10 @@ const setThresholds = defineWorkspaceRoute({
   method: 'PUT',
   path: `${PATH}/thresholds`,
   workspace: 'required',
+  name: 'setThresholds',
+  summary: 'Set the thresholds of the balance',
+  needs: 'tenant_admin',
+  description: 'They replace those that there were.',
   body: defineBody<{ microcredits: number[] }>({
     type: 'object',
     properties: {
@@ -43,6 +54,8 @@ const setThresholds = defineWorkspaceRoute({
     required: ['microcredits'],
     additionalProperties: false,
   }),
+  responses: { 200: THRESHOLDS },
+  reasons: [],
   async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = { requestId: idempotencyKey, tenantId, microcredits: body.microcredits.map(BigInt) };
     const { thresholds } = await kernel.call(AlertServiceService.setThresholds, request, context);
@@ -54,12 +67,18 @@ const listEvents = defineWorkspaceRoute({
   method: 'GET',
   path: `${PATH}/events`,
   workspace: 'required',
+  name: 'listBillingEvents',
+  summary: 'List the billing events',
+  needs: 'tenant_admin',
+  description: 'Newest first, a page at a time.',
   query: defineQuery<PageQuery & { type?: string }>({
     type: 'object',
     properties: { type: { ...EVENT_TYPE, nullable: true }, ...pageProperties(PEOPLE_PAGE.sizeMax) },
     required: [],
     additionalProperties: false,
   }),
+  responses: { 200: pageOf('events', BILLING_EVENT) },
+  reasons: [],
   async answer({ query }, { kernel, context, tenantId }) {
     const request = { tenantId, type: query.type ?? '', ...toProtoPage(query, PEOPLE_PAGE) };
     const { events, nextPageToken } = await kernel.call(AlertServiceService.listEvents, request, context);

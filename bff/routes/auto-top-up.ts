@@ -2,7 +2,7 @@
 
 import { TopUpServiceService } from '../../gen/wheelhouse/payment/v1/top_up_service.ts';
 import { defineBody } from '../body.ts';
-import { fromProtoAutoTopUp } from '../convert-auto-top-up.ts';
+import { AUTO_TOP_UP, fromProtoAutoTopUp } from '../convert-auto-top-up.ts';
 import { AMOUNT, CURRENCY, YES_OR_NO } from './field.ts';
 import { defineWorkspaceRoute, type Route } from './route.ts';
 
@@ -24,6 +24,11 @@ const getRule = defineWorkspaceRoute({
   method: 'GET',
   path: PATH,
   workspace: 'required',
+  name: 'getAutoTopUp',
+  summary: 'Read the rule of automatic top-ups',
+  needs: 'tenant_admin',
+  responses: { 200: AUTO_TOP_UP },
+  reasons: [],
   async answer(_input, { kernel, context, tenantId }) {
     return fromProtoAutoTopUp((await kernel.call(TopUpServiceService.getAutoTopUp, { tenantId }, context)).autoTopUp);
   },
@@ -33,6 +38,10 @@ const setRule = defineWorkspaceRoute({
   method: 'PUT',
   path: PATH,
   workspace: 'required',
+  name: 'setAutoTopUp',
+  summary: 'Set the rule of automatic top-ups',
+  needs: 'tenant_admin',
+  description: '`consent` must be true where the rule is enabled: from then on it charges without a person.',
   body: defineBody<NewRule>({
     type: 'object',
     properties: {
@@ -54,6 +63,8 @@ const setRule = defineWorkspaceRoute({
     required: ['enabled', 'threshold_microcredits', 'amount_cents', 'currency', 'microcredits', 'monthly_limit_cents'],
     additionalProperties: false,
   }),
+  responses: { 200: AUTO_TOP_UP },
+  reasons: ['STRIPE_OFF', 'TOPUP_AMOUNT_MISMATCH', 'TOPUP_AMOUNT_OUT_OF_RANGE', 'TOPUP_NOT_OFFERED'],
   async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = {
       requestId: idempotencyKey,

@@ -5,14 +5,17 @@ import { defineBody } from '../body.ts';
 import {
   fromProtoInvitation,
   fromProtoWorkspace,
+  INVITATION,
   INVITATION_STATUS_NAMES,
   type InvitationStatusName,
+  MY_WORKSPACE,
   type MyWorkspaceJson,
   type ProjectRoleJson,
   toProtoInvitationStatus,
   toProtoProjectRoles,
 } from '../convert-people.ts';
 import { defineQuery } from '../query.ts';
+import { pageOf } from '../shape.ts';
 import { EMAIL, MAIL_TOKEN_BODY, PROJECT_ROLES } from './field.ts';
 import { fromProtoPageToken, type PageQuery, PEOPLE_PAGE, pageProperties, toProtoPage } from './page.ts';
 import { defineRoute, defineWorkspaceRoute, Reply, type Route, type RouteCall } from './route.ts';
@@ -21,6 +24,9 @@ const listInvitations = defineWorkspaceRoute({
   method: 'GET',
   path: '/v1/workspaces/:workspace_id/invitations',
   workspace: 'path',
+  name: 'listInvitations',
+  summary: 'List the invitations',
+  needs: 'tenant_admin',
   query: defineQuery<PageQuery & { status?: InvitationStatusName }>({
     type: 'object',
     properties: {
@@ -35,6 +41,8 @@ const listInvitations = defineWorkspaceRoute({
     required: [],
     additionalProperties: false,
   }),
+  responses: { 200: pageOf('invitations', INVITATION) },
+  reasons: [],
   async answer({ query }, { kernel, context, tenantId }) {
     const request = { tenantId, status: toProtoInvitationStatus(query.status), ...toProtoPage(query, PEOPLE_PAGE) };
     const { invitations, nextPageToken } = await kernel.call(
@@ -50,6 +58,9 @@ const createInvitation = defineWorkspaceRoute({
   method: 'POST',
   path: '/v1/workspaces/:workspace_id/invitations',
   workspace: 'path',
+  name: 'createInvitation',
+  summary: 'Invite somebody',
+  needs: 'tenant_admin',
   body: defineBody<{ email: string; tenant_admin?: boolean; project_roles?: ProjectRoleJson[] }>({
     type: 'object',
     properties: {
@@ -60,6 +71,14 @@ const createInvitation = defineWorkspaceRoute({
     required: ['email'],
     additionalProperties: false,
   }),
+  responses: { 201: INVITATION },
+  reasons: [
+    'ALREADY_MEMBER',
+    'MAIL_LIMIT_REACHED',
+    'MEMBER_LIMIT_REACHED',
+    'PROJECT_NOT_FOUND',
+    'WORKSPACE_LIMIT_REACHED',
+  ],
   async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = {
       requestId: idempotencyKey,
@@ -78,6 +97,11 @@ const revokeInvitation = defineWorkspaceRoute({
   method: 'DELETE',
   path: '/v1/workspaces/:workspace_id/invitations/:invitation_id',
   workspace: 'path',
+  name: 'revokeInvitation',
+  summary: 'Take an invitation back',
+  needs: 'tenant_admin',
+  responses: { 204: null },
+  reasons: ['INVITATION_ENDED', 'INVITATION_NOT_FOUND'],
   async answer({ ids }, { kernel, context, tenantId }) {
     const request = { tenantId, invitationId: ids.invitation_id };
     await kernel.call(InvitationServiceService.revokeInvitation, request, context);
@@ -89,7 +113,20 @@ const acceptInvitationRoute = defineRoute({
   method: 'POST',
   path: '/v1/invitations/accept',
   workspace: 'none',
+  name: 'acceptInvitation',
+  summary: 'Accept an invitation',
+  needs: 'sign_in',
+  isPersonal: true,
   body: MAIL_TOKEN_BODY,
+  responses: { 200: MY_WORKSPACE },
+  reasons: [
+    'ALREADY_MEMBER',
+    'EMAIL_MISMATCH',
+    'EMAIL_NOT_VERIFIED',
+    'INVITATION_ENDED',
+    'INVITATION_NOT_FOUND',
+    'MEMBER_LIMIT_REACHED',
+  ],
   async answer({ body }, call) {
     const { workspace, replayed } = await acceptInvitation(body, call);
     return Reply.done(workspace, replayed);

@@ -2,7 +2,8 @@
 
 import { MemberServiceService } from '../../gen/wheelhouse/tenant/v1/member_service.ts';
 import { defineBody } from '../body.ts';
-import { fromProtoMember, type ProjectRoleJson, toProtoProjectRoles } from '../convert-people.ts';
+import { fromProtoMember, MEMBER, type ProjectRoleJson, toProtoProjectRoles } from '../convert-people.ts';
+import { pageOf } from '../shape.ts';
 import { PROJECT_ROLES } from './field.ts';
 import { definePageQuery, fromProtoPageToken, PEOPLE_PAGE, toProtoPage } from './page.ts';
 import { defineWorkspaceRoute, Reply, type Route } from './route.ts';
@@ -11,7 +12,12 @@ const listMembers = defineWorkspaceRoute({
   method: 'GET',
   path: '/v1/workspaces/:workspace_id/members',
   workspace: 'path',
+  name: 'listMembers',
+  summary: 'List the members',
+  needs: 'project_contributor',
   query: definePageQuery(PEOPLE_PAGE),
+  responses: { 200: pageOf('members', MEMBER) },
+  reasons: [],
   async answer({ query }, { kernel, context, tenantId }) {
     const request = { tenantId, ...toProtoPage(query, PEOPLE_PAGE) };
     const { members, nextPageToken } = await kernel.call(MemberServiceService.listMembers, request, context);
@@ -23,6 +29,9 @@ const updateMember = defineWorkspaceRoute({
   method: 'PATCH',
   path: '/v1/workspaces/:workspace_id/members/:user_id',
   workspace: 'path',
+  name: 'updateMember',
+  summary: 'Change what a member may do',
+  needs: 'tenant_admin',
   // Both, always: together they replace all that the member may do, and what is left out would be taken away unsaid.
   body: defineBody<{ tenant_admin: boolean; project_roles: ProjectRoleJson[] }>({
     type: 'object',
@@ -30,6 +39,8 @@ const updateMember = defineWorkspaceRoute({
     required: ['tenant_admin', 'project_roles'],
     additionalProperties: false,
   }),
+  responses: { 200: MEMBER },
+  reasons: ['LAST_ADMIN', 'MEMBER_NOT_FOUND', 'PROJECT_NOT_FOUND'],
   async answer({ ids, body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = {
       requestId: idempotencyKey,
@@ -47,6 +58,11 @@ const removeMember = defineWorkspaceRoute({
   method: 'DELETE',
   path: '/v1/workspaces/:workspace_id/members/:user_id',
   workspace: 'path',
+  name: 'removeMember',
+  summary: 'Remove a member',
+  needs: 'tenant_admin',
+  responses: { 204: null },
+  reasons: ['LAST_ADMIN', 'MEMBER_NOT_FOUND'],
   async answer({ ids, idempotencyKey }, { kernel, context, tenantId }) {
     const request = { requestId: idempotencyKey, tenantId, userId: ids.user_id };
     const { replayed } = await kernel.call(MemberServiceService.removeMember, request, context);

@@ -1,8 +1,9 @@
 // Owns `GET /v1/billing/plans`: the plans that this deployment's product offers.
 
 import type { ListPlansResponse } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
-import { fromProtoPlan } from '../convert.ts';
+import { fromProtoPlan, PLAN } from '../convert.ts';
 import { RenderedJson } from '../rendered-json.ts';
+import { list, object } from '../shape.ts';
 import { defineRoute, type RouteCall } from './route.ts';
 
 const PAGE_SIZE = 1_000;
@@ -19,6 +20,14 @@ export const planRoute = defineRoute({
   method: 'GET',
   path: '/v1/billing/plans',
   workspace: 'named',
+  name: 'listPlans',
+  summary: 'List the plans on offer',
+  needs: 'project_contributor',
+  hasEntityTag: true,
+  description:
+    'Plans of this product alone. A workspace need not be named; where one is, plans are as they are for it.',
+  responses: { 200: object({ plans: list(PLAN) }) },
+  reasons: [],
   async answer(_input, call) {
     const pages = await loadOfferedPlans(call);
     const [first] = pages;

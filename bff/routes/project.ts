@@ -2,8 +2,9 @@
 
 import { ProjectServiceService } from '../../gen/wheelhouse/tenant/v1/project_service.ts';
 import { defineBody } from '../body.ts';
-import { fromProtoProject } from '../convert-people.ts';
+import { fromProtoProject, PROJECT } from '../convert-people.ts';
 import { defineQuery } from '../query.ts';
+import { pageOf } from '../shape.ts';
 import { DISPLAY_NAME, FLAG } from './field.ts';
 import { fromProtoPageToken, type PageQuery, PEOPLE_PAGE, pageProperties, toProtoPage } from './page.ts';
 import { defineWorkspaceRoute, Reply, type Route } from './route.ts';
@@ -12,12 +13,17 @@ const listProjects = defineWorkspaceRoute({
   method: 'GET',
   path: '/v1/workspaces/:workspace_id/projects',
   workspace: 'path',
+  name: 'listProjects',
+  summary: 'List the projects',
+  needs: 'membership',
   query: defineQuery<PageQuery & { include_archived?: 'true' | 'false' }>({
     type: 'object',
     properties: { include_archived: FLAG, ...pageProperties(PEOPLE_PAGE.sizeMax) },
     required: [],
     additionalProperties: false,
   }),
+  responses: { 200: pageOf('projects', PROJECT) },
+  reasons: [],
   async answer({ query }, { kernel, context, tenantId }) {
     const includeArchived = query.include_archived === 'true';
     const request = { tenantId, includeArchived, ...toProtoPage(query, PEOPLE_PAGE) };
@@ -30,12 +36,17 @@ const createProject = defineWorkspaceRoute({
   method: 'POST',
   path: '/v1/workspaces/:workspace_id/projects',
   workspace: 'path',
+  name: 'createProject',
+  summary: 'Create a project',
+  needs: 'tenant_admin',
   body: defineBody<{ display_name: string }>({
     type: 'object',
     properties: { display_name: DISPLAY_NAME },
     required: ['display_name'],
     additionalProperties: false,
   }),
+  responses: { 201: PROJECT },
+  reasons: ['WORKSPACE_LIMIT_REACHED'],
   async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = { requestId: idempotencyKey, tenantId, displayName: body.display_name };
     const { project, replayed } = await kernel.call(ProjectServiceService.createProject, request, context);
@@ -48,6 +59,9 @@ const updateProject = defineWorkspaceRoute({
   method: 'PATCH',
   path: '/v1/workspaces/:workspace_id/projects/:project_id',
   workspace: 'path',
+  name: 'updateProject',
+  summary: 'Rename, archive or restore a project',
+  needs: 'tenant_admin',
   body: defineBody<{ display_name?: string; archived?: boolean }>({
     type: 'object',
     properties: {
@@ -57,6 +71,8 @@ const updateProject = defineWorkspaceRoute({
     required: [],
     additionalProperties: false,
   }),
+  responses: { 200: PROJECT },
+  reasons: ['PROJECT_NOT_FOUND'],
   async answer({ ids, body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = {
       requestId: idempotencyKey,

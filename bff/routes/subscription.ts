@@ -8,11 +8,17 @@ import {
   fromProtoPlanChangePreview,
   fromProtoSubscriptionChange,
   fromProtoSubscriptionState,
+  PLAN_CHANGE_PREVIEW,
+  SUBSCRIPTION_CHANGE,
+  SUBSCRIPTION_STATE,
+  type SubscriptionChangeJson,
 } from '../convert-subscription.ts';
 import { PLAN_CODE, PROMOTION_CODE, RETURN_PATH, YES_OR_NO } from './field.ts';
 import { defineWorkspaceRoute, Reply, type Route } from './route.ts';
 
 const PATH = '/v1/billing/subscription';
+const CHANGE =
+  '`action_required` names a page where a person has to pay. 202 says that it is still under way: read the subscription later.';
 
 const PLAN_BODY = defineBody<{ plan_code: string }>({
   type: 'object',
@@ -25,6 +31,11 @@ const getSubscription = defineWorkspaceRoute({
   method: 'GET',
   path: PATH,
   workspace: 'required',
+  name: 'getSubscription',
+  summary: 'Read the plan and the subscription',
+  needs: 'project_contributor',
+  responses: { 200: SUBSCRIPTION_STATE },
+  reasons: [],
   async answer(_input, { kernel, context, tenantId }) {
     return fromProtoSubscriptionState(
       await kernel.call(SubscriptionServiceService.getSubscription, { tenantId }, context),
@@ -36,6 +47,10 @@ const activate = defineWorkspaceRoute({
   method: 'POST',
   path: PATH,
   workspace: 'required',
+  name: 'activateSubscription',
+  summary: 'Buy a paid plan',
+  needs: 'tenant_admin',
+  description: CHANGE,
   body: defineBody<{ plan_code: string; hosted_page?: boolean; promotion_code?: string; return_path?: string }>({
     type: 'object',
     properties: {
@@ -47,6 +62,18 @@ const activate = defineWorkspaceRoute({
     required: ['plan_code'],
     additionalProperties: false,
   }),
+  responses: { 200: SUBSCRIPTION_CHANGE, 202: SUBSCRIPTION_CHANGE },
+  reasons: [
+    'CONTACT_SALES',
+    'PAYMENT_DECLINED',
+    'PAYMENT_METHOD_REQUIRED',
+    'PLAN_NOT_FOUND',
+    'STRIPE_OFF',
+    'STRIPE_REFUSED',
+    'STRIPE_UNAVAILABLE',
+    'SUBSCRIPTION_BUSY',
+    'SUBSCRIPTION_EXISTS',
+  ],
   async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = {
       ...{ requestId: idempotencyKey, tenantId, planCode: body.plan_code },
@@ -63,7 +90,21 @@ const preview = defineWorkspaceRoute({
   method: 'POST',
   path: `${PATH}/preview`,
   workspace: 'required',
+  name: 'previewPlanChange',
+  summary: 'See what a change of plan would do',
+  needs: 'tenant_admin',
+  description: 'Changes nothing.',
   body: PLAN_BODY,
+  responses: { 200: PLAN_CHANGE_PREVIEW },
+  reasons: [
+    'CONTACT_SALES',
+    'PLAN_NOT_FOUND',
+    'PLAN_UNCHANGED',
+    'STRIPE_OFF',
+    'STRIPE_REFUSED',
+    'STRIPE_UNAVAILABLE',
+    'SUBSCRIPTION_UNPAID',
+  ],
   async answer({ body }, { kernel, context, tenantId }) {
     const request = { tenantId, planCode: body.plan_code };
     const answer = await kernel.call(SubscriptionServiceService.previewPlanChange, request, context);
@@ -75,7 +116,25 @@ const changePlan = defineWorkspaceRoute({
   method: 'POST',
   path: `${PATH}/change-plan`,
   workspace: 'required',
+  name: 'changePlan',
+  summary: 'Change the plan',
+  needs: 'tenant_admin',
+  description: `An upgrade happens at once, anything else at the end of the period. ${CHANGE}`,
   body: PLAN_BODY,
+  responses: { 200: SUBSCRIPTION_CHANGE, 202: SUBSCRIPTION_CHANGE },
+  reasons: [
+    'CONTACT_SALES',
+    'PAYMENT_DECLINED',
+    'PAYMENT_METHOD_REQUIRED',
+    'PLAN_NOT_FOUND',
+    'PLAN_UNCHANGED',
+    'STRIPE_OFF',
+    'STRIPE_REFUSED',
+    'STRIPE_UNAVAILABLE',
+    'SUBSCRIPTION_BUSY',
+    'SUBSCRIPTION_NOT_FOUND',
+    'SUBSCRIPTION_UNPAID',
+  ],
   async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = { requestId: idempotencyKey, tenantId, planCode: body.plan_code };
     const { change } = await kernel.call(SubscriptionServiceService.changePlan, request, context);
@@ -87,12 +146,18 @@ const cancel = defineWorkspaceRoute({
   method: 'POST',
   path: `${PATH}/cancel`,
   workspace: 'required',
+  name: 'cancelSubscription',
+  summary: 'Cancel the subscription',
+  needs: 'tenant_admin',
+  description: `At the end of the period, or \`at_once\` where the plan allows it. ${CHANGE}`,
   body: defineBody<{ at_once?: boolean }>({
     type: 'object',
     properties: { at_once: { ...YES_OR_NO, nullable: true } },
     required: [],
     additionalProperties: false,
   }),
+  responses: { 200: SUBSCRIPTION_CHANGE, 202: SUBSCRIPTION_CHANGE },
+  reasons: ['STRIPE_OFF', 'STRIPE_REFUSED', 'STRIPE_UNAVAILABLE', 'SUBSCRIPTION_BUSY', 'SUBSCRIPTION_NOT_FOUND'],
   async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = { requestId: idempotencyKey, tenantId, atOnce: body.at_once ?? false, actor: '', reason: '' };
     const { change } = await kernel.call(SubscriptionServiceService.cancelSubscription, request, context);
@@ -104,6 +169,19 @@ const resume = defineWorkspaceRoute({
   method: 'POST',
   path: `${PATH}/resume`,
   workspace: 'required',
+  name: 'resumeSubscription',
+  summary: 'Take back a cancellation or a change that waits',
+  needs: 'tenant_admin',
+  description: CHANGE,
+  responses: { 200: SUBSCRIPTION_CHANGE, 202: SUBSCRIPTION_CHANGE },
+  reasons: [
+    'PLAN_UNCHANGED',
+    'STRIPE_OFF',
+    'STRIPE_REFUSED',
+    'STRIPE_UNAVAILABLE',
+    'SUBSCRIPTION_BUSY',
+    'SUBSCRIPTION_NOT_FOUND',
+  ],
   async answer({ idempotencyKey }, { kernel, context, tenantId }) {
     const request = { requestId: idempotencyKey, tenantId };
     const { change } = await kernel.call(SubscriptionServiceService.resumeSubscription, request, context);
@@ -115,12 +193,29 @@ const convertTrialNow = defineWorkspaceRoute({
   method: 'POST',
   path: `${PATH}/convert-trial-now`,
   workspace: 'required',
+  name: 'convertTrialNow',
+  summary: 'Make the trial the paid plan now',
+  needs: 'tenant_admin',
+  description: CHANGE,
   body: defineBody<{ hosted_page?: boolean; return_path?: string }>({
     type: 'object',
     properties: { hosted_page: { ...YES_OR_NO, nullable: true }, return_path: { ...RETURN_PATH, nullable: true } },
     required: [],
     additionalProperties: false,
   }),
+  responses: { 200: SUBSCRIPTION_CHANGE, 202: SUBSCRIPTION_CHANGE },
+  reasons: [
+    'CONTACT_SALES',
+    'PAYMENT_DECLINED',
+    'PAYMENT_METHOD_REQUIRED',
+    'PLAN_NOT_FOUND',
+    'STRIPE_OFF',
+    'STRIPE_REFUSED',
+    'STRIPE_UNAVAILABLE',
+    'SUBSCRIPTION_BUSY',
+    'SUBSCRIPTION_EXISTS',
+    'TRIAL_NOT_ACTIVE',
+  ],
   async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = {
       ...{ requestId: idempotencyKey, tenantId },
@@ -136,6 +231,11 @@ const refresh = defineWorkspaceRoute({
   method: 'POST',
   path: `${PATH}/refresh`,
   workspace: 'required',
+  name: 'refreshSubscription',
+  summary: 'Ask Stripe how the subscription stands',
+  needs: 'tenant_admin',
+  responses: { 200: SUBSCRIPTION_STATE },
+  reasons: ['STRIPE_OFF', 'STRIPE_REFUSED', 'STRIPE_UNAVAILABLE'],
   async answer(_input, { kernel, context, tenantId }) {
     return fromProtoSubscriptionState(
       await kernel.call(SubscriptionServiceService.refreshSubscription, { tenantId }, context),
@@ -144,7 +244,7 @@ const refresh = defineWorkspaceRoute({
 });
 
 /** A change that is still under way has been accepted, and no more. */
-function toReply(change: SubscriptionChange | undefined): Reply {
+function toReply(change: SubscriptionChange | undefined): Reply<SubscriptionChangeJson> {
   if (!change) {
     throw new ConversionError('change', 'the kernel answered without what became of the change');
   }

@@ -3,8 +3,9 @@
 import type { TopUp } from '../../gen/wheelhouse/payment/v1/top_up.ts';
 import { TopUpServiceService } from '../../gen/wheelhouse/payment/v1/top_up_service.ts';
 import { defineBody } from '../body.ts';
-import { fromProtoTopUp, fromProtoTopUpOffer } from '../convert-top-up.ts';
+import { fromProtoTopUp, fromProtoTopUpOffer, TOP_UP, TOP_UP_OFFER, type TopUpJson } from '../convert-top-up.ts';
 import { chooseIdempotencyKey } from '../request-field.ts';
+import { pageOf } from '../shape.ts';
 import { AMOUNT, CURRENCY, IDEMPOTENCY_KEY, YES_OR_NO } from './field.ts';
 import { definePageQuery, fromProtoPageToken, toProtoPage } from './page.ts';
 import { defineWorkspaceRoute, Reply, type Route } from './route.ts';
@@ -24,6 +25,11 @@ const listPackages = defineWorkspaceRoute({
   method: 'GET',
   path: `${PATH}/packages`,
   workspace: 'required',
+  name: 'listTopUpPackages',
+  summary: 'Read what credits cost',
+  needs: 'project_contributor',
+  responses: { 200: TOP_UP_OFFER },
+  reasons: [],
   async answer(_input, { kernel, context, tenantId }) {
     return fromProtoTopUpOffer(await kernel.call(TopUpServiceService.listTopUpPackages, { tenantId }, context));
   },
@@ -33,6 +39,12 @@ const createTopUp = defineWorkspaceRoute({
   method: 'POST',
   path: `${PATH}/payg/intent`,
   workspace: 'required',
+  name: 'createTopUp',
+  summary: 'Buy credits',
+  needs: 'tenant_admin',
+  description:
+    'Amount and credits must agree with what `listTopUpPackages` tells. It is paid on `checkout_url`, or at once from the default card ' +
+    'with `use_stored_card`. 202 says that it is still being set up: ask for it again.',
   body: defineBody<NewTopUp>({
     type: 'object',
     properties: {
@@ -45,6 +57,19 @@ const createTopUp = defineWorkspaceRoute({
     required: ['amount_cents', 'microcredits', 'currency'],
     additionalProperties: false,
   }),
+  responses: { 200: TOP_UP, 202: TOP_UP },
+  reasons: [
+    'BALANCE_OUT_OF_RANGE',
+    'GRANT_LIMIT_REACHED',
+    'KILL_SWITCH_OFF',
+    'PAYMENT_METHOD_REQUIRED',
+    'STRIPE_OFF',
+    'STRIPE_REFUSED',
+    'STRIPE_UNAVAILABLE',
+    'TOPUP_AMOUNT_MISMATCH',
+    'TOPUP_AMOUNT_OUT_OF_RANGE',
+    'TOPUP_NOT_OFFERED',
+  ],
   async answer({ body, ...input }, { kernel, context, tenantId }) {
     const request = {
       requestId: chooseIdempotencyKey(body.idempotency_key, input),
@@ -62,7 +87,13 @@ const listTopUps = defineWorkspaceRoute({
   method: 'GET',
   path: PATH,
   workspace: 'required',
+  name: 'listTopUps',
+  summary: 'List the top-ups',
+  needs: 'tenant_admin',
+  description: 'Newest first, a page at a time.',
   query: definePageQuery(PAGE),
+  responses: { 200: pageOf('topups', TOP_UP) },
+  reasons: [],
   async answer({ query }, { kernel, context, tenantId }) {
     const request = { tenantId, ...toProtoPage(query, PAGE) };
     const { topUps, nextPageToken } = await kernel.call(TopUpServiceService.listTopUps, request, context);
@@ -74,6 +105,11 @@ const getTopUp = defineWorkspaceRoute({
   method: 'GET',
   path: `${PATH}/:topup_id`,
   workspace: 'required',
+  name: 'getTopUp',
+  summary: 'Read a top-up',
+  needs: 'tenant_admin',
+  responses: { 200: TOP_UP },
+  reasons: ['TOPUP_NOT_FOUND'],
   async answer({ ids }, { kernel, context, tenantId }) {
     const request = { tenantId, topUpId: ids.topup_id };
     return fromProtoTopUp((await kernel.call(TopUpServiceService.getTopUp, request, context)).topUp);
@@ -84,6 +120,11 @@ const cancelTopUp = defineWorkspaceRoute({
   method: 'POST',
   path: `${PATH}/:topup_id/cancel`,
   workspace: 'required',
+  name: 'cancelTopUp',
+  summary: 'Cancel a top-up that was not paid',
+  needs: 'tenant_admin',
+  responses: { 200: TOP_UP, 202: TOP_UP },
+  reasons: ['STRIPE_OFF', 'TOPUP_NOT_CANCELABLE', 'TOPUP_NOT_FOUND'],
   async answer({ ids, idempotencyKey }, { kernel, context, tenantId }) {
     const request = { requestId: idempotencyKey, tenantId, topUpId: ids.topup_id, actor: '', reason: '' };
     const { topUp } = await kernel.call(TopUpServiceService.cancelTopUp, request, context);
@@ -93,7 +134,7 @@ const cancelTopUp = defineWorkspaceRoute({
 });
 
 /** One that is still being set up has been accepted, and no more. */
-function toReply(topUp: TopUp | undefined, replayed: boolean): Reply {
+function toReply(topUp: TopUp | undefined, replayed: boolean): Reply<TopUpJson> {
   const json = fromProtoTopUp(topUp);
   return json.status === 'pending' ? Reply.accepted(json, replayed) : Reply.done(json, replayed);
 }

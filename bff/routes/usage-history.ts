@@ -2,8 +2,9 @@
 
 import { EntryType } from '../../gen/wheelhouse/ledger/v1/entry.ts';
 import { LedgerServiceService, type ListEntriesRequest } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
-import { fromProtoUsageEvent } from '../convert.ts';
+import { fromProtoUsageEvent, USAGE_EVENT } from '../convert.ts';
 import { defineQuery } from '../query.ts';
+import { pageOf } from '../shape.ts';
 import { parseTimestamp } from '../timestamp.ts';
 import { fromProtoPageToken, type PageQuery, pageProperties, toProtoPage } from './page.ts';
 import { defineWorkspaceRoute } from './route.ts';
@@ -48,7 +49,13 @@ export const usageHistoryRoute = defineWorkspaceRoute({
   method: 'GET',
   path: '/v1/billing/usage-history',
   workspace: 'required',
+  name: 'listUsageEvents',
+  summary: 'Read the metered events',
+  needs: 'project_contributor',
+  description: 'Newest first, a page at a time.',
   query: readQuery,
+  responses: { 200: pageOf('events', USAGE_EVENT) },
+  reasons: [],
   async answer({ query }, { kernel, context, tenantId }) {
     const request = toProtoRequest(query, tenantId);
     const { entries, nextPageToken } = await kernel.call(LedgerServiceService.listEntries, request, context);

@@ -3,8 +3,16 @@
 import { TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 import { UserServiceService } from '../../gen/wheelhouse/tenant/v1/user_service.ts';
 import { defineBody } from '../body.ts';
-import { fromProtoRecord, fromProtoTenant, fromProtoWorkspace } from '../convert-people.ts';
+import {
+  fromProtoRecord,
+  fromProtoTenant,
+  fromProtoWorkspace,
+  MY_WORKSPACE,
+  WORKSPACE,
+  WORKSPACE_RECORD,
+} from '../convert-people.ts';
 import { defineQuery } from '../query.ts';
+import { pageOf } from '../shape.ts';
 import { parseTimestamp } from '../timestamp.ts';
 import { DISPLAY_NAME, FLAG, ID } from './field.ts';
 import { fromProtoPageToken, type PageQuery, PEOPLE_PAGE, pageProperties, toProtoPage } from './page.ts';
@@ -27,12 +35,17 @@ const listWorkspaces = defineRoute({
   method: 'GET',
   path: '/v1/workspaces',
   workspace: 'none',
+  name: 'listWorkspaces',
+  summary: 'List your workspaces',
+  needs: 'sign_in',
   query: defineQuery<PageQuery & { include_closed?: 'true' | 'false' }>({
     type: 'object',
     properties: { include_closed: FLAG, ...pageProperties(PEOPLE_PAGE.sizeMax) },
     required: [],
     additionalProperties: false,
   }),
+  responses: { 200: pageOf('workspaces', MY_WORKSPACE) },
+  reasons: [],
   async answer({ query }, { kernel, context, productCode }) {
     const request = { includeClosed: query.include_closed === 'true', ...toProtoPage(query, PEOPLE_PAGE) };
     const { workspaces, nextPageToken } = await kernel.call(UserServiceService.listMyWorkspaces, request, context);
@@ -47,12 +60,18 @@ const createWorkspace = defineRoute({
   method: 'POST',
   path: '/v1/workspaces',
   workspace: 'none',
+  name: 'createWorkspace',
+  summary: 'Create a workspace',
+  needs: 'sign_in',
+  isPersonal: true,
   body: defineBody<{ display_name: string; slug?: string }>({
     type: 'object',
     properties: { display_name: DISPLAY_NAME, slug: SLUG },
     required: ['display_name'],
     additionalProperties: false,
   }),
+  responses: { 201: WORKSPACE },
+  reasons: ['KILL_SWITCH_OFF', 'PLAN_NOT_FOUND', 'PRODUCT_NOT_FOUND', 'SLUG_TAKEN', 'WORKSPACE_LIMIT_REACHED'],
   async answer({ body, idempotencyKey }, { kernel, context, productCode }) {
     const { tenant, replayed } = await kernel.call(
       TenantServiceService.createTenant,
@@ -74,6 +93,11 @@ const getWorkspace = defineWorkspaceRoute({
   method: 'GET',
   path: '/v1/workspaces/:workspace_id',
   workspace: 'path',
+  name: 'getWorkspace',
+  summary: 'Read a workspace',
+  needs: 'membership',
+  responses: { 200: WORKSPACE },
+  reasons: [],
   async answer(_input, { kernel, context, productCode, tenantId }) {
     const { tenant } = await kernel.call(TenantServiceService.getTenant, { tenantId }, context);
     return fromProtoTenant(tenant, productCode);
@@ -84,6 +108,9 @@ const updateWorkspace = defineWorkspaceRoute({
   method: 'PATCH',
   path: '/v1/workspaces/:workspace_id',
   workspace: 'path',
+  name: 'updateWorkspace',
+  summary: 'Change name, slug or owner of a workspace',
+  needs: 'tenant_admin',
   body: defineBody<{ display_name?: string; slug?: string; owner_user_id?: string }>({
     type: 'object',
     properties: {
@@ -94,6 +121,8 @@ const updateWorkspace = defineWorkspaceRoute({
     required: [],
     additionalProperties: false,
   }),
+  responses: { 200: WORKSPACE },
+  reasons: ['MEMBER_NOT_FOUND', 'SLUG_TAKEN'],
   async answer({ body, idempotencyKey }, { kernel, context, productCode, tenantId }) {
     const request = {
       requestId: idempotencyKey,
@@ -111,6 +140,11 @@ const closeWorkspace = defineWorkspaceRoute({
   method: 'POST',
   path: '/v1/workspaces/:workspace_id/close',
   workspace: 'path',
+  name: 'closeWorkspace',
+  summary: 'Close a workspace for ever',
+  needs: 'tenant_admin',
+  responses: { 200: WORKSPACE },
+  reasons: [],
   async answer(_input, { kernel, context, productCode, tenantId }) {
     const request = { tenantId, actor: '', reason: '' };
     const { tenant } = await kernel.call(TenantServiceService.closeTenant, request, context);
@@ -122,6 +156,10 @@ const listRecords = defineWorkspaceRoute({
   method: 'GET',
   path: '/v1/workspaces/:workspace_id/audit-log',
   workspace: 'path',
+  name: 'listWorkspaceRecords',
+  summary: 'Read who did what to a workspace',
+  needs: 'tenant_admin',
+  description: 'Newest first, a page at a time.',
   query: defineQuery<PageQuery & { method?: string; start_time?: string; end_time?: string }>({
     type: 'object',
     properties: {
@@ -138,6 +176,8 @@ const listRecords = defineWorkspaceRoute({
     required: [],
     additionalProperties: false,
   }),
+  responses: { 200: pageOf('records', WORKSPACE_RECORD) },
+  reasons: [],
   async answer({ query }, { kernel, context, tenantId }) {
     const request = {
       tenantId,

@@ -6,6 +6,7 @@ import { type Logger, pino } from 'pino';
 import type { Config } from '../../../bff/config.ts';
 import { type RunningBff, startBff } from '../../../bff/main.ts';
 import type { ProblemDocument } from '../../../bff/problem.ts';
+import { assertDocumented } from '../../support/documented-answer.ts';
 import { IssuerPeer, TENANT_ID } from './issuer-peer.ts';
 import { KernelPeer } from './kernel-peer.ts';
 
@@ -100,7 +101,9 @@ export class Stage {
   /** Sends a request as it is. */
   async send(path: string, options: RequestInit = {}): Promise<HttpAnswer> {
     const response = await fetch(`${this.url}${path}`, options);
-    return toAnswer(response.status, response.headers, await response.text());
+    const answer = toAnswer(response.status, response.headers, await response.text());
+    assertDocumented({ method: options.method ?? 'GET', path, ...answer }, { anyProblem: true });
+    return answer;
   }
 
   /** Sends bytes over a socket and reads until the other side ends: for what no HTTP client would send. */
