@@ -24,6 +24,7 @@ const PROGRAM_SETTINGS = [
   ...['DATABASE_TIMEOUT_MS', 'GRPC_TLS_CERT_FILE', 'GRPC_TLS_KEY_FILE', 'KERNEL_CA_FILE'],
   ...['OIDC_ISSUER', 'OIDC_JWKS_URI', 'OIDC_AUDIENCE', 'LOG_LEVEL', 'HTTP_TRUSTED_PROXIES'],
   ...['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'PUBLIC_URL', 'SESSION_KEYS'],
+  ...['CONSOLE_FOLDER', 'PRODUCT_NAME', 'CONTACT_SALES_URL'],
   ...['STRIPE_SECRET_KEY', 'STRIPE_API_URL', 'STRIPE_WEBHOOK_SECRETS', 'STRIPE_SYNC_INTERVAL_MS'],
   ...['SMTP_URL', 'MAIL_FROM', 'CONSOLE_URLS'],
   ...['STRIPE_SANDBOX_PORT', 'STRIPE_SANDBOX_FOLDER', 'STRIPE_SANDBOX_SECRET_KEY'],
@@ -67,6 +68,8 @@ export interface BffOptions extends ProgramOptions {
   readonly issuer: string;
   /** Says how browsers sign in; default they can't. */
   readonly browserSession?: BffBrowserSession;
+  /** Is the web app that it serves; default none. */
+  readonly console?: BffConsole;
   /** Is its port; 0 means any free one. */
   readonly port: number;
 }
@@ -78,6 +81,14 @@ export interface BffBrowserSession {
   readonly publicUrl: string;
   /** Is the key of its cookies. */
   readonly key: string;
+}
+
+/** Says which web app a BFF serves. */
+export interface BffConsole {
+  /** Is where its bundle lies. */
+  readonly folder: string;
+  readonly productName: string;
+  readonly contactSalesUrl: string;
 }
 
 /** Is a BFF that listens. */
@@ -138,6 +149,7 @@ export async function startBff(options: BffOptions): Promise<RunningBff> {
       KERNEL_TOKEN: options.kernelToken,
       OIDC_ISSUER: options.issuer,
       ...toBrowserSettings(options.browserSession),
+      ...toConsoleSettings(options.console),
     }),
   );
   const { http } = await waitUntilListening(bff);
@@ -148,6 +160,12 @@ export async function startBff(options: BffOptions): Promise<RunningBff> {
 function toBrowserSettings(session: BffBrowserSession | undefined): Record<string, string> {
   if (session === undefined) return {};
   return { OIDC_CLIENT_ID: session.clientId, PUBLIC_URL: session.publicUrl, SESSION_KEYS: session.key };
+}
+
+function toConsoleSettings(console: BffConsole | undefined): Record<string, string> {
+  if (console === undefined) return {};
+  const { folder, productName, contactSalesUrl } = console;
+  return { CONSOLE_FOLDER: folder, PRODUCT_NAME: productName, CONTACT_SALES_URL: contactSalesUrl };
 }
 
 /** Starts a Stripe sandbox and waits until it listens. Throws StackError with its last words when it doesn't. */
