@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type { Request, Response } from 'express';
+import type { BrowserSessions } from './browser-session/browser-session.ts';
 import { PAGE_PATHS } from './console/page-path.ts';
 import { html } from './html.ts';
 import type { PathMethod } from './path-table.ts';
@@ -44,12 +45,13 @@ const ENCODINGS = [
 ] as const;
 
 /** Builds the paths. Throws where the bundle is not whole. */
-export function createConsolePaths(options: ConsoleOptions): readonly PathMethod[] {
+export function createConsolePaths(options: ConsoleOptions, sessions: BrowserSessions): readonly PathMethod[] {
   const { folder } = options;
   const template = fillIn(readFileSync(join(folder, CONSOLE_DOCUMENT), 'utf8'), options);
-  const show = (_request: Request, response: Response): Promise<void> => {
-    sendDocument(response, template);
-    return Promise.resolve();
+  const show = async (request: Request, response: Response): Promise<void> => {
+    // So the page need not ask, to be refused, before it shows the way to sign in.
+    const session = await sessions.find(request);
+    sendDocument(response, template.replaceAll('%session%', session === undefined ? 'none' : 'open'));
   };
   const pages = Object.values(PAGE_PATHS).map((path): PathMethod => ({ method: 'GET', path, handle: show }));
   const assets = readdirSync(join(folder, ASSET_FOLDER)).filter((name) => extname(name) in CONTENT_TYPES);

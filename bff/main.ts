@@ -86,7 +86,7 @@ function createBrowserParts(
   const sessions = new BrowserSessions({ productCode, issuer, ...browserSession });
   const signIn = new SignIn({ productCode, issuer, ...browserSession });
   const authRoutes = createAuthRoutes({ sessions, signIn, publicUrl });
-  const consolePaths = console === undefined ? [] : createConsolePaths(console);
+  const consolePaths = console === undefined ? [] : createConsolePaths(console, sessions);
   return {
     sessions,
     browserPaths: [...authRoutes, ...createMailPages({ sessions, kernel, productCode }), ...consolePaths],

@@ -10,6 +10,7 @@ import { cruise } from 'dependency-cruiser';
 import extractDepcruiseOptions from 'dependency-cruiser/config-utl/extract-depcruise-options';
 import { failed, passed, type StepOutcome } from './step.ts';
 
+const SOURCE_PATTERN = /[.]tsx?$/;
 const SOURCE_FOLDERS = ['kernel', 'bff', 'gen', 'dev', 'test'] as const;
 
 /** One import that a rule forbids, or a file that was not read. */
@@ -61,7 +62,9 @@ async function listSources(root: string, folders: readonly string[]): Promise<re
   const perFolder = await Promise.all(
     folders.map(async (folder) => {
       const entries = await readdir(join(root, folder), { recursive: true });
-      return entries.filter((entry) => entry.endsWith('.ts')).map((entry) => join(folder, entry).replaceAll(sep, '/'));
+      return entries
+        .filter((entry) => SOURCE_PATTERN.test(entry))
+        .map((entry) => join(folder, entry).replaceAll(sep, '/'));
     }),
   );
   return perFolder.flat();

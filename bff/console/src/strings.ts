@@ -71,13 +71,13 @@ export const STRINGS = {
     close: 'Close navigation',
   },
   switcher: {
-    label: (name: string) => `Workspace: ${name}. Switch workspace`,
+    label: 'Switch workspace, now',
     title: 'Workspaces',
     create: 'New workspace',
     current: 'current',
   },
   account: {
-    label: (name: string) => `Account of ${name}`,
+    label: 'Account of',
     signOut: 'Sign out',
     scheme: 'Appearance',
     schemes: { light: 'Light', dark: 'Dark', auto: 'System' },
@@ -165,7 +165,7 @@ export const STRINGS = {
       change: 'Change plan',
       choose: 'Choose a plan',
       subscribe: 'Subscribe now',
-      keepAfterTrial: 'Continue after the trial',
+      keepAfterTrial: 'Continue after trial',
       cancel: 'Cancel plan',
       cancelTrial: 'End trial',
       resume: 'Keep the plan',
@@ -189,7 +189,6 @@ export const STRINGS = {
       empty: 'No credits left',
       barLabel: (parts: string) => `Credits by bucket, in the order they are used: ${parts}`,
       live: 'Live',
-      liveOff: 'Reconnecting',
       seeUsage: 'See usage',
     },
     notice: {
@@ -340,8 +339,8 @@ export const STRINGS = {
     },
     features: {
       included: (credits: string, cycle: string) => `${credits} every ${cycle}`,
-      includedNone: 'No included credits',
       topUp: 'Buy more credits at any time',
+      topUpAlone: 'Buy credits as you need them',
       members: (limit: number) => `Up to ${count(limit, 'member', 'members')}`,
       membersUnlimited: 'Unlimited members',
       trial: (days: number, credits: string) => `${count(days, 'day', 'days')} free trial with ${credits}`,
@@ -356,6 +355,7 @@ export const STRINGS = {
       free: 'Go to free',
       resume: 'Keep this plan',
       pending: 'Begins with the next period',
+      afterTrial: 'What follows without a subscription',
     },
     admin: 'Changing the plan',
     preview: {

@@ -28,7 +28,6 @@ export type TopUp = Schemas['TopUp'];
 export type TopUpOffer = Schemas['TopUpOffer'];
 export type Trial = Schemas['Trial'];
 export type UsageDimensions = Schemas['UsageDimensions'];
-export type UsageDimensionValue = Schemas['UsageDimensionValue'];
 export type UsageEvent = Schemas['UsageEvent'];
 export type UsageExplanation = Schemas['UsageExplanation'];
 export type User = Schemas['User'];

@@ -27,7 +27,8 @@ export function AccountMenu() {
   return (
     <Menu width="target" position="top-start" shadow="md" radius="md">
       <Menu.Target>
-        <UnstyledButton className={classes['plain']} aria-label={STRINGS.account.label(name)}>
+        <UnstyledButton className={classes['plain']}>
+          <span className="hidden">{STRINGS.account.label}</span>
           <Avatar size={28} radius="xl" color="brand" name={name} aria-hidden />
           <span className={classes['name']}>
             <Text size="sm" fw={550} truncate>

@@ -17,7 +17,8 @@ export function WorkspaceSwitcher() {
   return (
     <Menu width="target" position="bottom-start" shadow="md" radius="md">
       <Menu.Target>
-        <UnstyledButton className={classes['button']} aria-label={STRINGS.switcher.label(workspace.display_name)}>
+        <UnstyledButton className={classes['button']}>
+          <span className="hidden">{STRINGS.switcher.label}</span>
           <WorkspaceMark name={workspace.display_name} />
           <Text className={classes['name']} fw={550} size="sm" truncate>
             {workspace.display_name}

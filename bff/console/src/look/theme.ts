@@ -60,6 +60,7 @@ export const THEME = createTheme({
   respectReducedMotion: true,
   // By their names: what a page needs of them is loaded with the page.
   components: {
+    Badge: { defaultProps: { tt: 'none', fw: 550, radius: 'sm' } },
     Modal: { defaultProps: { centered: true, radius: 'lg', padding: 'lg', overlayProps: { blur: 2 } } },
     Table: { defaultProps: { verticalSpacing: 'sm', horizontalSpacing: 'md' } },
     Tabs: { defaultProps: { keepMounted: false } },
@@ -80,6 +81,9 @@ export const resolveVariables: CSSVariablesResolver = () => ({
     '--wh-included': '#4f7cf0',
     '--wh-payg': '#0d9488',
     '--wh-track': '#eceef2',
+    '--wh-hover': '#f1f2f6',
+    '--wh-active': '#e9ebf1',
+    '--wh-quiet': '#4c5361',
     '--mantine-color-body': '#ffffff',
     '--mantine-color-anchor': '#454eab',
   },
@@ -94,6 +98,9 @@ export const resolveVariables: CSSVariablesResolver = () => ({
     '--wh-included': '#6f96f7',
     '--wh-payg': '#2dd4bf',
     '--wh-track': '#2a2e37',
+    '--wh-hover': '#191c22',
+    '--wh-active': '#1f232b',
+    '--wh-quiet': '#c3c7d0',
     '--mantine-color-body': '#14161b',
     '--mantine-color-anchor': '#a9b1f2',
   },

@@ -7,12 +7,12 @@ import { createApi } from '../api/api.ts';
 import { isProblem } from '../api/problem.ts';
 import { FullPageLoader } from '../part/full-page-loader.tsx';
 import { FullPageProblem } from '../part/full-page-problem.tsx';
+import { HAS_SESSION } from './product.ts';
 import { type Session, SessionContext, WorkspaceContext } from './session.ts';
 import { SignInPage } from './sign-in-page.tsx';
 import { chooseWorkspace, rememberWorkspace } from './workspace-choice.ts';
 
-/** Is the key of what is known about the session. */
-export const SESSION_KEY = ['session'] as const;
+const SESSION_KEY = ['session'] as const;
 
 const ANONYMOUS = createApi({ csrfToken: null, workspaceId: null });
 
@@ -24,12 +24,14 @@ async function loadSession() {
 /** Shows its children to whoever is signed in. */
 export function SessionGate({ children }: PropsWithChildren) {
   const { data, error, isPending, refetch } = useQuery({
+    // Nobody is asked who is signed in where nobody is.
+    enabled: HAS_SESSION,
     queryKey: SESSION_KEY,
     queryFn: loadSession,
     staleTime: Number.POSITIVE_INFINITY,
   });
   const hasEnded = useSessionEnd();
-  if (hasEnded || isProblem(error, 'CREDENTIAL_INVALID')) return <SignInPage hasEnded={hasEnded} />;
+  if (!HAS_SESSION || hasEnded || isProblem(error, 'CREDENTIAL_INVALID')) return <SignInPage hasEnded={hasEnded} />;
   if (isPending) return <FullPageLoader />;
   if (data === undefined) return <FullPageProblem error={error} onRetry={() => void refetch()} />;
   return (

@@ -36,22 +36,22 @@ function Overview() {
     <Stack gap="lg">
       <Notices balance={balance.data} state={subscription.data} isReturning={isReturning} />
       <Grid gap="lg" align="stretch">
-        <Grid.Col span={{ base: 12, lg: 5 }} display="grid">
+        <Grid.Col span={{ base: 12, lg: 6 }} display="grid">
           <Loaded query={subscription} what={STRINGS.billing.plan.title} height={260}>
             {(state) => <PlanPanel state={state} plans={plans.data ?? []} balance={balance.data} />}
           </Loaded>
         </Grid.Col>
-        <Grid.Col span={{ base: 12, lg: 7 }} display="grid">
+        <Grid.Col span={{ base: 12, lg: 6 }} display="grid">
           <Loaded query={balance} what={STRINGS.billing.credits.title} height={260}>
             {(known) => <CreditsPanel balance={known} state={subscription.data} isLive={isLive} />}
           </Loaded>
         </Grid.Col>
         {mayPay && (
           <>
-            <Grid.Col span={{ base: 12, lg: 5 }} display="grid">
+            <Grid.Col span={{ base: 12, lg: 6 }} display="grid">
               <PaymentPanel />
             </Grid.Col>
-            <Grid.Col span={{ base: 12, lg: 7 }} display="grid">
+            <Grid.Col span={{ base: 12, lg: 6 }} display="grid">
               <AutoTopUpPanel />
             </Grid.Col>
           </>

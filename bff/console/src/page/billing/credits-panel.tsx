@@ -30,9 +30,11 @@ export function CreditsPanel({ balance, state, isLive }: CreditsPanelProps) {
       title={WORDS.title}
       text={WORDS.burnOrder}
       aside={
-        <Badge variant="dot" color={isLive ? 'teal' : 'gray'} size="sm">
-          {isLive ? WORDS.live : WORDS.liveOff}
-        </Badge>
+        isLive && (
+          <Badge variant="dot" color="teal">
+            {WORDS.live}
+          </Badge>
+        )
       }
       actions={
         <>

@@ -29,7 +29,7 @@ interface NoticesProps {
 export function Notices({ balance, state, isReturning }: NoticesProps) {
   return (
     <>
-      <div role="status">
+      <div role="status" {...(!isReturning && { className: 'hidden' })}>
         {isReturning && (
           <Group gap="sm">
             <Loader size="xs" color="gray" />

@@ -49,7 +49,7 @@ export function PlanPanel({ state, plans, balance }: PlanPanelProps) {
         <PriceLine status={status} plan={plan} />
       </Stack>
       <Stack gap={4}>
-        {toSentences(state, status, plan).map((sentence, index) => (
+        {toSentences(state, status, { plan, balance }).map((sentence, index) => (
           <Text key={sentence} size="sm" fw={index === 0 ? 500 : 400} {...(index > 0 && { c: 'dimmed' })}>
             {sentence}
           </Text>
@@ -101,11 +101,16 @@ function toBadge({ kind }: PlanStatus, isFree: boolean): readonly [words: string
   }
 }
 
+interface Known {
+  readonly plan: Plan | undefined;
+  readonly balance: Balance | undefined;
+}
+
 /** Says in words how it stands, the most important first. */
-function toSentences(state: SubscriptionState, status: PlanStatus, plan: Plan | undefined): readonly string[] {
+function toSentences(state: SubscriptionState, status: PlanStatus, { plan, balance }: Known): readonly string[] {
   switch (status.kind) {
     case 'trial':
-      return toTrialSentences(state, status, plan);
+      return toTrialSentences(state, status, { plan, balance });
     case 'none':
       return [plan?.amount === 0 ? WORDS.free : WORDS.given];
     case 'past_due': {
@@ -127,10 +132,10 @@ function toSentences(state: SubscriptionState, status: PlanStatus, plan: Plan | 
 function toTrialSentences(
   state: SubscriptionState,
   { trial, isCanceled }: Extract<PlanStatus, { kind: 'trial' }>,
-  plan: Plan | undefined,
+  { plan, balance }: Known,
 ): readonly string[] {
   const { unit, count } = computeTimeLeft(state.as_of_time, trial.end_time);
-  const credits = STRINGS.common.credits(formatCreditsShort(trial.remaining_microcredits));
+  const credits = STRINGS.common.credits(formatCreditsShort(balance?.trial_remaining ?? trial.remaining_microcredits));
   const first = WORDS.trialSentence(STRINGS.timeLeft[unit](count), credits);
   const end = formatDate(trial.end_time);
   if (isCanceled) return [first, WORDS.trialCanceled(end)];

@@ -11,7 +11,7 @@ import { DataTable } from '../../part/data-table.tsx';
 import { Loaded } from '../../part/loaded.tsx';
 import { useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
-import { roleOf } from './member-panel.tsx';
+import { roleOf } from './member.ts';
 
 const WORDS = STRINGS.people;
 

@@ -3,7 +3,7 @@
 import { ActionIcon, Avatar, Badge, Group, Menu, Stack, Table, Text } from '@mantine/core';
 import { IconDots } from '@tabler/icons-react';
 import { lazy, Suspense, useState } from 'react';
-import type { Member, Role } from '../../api/type.ts';
+import type { Member } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
 import { useMembers } from '../../data/billing-query.ts';
 import { formatDate } from '../../format/time.ts';
@@ -12,21 +12,10 @@ import { DataTable } from '../../part/data-table.tsx';
 import { Loaded } from '../../part/loaded.tsx';
 import { useRole, useSession, useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
+import { nameOfMember, roleOf } from './member.ts';
 
 const WORDS = STRINGS.people;
 const RoleDialog = lazy(async () => ({ default: (await import('./role-dialog.tsx')).RoleDialog }));
-
-/** Returns the highest role of a member. */
-export function roleOf({ tenant_admin, project_roles }: Pick<Member, 'tenant_admin' | 'project_roles'>): Role | null {
-  if (tenant_admin) return 'tenant_admin';
-  if (project_roles.some(({ role }) => role === 'project_contributor')) return 'project_contributor';
-  return project_roles.length > 0 ? 'project_viewer' : null;
-}
-
-/** Returns what a member is called. */
-export function nameOfMember({ display_name, email }: Member): string {
-  return display_name ?? email ?? WORDS.unknown;
-}
 
 /** Shows the list. */
 export function MemberPanel() {

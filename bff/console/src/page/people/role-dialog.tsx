@@ -7,7 +7,7 @@ import { useAct } from '../../data/act.ts';
 import { ProblemNote } from '../../part/problem-note.tsx';
 import { useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
-import { nameOfMember, roleOf } from './member-panel.tsx';
+import { nameOfMember, roleOf } from './member.ts';
 import { isComplete, type RoleChoice, toMemberRoles } from './role-choice.ts';
 import { RoleField } from './role-field.tsx';
 

@@ -97,11 +97,13 @@ function OfferButton({ plan, offer, state }: OfferButtonProps) {
   if (offer === 'none' || offer === 'current' || offer === 'pending') {
     return (
       <Text size="sm" c="dimmed" className={classes['still']}>
-        {offer === 'pending' ? WORDS.action.pending : offer === 'current' && WORDS.current}
+        {toStillWords(offer, state)}
       </Text>
     );
   }
-  const isPrimary = offer === 'trial' || offer === 'subscribe' || offer === 'upgrade' || offer === 'resume';
+  const isOwn = state.plan_code === plan.plan_code;
+  const isPrimary =
+    offer === 'trial' || offer === 'upgrade' || isOwn || (offer === 'subscribe' && plan.onboarding_default);
   return (
     <>
       <Button
@@ -123,6 +125,13 @@ function OfferButton({ plan, offer, state }: OfferButtonProps) {
       )}
     </>
   );
+}
+
+/** What stands in the place of a button where there is nothing to do. */
+function toStillWords(offer: 'none' | 'current' | 'pending', state: SubscriptionState): string {
+  if (offer === 'pending') return WORDS.action.pending;
+  if (offer === 'current') return WORDS.current;
+  return computePlanStatus(state).kind === 'trial' ? WORDS.action.afterTrial : '';
 }
 
 function Features({ plan, isTrialOffered }: { readonly plan: Plan; readonly isTrialOffered: boolean }) {
@@ -149,10 +158,12 @@ function toFeatures(plan: Plan, isTrialOffered: boolean): readonly string[] {
   const included = plan.included_microcredits_per_cycle;
   const toCredits = (amount: number): string => STRINGS.common.credits(formatCreditsShort(amount));
   return [
-    included > 0
-      ? features.included(toCredits(included), plan.interval === 'year' ? features.year : features.month)
-      : features.includedNone,
-    features.topUp,
+    ...(included > 0
+      ? [
+          features.included(toCredits(included), plan.interval === 'year' ? features.year : features.month),
+          features.topUp,
+        ]
+      : [features.topUpAlone]),
     plan.member_limit === null ? features.membersUnlimited : features.members(plan.member_limit),
     ...(isTrialOffered ? [features.trial(plan.trial_days, toCredits(plan.trial_credits_granted))] : []),
   ];

@@ -111,7 +111,7 @@ function Figure({ term, amount, isFirst }: FigureProps) {
       <Text
         component="dd"
         m={0}
-        fz={isFirst === true ? 26 : 20}
+        fz={22}
         fw={600}
         lh={1.3}
         className="figure"
