@@ -8,6 +8,7 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler, t
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import { ConversionError } from './convert.ts';
+import { createCors } from './cross-origin.ts';
 import { fromKernelError, isServiceError } from './kernel-problem.ts';
 import { createDocumentPaths } from './openapi/document-path.ts';
 import { definePaths, type PathMethod } from './path-table.ts';
@@ -24,6 +25,8 @@ export interface AppDependencies extends RouteRunnerDependencies {
   readonly requestTimeoutMs: number;
   /** Are the proxies before it, whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
+  /** Are the origins whose pages may read answers. */
+  readonly corsOrigins: readonly string[];
   /** Are the paths for browsers alone: signing in, and the pages that mails lead to; empty where nobody can sign in so. */
   readonly browserPaths: readonly PathMethod[];
   readonly health: Health;
@@ -32,7 +35,7 @@ export interface AppDependencies extends RouteRunnerDependencies {
 
 /** Builds the app; it listens to nothing yet. */
 export function createApp(dependencies: AppDependencies): Express {
-  const { health, logger, trustedProxies, browserPaths } = dependencies;
+  const { health, logger, trustedProxies, browserPaths, corsOrigins, limits } = dependencies;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -51,6 +54,10 @@ export function createApp(dependencies: AppDependencies): Express {
   definePaths(app, [
     toProbe('/healthz', async () => ({ status: 'ok' })),
     toProbe('/readyz', () => health.answerReadiness()),
+  ]);
+  if (corsOrigins.length > 0) app.use(createCors(corsOrigins));
+  app.use(limits.countAddress);
+  definePaths(app, [
     ...createDocumentPaths(dependencies.productCode),
     ...browserPaths,
     ...ROUTES.map((route): PathMethod => {
@@ -66,7 +73,7 @@ export function createApp(dependencies: AppDependencies): Express {
 }
 
 function toProbe(path: string, answer: () => Promise<object>): PathMethod {
-  return { method: 'GET', path, handle: async (_request, response) => sendJson(response, await answer()) };
+  return { method: 'GET', path, handle: async (request, response) => sendJson(request, response, await answer()) };
 }
 
 /** Every response, of whatever kind, gets its id, its log line and its cache rule first. */

@@ -27,7 +27,15 @@ export interface Config {
   readonly console?: ConsoleConfig;
   /** Are the proxies before this deployment, addresses or networks, whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
+  /** Are the origins whose pages may read answers across sites. */
+  readonly corsOrigins: readonly string[];
+  /** Is how many requests one address, and one caller, may send in a minute; 0 for any number. */
+  readonly rateLimits: { readonly perAddress: number; readonly perCaller: number };
+  /** Is how many connections may be open at once. */
+  readonly connectionsMax: number;
   readonly logLevel: LogLevel;
+  /** Is how long the head of a request, and a whole request, may take to arrive. */
+  readonly arrivalTimeoutMs: number;
   /** Is how long a request may take, the kernel's part included. */
   readonly requestTimeoutMs: number;
 }
@@ -57,6 +65,8 @@ export interface ConsoleConfig {
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 type LogLevel = (typeof LOG_LEVELS)[number];
 
+const RATE_MAX = 10_000_000;
+const CONNECTIONS_MAX = 1_000_000;
 const REQUEST_TIMEOUT_MS_MIN = 100;
 const REQUEST_TIMEOUT_MS_MAX = 120_000;
 const INTEGER_PATTERN = /^\d+$/;
@@ -83,15 +93,43 @@ interface Settings {
   PRODUCT_NAME?: string;
   CONTACT_SALES_URL?: string;
   HTTP_TRUSTED_PROXIES: string[];
+  HTTP_CORS_ORIGINS: string[];
+  HTTP_CONNECTIONS_MAX: number;
+  RATE_LIMIT_PER_ADDRESS: number;
+  RATE_LIMIT_PER_CALLER: number;
   LOG_LEVEL: LogLevel;
+  ARRIVAL_TIMEOUT_MS: number;
   REQUEST_TIMEOUT_MS: number;
 }
+
+/** The variables that are whole numbers, with what they are where nobody sets them. */
+const NUMBERS = {
+  HTTP_CONNECTIONS_MAX: 10_000,
+  RATE_LIMIT_PER_ADDRESS: 6_000,
+  RATE_LIMIT_PER_CALLER: 1_200,
+  ARRIVAL_TIMEOUT_MS: 15_000,
+  REQUEST_TIMEOUT_MS: 10_000,
+} as const satisfies Partial<Record<keyof Settings, number>>;
 
 const URL_EXPECTED = 'an https URL without user, password or fragment (http only for localhost, 127.0.0.1 and [::1])';
 
 const SESSION_KEYS_EXPECTED =
   'up to 8 different keys with commas between, each 32 random bytes in base64url (43 characters), the newest first';
+const ORIGINS_EXPECTED =
+  'origins of pages that may read answers, such as https://app.example.com, with commas between (http only for loopback)';
 const PROXIES_EXPECTED = 'addresses or networks of the proxies before HTTP_ADDRESS, such as 10.0.0.0/8,192.0.2.7';
+
+const TIMEOUT = {
+  type: 'integer',
+  minimum: REQUEST_TIMEOUT_MS_MIN,
+  maximum: REQUEST_TIMEOUT_MS_MAX,
+  description: `a whole number of milliseconds from ${REQUEST_TIMEOUT_MS_MIN} to ${REQUEST_TIMEOUT_MS_MAX}`,
+} as const;
+
+function rateOf(whom: string) {
+  const description = `how many requests ${whom} may send in a minute, a whole number from 0 (any number) to ${RATE_MAX}`;
+  return { type: 'integer', minimum: 0, maximum: RATE_MAX, description } as const;
+}
 
 const SETTINGS_SCHEMA: Schema<Settings> = {
   type: 'object',
@@ -184,13 +222,24 @@ const SETTINGS_SCHEMA: Schema<Settings> = {
       items: { type: 'string', format: 'network', description: PROXIES_EXPECTED },
       description: PROXIES_EXPECTED,
     },
-    LOG_LEVEL: { type: 'string', enum: LOG_LEVELS, description: `one of ${LOG_LEVELS.join(', ')}` },
-    REQUEST_TIMEOUT_MS: {
-      type: 'integer',
-      minimum: REQUEST_TIMEOUT_MS_MIN,
-      maximum: REQUEST_TIMEOUT_MS_MAX,
-      description: `a whole number of milliseconds from ${REQUEST_TIMEOUT_MS_MIN} to ${REQUEST_TIMEOUT_MS_MAX}`,
+    HTTP_CORS_ORIGINS: {
+      type: 'array',
+      maxItems: 64,
+      uniqueItems: true,
+      items: { type: 'string', format: 'http-origin', description: ORIGINS_EXPECTED },
+      description: ORIGINS_EXPECTED,
     },
+    HTTP_CONNECTIONS_MAX: {
+      type: 'integer',
+      minimum: 1,
+      maximum: CONNECTIONS_MAX,
+      description: `a whole number of connections from 1 to ${CONNECTIONS_MAX}`,
+    },
+    RATE_LIMIT_PER_ADDRESS: rateOf('one address'),
+    RATE_LIMIT_PER_CALLER: rateOf('one access token or person'),
+    LOG_LEVEL: { type: 'string', enum: LOG_LEVELS, description: `one of ${LOG_LEVELS.join(', ')}` },
+    ARRIVAL_TIMEOUT_MS: TIMEOUT,
+    REQUEST_TIMEOUT_MS: TIMEOUT,
   },
   required: [
     'PRODUCT_CODE',
@@ -199,7 +248,12 @@ const SETTINGS_SCHEMA: Schema<Settings> = {
     'KERNEL_TOKEN',
     'OIDC_ISSUER',
     'HTTP_TRUSTED_PROXIES',
+    'HTTP_CORS_ORIGINS',
+    'HTTP_CONNECTIONS_MAX',
+    'RATE_LIMIT_PER_ADDRESS',
+    'RATE_LIMIT_PER_CALLER',
     'LOG_LEVEL',
+    'ARRIVAL_TIMEOUT_MS',
     'REQUEST_TIMEOUT_MS',
   ],
   additionalProperties: false,
@@ -247,7 +301,12 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     ...(browserSession && { browserSession }),
     ...toConsole(settings),
     trustedProxies: settings.HTTP_TRUSTED_PROXIES,
+    // As browsers send an origin: without the slash of a path.
+    corsOrigins: settings.HTTP_CORS_ORIGINS.map((text) => new URL(text).origin),
+    rateLimits: { perAddress: settings.RATE_LIMIT_PER_ADDRESS, perCaller: settings.RATE_LIMIT_PER_CALLER },
+    connectionsMax: settings.HTTP_CONNECTIONS_MAX,
     logLevel: settings.LOG_LEVEL,
+    arrivalTimeoutMs: settings.ARRIVAL_TIMEOUT_MS,
     requestTimeoutMs: settings.REQUEST_TIMEOUT_MS,
   };
 }
@@ -259,7 +318,10 @@ function readSettings(environment: Readonly<Record<string, string | undefined>>)
     read(name)
       ?.split(',')
       .map((item) => item.trim());
-  const timeout = read('REQUEST_TIMEOUT_MS') ?? '10000';
+  const readNumber = (name: keyof typeof NUMBERS): unknown => {
+    const text = read(name) ?? String(NUMBERS[name]);
+    return INTEGER_PATTERN.test(text) ? Number(text) : text;
+  };
   const settings = {
     PRODUCT_CODE: read('PRODUCT_CODE'),
     HTTP_ADDRESS: read('HTTP_ADDRESS') ?? '127.0.0.1:8080',
@@ -277,8 +339,13 @@ function readSettings(environment: Readonly<Record<string, string | undefined>>)
     PRODUCT_NAME: read('PRODUCT_NAME'),
     CONTACT_SALES_URL: read('CONTACT_SALES_URL'),
     HTTP_TRUSTED_PROXIES: readList('HTTP_TRUSTED_PROXIES') ?? [],
+    HTTP_CORS_ORIGINS: readList('HTTP_CORS_ORIGINS') ?? [],
+    HTTP_CONNECTIONS_MAX: readNumber('HTTP_CONNECTIONS_MAX'),
+    RATE_LIMIT_PER_ADDRESS: readNumber('RATE_LIMIT_PER_ADDRESS'),
+    RATE_LIMIT_PER_CALLER: readNumber('RATE_LIMIT_PER_CALLER'),
     LOG_LEVEL: read('LOG_LEVEL') ?? 'info',
-    REQUEST_TIMEOUT_MS: INTEGER_PATTERN.test(timeout) ? Number(timeout) : timeout,
+    ARRIVAL_TIMEOUT_MS: readNumber('ARRIVAL_TIMEOUT_MS'),
+    REQUEST_TIMEOUT_MS: readNumber('REQUEST_TIMEOUT_MS'),
   };
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

@@ -6,25 +6,48 @@ import type { Socket } from 'node:net';
 import { v7 as newUuid } from 'uuid';
 import { Problem } from './problem.ts';
 
-const HEADERS_TIMEOUT_MS = 15_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+/** How much longer a whole request may take to arrive than its head. */
+const BODY_TIMEOUT_FACTOR = 2;
+/** A connection on which nothing moved for so long is dead, whatever it waits for: longer than any answer may take. */
+const IDLE_TIMEOUT_MS = 150_000;
 /** Longer than the idle time of common load balancers, so that these close first and never race a request. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
-const TIMEOUT_CHECK_INTERVAL_MS = 5_000;
+const TIMEOUT_CHECK_INTERVAL_MS_MAX = 5_000;
 /** How often a drain looks for connections that have become idle. */
 const IDLE_CHECK_INTERVAL_MS = 50;
 const HEADER_BYTES_MAX = 16_384;
 
+/** What a server allows its clients. */
+export interface HttpServerOptions {
+  readonly connectionsMax: number;
+  /** Is how long the head of a request may take to arrive; a whole one may take twice as long. */
+  readonly arrivalTimeoutMs: number;
+}
+
+/** Are the connections of each server on which no request has arrived. */
+const unusedSockets = new WeakMap<Server, ReadonlySet<Socket>>();
+
 /** Builds the server; it does not listen yet. */
-export function createHttpServer(handle: RequestListener): Server {
+export function createHttpServer(
+  handle: RequestListener,
+  { connectionsMax, arrivalTimeoutMs }: HttpServerOptions,
+): Server {
   const server = createServer({
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: arrivalTimeoutMs,
+    requestTimeout: BODY_TIMEOUT_FACTOR * arrivalTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
+    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_INTERVAL_MS_MAX, arrivalTimeoutMs),
     maxHeaderSize: HEADER_BYTES_MAX,
     // The app checks it, so that this error too is a problem document.
     requireHostHeader: false,
+  });
+  server.maxConnections = connectionsMax;
+  server.setTimeout(IDLE_TIMEOUT_MS);
+  const unused = new Set<Socket>();
+  unusedSockets.set(server, unused);
+  server.on('connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
   });
   const openResponses = new WeakMap<Socket, number>();
   const count = (socket: Socket, change: number): void => {
@@ -32,6 +55,7 @@ export function createHttpServer(handle: RequestListener): Server {
   };
   const listener: RequestListener = (request, response) => {
     const { socket } = request;
+    unused.delete(socket);
     count(socket, 1);
     response.once('close', () => count(socket, -1));
     handle(request, response);
@@ -63,7 +87,11 @@ export async function listen(server: Server, address: { host: string; port: numb
 export async function closeGracefully(server: Server, timeoutMs: number): Promise<void> {
   const cutOff = setTimeout(() => server.closeAllConnections(), timeoutMs);
   // A connection that was busy when the drain began becomes idle with its answer, and would stay open for the next.
-  const closeIdle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_INTERVAL_MS);
+  const closeIdle = setInterval(() => {
+    server.closeIdleConnections();
+    // One that clients opened in advance, and sent nothing on, is none of the idle for Node.
+    for (const socket of unusedSockets.get(server) ?? []) if (socket.bytesRead === 0) socket.destroy();
+  }, IDLE_CHECK_INTERVAL_MS);
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearInterval(closeIdle);
   clearTimeout(cutOff);

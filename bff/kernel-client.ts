@@ -13,6 +13,7 @@ import {
 import { type Identity, keyOf } from './identity.ts';
 import { isServiceError } from './kernel-problem.ts';
 import { rankByRendezvous } from './rendezvous.ts';
+import { callStream, type StreamMethod } from './stream-call.ts';
 import { callUnary, decodeOnce, type UnaryMethod } from './unary-call.ts';
 
 /** The largest page: 1,000 entries with all their dimensions and many draws. */
@@ -105,6 +106,36 @@ export class KernelClient {
     return this.#attempt(address, method, request, context);
   }
 
+  /**
+   * Calls a method that answers with a stream, and answers its messages as they are taken; it has no deadline. Where a kernel can't
+   * be reached, or is lost before its first message, another one is asked. Throws ServiceError.
+   */
+  async *stream<Request, Response>(
+    method: StreamMethod<Request, Response>,
+    request: Request,
+    context: CallContext,
+  ): AsyncGenerator<Response, void, undefined> {
+    let unavailable: unknown;
+    for (const address of this.#rank(context)) {
+      let hasBegun = false;
+      try {
+        const metadata = toMetadata(this.#options, context);
+        for await (const message of callStream(this.#clientAt(address), method, request, {
+          metadata,
+          signal: context.signal,
+        })) {
+          hasBegun = true;
+          yield message;
+        }
+        return;
+      } catch (error) {
+        if (hasBegun || context.signal.aborted || !isUnavailable(error)) throw error;
+        unavailable = error;
+      }
+    }
+    throw unavailable;
+  }
+
   /** Says whether at least one kernel can be reached and serves, by the standard health service. */
   async isServing(timeoutMs: number): Promise<boolean> {
     const deadline = new Date(Date.now() + timeoutMs);
@@ -141,8 +172,7 @@ export class KernelClient {
       try {
         return await this.#attempt(address, method, request, context);
       } catch (error) {
-        const isWorthAnother = isServiceError(error) && error.code === GrpcStatus.UNAVAILABLE;
-        if (!isWorthAnother || signal.aborted || Date.now() >= deadline.getTime()) {
+        if (!isUnavailable(error) || signal.aborted || Date.now() >= deadline.getTime()) {
           throw error;
         }
         unavailable = error;
@@ -161,13 +191,22 @@ export class KernelClient {
     request: Request,
     context: CallContext,
   ): Promise<Response> {
+    const { deadline, signal } = context;
+    const metadata = toMetadata(this.#options, context);
+    return callUnary(this.#clientAt(address), method, request, { metadata, deadline, signal });
+  }
+
+  #clientAt(address: string): Client {
     const client = this.#clients.get(address);
     if (!client) {
       throw new Error(`there is no client for the kernel at ${address}`);
     }
-    const { deadline, signal } = context;
-    return callUnary(client, method, request, { metadata: toMetadata(this.#options, context), deadline, signal });
+    return client;
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return isServiceError(error) && error.code === GrpcStatus.UNAVAILABLE;
 }
 
 /** What goes with every call: the BFF's own credential and product, and whoever it calls for. */

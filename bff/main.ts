@@ -16,8 +16,10 @@ import { KernelClient } from './kernel-client.ts';
 import { KeySet } from './key-set.ts';
 import { createMailPages } from './mail-page/mail-page.ts';
 import type { PathMethod } from './path-table.ts';
+import { RateLimits } from './rate-limit.ts';
 import { describeError } from './request-log.ts';
 import { Health } from './routes/health.ts';
+import { StreamDesk } from './stream-desk.ts';
 import { WorkspaceFinder } from './workspace-finder.ts';
 
 /** Fetching keys may take only a part of a request's time. */
@@ -50,10 +52,14 @@ export async function startBff(config: Config, logger: Logger): Promise<RunningB
   const authenticator = new Authenticator({ issuer, audience, keySet });
   const { sessions, browserPaths } = createBrowserParts(config, kernel);
   const health = new Health(kernel);
+  const streams = new StreamDesk();
   const app = createApp({
     productCode,
     requestTimeoutMs,
     trustedProxies: config.trustedProxies,
+    corsOrigins: config.corsOrigins,
+    limits: new RateLimits(config.rateLimits),
+    streams,
     kernel,
     admission: new Admission(authenticator, sessions),
     workspaces: new WorkspaceFinder(kernel),
@@ -61,12 +67,13 @@ export async function startBff(config: Config, logger: Logger): Promise<RunningB
     health,
     logger,
   });
-  const server = createHttpServer(app);
+  const server = createHttpServer(app, config);
   const http = await listen(server, config.httpAddress);
   return {
     http,
     stop: async () => {
       health.startDraining();
+      streams.startDraining();
       await closeGracefully(server, requestTimeoutMs + DRAIN_MARGIN_MS);
       kernel.close();
     },

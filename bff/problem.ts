@@ -116,6 +116,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
     status: 503,
     title: 'Temporarily unavailable',
     detail: 'The account of this workspace needs an operator; nothing was changed. Report the id of this request.',
+    retryAfterS: 60,
   },
   STATE_VERSION_UNSUPPORTED: {
     status: 503,
@@ -192,6 +193,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
     title: 'Switched off',
     detail: 'This is switched off at present; nothing was changed. Try again later.',
     isDeliberate: true,
+    retryAfterS: 300,
   },
   PRODUCT_ALREADY_REGISTERED: {
     status: 409,
@@ -520,6 +522,18 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
     status: 415,
     title: 'Unsupported media type',
     detail: 'A body must be uncompressed JSON in UTF-8; send it with `Content-Type: application/json`.',
+  },
+  RATE_LIMITED: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'As many requests as may be were sent in a minute; try again after the time in Retry-After.',
+    retryAfterS: 60,
+  },
+  STREAM_LIMIT_REACHED: {
+    status: 429,
+    title: 'Too many streams',
+    detail: 'As many answers as may be are being streamed; end one, or try again later.',
+    retryAfterS: 10,
   },
   CSRF_TOKEN_INVALID: {
     status: 403,

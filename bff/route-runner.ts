@@ -3,19 +3,22 @@
 // Invariants: nothing of a request is read before it is known who sent it; the kernel hears nothing of a request whose form is
 // wrong.
 
-import type { IncomingMessage } from 'node:http';
 import type { Request, Response } from 'express';
 import { v7 as newUuid } from 'uuid';
 import type { Admission, Caller } from './admission.ts';
 import { readBody, refuseBody } from './body.ts';
+import { chooseCompression, compress, compressOnce, gainsByCompression } from './compression.ts';
 import { type Identity, NOBODY } from './identity.ts';
 import type { CallContext, KernelClient } from './kernel-client.ts';
 import { invalidField } from './problem.ts';
+import type { RateLimits } from './rate-limit.ts';
 import { toRemoteAddress } from './remote-address.ts';
 import { JSON_TYPE, type Rendered, RenderedJson } from './rendered-json.ts';
 import { contextOf } from './request-context.ts';
 import { readIdempotencyKey, readNamedWorkspace } from './request-field.ts';
-import { type Answer, Reply, type Route, type RouteCall, type RouteMethod } from './routes/route.ts';
+import { type Answer, type RawInput, Reply, type Route, type RouteCall, type RouteMethod } from './routes/route.ts';
+import type { StreamDesk } from './stream-desk.ts';
+import { StreamReply, sendStream } from './stream-reply.ts';
 import type { WorkspaceFinder } from './workspace-finder.ts';
 
 /** What routes are run with. */
@@ -24,6 +27,8 @@ export interface RouteRunnerDependencies {
   readonly kernel: KernelClient;
   readonly admission: Admission;
   readonly workspaces: WorkspaceFinder;
+  readonly streams: StreamDesk;
+  readonly limits: RateLimits;
 }
 
 /** Says which methods have a body; the others are refused with one. */
@@ -36,21 +41,26 @@ export async function runRoute(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const { admission, kernel, productCode } = dependencies;
+  const { admission, kernel, productCode, streams, limits } = dependencies;
   const caller = route.needs === 'nothing' ? { identity: NOBODY } : await admission.admit(request);
   const context = contextOf(response);
   context.identity = caller.identity;
+  await limits.countCaller(caller.identity, request, response);
   const body = await readExpectedBody(route, request, response);
-  const raw = { query: request.query, body, parameters: request.params, ...toKey(route, request) };
-  const call = { kernel, productCode, ...toCall(route, caller, request, response) };
+  const raw: RawInput = {
+    ...{ query: request.query, body, parameters: request.params, ...toKey(route, request) },
+    accepts: (types) => request.accepts([...types]),
+    lastEventId: request.get('last-event-id') ?? '',
+  };
+  const call = { kernel, productCode, streams, ...toCall(route, caller, request, response) };
   if (route.workspace === 'none' || route.workspace === 'named') {
-    sendAnswer(request, response, await route.prepare(raw)(call));
+    await sendAnswer(request, response, await route.prepare(raw)(call));
     return;
   }
   const answer = route.prepare(raw);
   const tenantId = call.context.tenantId ?? (await dependencies.workspaces.find(call.context));
   context.tenantId = tenantId;
-  sendAnswer(request, response, await answer({ ...call, tenantId, context: { ...call.context, tenantId } }));
+  await sendAnswer(request, response, await answer({ ...call, tenantId, context: { ...call.context, tenantId } }));
 }
 
 /** A request that names no key is told from every other by one that is made for it. */
@@ -104,13 +114,17 @@ function chooseWorkspace(route: Route, request: Request): string | undefined {
 }
 
 /** Sends an answer. One that was made before has a tag, by which a client that has it already gets 304 and no body. */
-function sendAnswer(request: IncomingMessage, response: Response, answer: Answer): void {
+async function sendAnswer(request: Request, response: Response, answer: Answer): Promise<void> {
+  if (answer instanceof StreamReply) {
+    await sendStream(request, response, answer);
+    return;
+  }
   if (answer instanceof RenderedJson) {
     sendRendered(request, response, answer);
     return;
   }
   if (!(answer instanceof Reply)) {
-    sendJson(response, answer);
+    await sendJson(request, response, answer);
     return;
   }
   response.statusCode = answer.status;
@@ -124,24 +138,29 @@ function sendAnswer(request: IncomingMessage, response: Response, answer: Answer
     response.end();
     return;
   }
-  sendJson(response, answer.body);
+  await sendJson(request, response, answer.body);
 }
 
 /** Sends what was made before; who asked may keep it, and asks again each time. */
-export function sendRendered(request: IncomingMessage, response: Response, answer: Rendered): void {
-  response.setHeader('ETag', answer.entityTag);
+export function sendRendered(request: Request, response: Response, answer: Rendered): void {
+  const isZipped = gainsByCompression(answer.bytes.byteLength) && chooseCompression(request, response);
+  // The same content in other bytes has no strong tag in common.
+  response.setHeader('ETag', isZipped ? `W/${answer.entityTag}` : answer.entityTag);
   response.setHeader('Cache-Control', 'private, no-cache');
   if (answer.isHeldBy(request.headers['if-none-match'])) {
     response.statusCode = 304;
+    response.removeHeader('Content-Encoding');
     response.end();
     return;
   }
-  sendBytes(response, answer.bytes, answer.contentType);
+  sendBytes(response, isZipped ? compressOnce(answer.bytes) : answer.bytes, answer.contentType);
 }
 
 /** Sends JSON. */
-export function sendJson(response: Response, value: object): void {
-  sendBytes(response, Buffer.from(JSON.stringify(value)), JSON_TYPE);
+export async function sendJson(request: Request, response: Response, value: object): Promise<void> {
+  const bytes = Buffer.from(JSON.stringify(value));
+  const isZipped = gainsByCompression(bytes.byteLength) && chooseCompression(request, response);
+  sendBytes(response, isZipped ? await compress(bytes) : bytes, JSON_TYPE);
 }
 
 function sendBytes(response: Response, bytes: Buffer, contentType: string): void {

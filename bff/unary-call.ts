@@ -72,12 +72,16 @@ export function callUnary<Request, Response>(
         }
       },
     );
-    const stopWatching = watch(call, client, signal);
+    const stopWatching = watchConnection(call, client, signal);
   });
 }
 
 /** Cancels a call when its signal fires, or when no connection comes about in time. Returns what ends the watch. */
-function watch(call: ClientUnaryCall, client: Client, signal: AbortSignal | undefined): () => void {
+export function watchConnection(
+  call: Pick<ClientUnaryCall, 'cancel'>,
+  client: Client,
+  signal: AbortSignal | undefined,
+): () => void {
   const cancel = (): void => call.cancel();
   const timer = setTimeout(() => {
     const state = client.getChannel().getConnectivityState(false);
@@ -99,7 +103,7 @@ function watch(call: ClientUnaryCall, client: Client, signal: AbortSignal | unde
  * A call that ended as cancelled though nobody here gave it up was cut off: no connection came about in time, or the
  * kernel ended in the middle of it. Either way it is unavailable, and another kernel can be asked.
  */
-function toUnavailable({ metadata }: ServiceError): Error {
+export function toUnavailable({ metadata }: ServiceError): Error {
   const details = 'the kernel could not be connected to in time, or cut the call off';
   return Object.assign(new Error(details), { code: GrpcStatus.UNAVAILABLE, details, metadata });
 }

@@ -31,7 +31,6 @@ export function buildDocument(routes: readonly Route[], options: DocumentOptions
     info: {
       title: 'Wheelhouse billing API',
       version: VERSION,
-      summary: 'Plans, credits, subscriptions and payments of workspaces.',
       description: options.introduction,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },

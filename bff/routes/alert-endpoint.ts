@@ -25,7 +25,13 @@ const TYPES_MAX = 50;
 
 /** What a person says of an endpoint. */
 const ENDPOINT_FIELDS = {
-  url: { type: 'string', minLength: 1, maxLength: 2_048, description: 'an address such as https://example.com/hook' },
+  url: {
+    type: 'string',
+    minLength: 1,
+    maxLength: 2_048,
+    examples: ['https://example.com/hook'],
+    description: 'an address such as https://example.com/hook',
+  },
   description: { type: 'string', nullable: true, maxLength: 200, description: 'at most 200 characters' },
   types: {
     type: 'array',

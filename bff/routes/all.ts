@@ -4,6 +4,7 @@ import { accessTokenRoutes } from './access-token.ts';
 import { actionPricingRoute } from './action-pricing.ts';
 import { alertRoutes } from './alert.ts';
 import { alertEndpointRoutes } from './alert-endpoint.ts';
+import { analyticsRoutes } from './analytics.ts';
 import { autoTopUpRoutes } from './auto-top-up.ts';
 import { invitationRoutes } from './invitation.ts';
 import { meRoute } from './me.ts';
@@ -19,7 +20,9 @@ import { subscriptionRoutes } from './subscription.ts';
 import { topUpRoutes } from './top-up.ts';
 import { trialRoutes } from './trial.ts';
 import { usageRoute } from './usage.ts';
+import { usageExplanationRoute } from './usage-explanation.ts';
 import { usageHistoryRoute } from './usage-history.ts';
+import { usageStreamRoute } from './usage-stream.ts';
 import { workspaceRoutes } from './workspace.ts';
 
 /** Are all routes. */
@@ -27,7 +30,10 @@ export const ROUTES: readonly Route[] = [
   planRoute,
   usageRoute,
   actionPricingRoute,
+  usageStreamRoute,
   usageHistoryRoute,
+  usageExplanationRoute,
+  ...analyticsRoutes,
   ...trialRoutes,
   ...subscriptionRoutes,
   ...paymentMethodRoutes,

@@ -11,14 +11,16 @@ export const DISPLAY_NAME = {
   type: 'string',
   minLength: 1,
   maxLength: 100,
+  examples: ['Research'],
   description: '1 to 100 characters',
 } as const;
 
-/** An email address: the kernel says which are one. */
+/** An email address: no Kelvin sign, which in lower case is the k of another address. */
 export const EMAIL = {
   type: 'string',
-  minLength: 3,
+  pattern: '^[^\\s@<>"(),:;\\[\\]\\\\\\u212a]+@[^\\s@<>"(),:;\\[\\]\\\\\\u212a]+$',
   maxLength: 254,
+  examples: ['ada@example.com'],
   description: 'an email address, at most 254 characters',
 } as const;
 
@@ -33,20 +35,23 @@ export const ID = {
 export const PLAN_CODE = {
   type: 'string',
   pattern: '^[A-Za-z0-9._:-]{1,128}$',
+  examples: ['pro'],
   description: 'the code of a plan, see GET /v1/billing/plans',
 } as const;
 
 /** A promotion code: the kernel says which there are. */
 export const PROMOTION_CODE = {
   type: 'string',
-  pattern: '^[\\x21-\\x7e]{1,128}$',
-  description: 'a promotion code, 1 to 128 visible ASCII characters',
+  pattern: '^[A-Za-z0-9_-]{3,64}$',
+  examples: ['WELCOME-20'],
+  description: 'a promotion code, 3 to 64 letters, digits, underscores and hyphens, in any case',
 } as const;
 
 /** The key of a request, in a body that has one: the header says the same, or nothing. */
 export const IDEMPOTENCY_KEY = {
   type: 'string',
   pattern: IDEMPOTENCY_KEY_PATTERN.source,
+  examples: ['order-1'],
   description: IDEMPOTENCY_KEY_EXPECTED,
 } as const;
 
@@ -54,6 +59,7 @@ export const IDEMPOTENCY_KEY = {
 export const EVENT_TYPE = {
   type: 'string',
   pattern: '^[a-z_.]{1,64}$',
+  examples: ['balance.low'],
   description: 'a type of billing events such as balance.low',
 } as const;
 
@@ -62,6 +68,7 @@ export const RETURN_PATH = {
   type: 'string',
   maxLength: RETURN_PATH_LENGTH_MAX,
   pattern: RETURN_PATH_PATTERN.source,
+  examples: ['/billing'],
   description: `a path of the Console such as /billing, at most ${RETURN_PATH_LENGTH_MAX} characters`,
 } as const;
 
@@ -70,6 +77,7 @@ export const AMOUNT = {
   type: 'integer',
   minimum: 1,
   maximum: Number.MAX_SAFE_INTEGER,
+  examples: [1_000],
   description: `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`,
 } as const;
 
@@ -77,6 +85,7 @@ export const AMOUNT = {
 export const CURRENCY = {
   type: 'string',
   pattern: '^[A-Za-z]{3}$',
+  examples: ['usd'],
   description: 'the ISO 4217 code of a currency, such as usd',
 } as const;
 

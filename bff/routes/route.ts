@@ -11,6 +11,8 @@ import { type ReadQuery, readEmptyQuery } from '../query.ts';
 import type { RenderedJson } from '../rendered-json.ts';
 import { type ParameterNames, readIds } from '../request-field.ts';
 import type { JsonSchema, Shape } from '../shape.ts';
+import type { StreamDesk } from '../stream-desk.ts';
+import type { StreamReply } from '../stream-reply.ts';
 
 /** What a route has to answer with. */
 export interface RouteCall {
@@ -18,6 +20,8 @@ export interface RouteCall {
   /** Is the product of this deployment, from its configuration. */
   readonly productCode: string;
   readonly context: CallContext;
+  /** Gives places to answers that are streamed. */
+  readonly streams: StreamDesk;
   /** Is the CSRF token of the browser's session, where one calls. */
   readonly csrfToken?: string;
 }
@@ -68,7 +72,7 @@ export class Reply<Body extends object> {
 }
 
 /** What a route answers. */
-export type Answer<Json extends object = object> = Json | RenderedJson | Reply<Json>;
+export type Answer<Json extends object = object> = Json | RenderedJson | Reply<Json> | StreamReply;
 
 /**
  * Whom a route is for: whoever asks (whoever is signed in counts as nobody, too), whoever is signed in, a member of the
@@ -88,10 +92,14 @@ export interface RawInput {
   readonly idempotencyKey: string;
   /** Says that it is the request's own. */
   readonly namesKey: boolean;
+  /** Finds which of some media types the client likes best; false where it takes none. */
+  readonly accepts: (types: readonly string[]) => string | false;
+  /** Is the id of the last event that a client of an event stream has seen; empty where there is none. */
+  readonly lastEventId: string;
 }
 
 /** A request whose parts were checked. */
-export interface Input<Query, Body, Path extends string> {
+export interface Input<Query, Body, Path extends string> extends Pick<RawInput, 'accepts' | 'lastEventId'> {
   readonly query: Query;
   readonly body: Body;
   readonly ids: Readonly<Record<ParameterNames<Path>, string>>;
@@ -195,7 +203,7 @@ function toHead<Query, Body, Path extends string, Workspace, Call, Json extends 
 
 function prepare<Query, Body, Path extends string, Workspace, Call, Json extends object>(
   spec: RouteSpec<Query, Body, Path, Workspace, Call, Json>,
-  { query, body, parameters, idempotencyKey, namesKey }: RawInput,
+  { query, body, parameters, ...rest }: RawInput,
 ): (call: Call) => Promise<Answer> {
   // Where a spec names no reader, its types are those of the empty ones.
   const readQuery = spec.query ?? (readEmptyQuery as ReadQuery<Query>);
@@ -205,8 +213,7 @@ function prepare<Query, Body, Path extends string, Workspace, Call, Json extends
     body: checkBody(body),
     // Express gives the parameters that the path names.
     ids: readIds(parameters) as Input<Query, Body, Path>['ids'],
-    idempotencyKey,
-    namesKey,
+    ...rest,
   };
   return (call) => spec.answer(input, call);
 }

@@ -1,49 +1,23 @@
-// Owns `GET /v1/billing/usage-history`: the metered events of the workspace, newest first, a page at a time.
+// Owns `GET /v1/billing/usage-history`: the metered events of the workspace, newest first, a page at a time, or all of them as CSV.
+// Does not own how the CSV comes about (usage-export.ts).
 
 import { EntryType } from '../../gen/wheelhouse/ledger/v1/entry.ts';
 import { LedgerServiceService, type ListEntriesRequest } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { fromProtoUsageEvent, USAGE_EVENT } from '../convert.ts';
+import { invalidField } from '../problem.ts';
 import { defineQuery } from '../query.ts';
 import { pageOf } from '../shape.ts';
-import { parseTimestamp } from '../timestamp.ts';
 import { fromProtoPageToken, type PageQuery, pageProperties, toProtoPage } from './page.ts';
 import { defineWorkspaceRoute } from './route.ts';
+import { TIME_RANGE, type TimeRangeQuery, toProtoTime, toProtoWork, WORK, type WorkQuery } from './time-range.ts';
+import { exportUsage } from './usage-export.ts';
 
 const PAGE = { sizeDefault: 50, sizeMax: 1_000 } as const;
+const CSV_TYPE = 'text/csv';
 
-interface UsageHistoryQuery extends PageQuery {
-  action?: string;
-  project_id?: string;
-  start_time?: string;
-  end_time?: string;
+interface UsageHistoryQuery extends PageQuery, TimeRangeQuery, WorkQuery {
+  format?: 'json' | 'csv';
 }
-
-/** Names are the callers' own: any characters but those that control. */
-const NAME_PATTERN = '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]{1,128}$';
-const TIME_EXPECTED = 'a time such as 2026-01-31T09:00:00Z, with its offset (in a URL, a + is written %2B)';
-
-const readQuery = defineQuery<UsageHistoryQuery>({
-  type: 'object',
-  properties: {
-    action: {
-      type: 'string',
-      nullable: true,
-      pattern: NAME_PATTERN,
-      description: 'the name of an action such as workflow.step.execute, 1 to 128 characters',
-    },
-    project_id: {
-      type: 'string',
-      nullable: true,
-      pattern: NAME_PATTERN,
-      description: 'the id of a project, 1 to 128 characters',
-    },
-    start_time: { type: 'string', nullable: true, format: 'timestamp', description: TIME_EXPECTED },
-    end_time: { type: 'string', nullable: true, format: 'timestamp', description: TIME_EXPECTED },
-    ...pageProperties(PAGE.sizeMax),
-  },
-  required: [],
-  additionalProperties: false,
-});
 
 export const usageHistoryRoute = defineWorkspaceRoute({
   method: 'GET',
@@ -52,12 +26,35 @@ export const usageHistoryRoute = defineWorkspaceRoute({
   name: 'listUsageEvents',
   summary: 'Read the metered events',
   needs: 'project_contributor',
-  description: 'Newest first, a page at a time.',
-  query: readQuery,
+  description:
+    'Newest first, a page at a time. With `format=csv`, or `Accept: text/csv`, all of them come in one answer that has no pages.',
+  query: defineQuery<UsageHistoryQuery>({
+    type: 'object',
+    properties: {
+      ...WORK,
+      ...TIME_RANGE,
+      format: {
+        type: 'string',
+        nullable: true,
+        enum: ['json', 'csv'],
+        description: 'json or csv; without it the header Accept decides',
+      },
+      ...pageProperties(PAGE.sizeMax),
+    },
+    required: [],
+    additionalProperties: false,
+  }),
   responses: { 200: pageOf('events', USAGE_EVENT) },
-  reasons: [],
-  async answer({ query }, { kernel, context, tenantId }) {
-    const request = toProtoRequest(query, tenantId);
+  alternatives: { [CSV_TYPE]: 'RFC 4180, in UTF-8, with a row of names first.' },
+  reasons: ['STREAM_LIMIT_REACHED'],
+  async answer({ query, accepts }, call) {
+    const { kernel, context, tenantId } = call;
+    const format = query.format ?? (accepts(['application/json', CSV_TYPE]) === CSV_TYPE ? 'csv' : 'json');
+    if (format === 'csv') {
+      refusePages(query);
+      return exportUsage(toProtoRequest(query, tenantId), call);
+    }
+    const request = { ...toProtoRequest(query, tenantId), ...toProtoPage(query, PAGE) };
     const { entries, nextPageToken } = await kernel.call(LedgerServiceService.listEntries, request, context);
     return {
       events: entries.map((entry) => fromProtoUsageEvent(entry, tenantId)),
@@ -66,17 +63,23 @@ export const usageHistoryRoute = defineWorkspaceRoute({
   },
 });
 
+function refusePages(query: UsageHistoryQuery): void {
+  const errors = (['page_size', 'page_token'] as const)
+    .filter((field) => query[field] !== undefined)
+    .map((field) => ({ field, message: 'A CSV has no pages; leave it out, or narrow the range of time.' }));
+  if (errors.length > 0) throw invalidField(...errors);
+}
+
 function toProtoRequest(query: UsageHistoryQuery, tenantId: string): ListEntriesRequest {
   return {
     tenantId,
     filter: {
       types: [EntryType.DEBITED, EntryType.SETTLED],
-      action: query.action ?? '',
-      projectId: query.project_id ?? '',
-      workflowId: '',
-      startTime: query.start_time === undefined ? undefined : parseTimestamp(query.start_time),
-      endTime: query.end_time === undefined ? undefined : parseTimestamp(query.end_time),
+      ...toProtoWork(query),
+      startTime: toProtoTime(query.start_time),
+      endTime: toProtoTime(query.end_time),
     },
-    ...toProtoPage(query, PAGE),
+    pageSize: PAGE.sizeMax,
+    pageToken: '',
   };
 }

@@ -7,6 +7,7 @@ import { styleText } from 'node:util';
 import { checkGeneratedCode } from './code-generation.ts';
 import { commandStep } from './command-step.ts';
 import { checkContractHistory } from './contract-history.ts';
+import { checkDependencyAudit } from './dependency-audit.ts';
 import { checkDocumentLinks } from './document-link.ts';
 import { checkImportRule } from './import-rule.ts';
 import { checkPackageLock } from './package-lock.ts';
@@ -42,6 +43,7 @@ const STEPS: readonly Step[] = [
   { name: 'proto-breaking', claim: 'no contract breaks its clients', run: checkContractHistory },
   { name: 'generated', claim: 'gen/ is what proto/ gives', run: checkGeneratedCode },
   { name: 'packages', claim: 'packages are locked', run: checkPackageLock },
+  { name: 'audit', claim: 'no package has a known vulnerability of weight', run: checkDependencyAudit },
   { name: 'links', claim: 'the documents link to what exists', run: checkDocumentLinks },
 ];
 
@@ -61,17 +63,20 @@ async function main(names: readonly string[]): Promise<number> {
   const root = fileURLToPath(new URL('../..', import.meta.url));
   const chosen = STEPS.filter((step) => names.length === 0 || names.includes(step.name));
   const failures: string[] = [];
+  const skips: string[] = [];
   for (const step of chosen) {
     const startedAt = performance.now();
     const outcome = await runStep(step, root);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     console.log(`${MARKS[outcome.kind]} ${step.name.padEnd(15)} ${describe(step, outcome)} (${seconds} s)`);
+    if (outcome.kind === 'skipped') skips.push(step.name);
     if (outcome.kind !== 'failed') continue;
     failures.push(step.name);
     console.log(`\n${outcome.detail.replaceAll(/^/gm, '    ')}\n`);
   }
   if (failures.length === 0) {
-    console.log(`\n${chosen.length} of ${chosen.length} steps hold.`);
+    const unjudged = skips.length === 0 ? '' : ` Not judged: ${skips.join(', ')}.`;
+    console.log(`\n${chosen.length - skips.length} of ${chosen.length} steps hold.${unjudged}`);
     return 0;
   }
   console.log(`\n${failures.length} of ${chosen.length} steps failed: ${failures.join(', ')}.`);
@@ -94,7 +99,7 @@ function describe(step: Step, outcome: StepOutcome): string {
     case 'failed':
       return `does not hold: ${step.claim}`;
     case 'skipped':
-      return `nothing to compare: ${outcome.reason}`;
+      return `not judged: ${outcome.reason}`;
   }
 }
 

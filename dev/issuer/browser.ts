@@ -5,8 +5,14 @@
 
 /** Keeps the cookies of some hosts. */
 export class Browser {
+  readonly #fetch: (url: string | URL, options: RequestInit) => Promise<Response>;
   /** By host name, as browsers do: ports share them. */
   readonly #cookies = new Map<string, Map<string, string>>();
+
+  /** Takes what requests are sent by; default `fetch`. */
+  constructor(send: (url: string | URL, options: RequestInit) => Promise<Response> = fetch) {
+    this.#fetch = send;
+  }
 
   /** Sends a request with the cookies of its host, and keeps those of the answer. A redirect is answered, not followed. */
   async send(url: string | URL, options: RequestInit = {}): Promise<Response> {
@@ -14,7 +20,7 @@ export class Browser {
     const headers = new Headers(options.headers);
     const cookies = this.cookies(hostname);
     if (cookies.size > 0) headers.set('cookie', [...cookies].map((pair) => pair.join('=')).join('; '));
-    const response = await fetch(url, { ...options, headers, redirect: 'manual' });
+    const response = await this.#fetch(url, { ...options, headers, redirect: 'manual' });
     for (const line of response.headers.getSetCookie()) keep(cookies, line);
     return response;
   }

@@ -56,6 +56,7 @@ export function estimateEntryBytes(entry: Entry): number {
   }
   if (entry.type === 'settled') bytes += SETTLEMENT_BYTES + estimateTextBytes(entry.partId);
   if (entry.type === 'payback_settled') bytes += PAYBACK_BYTES + estimateDrawBytes(entry.taken);
+  if (entry.type === 'run_reported') bytes += estimateContextBytes(entry);
   bytes += estimatePlanBytes(entry);
   if (entry.type === 'reversed') {
     const { returned, expired, taken, usage } = entry;

@@ -20,7 +20,7 @@ import type { Quantity } from './quantity.ts';
 import type { Rulebook } from './rulebook.ts';
 import type { SubscriptionFacts } from './subscription.ts';
 import type { TrialTerms } from './trial.ts';
-import type { UsageContext } from './usage-context.ts';
+import type { RunStatus, UsageContext } from './usage-context.ts';
 
 interface CommandBase {
   readonly key: IdempotencyKey;
@@ -190,6 +190,13 @@ export interface SettlePayback extends CommandBase {
   readonly waivesDebt: boolean;
 }
 
+/** Records what became of a run. */
+export interface ReportRun extends CommandBase, Omit<UsageContext, 'runId' | 'runStatus'> {
+  readonly type: 'report_run';
+  readonly runId: string;
+  readonly runStatus: RunStatus;
+}
+
 /** Only brings the account up to now: records what fell due. Accepted with no entries where nothing did. */
 export interface Expire extends CommandBase {
   readonly type: 'expire';
@@ -210,7 +217,8 @@ export type OpenAccountCommand =
   | CancelTrial
   | ConsentToTrial
   | ApplySubscription
-  | SettlePayback;
+  | SettlePayback
+  | ReportRun;
 
 /** One thing that can be asked of an account. */
 export type Command = OpenAccount | Expire | OpenAccountCommand;

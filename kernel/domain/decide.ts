@@ -7,7 +7,7 @@ import { computeAddition } from './addition.ts';
 import { MICROCREDITS_MAX } from './bound.ts';
 import type { Bucket } from './bucket.ts';
 import { computeBurnDown } from './burn-down.ts';
-import type { Adjust, Command, Debit, GiveGrant, OpenAccount, OpenAccountCommand } from './command.ts';
+import type { Adjust, Command, Debit, GiveGrant, OpenAccount, OpenAccountCommand, ReportRun } from './command.ts';
 import { insufficientCredits } from './credit-gate.ts';
 import { decideExtend, decideRelease, decideReserve, decideSettle } from './decide-hold.ts';
 import { decideRedact, decideReverse } from './decide-reversal.ts';
@@ -75,6 +75,8 @@ function decideOpen(state: AccountState, command: OpenAccountCommand, place: Dec
       return decideApplySubscription(state, command, now);
     case 'settle_payback':
       return decideSettlePayback(state, command, now);
+    case 'report_run':
+      return decideReportRun(state, command);
   }
 }
 
@@ -159,6 +161,13 @@ function decideDebit(state: AccountState, command: Debit, now: Instant): Decisio
     alreadyPerformed,
     after: uncovered === 0n ? drawn : { ...drawn, deficit: drawn.deficit + uncovered },
   });
+}
+
+/** What ran is a fact, whatever the account holds. */
+function decideReportRun(state: AccountState, command: ReportRun): Decision {
+  const { projectId, workflowId, runId, runStatus } = command;
+  const about = { runId, runStatus, ...present({ projectId, workflowId }) };
+  return accept({ type: 'run_reported', ...identityOf(command), ...about, after: state.totals });
 }
 
 function decideAdjust(state: AccountState, command: Adjust, now: Instant): Decision {

@@ -19,7 +19,7 @@ import type {
 } from './id.ts';
 import type { Subscription } from './subscription.ts';
 import type { TrialTerms } from './trial.ts';
-import type { UsageContext } from './usage-context.ts';
+import type { RunStatus, UsageContext } from './usage-context.ts';
 
 /**
  * Text that may be about a person: an operator's reason, the values of a debit's dimensions. The hash chain covers only
@@ -290,6 +290,13 @@ export interface PaybackSettled extends EntryBase {
   readonly deficitPaid: bigint;
 }
 
+/** Somebody told what became of a run, without any charge. */
+export interface RunReported extends EntryBase, Omit<UsageContext, 'runId' | 'runStatus'> {
+  readonly type: 'run_reported';
+  readonly runId: string;
+  readonly runStatus: RunStatus;
+}
+
 /** One thing that happened to a hold. */
 export type HoldRecord = Reserved | HoldExtended | Settled | HoldReleased | HoldExpired;
 
@@ -305,6 +312,7 @@ export type Entry =
   | TrialRecord
   | SubscriptionChanged
   | PaybackSettled
+  | RunReported
   | Reversed
   | Redacted;
 

@@ -70,6 +70,7 @@ function computeChange(state: AccountState, entry: Entry): UncheckedChange {
     case 'reversed':
       return evolveReversed(state, entry);
     case 'redacted':
+    case 'run_reported':
       return { totals: state.totals };
     case 'trial_started':
       return evolveTrialStarted(state, entry);

@@ -30,7 +30,11 @@ test('fills in defaults', () => {
     jwksUri: new URL('https://issuer.example.com/.well-known/jwks.json'),
     audience: 'wheelhouse:agentruntime',
     trustedProxies: [],
+    corsOrigins: [],
+    rateLimits: { perAddress: 6_000, perCaller: 1_200 },
+    connectionsMax: 10_000,
     logLevel: 'info',
+    arrivalTimeoutMs: 15_000,
     requestTimeoutMs: 10_000,
   });
 });
@@ -45,6 +49,11 @@ test('takes every setting', () => {
       OIDC_JWKS_URI: 'https://keys.example.com/keys',
       OIDC_AUDIENCE: 'my-api',
       LOG_LEVEL: 'debug',
+      HTTP_CORS_ORIGINS: 'https://app.example.com/, http://localhost:5173',
+      HTTP_CONNECTIONS_MAX: '50',
+      RATE_LIMIT_PER_ADDRESS: '0',
+      RATE_LIMIT_PER_CALLER: '60',
+      ARRIVAL_TIMEOUT_MS: '5000',
       REQUEST_TIMEOUT_MS: '2500',
       SOMETHING_ELSE: 'is not ours',
     }),
@@ -55,6 +64,10 @@ test('takes every setting', () => {
     jwksUri: new URL('https://keys.example.com/keys'),
     audience: 'my-api',
     logLevel: 'debug',
+    corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
+    rateLimits: { perAddress: 0, perCaller: 60 },
+    connectionsMax: 50,
+    arrivalTimeoutMs: 5_000,
     requestTimeoutMs: 2_500,
   });
 });

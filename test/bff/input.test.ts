@@ -111,7 +111,7 @@ describe('the query', () => {
       {
         field: 'foo',
         message:
-          'This call has no such parameter; it takes action, project_id, start_time, end_time, page_size, page_token.',
+          'This call has no such parameter; it takes action, project_id, workflow_id, start_time, end_time, format, page_size, page_token.',
       },
       { field: 'page_size', message: 'It must be a whole number, at most 1000 (more counts as 1000), not "-1".' },
     ]);

@@ -114,6 +114,8 @@ const EXPECTED: Readonly<Record<ProblemReason, readonly [GrpcStatus, number]>> =
   ALERT_DELIVERY_NOT_FOUND: [GrpcStatus.NOT_FOUND, 404],
   ALERT_TARGET_FORBIDDEN: [GrpcStatus.FAILED_PRECONDITION, 409],
   CSRF_TOKEN_INVALID: [GrpcStatus.PERMISSION_DENIED, 403],
+  RATE_LIMITED: [GrpcStatus.RESOURCE_EXHAUSTED, 429],
+  STREAM_LIMIT_REACHED: [GrpcStatus.RESOURCE_EXHAUSTED, 429],
 };
 
 /** Reasons by which the kernel refuses the BFF itself, which is no fault of the client. */

@@ -1,4 +1,4 @@
-// The programs that the proofs need: a proof is left out where Go is missing, and only there.
+// The programs that the proofs need: a proof is left out where Go or Python is missing, and only there.
 
 import { chmod, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { findOnPath } from '../../dev/engine/program-search.ts';
 import { startProcess } from '../../dev/process/managed-process.ts';
+import { findSchemathesis } from '../support/schemathesis.ts';
 import { findSpecification, startStripeMock } from '../support/stripe-mock.ts';
 
 let folder: string;
@@ -36,6 +37,17 @@ describe('stripe-mock and Stripe’s specification', () => {
   });
 });
 
+describe('schemathesis', () => {
+  test('is left out where Python is missing', async () => {
+    expect(await findSchemathesis(environment())).toEqual({ reason: expect.stringContaining('Python') });
+  });
+
+  test('is not left out where it can’t be installed', async () => {
+    await putProgram('python3', 'echo no such package >&2; exit 1');
+    await expect(findSchemathesis(environment())).rejects.toThrow(/venv[\s\S]*no such package/);
+  });
+});
+
 describe('the whole proof', () => {
   /** Runs .ci/run over programs that do nothing. */
   async function prove(): Promise<{ readonly code: number | null; readonly said: string }> {
@@ -61,6 +73,7 @@ describe('the whole proof', () => {
     const { said } = await prove();
     expect(said).toContain('go is not here, so grpcurl is not');
     expect(said).toContain('go is not here, so stripe-mock is not');
+    expect(said).toContain('python3 is not here, so schemathesis is not');
     expect(said).toContain('npm test');
   });
 

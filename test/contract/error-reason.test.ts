@@ -441,6 +441,8 @@ const PROOFS: Readonly<Record<WireReason, Proof>> = {
   REQUEST_TIMEOUT: { elsewhere: BFF_ALONE },
   UNSUPPORTED_MEDIA_TYPE: { elsewhere: BFF_ALONE },
   CSRF_TOKEN_INVALID: { elsewhere: BFF_ALONE },
+  RATE_LIMITED: { elsewhere: BFF_ALONE },
+  STREAM_LIMIT_REACHED: { elsewhere: BFF_ALONE },
   HOLD_NOT_FOUND: {
     code: status.NOT_FOUND,
     provoke: async () =>

@@ -68,6 +68,8 @@ function changeOf(entry: Entry, before: AccountState): bigint {
       return entry.granted;
     case 'subscription_changed':
       return (entry.grant?.granted ?? 0n) - sumDraws(entry.lapsed);
+    case 'run_reported':
+      return 0n;
     case 'payback_settled':
       return (entry.grant?.granted ?? 0n) - sumDraws(entry.taken) - entry.deficit;
     case 'granted':

@@ -285,6 +285,11 @@ const ENTRIES: readonly Entry[] = [
     ...{ topUpId: 'pay_1' as TopUpId, total: 9n, waivedTotal: 2n, taken: [DRAW], deficit: 3n },
     ...{ grant: grantOf({ bucket: 'payg' }), deficitPaid: 1n, after: PAYG_7 },
   },
+  {
+    type: 'run_reported',
+    ...identityOf('run'),
+    ...{ runId: 'run_1', runStatus: 'failed', projectId: 'prj_1', workflowId: 'wf_1', after: PAYG_7 },
+  },
 ];
 
 const HOLD: Hold = {
@@ -486,6 +491,7 @@ const OPTIONAL: Readonly<Record<Entry['type'], readonly string[]>> = {
   trial_ended: EVERY,
   trial_consented: EVERY,
   subscription_changed: [...EVERY, 'ends_trial', 'lapsed', 'grant', 'rolled_over', 'deficit_paid'],
+  run_reported: [...EVERY, 'project_id', 'workflow_id'],
   payback_settled: [...EVERY, 'total', 'waived_total', 'taken', 'deficit', 'grant', 'deficit_paid'],
 };
 
@@ -529,9 +535,14 @@ describe('the hash of a commit', () => {
       'd43ae8983e96278d3088b662496278fd89525d30f53ce89a62f8ea27243ad939',
       'a8cd80e215a13a2fe6b2c44afd6603a2acb171e554189fcb964eb15ffcc076e9',
     ]);
-    expect([COMMIT, withoutState(COMMIT)].map((commit) => hexOf(commit))).toEqual([
+    const paidBack = { ...COMMIT, entries: ENTRIES.filter(({ type }) => type !== 'run_reported') };
+    expect([paidBack, withoutState(paidBack)].map((commit) => hexOf(commit))).toEqual([
       'c2bdc438b83c7e7cb86f7bfa1400e2bdd1dce397b2fc7636b9caffd07ca1ec53',
       'f327dcfb5b2a35e7f9b644a3875a98db215611fef5f92ba09b87a3130ab009db',
+    ]);
+    expect([COMMIT, withoutState(COMMIT)].map((commit) => hexOf(commit))).toEqual([
+      '1e325c3aae8748025800b9483bbda27cb0a8f91ec7b6c516e8de8f7c678a14fa',
+      'a5592fab1f79c8ad98f449f1a9dbdbd87d8c810f2c830178c9d377faea0dbb4b',
     ]);
   });
 

@@ -403,8 +403,10 @@ type Word = (typeof WORDS)[number];
 /** Says in words what an entry shows. */
 function wordsOf(entry: Entry, before: AccountState, after: AccountState): readonly Word[] {
   const general: readonly (Word | false)[] = [
-    // Histories of subscriptions are those of subscription-property.test.ts.
-    entry.type !== 'subscription_changed' && entry.type !== 'trial_consented' && entry.type,
+    // Histories of subscriptions are those of subscription-property.test.ts, and a report of a run moves nothing.
+    ...(entry.type === 'subscription_changed' || entry.type === 'trial_consented' || entry.type === 'run_reported'
+      ? []
+      : [entry.type]),
     after.pinned.length > 0 && 'pinned grant',
     after.holds.length > 1 && 'several holds at once',
   ];

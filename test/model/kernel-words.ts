@@ -110,8 +110,9 @@ export function askOf(command: Command, tenant: string, holdId: string): Ask {
       const { paidGrantId: own, grantId: credit, target, before, waivesDebt: waives } = command;
       return { key, to: 'pay-back', own, credit, target, total: before.total, waived: before.waivedTotal, waives };
     }
+    case 'report_run':
     case 'consent_to_trial':
-      throw new RangeError(`the model has no word for ${command.type}: consent moves no credit`);
+      throw new RangeError(`the model has no word for ${command.type}: it moves no credit`);
   }
 }
 
@@ -157,6 +158,8 @@ export function deedOf(entry: Entry): Deed {
       const credits = { lapsed, kept, left: grant?.remaining ?? 0n, paid };
       return { did: 'followed', change, standing: standingOf(subscription), plan, at, endsTrial, ...credits };
     }
+    case 'run_reported':
+      throw new RangeError('the model has no word for a run: it moves no credit');
     case 'payback_settled': {
       const { taken, deficit: owed, waivedTotal: waived, grant, deficitPaid: paid } = entry;
       return { did: 'paid-back', taken: taken.map(partOf), owed, waived, left: grant?.remaining ?? 0n, paid };

@@ -6,6 +6,7 @@ import {
   GrantRequest,
   LedgerServiceService,
 } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { fetchDocumented } from '../support/documented-answer.ts';
 import { freshDatabaseUri } from '../support/engine.ts';
 import { startStack, type TestStack } from '../support/stack.ts';
 
@@ -39,7 +40,7 @@ async function debit(kernelIndex: number, requestId: string): Promise<boolean> {
 
 async function readUsage(productCode: string): Promise<{ status: number; payg: unknown }> {
   const token = await stack.mint(productCode, 'project_contributor', tenantId);
-  const response = await fetch(`${stack.bffs.get(productCode)}/v1/billing/usage`, {
+  const response = await fetchDocumented(`${stack.bffs.get(productCode)}/v1/billing/usage`, {
     headers: { authorization: `Bearer ${token}`, 'x-workspace-id': tenantId },
   });
   const body = (await response.json()) as Record<string, unknown>;

@@ -4,7 +4,9 @@
 import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROUTES as API_ROUTES } from '../../bff/routes/all.ts';
+import type { Need } from '../../bff/routes/route.ts';
 import { DebitRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { fetchDocumented } from '../support/documented-answer.ts';
 import { freshDatabaseUri } from '../support/engine.ts';
 import { startStack, type TestStack } from '../support/stack.ts';
 
@@ -191,6 +193,16 @@ const ROUTES: readonly RouteCase[] = [
 const OPEN_ROUTES = ROUTES.filter(({ needs }) => needs === 'nobody');
 const CLOSED_ROUTES = ROUTES.filter(({ needs }) => needs !== 'nobody');
 
+/** Are the words of the document. */
+const TOLD_NEEDS: Readonly<Record<RouteCase['needs'], Need>> = {
+  admin: 'tenant_admin',
+  contributor: 'project_contributor',
+  viewer: 'project_viewer',
+  member: 'membership',
+  person: 'sign_in',
+  nobody: 'nothing',
+};
+
 const RANK: Readonly<Record<Role, number>> = { viewer: 1, contributor: 2, admin: 3 };
 
 interface Answer {
@@ -284,7 +296,7 @@ interface Sent extends Pick<RouteCase, 'method' | 'path' | 'body'> {
 }
 
 function send({ method, path, body, headers = {}, productCode = PRODUCT }: Sent, token?: string): Promise<Response> {
-  return fetch(`${stack.bffs.get(productCode)}${path}`, {
+  return fetchDocumented(`${stack.bffs.get(productCode)}${path}`, {
     method,
     headers: {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -312,10 +324,17 @@ async function ask(
   return { status: response.status, reason: textOf('reason'), detail: textOf('detail') };
 }
 
+const shapeOf = ({ method, path }: Pick<RouteCase, 'path'> & { readonly method: string }): string =>
+  `${method} ${path.replaceAll(/:\w+|\{w\}|\b(usr|inv|prj|pat|sgn|whe|whd|pay)_x\b/g, '*')}`;
+
 test('every route of the API is in the table', () => {
-  const shapeOf = ({ method, path }: Pick<RouteCase, 'path'> & { readonly method: string }): string =>
-    `${method} ${path.replaceAll(/:\w+|\{w\}|\b(usr|inv|prj|pat|sgn|whe|whd|pay)_x\b/g, '*')}`;
   expect(ROUTES.map(shapeOf).sort()).toEqual(API_ROUTES.map(shapeOf).sort());
+});
+
+test('the document tells of every route what the table proves: whom it is for', () => {
+  const told = API_ROUTES.map((route) => [shapeOf(route), route.needs, route.isPersonal === true] as const);
+  const proved = ROUTES.map((route) => [shapeOf(route), TOLD_NEEDS[route.needs], route.personally === true] as const);
+  expect(told.map(String).sort()).toEqual(proved.map(String).sort());
 });
 
 describe.each(OPEN_ROUTES)('$method $path, which is open,', (route) => {
@@ -448,7 +467,7 @@ describe('what nobody may set', () => {
   });
 
   test('__proto__ in a new workspace is refused by its name', async () => {
-    const response = await fetch(`${stack.bffs.get(PRODUCT)}/v1/workspaces`, {
+    const response = await fetchDocumented(`${stack.bffs.get(PRODUCT)}/v1/workspaces`, {
       method: 'POST',
       headers: { authorization: `Bearer ${tokens['newcomer']}`, 'content-type': 'application/json' },
       body: '{"display_name":"x","__proto__":{"tenant_admin":true}}',

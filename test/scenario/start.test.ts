@@ -14,6 +14,7 @@ import { runProcess } from '../../dev/process/managed-process.ts';
 import { REPOSITORY } from '../../dev/stack-config.ts';
 import { CatalogServiceService, ListPlansRequest } from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { DebitRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { fetchDocumented } from '../support/documented-answer.ts';
 import { SPEC_PRO_ROW } from '../support/spec-pro-row.ts';
 import {
   findProcessesOf,
@@ -47,7 +48,7 @@ async function start(): Promise<void> {
 
 async function get(productCode: string, path: string, role: 'project_contributor' | 'project_viewer') {
   const product = dev.products[productCode];
-  const response = await fetch(`${product?.bff}/v1/billing/${path}`, {
+  const response = await fetchDocumented(`${product?.bff}/v1/billing/${path}`, {
     headers: { authorization: `Bearer ${product?.tokens[role]}` },
   });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };

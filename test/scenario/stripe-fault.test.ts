@@ -12,6 +12,7 @@ import { KernelConnection } from '../../kernel/cli/kernel-connection.ts';
 import { openConnection } from '../../kernel/store/connection.ts';
 import { deliverEvent, eventBody, idOf } from '../contract/support/delivery.ts';
 import { createPlan, createPlans, SECRET_KEY, syncCatalog, WEBHOOK_SECRET } from '../contract/support/stripe.ts';
+import { fetchDocumented } from '../support/documented-answer.ts';
 import { freshDatabaseUri } from '../support/engine.ts';
 import { REPOSITORY } from '../support/repository.ts';
 import { SPEC_PRO_ROW } from '../support/spec-pro-row.ts';
@@ -98,7 +99,9 @@ describe('plans of the demo products', () => {
     const tenantId = await stack.createTenant(productCode);
     const token = await stack.mint(productCode, 'project_contributor', tenantId);
     const headers = { authorization: `Bearer ${token}`, ...init.headers };
-    const response = await fetch(`${stack.bffs.get(productCode)}/v1/billing/plans${init.path ?? ''}`, { headers });
+    const response = await fetchDocumented(`${stack.bffs.get(productCode)}/v1/billing/plans${init.path ?? ''}`, {
+      headers,
+    });
     return { code: response.status, body: (await response.json()) as { plans?: Record<string, unknown>[] } };
   };
 

@@ -62,6 +62,7 @@ const EVERY_TYPE: Readonly<Record<EntryType, true>> = {
   trial_consented: true,
   subscription_changed: true,
   payback_settled: true,
+  run_reported: true,
 };
 
 let fixture: LedgerFixture;

@@ -55,6 +55,22 @@ const PATHS = Object.entries(Object(DOCUMENT['paths'])).map(([path, methods]) =>
   methods: methods as Readonly<Record<string, Operation>>,
 }));
 
+/** Asks a BFF as `fetch` does, and throws where the answer is not what the document says. */
+export async function fetchDocumented(
+  url: string | URL,
+  options: RequestInit = {},
+  judgement: Judgement = {},
+): Promise<Response> {
+  const response = await fetch(url, options);
+  const { pathname, search } = new URL(url);
+  const isEndless = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+  const text = isEndless ? '' : await response.clone().text();
+  const { status, headers } = response;
+  const answer = { method: options.method ?? 'GET', path: `${pathname}${search}`, status, headers, text };
+  assertDocumented(answer, judgement);
+  return response;
+}
+
 /** Throws where an answer is not what the document says; the message names all that is wrong with it. */
 export function assertDocumented(answer: SeenAnswer, judgement: Judgement = {}): void {
   const faults = findFaults(answer, judgement);

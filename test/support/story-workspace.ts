@@ -4,6 +4,7 @@
  * Does not own: what happens in a story, and what is expected of it.
  * Invariant: people act only over REST and on pages; operators and services only over gRPC.
  */
+
 import type { Stripe } from 'stripe';
 import { expect } from 'vitest';
 import type { KernelClient } from '../../dev/kernel-client.ts';
@@ -11,6 +12,7 @@ import { Bucket } from '../../gen/wheelhouse/common/v1/bucket.ts';
 import { LedgerAuditServiceService, VerifyLedgerRequest } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import { DebitRequest, GrantRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { MemberServiceService, PutMemberRequest } from '../../gen/wheelhouse/tenant/v1/member_service.ts';
+import { fetchDocumented } from './documented-answer.ts';
 import { type PageAnswer, sendCard } from './hosted-form.ts';
 import type { TestStack } from './stack.ts';
 import { CONSOLE_URL, PRODUCT, type StoryStage } from './story-stage.ts';
@@ -237,7 +239,7 @@ interface RestRequest {
 async function send({ stack }: StoryStage, token: string, request: RestRequest): Promise<RestAnswer> {
   const { method, path, body, headers = {} } = request;
   const type = body === undefined ? {} : { 'content-type': 'application/json' };
-  const response = await fetch(`${stack.bffs.get(PRODUCT)}${path}`, {
+  const response = await fetchDocumented(`${stack.bffs.get(PRODUCT)}${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, ...type, ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -4,7 +4,7 @@
 import { computeAvailable, computeNextDueAt, computeOverdraftRemaining } from '../../domain/account.ts';
 import { actionNotFound, resolveActionPrice } from '../../domain/action-price.ts';
 import { BUCKETS } from '../../domain/bucket.ts';
-import type { Adjust, Debit, GiveGrant, OpenAccount } from '../../domain/command.ts';
+import type { Adjust, Debit, GiveGrant, OpenAccount, ReportRun } from '../../domain/command.ts';
 import { isGated, listFundsRemedies } from '../../domain/credit-gate.ts';
 import type { IdempotencyKey, Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
@@ -28,6 +28,7 @@ import type {
   Ledger,
   OpenAccountInput,
   Posting,
+  RunReportInput,
   TenantRef,
   WriteContext,
 } from './ledger.ts';
@@ -75,6 +76,18 @@ class LedgerService implements Ledger {
 
   debit(tenant: TenantRef, input: DebitInput, context: WriteContext): Promise<Posting> {
     return this.#desk.submitPriced(tenant, (rulebook) => this.#debitCommand(tenant, input, context, rulebook), context);
+  }
+
+  reportRun(tenant: TenantRef, input: RunReportInput, context: WriteContext): Promise<Posting> {
+    const { projectId, workflowId, runId, runStatus } = input;
+    const command: ReportRun = {
+      type: 'report_run',
+      key: requestKey(context.callerScope, 'report_run', context.requestId),
+      fingerprint: computeFingerprint(['report_run', projectId, workflowId, runId, runStatus]),
+      ...{ runId, runStatus },
+      ...present({ projectId, workflowId }),
+    };
+    return this.#desk.submit(tenant, command, context);
   }
 
   reserve: Ledger['reserve'] = (tenant, input, context) => this.#holds.reserve(tenant, input, context);

@@ -74,6 +74,12 @@ export interface DebitInput extends UsageContext {
   readonly alreadyPerformed: boolean;
 }
 
+/** What became of a run. */
+export interface RunReportInput extends Pick<UsageContext, 'projectId' | 'workflowId'> {
+  readonly runId: string;
+  readonly runStatus: RunStatus;
+}
+
 export interface GrantInput {
   readonly bucket: Bucket;
   readonly amount: bigint;
@@ -249,6 +255,8 @@ export interface Ledger {
   /** Opens a tenant's account; a second call answers the first one's entry as a replay. */
   openAccount(tenant: TenantRef, input: OpenAccountInput): Promise<Posting>;
   debit(tenant: TenantRef, input: DebitInput, context: WriteContext): Promise<Posting>;
+  /** Records what became of a run, whatever the funds. */
+  reportRun(tenant: TenantRef, input: RunReportInput, context: WriteContext): Promise<Posting>;
   grant(tenant: TenantRef, input: GrantInput, context: WriteContext): Promise<Posting>;
   adjust(tenant: TenantRef, input: AdjustInput, context: WriteContext): Promise<Posting>;
   /** Holds the cost of a quantity; the entry's type is `reserved`. */

@@ -15,6 +15,7 @@ const REQUEST_PREFIX = 'req:';
 /** The operations whose request ids are kept apart. */
 export type Operation =
   | 'debit'
+  | 'report_run'
   | 'grant'
   | 'adjust'
   | 'reserve'

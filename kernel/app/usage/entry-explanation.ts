@@ -94,6 +94,7 @@ function touchedBy(entry: Entry): readonly Touched[] {
     }
     case 'account_opened':
     case 'redacted':
+    case 'run_reported':
     case 'trial_canceled':
     case 'trial_consented':
     case 'trial_ended':

@@ -74,6 +74,8 @@ function describe(entry: Entry): string {
       return describeReversal(entry);
     case 'redacted':
       return `The personal text of entry ${entry.entryId} was removed${by(entry.actor)}`;
+    case 'run_reported':
+      return `Run ${entry.runId} was reported as ${entry.runStatus}`;
     case 'trial_started':
       return describeTrial(entry);
     case 'trial_canceled':

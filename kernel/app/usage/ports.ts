@@ -1,8 +1,9 @@
 // Owns what summaries of usage need of the database: sums that were made before (rollups), and how far they go. Does not
 // own how they come to be (rollup-projector.ts).
 
-import type { Debited, HoldRecord, Reversed, Settled } from '../../domain/entry.ts';
+import type { Debited, HoldRecord, Reversed, RunReported, Settled } from '../../domain/entry.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
+import type { RunStatus } from '../../domain/usage-context.ts';
 
 /** What one rollup sums by time: an hour or a day (UTC). */
 export type TimeLevel = 'hour' | 'day';
@@ -13,6 +14,16 @@ export type TimeLevel = 'hour' | 'day';
  */
 export type RollupLevel = TimeLevel | 'stretch' | 'undone';
 
+/** How a run can end. */
+export type RunEnd = Exclude<RunStatus, 'running'>;
+
+/** Counts runs and what became of them. */
+export interface RunSum extends Readonly<Record<RunEnd, bigint>> {
+  readonly begun: bigint;
+  /** How many charges named a run; one that was undone stays, since its work was done. */
+  readonly steps: bigint;
+}
+
 /** Exact sums of usage. */
 export interface UsageSum {
   /** How many debits and settlements, less those that were undone. */
@@ -21,9 +32,22 @@ export interface UsageSum {
   readonly millionths: bigint;
   /** Of the costs, in microcredits. */
   readonly cost: bigint;
+  /** Absent where no run is counted. */
+  readonly runs?: RunSum;
 }
 
-/** What usage was for; an empty text where the caller named nothing. */
+/** What is known of a run: of two projections of the same commits both come to the same. */
+export interface RunRecord {
+  readonly runId: string;
+  /** The commit that named it first, and where that says that it belongs. */
+  readonly firstSeq: number;
+  readonly projectId: string;
+  readonly workflowId: string;
+  /** The commit that first told how it ended; absent while none has. */
+  readonly end?: { readonly seq: number; readonly status: RunEnd };
+}
+
+/** What usage was for; an empty text where the caller named nothing. Runs are counted under an empty action. */
 export interface UsageSubject {
   readonly action: string;
   readonly projectId: string;
@@ -38,13 +62,14 @@ export interface RollupKey extends UsageSubject {
 }
 
 type SubjectFields = 'type' | 'action' | 'projectId' | 'workflowId';
-type ChargeFields = SubjectFields | 'quantity' | 'cost';
+type ChargeFields = SubjectFields | 'quantity' | 'cost' | 'runId' | 'runStatus';
 
 /** What is read of an entry that is usage, takes usage back, or is otherwise about work. */
 export type UsageEntry =
   | Pick<Debited, ChargeFields>
   | Pick<Settled, ChargeFields>
   | Required<Pick<Reversed, 'type' | 'entryId' | 'usage'>>
+  | Pick<RunReported, 'type' | 'projectId' | 'workflowId' | 'runId' | 'runStatus'>
   | Pick<Exclude<HoldRecord, Settled>, SubjectFields>;
 
 /** The usage in one commit. */
@@ -85,7 +110,28 @@ export interface RollupRange {
 }
 
 /** Limits what is summed; every part that is set must match. */
-export type UsageFilter = Partial<UsageSubject>;
+export interface UsageFilter extends Partial<UsageSubject> {
+  /** The projects that may be seen at all; absent where all may. */
+  readonly projectIds?: ReadonlySet<string>;
+}
+
+/** A charge that has free dimensions. */
+export interface DimensionedCharge {
+  readonly index: number;
+  readonly subject: UsageSubject;
+  /** In microcredits. */
+  readonly cost: bigint;
+  readonly dimensions: Readonly<Record<string, string>>;
+}
+
+/** The charges with free dimensions in one commit. */
+export interface DimensionCommit {
+  readonly seq: number;
+  readonly createdAt: Instant;
+  /** How many entries the commit has. */
+  readonly entryCount: number;
+  readonly charges: readonly DimensionedCharge[];
+}
 
 /**
  * Keeps rollups. Every read is primary + majority, every write majority + journal. Every method throws DomainError
@@ -94,6 +140,12 @@ export type UsageFilter = Partial<UsageSubject>;
 export interface UsageStore {
   /** Reads the usage in the commits of one tenant with `fromSeq` ≤ seq ≤ `toSeq`, in order. Throws also LEDGER_CORRUPT. */
   loadUsage(tenantId: TenantId, fromSeq: number, toSeq: number): Promise<readonly UsageCommit[]>;
+  /** Reads the charges with free dimensions in the commits of one tenant with `fromSeq` ≤ seq ≤ `toSeq`, in order. */
+  loadDimensions(tenantId: TenantId, fromSeq: number, toSeq: number): Promise<readonly DimensionCommit[]>;
+  /** Reads the runs of the given ids; those that are not known are left out. */
+  loadRuns(tenantId: TenantId, generation: number, runIds: readonly string[]): Promise<readonly RunRecord[]>;
+  /** Writes what is new of runs: those that are not there yet, and the ends of those that have none. */
+  saveRuns(tenantId: TenantId, generation: number, runs: readonly RunRecord[]): Promise<void>;
   /** Reads how far a tenant's rollups go: generation 1 up to seq 0 where there are none. */
   loadWatermark(tenantId: TenantId): Promise<Watermark>;
   /** Moves a watermark forward, never back; answers false where another generation has taken over. */
@@ -108,8 +160,8 @@ export interface UsageStore {
   reserveGeneration(tenantId: TenantId): Promise<number>;
   /** Makes a generation the one that is read; answers false where a later one is already. */
   switchGeneration(tenantId: TenantId, watermark: Watermark): Promise<boolean>;
-  /** Removes the rollups of one generation that is not read. */
+  /** Removes the rollups and runs of one generation that is not read. */
   removeGeneration(tenantId: TenantId, generation: number): Promise<void>;
-  /** Removes the rollups of all generations before one. */
+  /** Removes the rollups and runs of all generations before one. */
   removeGenerationsBefore(tenantId: TenantId, generation: number): Promise<void>;
 }

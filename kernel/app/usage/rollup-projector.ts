@@ -6,7 +6,8 @@
 import type { TenantId } from '../../domain/id.ts';
 import type { Rollup, RollupKey, RollupLevel, RollupWrite, UsageStore, UsageSum, Watermark } from './ports.ts';
 import { keyAt, keyText } from './rollup-key.ts';
-import { type CommitUsage, isCharge, readUsage, sumAfter } from './usage-reading.ts';
+import type { RunMention } from './run-count.ts';
+import { type CommitUsage, countMentions, isCharge, readUsage, sumAfter } from './usage-reading.ts';
 import { addUsage, isNoUsage } from './usage-sum.ts';
 
 /** Commits are projected in chunks of so many, aligned: 1–32, 33–64, …; what is no whole chunk yet is left to reads. */
@@ -85,15 +86,21 @@ export async function projectStep(
   toSeq: number,
 ): Promise<number> {
   const read: CommitUsage[] = [];
+  const mentions: RunMention[] = [];
   let seq = mark.seq;
   for (let entries = 0; seq < toSeq && seq - mark.seq < STEP_COMMITS_MAX && entries < STEP_ENTRIES; ) {
     const end = Math.min(toSeq, lastChunkEnd(seq) + CHUNKS_PER_READ * CHUNK_COMMITS);
     const range = await readUsage(usage, tenantId, seq + 1, end);
     read.push(...range.usage);
+    mentions.push(...range.mentions);
     entries += range.entryCount;
     seq = end;
   }
-  await applyAll(usage, tenantId, mark.generation, tally(read), seq);
+  const runs = await countMentions(usage, tenantId, mark.generation, mentions);
+  if (runs.changed.length > 0) await usage.saveRuns(tenantId, mark.generation, runs.changed);
+  // The parts of each rollup are in the order of their commits.
+  const parts = [...read, ...runs.usage].sort((a, b) => a.seq - b.seq);
+  await applyAll(usage, tenantId, mark.generation, tally(parts), seq);
   return seq;
 }
 

@@ -7,9 +7,9 @@
 import type { Instant, TenantId } from '../../domain/id.ts';
 import type { AccountHead } from '../ledger/account-head.ts';
 import type { AccountReader } from '../ledger/account-reader.ts';
-import type { RollupKey, RollupRange, TimeLevel, UsageStore, UsageSubject } from './ports.ts';
+import type { RollupKey, RollupRange, TimeLevel, UsageStore, UsageSubject, Watermark } from './ports.ts';
 import { keyAt, positionOf, startFrom, startOf, type UsagePlace } from './rollup-key.ts';
-import { type CommitUsage, isCharge, readUsageInChunks } from './usage-reading.ts';
+import { type CommitUsage, isCharge, readUsageWithRuns } from './usage-reading.ts';
 
 /** A range of time: `from` inclusive, `to` exclusive. */
 export interface TimeRange {
@@ -32,14 +32,14 @@ export interface SummaryPlan {
 
 /** What a plan is made with. */
 export interface PlanTools {
-  readonly usage: Pick<UsageStore, 'loadUsage'>;
+  readonly usage: Pick<UsageStore, 'loadUsage' | 'loadRuns'>;
   readonly reader: Pick<AccountReader, 'findSeqAt'>;
 }
 
-/** An account as a plan sees it: its newest commit, and up to where rollups go. */
+/** An account as a plan sees it: its newest commit, and which rollups are read, up to where. */
 export interface PlanBase {
   readonly head: AccountHead;
-  readonly rolledSeq: number;
+  readonly mark: Watermark;
 }
 
 /** Plans the sum of a range, and reads the commits that it needs one by one. Throws what the stores throw. */
@@ -113,23 +113,23 @@ function isNotEmpty({ from, to }: Pick<RollupRange, 'from' | 'to'>): boolean {
 
 async function loadHourPart(
   { usage, reader }: PlanTools,
-  { head, rolledSeq }: PlanBase,
+  { head, mark }: PlanBase,
   { from, to }: TimeRange,
 ): Promise<SummaryPlan> {
   // Times are whole milliseconds, and those of commits never go back.
   const [before, last] = await Promise.all([reader.findSeqAt(head, from - 1), reader.findSeqAt(head, to - 1)]);
   const ranges = planCommits(before + 1, last);
   const beside = ranges.filter(({ level }) => level === 'undone');
-  const charges = await Promise.all(beside.map((range) => readCharges(usage, head.tenantId, range, rolledSeq)));
+  const charges = await Promise.all(beside.map((range) => readCharges(usage, head.tenantId, range, mark)));
   return { ranges: ranges.map((range) => ({ ...range, at: from })), charges: charges.flat() };
 }
 
 async function readCharges(
-  usage: Pick<UsageStore, 'loadUsage'>,
+  usage: PlanTools['usage'],
   tenantId: TenantId,
   { from, to }: RollupRange,
-  rolledSeq: number,
+  { generation, seq }: Watermark,
 ): Promise<readonly CommitUsage[]> {
-  const read = await readUsageInChunks(usage, tenantId, from, Math.min(to - 1, rolledSeq));
+  const read = await readUsageWithRuns(usage, tenantId, generation, { fromSeq: from, toSeq: Math.min(to - 1, seq) });
   return read.filter(isCharge);
 }

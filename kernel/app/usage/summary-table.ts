@@ -3,10 +3,10 @@
 
 import type { Instant } from '../../domain/id.ts';
 import { formatQuantity } from '../../domain/quantity.ts';
-import type { UsageSubject, UsageSum } from './ports.ts';
+import type { UsageFilter, UsageSubject, UsageSum } from './ports.ts';
 import { startOf, subjectText } from './rollup-key.ts';
 import type { UsageGroup, UsageRow } from './usage.ts';
-import { addUsage, isNoUsage, NO_USAGE } from './usage-sum.ts';
+import { addUsage, isNoUsage, NO_RUNS, NO_USAGE } from './usage-sum.ts';
 
 /** How many sums, by group and action, one window may have. */
 export const SUMS_MAX = 20_000;
@@ -26,10 +26,13 @@ interface Cell {
 /** Sums usage by groups. */
 export class SummaryTable {
   readonly #groups: ReadonlySet<UsageGroup>;
+  /** A run has no action, so it is part of no sum that is about one. */
+  readonly #countsRuns: boolean;
   readonly #cells = new Map<string, Cell>();
 
-  constructor(groups: ReadonlySet<UsageGroup>) {
+  constructor(groups: ReadonlySet<UsageGroup>, { action }: Pick<UsageFilter, 'action'> = {}) {
     this.#groups = groups;
+    this.#countsRuns = !groups.has('action') && action === undefined;
   }
 
   /** Says that there are more sums than {@link SUMS_MAX}. */
@@ -38,7 +41,7 @@ export class SummaryTable {
   }
 
   add(at: Instant, subject: UsageSubject, sum: UsageSum): void {
-    if (isNoUsage(sum)) return;
+    if (isNoUsage(sum) || (subject.action === '' && !this.#countsRuns)) return;
     const place = this.#placeOf(at, subject);
     const text = `${place.start}\0${subjectText(place)}\0${subject.action}`;
     const cell = this.#cells.get(text);
@@ -82,8 +85,9 @@ export class SummaryTable {
       ...(isTimed ? { startAt: start } : {}),
       ...{ action, projectId, workflowId },
       debitCount: sum.debits,
-      ...(cells.length === 1 ? { quantity: formatQuantity(sum) } : {}),
+      ...(cells.filter(({ action: own }) => own !== '').length === 1 ? { quantity: formatQuantity(sum) } : {}),
       cost: sum.cost,
+      ...(this.#countsRuns ? { runs: sum.runs ?? NO_RUNS } : {}),
     };
     return { place, row };
   }

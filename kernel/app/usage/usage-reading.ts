@@ -5,6 +5,7 @@ import { DomainError, messageOf } from '../../domain/error.ts';
 import type { TenantId } from '../../domain/id.ts';
 import type { UsageCommit, UsageStore, UsageSum } from './ports.ts';
 import { subjectText } from './rollup-key.ts';
+import { countRuns, mentionsOf, type RunCount, type RunMention } from './run-count.ts';
 import { addUsage, NO_USAGE, type UsageItem, usageOf } from './usage-sum.ts';
 
 /** How often a commit may be missing within a range until it is taken to be gone. */
@@ -18,9 +19,14 @@ export interface CommitUsage extends UsageItem {
   readonly seq: number;
 }
 
-/** What was read of a range of commits. */
-export interface UsageRange {
+/** What commits say of usage; what they tell of runs is counted apart (run-count.ts). */
+export interface ReadUsage {
   readonly usage: readonly CommitUsage[];
+  readonly mentions: readonly RunMention[];
+}
+
+/** What was read of a range of commits. */
+export interface UsageRange extends ReadUsage {
   /** How many entries were read. */
   readonly entryCount: number;
 }
@@ -37,22 +43,50 @@ export async function readUsage(
 ): Promise<UsageRange> {
   const commits = await loadWhole(store, tenantId, fromSeq, toSeq);
   const entryCount = commits.reduce((sum, commit) => sum + commit.entryCount, 0);
-  return { usage: commits.flatMap((commit) => usageOfCommit(tenantId, commit)), entryCount };
+  const usage = commits.flatMap((commit) => usageOfCommit(tenantId, commit));
+  return { usage, mentions: commits.flatMap(mentionsOf), entryCount };
 }
 
 /** As {@link readUsage}, over a range that may be longer than one answer of the database should be; empty is allowed. */
-export async function readUsageInChunks(
+async function readUsageInChunks(
   store: Pick<UsageStore, 'loadUsage'>,
   tenantId: TenantId,
   fromSeq: number,
   toSeq: number,
-): Promise<readonly CommitUsage[]> {
-  const read: CommitUsage[] = [];
+): Promise<ReadUsage> {
+  const read = { usage: [] as CommitUsage[], mentions: [] as RunMention[] };
   for (let from = fromSeq; from <= toSeq; from += FOLD_CHUNK_COMMITS) {
-    const { usage } = await readUsage(store, tenantId, from, Math.min(toSeq, from + FOLD_CHUNK_COMMITS - 1));
-    read.push(...usage);
+    const { usage, mentions } = await readUsage(store, tenantId, from, Math.min(toSeq, from + FOLD_CHUNK_COMMITS - 1));
+    read.usage.push(...usage);
+    read.mentions.push(...mentions);
   }
   return read;
+}
+
+/**
+ * Reads the usage of commits with what they add to the counts of runs, and writes nothing. Throws as {@link readUsage}.
+ * @param generation Is that of rollups which go as far as the commit before these, or farther.
+ */
+export async function readUsageWithRuns(
+  store: Pick<UsageStore, 'loadUsage' | 'loadRuns'>,
+  tenantId: TenantId,
+  generation: number,
+  { fromSeq, toSeq }: { readonly fromSeq: number; readonly toSeq: number },
+): Promise<readonly CommitUsage[]> {
+  const { usage, mentions } = await readUsageInChunks(store, tenantId, fromSeq, toSeq);
+  return [...usage, ...(await countMentions(store, tenantId, generation, mentions)).usage];
+}
+
+/** Counts what commits tell of runs, by what is known of those. Throws what the store throws. */
+export async function countMentions(
+  store: Pick<UsageStore, 'loadRuns'>,
+  tenantId: TenantId,
+  generation: number,
+  mentions: readonly RunMention[],
+): Promise<RunCount> {
+  const runIds = [...new Set(mentions.map(({ runId }) => runId))];
+  const known = runIds.length === 0 ? [] : await store.loadRuns(tenantId, generation, runIds);
+  return countRuns(known, mentions);
 }
 
 async function loadWhole(

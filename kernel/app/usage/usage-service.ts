@@ -8,6 +8,7 @@ import { explainEntry } from './entry-explanation.ts';
 import type { UsageStore } from './ports.ts';
 import type { RollupProjector } from './rollup-projector.ts';
 import type { Usage } from './usage.ts';
+import { listUsageDimensions } from './usage-dimensions.ts';
 import { summarizeUsage } from './usage-summary.ts';
 
 /** What usage is answered with. */
@@ -23,6 +24,7 @@ export function createUsage(tools: UsageTools): Usage {
   const loader = new HeadLoader(tools.store);
   return {
     summarize: (tenant, query) => read(() => summarizeUsage(tools, tenant.tenantId, query)),
+    listDimensions: (tenant, question) => read(() => listUsageDimensions(tools, tenant.tenantId, question)),
     explain: (tenant, entryId) => read(() => explainEntry({ store: tools.store, loader }, tenant.tenantId, entryId)),
   };
 }

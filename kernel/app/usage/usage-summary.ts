@@ -14,7 +14,7 @@ import { keyIn, loadPlan, type PlannedRange } from './summary-plan.ts';
 import { type PlacedRow, type RowPlace, SUMS_MAX, SummaryTable } from './summary-table.ts';
 import { formatToken, parseToken, signatureOf } from './summary-token.ts';
 import type { UsagePage, UsageQuery } from './usage.ts';
-import { type CommitUsage, isCharge, readUsageInChunks } from './usage-reading.ts';
+import { type CommitUsage, isCharge, readUsageWithRuns } from './usage-reading.ts';
 import { matchesFilter } from './usage-sum.ts';
 
 /** How many commits a summary adds to its rollups by itself; what is further behind is projected first. */
@@ -35,7 +35,7 @@ export interface SummaryTools {
 }
 
 /** Rollups up to a mark, and the usage of the commits after it, up to a head. */
-interface Base {
+export interface Base {
   readonly head: AccountHead;
   readonly mark: Watermark;
   readonly recent: readonly CommitUsage[];
@@ -45,12 +45,24 @@ interface Base {
 export async function summarizeUsage(tools: SummaryTools, tenantId: TenantId, query: UsageQuery): Promise<UsagePage> {
   const signature = signatureOf(tenantId, query);
   const after = query.pageToken === '' ? undefined : parseToken(query.pageToken, signature);
+  const rows = await sumOverBase(tools, tenantId, (base) =>
+    new SummaryRun(tools, tenantId, query, base).findRows(after),
+  );
+  return pageOf(rows, query.pageSize, signature);
+}
+
+/** Sums over rollups of one generation, and the commits after them up to one head. Throws what `sum` throws. */
+export async function sumOverBase<T>(
+  tools: SummaryTools,
+  tenantId: TenantId,
+  sum: (base: Base) => Promise<T>,
+): Promise<T> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
     const base = await loadBase(tools, tenantId);
-    const rows = await new SummaryRun(tools, tenantId, query, base).findRows(after);
+    const result = await sum(base);
     // A rebuild removes what it replaced: sums that were read meanwhile may lack some of it.
     const { generation } = await tools.usage.loadWatermark(tenantId);
-    if (generation === base.mark.generation) return pageOf(rows, query.pageSize, signature);
+    if (generation === base.mark.generation) return result;
   }
   throw new Error(`rollups of ${tenantId} were rebuilt ${ATTEMPTS_MAX} times during one summary`);
 }
@@ -61,7 +73,8 @@ async function loadBase(tools: SummaryTools, tenantId: TenantId): Promise<Base> 
     const head = await tools.reader.readHead(tenantId);
     const mark = await tools.usage.loadWatermark(tenantId);
     if (head.seq - mark.seq <= FOLD_COMMITS_MAX) {
-      return { head, mark, recent: await readUsageInChunks(tools.usage, tenantId, mark.seq + 1, head.seq) };
+      const range = { fromSeq: mark.seq + 1, toSeq: head.seq };
+      return { head, mark, recent: await readUsageWithRuns(tools.usage, tenantId, mark.generation, range) };
     }
     await tools.projector.catchUp(tenantId, head.seq);
   }
@@ -69,7 +82,7 @@ async function loadBase(tools: SummaryTools, tenantId: TenantId): Promise<Base> 
 }
 
 /** One summary over one base. */
-class SummaryRun {
+export class SummaryRun {
   readonly #tools: SummaryTools;
   readonly #tenantId: TenantId;
   readonly #query: UsageQuery;
@@ -120,8 +133,8 @@ class SummaryRun {
     const { groups, filter } = this.#query;
     const { head, mark, recent } = this.#base;
     const finest = groups.has('hour') ? 'hour' : 'day';
-    const { ranges, charges } = await loadPlan(this.#tools, { head, rolledSeq: mark.seq }, { from, to }, finest);
-    const table = new SummaryTable(groups);
+    const { ranges, charges } = await loadPlan(this.#tools, { head, mark }, { from, to }, finest);
+    const table = new SummaryTable(groups, filter);
     const ahead = await this.#addRollups(ranges, table);
     if (ahead === undefined) return undefined;
     const isLacking = (usage: CommitUsage): boolean => {

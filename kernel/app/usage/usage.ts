@@ -6,20 +6,24 @@ import type { Hold } from '../../domain/hold.ts';
 import type { CommitId, Instant } from '../../domain/id.ts';
 import type { PostedEntry, TenantRef } from '../ledger/ledger.ts';
 import type { CommitHash } from '../ports.ts';
-import type { UsageFilter } from './ports.ts';
+import type { RunSum, UsageFilter } from './ports.ts';
 
 /** By what a summary is grouped. */
 export type UsageGroup = 'hour' | 'day' | 'action' | 'project' | 'workflow';
 
-/** A question for a page of sums. */
-export interface UsageQuery {
+/** A question about a range of time. */
+export interface UsageRangeQuestion {
   /** Inclusive. */
   readonly startAt: Instant;
   /** Exclusive, after the start. */
   readonly endAt: Instant;
+  readonly filter: UsageFilter;
+}
+
+/** A question for a page of sums. */
+export interface UsageQuery extends UsageRangeQuestion {
   /** Hour and day not both. */
   readonly groups: ReadonlySet<UsageGroup>;
-  readonly filter: UsageFilter;
   readonly pageSize: number;
   /** Empty for the first page. */
   readonly pageToken: string;
@@ -37,6 +41,29 @@ export interface UsageRow {
   readonly quantity?: string;
   /** In microcredits. */
   readonly cost: bigint;
+  /** Absent where the question is about single actions. */
+  readonly runs?: RunSum;
+}
+
+/** One value that usage was recorded with, and what there was of it. */
+export interface UsageValue {
+  readonly value: string;
+  readonly debitCount: bigint;
+  /** In microcredits. */
+  readonly cost: bigint;
+}
+
+/** What the usage of a range was for. */
+export interface UsageDimensions {
+  readonly actions: readonly UsageValue[];
+  readonly projects: readonly UsageValue[];
+  readonly workflows: readonly UsageValue[];
+  /** By name, in the order of names. */
+  readonly free: readonly { readonly name: string; readonly values: readonly UsageValue[] }[];
+  /** Says that there are more actions, projects or workflows than are listed. */
+  readonly isTruncated: boolean;
+  /** Since when free dimensions are summed: as far back in the range as one call looks. */
+  readonly freeSince: Instant;
 }
 
 export interface UsagePage {
@@ -65,6 +92,8 @@ export interface Usage {
    * Throws DomainError INVALID_FIELD where the token is of another list, or a page would need too many sums.
    */
   summarize(tenant: TenantRef, query: UsageQuery): Promise<UsagePage>;
+  /** Tells what usage was for. Never stale. Throws DomainError INVALID_FIELD where it would need too many sums. */
+  listDimensions(tenant: TenantRef, question: UsageRangeQuestion): Promise<UsageDimensions>;
   /** Explains one entry. Throws DomainError ENTRY_NOT_FOUND. */
   explain(tenant: TenantRef, entryId: string): Promise<Explanation>;
 }

@@ -1,7 +1,11 @@
-// Owns the translation of what usage cost and who paid.
+// Owns the translation of what usage cost and who paid, and of what became of runs.
 
-import { type Debit as DebitMessage, RunStatus as RunStatusMessage } from '../../../gen/wheelhouse/ledger/v1/entry.ts';
-import type { Debited, Settled } from '../../domain/entry.ts';
+import {
+  type Debit as DebitMessage,
+  type RunReport,
+  RunStatus as RunStatusMessage,
+} from '../../../gen/wheelhouse/ledger/v1/entry.ts';
+import type { Debited, RunReported, Settled } from '../../domain/entry.ts';
 import type { RunStatus } from '../../domain/usage-context.ts';
 import { toProtoDraw } from './balance.ts';
 import { byNumber } from './enum-number.ts';
@@ -19,6 +23,11 @@ const STATUS_BY_NUMBER = byNumber(RUN_STATUSES);
 /** Finds the run status of a number on the wire; undefined where there is none. */
 export function fromProtoRunStatus(value: number): RunStatus | undefined {
   return STATUS_BY_NUMBER.get(value);
+}
+
+/** Translates what was told of a run. */
+export function toProtoRunReport({ runId, runStatus, projectId = '', workflowId = '' }: RunReported): RunReport {
+  return { runId, runStatus: RUN_STATUSES[runStatus], projectId, workflowId };
 }
 
 /** Translates a charge; what is charged behind a hold was performed already. */

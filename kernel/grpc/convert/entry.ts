@@ -16,7 +16,7 @@ import type {
   TrialRecord,
 } from '../../domain/entry.ts';
 import { toProtoBalance, toProtoBucket, toProtoDraw, toProtoGrant } from './balance.ts';
-import { toProtoDebit } from './charge.ts';
+import { toProtoDebit, toProtoRunReport } from './charge.ts';
 import { byNumber } from './enum-number.ts';
 import { toProtoHoldDetail } from './hold-entry.ts';
 import { TRIAL_END_BEHAVIOURS } from './plan-policy.ts';
@@ -43,6 +43,7 @@ const ENTRY_TYPES: Readonly<Record<EntryType, EntryTypeMessage>> = {
   trial_consented: EntryTypeMessage.TRIAL_CONSENTED,
   subscription_changed: EntryTypeMessage.SUBSCRIPTION_CHANGED,
   payback_settled: EntryTypeMessage.PAYBACK_SETTLED,
+  run_reported: EntryTypeMessage.RUN_REPORTED,
 };
 
 const SUBSCRIPTION_CHANGES: Readonly<Record<SubscriptionChange, SubscriptionChangeKind>> = {
@@ -120,6 +121,8 @@ function toProtoDetail({ tenantId, entry }: PostedEntry): Detail {
       return { $case: 'subscriptionChange', value: toProtoSubscriptionChange(entry) };
     case 'payback_settled':
       return { $case: 'paybackSettlement', value: toProtoPayback(entry) };
+    case 'run_reported':
+      return { $case: 'runReport', value: toProtoRunReport(entry) };
     case 'reserved':
     case 'hold_extended':
     case 'settled':

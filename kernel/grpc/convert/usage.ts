@@ -5,16 +5,33 @@ import {
   type ExplainEntryRequest,
   type ExplainEntryResponse,
   type GetUsageSummaryRequest,
+  type ListUsageDimensionsRequest,
+  type ListUsageDimensionsResponse,
+  type ReportRunRequest,
+  type RunFigures,
+  type UsageDimensionValue,
   UsageGroup as UsageGroupMessage,
   type UsageSummaryRow,
 } from '../../../gen/wheelhouse/ledger/v1/usage_service.ts';
-import type { Explanation, UsageGroup, UsageQuery, UsageRow } from '../../app/usage/usage.ts';
+import type { RunReportInput } from '../../app/ledger/ledger.ts';
+import type { RunSum } from '../../app/usage/ports.ts';
+import type {
+  Explanation,
+  UsageDimensions,
+  UsageGroup,
+  UsageQuery,
+  UsageRangeQuestion,
+  UsageRow,
+  UsageValue,
+} from '../../app/usage/usage.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { toProtoBalance, toProtoGrant } from './balance.ts';
+import { checkRunStatus } from './debit.ts';
 import { toProtoEntry } from './entry.ts';
 import { FieldCheck } from './field-check.ts';
 import { toProtoHoldAfter, toProtoOpenHold } from './hold-entry.ts';
+import type { TenantWrite } from './operator.ts';
 
 const PAGE_SIZE_DEFAULT = 100;
 
@@ -26,26 +43,70 @@ const GROUPS: ReadonlyMap<number, UsageGroup> = new Map([
   [UsageGroupMessage.WORKFLOW, 'workflow'],
 ]);
 
-/** Checks a question for sums of usage. Throws DomainError INVALID_FIELD. */
-export function fromProtoUsageSummary(request: GetUsageSummaryRequest): {
-  readonly tenantId: TenantId;
-  readonly query: UsageQuery;
-} {
+/**
+ * Checks a question for sums of usage. Throws DomainError INVALID_FIELD.
+ * @param projectIds Are the projects that the caller may see; undefined where that is all.
+ */
+export function fromProtoUsageSummary(
+  request: GetUsageSummaryRequest,
+  projectIds: ReadonlySet<string> | undefined,
+): { readonly tenantId: TenantId; readonly query: UsageQuery } {
   const check = new FieldCheck();
   const tenantId = check.tenantId(request.tenantId);
   const query = {
-    ...checkRange(check, request),
+    ...checkQuestion(check, request, projectIds),
     groups: checkGroups(check, request.groups),
-    filter: present({
-      action: check.optionalId('action', request.action),
-      projectId: check.optionalId('project_id', request.projectId),
-      workflowId: check.optionalId('workflow_id', request.workflowId),
-    }),
     pageSize: check.pageSize(request.pageSize, PAGE_SIZE_DEFAULT),
     pageToken: check.pageToken(request.pageToken),
   };
   check.assertValid();
   return { tenantId, query };
+}
+
+/** Checks a question what usage was for, as {@link fromProtoUsageSummary}. Throws DomainError INVALID_FIELD. */
+export function fromProtoUsageDimensions(
+  request: ListUsageDimensionsRequest,
+  projectIds: ReadonlySet<string> | undefined,
+): { readonly tenantId: TenantId; readonly question: UsageRangeQuestion } {
+  const check = new FieldCheck();
+  const tenantId = check.tenantId(request.tenantId);
+  const question = checkQuestion(check, request, projectIds);
+  check.assertValid();
+  return { tenantId, question };
+}
+
+/** Checks a report of a run. Throws DomainError INVALID_FIELD. */
+export function fromProtoReportRun(request: ReportRunRequest): TenantWrite<RunReportInput> {
+  const check = new FieldCheck();
+  const requestId = check.requestId(request.requestId);
+  const tenantId = check.tenantId(request.tenantId);
+  const runStatus = checkRunStatus(check, request.runStatus);
+  const input = {
+    runId: check.id('run_id', request.runId, true),
+    runStatus: runStatus ?? 'running',
+    ...present({
+      projectId: check.optionalId('project_id', request.projectId),
+      workflowId: check.optionalId('workflow_id', request.workflowId),
+    }),
+  } as const;
+  check.assertValid();
+  return { requestId, tenantId, input };
+}
+
+function checkQuestion(
+  check: FieldCheck,
+  request: ListUsageDimensionsRequest,
+  projectIds: ReadonlySet<string> | undefined,
+): UsageRangeQuestion {
+  return {
+    ...checkRange(check, request),
+    filter: present({
+      action: check.optionalId('action', request.action),
+      projectId: check.optionalId('project_id', request.projectId),
+      workflowId: check.optionalId('workflow_id', request.workflowId),
+      projectIds,
+    }),
+  };
 }
 
 function checkRange(
@@ -85,7 +146,33 @@ export function toProtoUsageRow(row: UsageRow): UsageSummaryRow {
     debitCount: row.debitCount,
     quantity: row.quantity ?? '',
     costMicrocredits: row.cost,
+    runs: row.runs === undefined ? undefined : toProtoRuns(row.runs),
   };
+}
+
+function toProtoRuns({ begun, steps, succeeded, failed, canceled }: RunSum): RunFigures {
+  return {
+    runCount: begun,
+    stepCount: steps,
+    succeededCount: succeeded,
+    failedCount: failed,
+    canceledCount: canceled,
+  };
+}
+
+export function toProtoUsageDimensions(dimensions: UsageDimensions): ListUsageDimensionsResponse {
+  return {
+    actions: dimensions.actions.map(toProtoValue),
+    projects: dimensions.projects.map(toProtoValue),
+    workflows: dimensions.workflows.map(toProtoValue),
+    dimensions: dimensions.free.map(({ name, values }) => ({ name, values: values.map(toProtoValue) })),
+    truncated: dimensions.isTruncated,
+    dimensionsStartTime: new Date(dimensions.freeSince),
+  };
+}
+
+function toProtoValue({ value, debitCount, cost }: UsageValue): UsageDimensionValue {
+  return { value, debitCount, costMicrocredits: cost };
 }
 
 /** Checks a request to explain an entry. Throws DomainError INVALID_FIELD. */

@@ -243,6 +243,8 @@ function toDocumentDetail(entry: Entry): DetailDocument {
       return toDocumentSubscriptionDetail(entry);
     case 'payback_settled':
       return toDocumentPayback(entry);
+    case 'run_reported':
+      return { ...toDocumentContext(entry), run_status: entry.runStatus };
     default:
       return toDocumentHoldDetail(entry);
   }
@@ -455,6 +457,14 @@ export function fromDocumentEntry(document: EntryDocument): Entry {
       return { ...common, type, ...fromDocumentSubscriptionDetail(document) };
     case 'payback_settled':
       return { ...common, type, ...fromDocumentPayback(document) };
+    case 'run_reported':
+      return {
+        ...common,
+        type,
+        ...fromDocumentContext(document),
+        runId: field('run_id'),
+        runStatus: field('run_status'),
+      };
     case 'reserved':
     case 'hold_extended':
     case 'settled':

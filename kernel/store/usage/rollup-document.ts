@@ -2,7 +2,7 @@
 // int64, and no float may touch them.
 
 import { createHash } from 'node:crypto';
-import type { Rollup, RollupKey, RollupLevel } from '../../app/usage/ports.ts';
+import type { Rollup, RollupKey, RollupLevel, RunSum } from '../../app/usage/ports.ts';
 import type { TenantId } from '../../domain/id.ts';
 
 /** A rollup as MongoDB has it. */
@@ -22,13 +22,23 @@ export interface RollupDocument {
   readonly debit_count: string;
   readonly quantity_millionths: string;
   readonly cost_microcredits: string;
+  /** Absent where no run is counted. */
+  readonly runs?: RunSumDocument;
   readonly applied_seq: bigint;
+}
+
+interface RunSumDocument {
+  readonly begun: string;
+  readonly steps: string;
+  readonly succeeded: string;
+  readonly failed: string;
+  readonly canceled: string;
 }
 
 /** The fields that change when a rollup takes in more commits. */
 export type RollupFigures = Pick<
   RollupDocument,
-  'debit_count' | 'quantity_millionths' | 'cost_microcredits' | 'applied_seq'
+  'debit_count' | 'quantity_millionths' | 'cost_microcredits' | 'runs' | 'applied_seq'
 >;
 
 /** Builds the id of the one rollup of a key. */
@@ -62,7 +72,28 @@ export function toDocumentFigures({ sum, appliedSeq }: Rollup): RollupFigures {
     debit_count: String(sum.debits),
     quantity_millionths: String(sum.millionths),
     cost_microcredits: String(sum.cost),
+    ...(sum.runs === undefined ? {} : { runs: toDocumentRuns(sum.runs) }),
     applied_seq: BigInt(appliedSeq),
+  };
+}
+
+function toDocumentRuns({ begun, steps, succeeded, failed, canceled }: RunSum): RunSumDocument {
+  return {
+    begun: String(begun),
+    steps: String(steps),
+    succeeded: String(succeeded),
+    failed: String(failed),
+    canceled: String(canceled),
+  };
+}
+
+function fromDocumentRuns({ begun, steps, succeeded, failed, canceled }: RunSumDocument): RunSum {
+  return {
+    begun: BigInt(begun),
+    steps: BigInt(steps),
+    succeeded: BigInt(succeeded),
+    failed: BigInt(failed),
+    canceled: BigInt(canceled),
   };
 }
 
@@ -79,6 +110,7 @@ export function fromDocumentRollup(document: RollupDocument): Rollup {
       debits: BigInt(document.debit_count),
       millionths: BigInt(document.quantity_millionths),
       cost: BigInt(document.cost_microcredits),
+      ...(document.runs === undefined ? {} : { runs: fromDocumentRuns(document.runs) }),
     },
     appliedSeq: Number(document.applied_seq),
   };

@@ -1,14 +1,16 @@
 // Owns reading usage out of commit documents: only the fields that are summed or say what work an entry is about, which are
 // a small part of what a commit weighs. Does not own the form of commits (../ledger/entry-document.ts).
 
-import type { UsageCommit, UsageEntry } from '../../app/usage/ports.ts';
+import type { DimensionCommit, DimensionedCharge, UsageCommit, UsageEntry } from '../../app/usage/ports.ts';
 import { DomainError } from '../../domain/error.ts';
 import { present } from '../../domain/optional.ts';
 import type { CommitDocument } from '../ledger/commit-document.ts';
 import type { EntryDocument } from '../ledger/entry-document.ts';
 import { assertKnownVersion } from '../ledger/state-version.ts';
 
-type UsageFields = 'type' | 'action' | 'quantity' | 'cost' | 'project_id' | 'workflow_id' | 'entry_id' | 'usage';
+type UsageFields =
+  | ('type' | 'action' | 'quantity' | 'cost' | 'project_id' | 'workflow_id' | 'run_id' | 'run_status')
+  | ('entry_id' | 'usage' | 'personal');
 
 /** What is read of a commit. */
 export interface UsageCommitDocument
@@ -25,6 +27,14 @@ export const USAGE_PROJECTION = {
   state_version: 1,
   ...{ 'entries.type': 1, 'entries.action': 1, 'entries.quantity': 1, 'entries.cost': 1 },
   ...{ 'entries.project_id': 1, 'entries.workflow_id': 1, 'entries.entry_id': 1, 'entries.usage': 1 },
+  ...{ 'entries.run_id': 1, 'entries.run_status': 1 },
+} as const;
+
+/** The fields of {@link UsageCommitDocument} that free dimensions are read from. */
+export const DIMENSION_PROJECTION = {
+  ...{ _id: 0, tenant_id: 1, seq: 1, created_at: 1, state_version: 1 },
+  ...{ 'entries.type': 1, 'entries.action': 1, 'entries.cost': 1, 'entries.project_id': 1, 'entries.workflow_id': 1 },
+  'entries.personal.dimensions': 1,
 } as const;
 
 /**
@@ -49,7 +59,9 @@ function fromDocumentEntry(
   switch (type) {
     case 'debited':
     case 'settled':
-      return { type, ...fromDocumentCharge(entry, commit) };
+      return { type, ...fromDocumentCharge(entry, commit), ...fromDocumentRun(entry) };
+    case 'run_reported':
+      return { type, ...fromDocumentPlace(entry), ...requireRun(entry, commit) };
     case 'reserved':
     case 'hold_extended':
     case 'hold_released':
@@ -72,12 +84,49 @@ function fromDocumentCharge(fields: Fields, commit: UsageCommitDocument) {
   return { ...fromDocumentSubject(fields, commit), quantity, cost };
 }
 
-function fromDocumentSubject(
-  { action, project_id: projectId, workflow_id: workflowId }: Fields,
-  commit: UsageCommitDocument,
-) {
+function fromDocumentSubject({ action, ...fields }: Fields, commit: UsageCommitDocument) {
   if (action === undefined) throw lacking(commit, 'its action');
-  return { action, ...present({ projectId, workflowId }) };
+  return { action, ...fromDocumentPlace(fields) };
+}
+
+function fromDocumentPlace({ project_id: projectId, workflow_id: workflowId }: Fields) {
+  return present({ projectId, workflowId });
+}
+
+function fromDocumentRun({ run_id: runId, run_status: runStatus }: Fields) {
+  return present({ runId, runStatus });
+}
+
+function requireRun({ run_id: runId, run_status: runStatus }: Fields, commit: UsageCommitDocument) {
+  if (runId === undefined || runStatus === undefined) throw lacking(commit, 'its run');
+  return { runId, runStatus };
+}
+
+/**
+ * Translates what was read of a commit for its free dimensions.
+ * Throws DomainError STATE_VERSION_UNSUPPORTED where a newer release wrote it, LEDGER_CORRUPT where a charge lacks a field.
+ */
+export function fromDocumentDimensionCommit(document: UsageCommitDocument): DimensionCommit {
+  assertKnownVersion(document.state_version, document);
+  return {
+    seq: Number(document.seq),
+    createdAt: document.created_at.getTime(),
+    entryCount: document.entries.length,
+    charges: document.entries.flatMap((entry, index) => fromDocumentDimensioned(entry, index, document) ?? []),
+  };
+}
+
+function fromDocumentDimensioned(
+  entry: UsageCommitDocument['entries'][number],
+  index: number,
+  commit: UsageCommitDocument,
+): DimensionedCharge | undefined {
+  const { type, cost, personal } = entry;
+  if ((type !== 'debited' && type !== 'settled') || personal?.dimensions === undefined) return undefined;
+  if (cost === undefined) throw lacking(commit, 'its cost');
+  const { action, projectId = '', workflowId = '' } = fromDocumentSubject(entry, commit);
+  const dimensions = Object.fromEntries(personal.dimensions.map(({ name, value }) => [name, value]));
+  return { index, subject: { action, projectId, workflowId }, cost, dimensions };
 }
 
 function lacking({ tenant_id: tenantId, seq }: UsageCommitDocument, what: string): DomainError {

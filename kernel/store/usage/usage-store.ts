@@ -15,7 +15,15 @@ import {
   toDocumentRollup,
   toDocumentStart,
 } from './rollup-document.ts';
-import { fromDocumentUsageCommit, USAGE_PROJECTION, type UsageCommitDocument } from './usage-entry-document.ts';
+import type { RunDocument } from './run-document.ts';
+import { ensureRunIndex, RunStore } from './run-store.ts';
+import {
+  DIMENSION_PROJECTION,
+  fromDocumentDimensionCommit,
+  fromDocumentUsageCommit,
+  USAGE_PROJECTION,
+  type UsageCommitDocument,
+} from './usage-entry-document.ts';
 import { ensureRollupIndex } from './usage-index.ts';
 
 /** How long the database may take for one read before it gives up, in milliseconds. */
@@ -26,10 +34,10 @@ interface WatermarkDocument {
   readonly _id: TenantId;
   readonly generation: bigint;
   /**
-   * Up to where rollups go; absent where builds that made no rollups of stretches kept it under another name. Then all is
-   * projected again, of which a rollup that is there takes only what it has not applied.
+   * Up to where rollups go; absent where builds that made no rollups of stretches, or counted no runs, kept it under another
+   * name. Then all is projected again, of which a rollup that is there takes only what it has not applied.
    */
-  readonly applied_seq?: bigint;
+  readonly counted_seq?: bigint;
   /** How many generations after the first were ever reserved. */
   readonly reserved: bigint;
 }
@@ -38,6 +46,7 @@ interface Collections {
   readonly commits: mongo.Collection<UsageCommitDocument>;
   readonly rollups: mongo.Collection<RollupDocument>;
   readonly watermarks: mongo.Collection<WatermarkDocument>;
+  readonly runs: mongo.Collection<RunDocument>;
 }
 
 /**
@@ -51,8 +60,9 @@ export async function openUsageStore(connection: Connection): Promise<UsageStore
     commits: database.collection<UsageCommitDocument>('ledger_commits', LEDGER_COLLECTION_OPTIONS),
     rollups: database.collection<RollupDocument>('usage_rollups', LEDGER_COLLECTION_OPTIONS),
     watermarks: database.collection<WatermarkDocument>('usage_watermarks', LEDGER_COLLECTION_OPTIONS),
+    runs: database.collection<RunDocument>('usage_runs', LEDGER_COLLECTION_OPTIONS),
   };
-  await ensureRollupIndex(collections.rollups);
+  await Promise.all([ensureRollupIndex(collections.rollups), ensureRunIndex(collections.runs)]);
   return new MongoUsageStore(collections);
 }
 
@@ -60,12 +70,29 @@ class MongoUsageStore implements UsageStore {
   readonly #commits: Collections['commits'];
   readonly #rollups: Collections['rollups'];
   readonly #watermarks: Collections['watermarks'];
+  readonly #runs: RunStore;
 
-  constructor({ commits, rollups, watermarks }: Collections) {
+  constructor({ commits, rollups, watermarks, runs }: Collections) {
     this.#commits = commits;
     this.#rollups = rollups;
     this.#watermarks = watermarks;
+    this.#runs = new RunStore(runs);
   }
+
+  loadRuns: UsageStore['loadRuns'] = (tenantId, generation, runIds) =>
+    this.#runs.loadRuns(tenantId, generation, runIds);
+  saveRuns: UsageStore['saveRuns'] = (tenantId, generation, runs) => this.#runs.saveRuns(tenantId, generation, runs);
+
+  loadDimensions: UsageStore['loadDimensions'] = (tenantId, fromSeq, toSeq) =>
+    guardDatabase(async () => {
+      const range = { $gte: BigInt(fromSeq), $lte: BigInt(toSeq) };
+      const documents = await this.#commits
+        .find({ tenant_id: tenantId, seq: range }, { projection: DIMENSION_PROJECTION, maxTimeMS: READ_TIMEOUT_MS })
+        .sort({ tenant_id: 1, seq: 1 })
+        .batchSize(toSeq - fromSeq + 2)
+        .toArray();
+      return documents.map(fromDocumentDimensionCommit);
+    });
 
   loadUsage: UsageStore['loadUsage'] = (tenantId, fromSeq, toSeq) =>
     guardDatabase(async () => {
@@ -83,7 +110,7 @@ class MongoUsageStore implements UsageStore {
     guardDatabase(async () => {
       const document = await this.#watermarks.findOne({ _id: tenantId }, { maxTimeMS: READ_TIMEOUT_MS });
       if (document === null) return { generation: 1, seq: 0 };
-      return { generation: Number(document.generation), seq: Number(document.applied_seq ?? 0n) };
+      return { generation: Number(document.generation), seq: Number(document.counted_seq ?? 0n) };
     });
 
   advanceWatermark: UsageStore['advanceWatermark'] = (tenantId, watermark) =>
@@ -135,7 +162,7 @@ class MongoUsageStore implements UsageStore {
     guardDatabase(async () => {
       const { matchedCount } = await this.#watermarks.updateOne(
         { _id: tenantId, generation: { $lt: BigInt(generation) } },
-        { $set: { generation: BigInt(generation), applied_seq: BigInt(seq) } },
+        { $set: { generation: BigInt(generation), counted_seq: BigInt(seq) } },
       );
       // The driver sends a write again whose answer was lost: then the first one has switched already.
       return matchedCount === 1 || (await this.loadWatermark(tenantId)).generation === generation;
@@ -144,11 +171,13 @@ class MongoUsageStore implements UsageStore {
   removeGeneration: UsageStore['removeGeneration'] = (tenantId, generation) =>
     guardDatabase(async () => {
       await this.#rollups.deleteMany({ tenant_id: tenantId, generation: BigInt(generation) });
+      await this.#runs.remove(tenantId, BigInt(generation));
     });
 
   removeGenerationsBefore: UsageStore['removeGenerationsBefore'] = (tenantId, generation) =>
     guardDatabase(async () => {
       await this.#rollups.deleteMany({ tenant_id: tenantId, generation: { $lt: BigInt(generation) } });
+      await this.#runs.remove(tenantId, { $lt: BigInt(generation) });
     });
 
   async *#scan(filter: mongo.Filter<RollupDocument>): AsyncGenerator<Rollup> {
@@ -165,7 +194,7 @@ class MongoUsageStore implements UsageStore {
 
   async #moveWatermark(tenantId: TenantId, { generation, seq }: Watermark): Promise<boolean> {
     const filter = { _id: tenantId, generation: BigInt(generation) };
-    return (await this.#watermarks.updateOne(filter, { $max: { applied_seq: BigInt(seq) } })).matchedCount === 1;
+    return (await this.#watermarks.updateOne(filter, { $max: { counted_seq: BigInt(seq) } })).matchedCount === 1;
   }
 
   async #insertWatermark(tenantId: TenantId, { generation, seq }: Watermark): Promise<boolean> {
@@ -173,7 +202,7 @@ class MongoUsageStore implements UsageStore {
       await this.#watermarks.insertOne({
         _id: tenantId,
         generation: BigInt(generation),
-        applied_seq: BigInt(seq),
+        counted_seq: BigInt(seq),
         reserved: 0n,
       });
       return true;
@@ -205,15 +234,17 @@ function toDocumentFilter(
   tenantId: TenantId,
   generation: number,
   { level, from, to }: RollupRange,
-  { action, projectId, workflowId }: UsageFilter,
+  { action, projectId, workflowId, projectIds }: UsageFilter,
 ): mongo.Filter<RollupDocument> {
+  const isVisible = projectId === undefined || projectIds?.has(projectId) !== false;
   return {
     tenant_id: tenantId,
     generation: BigInt(generation),
     level,
     start: { $gte: toDocumentStart(level, from), $lt: toDocumentStart(level, to) },
     ...(action === undefined ? {} : { action }),
-    ...(projectId === undefined ? {} : { project_id: projectId }),
+    ...(projectId === undefined ? {} : { project_id: isVisible ? projectId : { $in: [] } }),
+    ...(projectId === undefined && projectIds !== undefined ? { project_id: { $in: [...projectIds] } } : {}),
     ...(workflowId === undefined ? {} : { workflow_id: workflowId }),
   };
 }

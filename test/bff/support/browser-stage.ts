@@ -14,6 +14,7 @@ import { passSignInPage } from '../../../dev/issuer/sign-in.ts';
 import { loadSigningKey } from '../../../dev/issuer/signing-key.ts';
 import { findFreePort } from '../../../dev/port.ts';
 import { GetMeResponse } from '../../../gen/wheelhouse/tenant/v1/user_service.ts';
+import { fetchDocumented } from '../../support/documented-answer.ts';
 import { TENANT_ID } from './issuer-peer.ts';
 import { KernelPeer } from './kernel-peer.ts';
 import { KERNEL_TOKEN, PRODUCT_CODE } from './stage.ts';
@@ -80,6 +81,10 @@ export class BrowserStage {
       jwksUri: new URL(`${issuer}/.well-known/jwks.json`),
       audience: `wheelhouse:${productCode}`,
       trustedProxies: [],
+      corsOrigins: [],
+      rateLimits: { perAddress: 0, perCaller: 0 },
+      connectionsMax: 10_000,
+      arrivalTimeoutMs: 15_000,
       browserSession: {
         clientId: 'wheelhouse-bff',
         publicUrl: new URL(this.url),
@@ -105,7 +110,7 @@ export class BrowserStage {
 
   /** Signs somebody in. Returns the browser, and what the BFF answered last. */
   async signIn(email = 'ada@example.com', query = ''): Promise<{ browser: Browser; answer: Response }> {
-    const browser = new Browser();
+    const browser = new Browser((url, options) => fetchDocumented(url, options, { anyProblem: true }));
     const start = locationOf(await browser.send(`${this.url}/auth/login${query}`));
     const callback = await passSignInPage(browser, start, email);
     return { browser, answer: await browser.send(callback) };

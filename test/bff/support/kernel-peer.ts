@@ -7,6 +7,7 @@ import {
   Server,
   ServerCredentials,
   type ServerUnaryCall,
+  type ServerWritableStream,
   type ServiceError,
   type sendUnaryData,
 } from '@grpc/grpc-js';
@@ -17,6 +18,12 @@ import { AlertEndpointServiceService } from '../../../gen/wheelhouse/alert/v1/al
 import { AlertServiceService } from '../../../gen/wheelhouse/alert/v1/alert_service.ts';
 import { CatalogServiceService } from '../../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { LedgerServiceService } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import {
+  LedgerStreamServiceService,
+  type WatchBalanceRequest,
+  type WatchBalanceResponse,
+} from '../../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
+import { UsageServiceService } from '../../../gen/wheelhouse/ledger/v1/usage_service.ts';
 import { PaymentHistoryServiceService } from '../../../gen/wheelhouse/payment/v1/payment_history_service.ts';
 import { PaymentMethodServiceService } from '../../../gen/wheelhouse/payment/v1/payment_method_service.ts';
 import { TopUpServiceService } from '../../../gen/wheelhouse/payment/v1/top_up_service.ts';
@@ -34,6 +41,8 @@ import { UserServiceService } from '../../../gen/wheelhouse/tenant/v1/user_servi
 const SERVICES = [
   CatalogServiceService,
   LedgerServiceService,
+  LedgerStreamServiceService,
+  UsageServiceService,
   TrialServiceService,
   SubscriptionServiceService,
   PaymentMethodServiceService,
@@ -54,6 +63,8 @@ const SERVICES = [
 /** Are the methods of all services; no two have the same name. */
 type Methods = typeof CatalogServiceService &
   typeof LedgerServiceService &
+  typeof LedgerStreamServiceService &
+  typeof UsageServiceService &
   typeof TrialServiceService &
   typeof SubscriptionServiceService &
   typeof PaymentMethodServiceService &
@@ -79,6 +90,9 @@ type AnswerTo<Method> = Method extends {
 
 /** What a test lets the peer answer; a thrown KernelRefusal or RawRefusal becomes the error of the call. */
 export type Answers = { -readonly [Name in keyof Methods]: AnswerTo<Methods[Name]> };
+
+/** A watch of a balance, as its peer has it. */
+export type BalanceWatch = ServerWritableStream<WatchBalanceRequest, WatchBalanceResponse>;
 
 /** One call as the peer received it. */
 export interface ReceivedCall {
@@ -146,6 +160,9 @@ export class KernelPeer {
   readonly calls: ReceivedCall[] = [];
   readonly health = new HealthImplementation({ '': 'SERVING' });
   answers: Partial<Answers> = {};
+  /** Is told of each watch of a balance, and writes to it; it ends with the peer, or as the test says. */
+  onWatch: (call: BalanceWatch) => void = (call) =>
+    void call.emit('error', rawRefusal(GrpcStatus.UNIMPLEMENTED, 'no watch'));
   readonly #credentials: ServerCredentials;
   #server = new Server();
   #port = 0;
@@ -164,7 +181,10 @@ export class KernelPeer {
     for (const service of SERVICES) {
       // What is a method of one of the services is one of all.
       const names = Object.keys(service) as (keyof Answers)[];
-      this.#server.addService(service, Object.fromEntries(names.map((name) => [name, this.#handle(name)])));
+      this.#server.addService(
+        service,
+        Object.fromEntries(names.map((name) => [name, name === 'watchBalance' ? this.#watch : this.#handle(name)])),
+      );
     }
     this.health.addToServer(this.#server);
     this.#port = await new Promise((resolve, reject) => {
@@ -182,7 +202,20 @@ export class KernelPeer {
   reset(): void {
     this.calls.length = 0;
     this.answers = {};
+    this.onWatch = (call) => void call.emit('error', rawRefusal(GrpcStatus.UNIMPLEMENTED, 'no watch'));
   }
+
+  readonly #watch = (call: BalanceWatch): void => {
+    const received: ReceivedCall = {
+      ...{ method: 'watchBalance', request: call.request, metadata: toStrings(call.metadata), isCancelled: false },
+      deadlineMs: Number(call.getDeadline()),
+    };
+    this.calls.push(received);
+    call.on('cancelled', () => {
+      received.isCancelled = true;
+    });
+    this.onWatch(call);
+  };
 
   #handle<Name extends keyof Answers>(method: Name) {
     return async <Request, Response>(

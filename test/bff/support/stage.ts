@@ -6,7 +6,7 @@ import { type Logger, pino } from 'pino';
 import type { Config } from '../../../bff/config.ts';
 import { type RunningBff, startBff } from '../../../bff/main.ts';
 import type { ProblemDocument } from '../../../bff/problem.ts';
-import { assertDocumented } from '../../support/documented-answer.ts';
+import { fetchDocumented } from '../../support/documented-answer.ts';
 import { IssuerPeer, TENANT_ID } from './issuer-peer.ts';
 import { KernelPeer } from './kernel-peer.ts';
 
@@ -57,6 +57,10 @@ export class Stage {
       jwksUri: new URL(issuer.jwksUri),
       audience: `wheelhouse:${PRODUCT_CODE}`,
       trustedProxies: [],
+      corsOrigins: [],
+      rateLimits: { perAddress: 0, perCaller: 0 },
+      connectionsMax: 10_000,
+      arrivalTimeoutMs: 15_000,
       logLevel: 'debug',
       requestTimeoutMs: 5_000,
       ...changes,
@@ -100,10 +104,8 @@ export class Stage {
 
   /** Sends a request as it is. */
   async send(path: string, options: RequestInit = {}): Promise<HttpAnswer> {
-    const response = await fetch(`${this.url}${path}`, options);
-    const answer = toAnswer(response.status, response.headers, await response.text());
-    assertDocumented({ method: options.method ?? 'GET', path, ...answer }, { anyProblem: true });
-    return answer;
+    const response = await fetchDocumented(`${this.url}${path}`, options, { anyProblem: true });
+    return toAnswer(response.status, response.headers, await response.text());
   }
 
   /** Sends bytes over a socket and reads until the other side ends: for what no HTTP client would send. */

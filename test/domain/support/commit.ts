@@ -90,6 +90,7 @@ function withExtra(entry: Entry, { personal, fingerprint, actor, context }: Extr
     case 'trial_consented':
     case 'subscription_changed':
     case 'payback_settled':
+    case 'run_reported':
       return entry;
   }
 }

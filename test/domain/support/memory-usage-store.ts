@@ -1,7 +1,7 @@
 // A usage store without a database: the same promises, kept in memory, each call run when the test lets it, and faults
 // between any two steps. What only a database can prove is proven on the real engine, in test/store.
 
-import type { Rollup, RollupWrite, UsageStore, Watermark } from '../../../kernel/app/usage/ports.ts';
+import type { Rollup, RollupWrite, RunRecord, UsageStore, Watermark } from '../../../kernel/app/usage/ports.ts';
 import { keyText } from '../../../kernel/app/usage/rollup-key.ts';
 import { matchesFilter } from '../../../kernel/app/usage/usage-sum.ts';
 
@@ -22,12 +22,20 @@ const CALM: Circumstances = { turn: async (run) => run(), nextFault: () => undef
 export class MemoryUsage {
   /** By generation, then by key. */
   readonly generations = new Map<number, Map<string, Rollup>>();
+  /** By generation, then by run. */
+  readonly runs = new Map<number, Map<string, RunRecord>>();
   mark: Watermark | undefined;
   reserved = 0;
 
   rollupsOf(generation: number): Map<string, Rollup> {
     const known = this.generations.get(generation) ?? new Map<string, Rollup>();
     this.generations.set(generation, known);
+    return known;
+  }
+
+  runsOf(generation: number): Map<string, RunRecord> {
+    const known = this.runs.get(generation) ?? new Map<string, RunRecord>();
+    this.runs.set(generation, known);
     return known;
   }
 
@@ -60,6 +68,17 @@ export class MemoryUsage {
           );
         return scan(() => call(find), turn);
       },
+      loadDimensions: () => Promise.reject(new Error('free dimensions are read on the real engine, in test/store')),
+      loadRuns: (_, generation, runIds) =>
+        call(() => runIds.flatMap((runId) => this.runsOf(generation).get(runId) ?? [])),
+      saveRuns: (_, generation, runs) =>
+        call((writesMax) => {
+          const kept = this.runsOf(generation);
+          for (const run of runs.slice(0, writesMax)) {
+            const known = kept.get(run.runId) ?? run;
+            kept.set(run.runId, known.end === undefined ? { ...known, ...(run.end && { end: run.end }) } : known);
+          }
+        }),
       reserveGeneration: () =>
         call(() => {
           this.mark ??= { generation: 1, seq: 0 };
@@ -72,12 +91,18 @@ export class MemoryUsage {
           this.mark = mark;
           return true;
         }),
-      removeGeneration: (_, generation) => call(() => void this.generations.delete(generation)),
+      removeGeneration: (_, generation) => call(() => this.#remove(generation)),
       removeGenerationsBefore: (_, generation) =>
         call(() => {
-          for (const old of [...this.generations.keys()]) if (old < generation) this.generations.delete(old);
+          const all = [...this.generations.keys(), ...this.runs.keys()];
+          for (const old of all) if (old < generation) this.#remove(old);
         }),
     };
+  }
+
+  #remove(generation: number): void {
+    this.generations.delete(generation);
+    this.runs.delete(generation);
   }
 
   #save(generation: number, writes: readonly RollupWrite[]): boolean {

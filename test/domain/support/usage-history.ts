@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import type { SealedCommit } from '../../../kernel/app/ports.ts';
-import type { UsageFilter, UsageStore } from '../../../kernel/app/usage/ports.ts';
+import type { RunSum, UsageFilter, UsageStore } from '../../../kernel/app/usage/ports.ts';
 import { STRETCH_COMMITS } from '../../../kernel/app/usage/rollup-key.ts';
 import { CHUNK_COMMITS } from '../../../kernel/app/usage/rollup-projector.ts';
 import type { UsageGroup, UsageQuery, UsageRow } from '../../../kernel/app/usage/usage.ts';
@@ -12,7 +12,9 @@ import { STATE_VERSION } from '../../../kernel/domain/commit.ts';
 import type { Debited, Entry, Reserved, Reversed, Settled } from '../../../kernel/domain/entry.ts';
 import { formatEntryId, formatHoldId } from '../../../kernel/domain/entry-id.ts';
 import type { Instant } from '../../../kernel/domain/id.ts';
+import { present } from '../../../kernel/domain/optional.ts';
 import { formatQuantity } from '../../../kernel/domain/quantity.ts';
+import type { RunStatus } from '../../../kernel/domain/usage-context.ts';
 import { toDocumentEntry } from '../../../kernel/store/ledger/entry-document.ts';
 import { fromDocumentUsageCommit } from '../../../kernel/store/usage/usage-entry-document.ts';
 import { keyOf, START, TENANT } from './command.ts';
@@ -29,23 +31,30 @@ const PLACE = { seq: 1, index: 0 };
 
 /** One charge, or the undoing of an earlier one. */
 interface Act {
-  readonly kind: 'debited' | 'settled' | 'reserved' | 'reversed' | 'other';
+  readonly kind: 'debited' | 'settled' | 'reserved' | 'reversed' | 'reported' | 'other';
   readonly action: string;
   readonly projectId: string | undefined;
   readonly workflowId: string | undefined;
   readonly quantity: string;
   readonly cost: bigint;
+  readonly runId: string | undefined;
+  readonly runStatus: RunStatus | undefined;
   readonly choice: number;
 }
 
 const names = fc.option(fc.constantFrom('a', 'b', 'ä'), { nil: undefined });
 const acts: fc.Arbitrary<Act> = fc.record({
-  kind: fc.constantFrom('debited', 'debited', 'debited', 'settled', 'reserved', 'reversed', 'other'),
+  kind: fc.constantFrom('debited', 'debited', 'debited', 'settled', 'reserved', 'reversed', 'reported', 'other'),
   action: fc.constantFrom('tick', 'tock'),
   projectId: names,
   workflowId: names,
   quantity: fc.constantFrom('1', '0.000001', '2.5', '999999999999.999999'),
   cost: fc.constantFrom(0n, 1n, 2_500_000n, COST_MAX),
+  runId: fc.option(
+    fc.nat(30).map((run) => `run_${run}`),
+    { nil: undefined },
+  ),
+  runStatus: fc.option(fc.constantFrom<RunStatus>('running', 'succeeded', 'failed', 'canceled'), { nil: undefined }),
   choice: fc.nat(),
 });
 
@@ -121,7 +130,10 @@ const groupSets: fc.Arbitrary<ReadonlySet<UsageGroup>> = fc
   })
   .map(({ time, others }) => new Set([...(time === undefined ? [] : [time]), ...others]));
 const filters: fc.Arbitrary<UsageFilter> = fc.record(
-  { action: fc.constantFrom('tick', 'none'), projectId: fc.constantFrom('a', 'ä'), workflowId: fc.constant('b') },
+  {
+    ...{ action: fc.constantFrom('tick', 'none'), projectId: fc.constantFrom('a', 'ä'), workflowId: fc.constant('b') },
+    projectIds: fc.subarray(['a', 'b', 'ä', '']).map((ids) => new Set(ids)),
+  },
   { requiredKeys: [], noNullPrototype: true },
 );
 
@@ -175,16 +187,16 @@ export function debitedOf(fields: Partial<Debited> = {}): Debited {
 }
 
 function entryOf(act: Act, charges: Charged[]): Entry {
-  const { kind, action, quantity, cost, projectId, workflowId } = act;
-  const subject = {
-    action,
-    ...(projectId === undefined ? {} : { projectId }),
-    ...(workflowId === undefined ? {} : { workflowId }),
-  };
-  const charge = debitedOf({ ...subject, quantity, cost });
+  const { kind, action, quantity, cost, projectId, workflowId, runId, runStatus } = act;
+  const place = present({ projectId, workflowId });
+  const charge = debitedOf({ action, ...place, ...present({ runId, runStatus }), quantity, cost });
   if (kind === 'settled') return settledOf(charge);
   if (kind === 'debited') return charge;
   if (kind === 'reserved') return reservedOf(charge);
+  if (kind === 'reported') {
+    const { key, after } = charge;
+    return { type: 'run_reported', key, after, ...place, runId: runId ?? 'run_x', runStatus: runStatus ?? 'running' };
+  }
   // Each charge is undone once at most.
   const [undone] = kind === 'reversed' ? charges.splice(act.choice % Math.max(1, charges.length), 1) : [];
   if (undone !== undefined) return reversedOf(undone.entry, undone.seq, undone.at);
@@ -250,17 +262,13 @@ export function readUsageOf(commits: readonly SealedCommit[]): UsageStore['loadU
 
 /** Sums all entries at once: what a summary must come to. */
 export function sumNaively(commits: readonly SealedCommit[], query: UsageQuery): readonly UsageRow[] {
+  const { filter, groups } = query;
+  const countsRuns = filter.action === undefined && !groups.has('action');
   const charges = commits.flatMap(({ entries, createdAt }) => entries.flatMap((entry) => chargesOf(entry, createdAt)));
-  const rows = new Map<string, { readonly row: UsageRow; readonly actions: Map<string, bigint[]> }>();
-  for (const { at, sign, action, projectId, workflowId, millionths, cost } of charges) {
-    const { filter, groups } = query;
-    const isAsked =
-      at >= query.startAt &&
-      at < query.endAt &&
-      (filter.action ?? action) === action &&
-      (filter.projectId ?? projectId) === projectId &&
-      (filter.workflowId ?? workflowId) === workflowId;
-    if (!isAsked) continue;
+  const rows = new Map<string, NaiveRow>();
+  for (const item of [...charges, ...(countsRuns ? runsOf(commits) : [])]) {
+    const { at, action, projectId, workflowId } = item;
+    if (!isAsked(query, item)) continue;
     const shown = (group: UsageGroup, text: string): string => (groups.has(group) ? text : '');
     const startAt = timeOf(groups, at);
     const base = {
@@ -269,20 +277,83 @@ export function sumNaively(commits: readonly SealedCommit[], query: UsageQuery):
       ...{ workflowId: shown('workflow', workflowId), debitCount: 0n, cost: 0n },
     };
     const text = JSON.stringify([startAt, base.action, base.projectId, base.workflowId]);
-    const known = rows.get(text) ?? { row: base, actions: new Map<string, bigint[]>() };
+    const known: NaiveRow = rows.get(text) ?? { row: base, actions: new Map(), runs: [] };
+    rows.set(text, known);
+    if ('run' in item) {
+      known.runs.push(item.run);
+      continue;
+    }
+    const { sign, millionths, cost } = item;
     const [count = 0n, sum = 0n, spent = 0n] = known.actions.get(action) ?? [];
     known.actions.set(action, [count + sign, sum + sign * millionths, spent + sign * cost]);
-    rows.set(text, known);
   }
-  return [...rows.values()].flatMap(({ row, actions }) => finish(row, [...actions.values()])).sort(compareRows);
+  return [...rows.values()].flatMap((row) => finish(row, countsRuns)).sort(compareRows);
 }
 
-function finish(row: UsageRow, sums: readonly (readonly bigint[])[]): readonly UsageRow[] {
-  const left = sums.filter(([count]) => count !== 0n);
-  if (left.length === 0) return [];
+function isAsked(
+  { filter, startAt, endAt }: UsageQuery,
+  { at, action, projectId, workflowId }: Omit<RunTold, 'run' | 'action'> & { readonly action: string },
+): boolean {
+  return (
+    filter.projectIds?.has(projectId) !== false &&
+    at >= startAt &&
+    at < endAt &&
+    (filter.action ?? action) === action &&
+    (filter.projectId ?? projectId) === projectId &&
+    (filter.workflowId ?? workflowId) === workflowId
+  );
+}
+
+interface NaiveRow {
+  readonly row: UsageRow;
+  readonly actions: Map<string, bigint[]>;
+  readonly runs: (keyof RunSum)[];
+}
+
+function finish({ row, actions, runs }: NaiveRow, countsRuns: boolean): readonly UsageRow[] {
+  const left = [...actions.values()].filter(([count]) => count !== 0n);
+  if (left.length === 0 && runs.length === 0) return [];
   const total = (index: number): bigint => left.reduce((sum, figures) => sum + (figures[index] ?? 0n), 0n);
   const quantity = left.length === 1 ? { quantity: formatQuantity({ millionths: total(1) }) } : {};
-  return [{ ...row, debitCount: total(0), ...quantity, cost: total(2) }];
+  const counted = { begun: 0n, steps: 0n, succeeded: 0n, failed: 0n, canceled: 0n };
+  for (const run of runs) counted[run] += 1n;
+  return [{ ...row, debitCount: total(0), ...quantity, cost: total(2), ...(countsRuns ? { runs: counted } : {}) }];
+}
+
+/** What is told of a run at one place and time. */
+interface RunTold {
+  readonly at: Instant;
+  readonly action: '';
+  readonly projectId: string;
+  readonly workflowId: string;
+  readonly run: keyof RunSum;
+}
+
+/** Says where and when runs began, had steps and ended, by one walk through the whole history. */
+function runsOf(commits: readonly SealedCommit[]): readonly RunTold[] {
+  const runs: Runs = new Map();
+  return commits.flatMap(({ entries, createdAt }) => entries.flatMap((entry) => toldOf(entry, createdAt, runs)));
+}
+
+type Runs = Map<string, { readonly place: { projectId: string; workflowId: string }; hasEnded: boolean }>;
+
+function toldOf(entry: Entry, at: Instant, runs: Runs): readonly RunTold[] {
+  if (entry.type !== 'debited' && entry.type !== 'settled' && entry.type !== 'run_reported') return [];
+  const { runId, runStatus = 'running', projectId = '', workflowId = '' } = entry;
+  if (runId === undefined) return [];
+  const told: RunTold[] = [];
+  const tell = (run: keyof RunSum, place = { projectId, workflowId }): void => {
+    told.push({ at, action: '', ...place, run });
+  };
+  if (entry.type !== 'run_reported') tell('steps');
+  const known = runs.get(runId);
+  if (known === undefined) tell('begun');
+  const run = known ?? { place: { projectId, workflowId }, hasEnded: false };
+  runs.set(runId, run);
+  if (runStatus === 'running' || run.hasEnded) return told;
+  run.hasEnded = true;
+  tell(runStatus, run.place);
+  return told;
 }
 
 function chargesOf(entry: Entry, createdAt: Instant) {

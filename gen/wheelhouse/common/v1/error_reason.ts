@@ -125,6 +125,16 @@ export const ErrorReason = {
    * alone, as 403.
    */
   CSRF_TOKEN_INVALID: 34,
+  /**
+   * RATE_LIMITED - Says that an address or an access token has sent as many requests as it may in a minute; retry after what `Retry-After`
+   * says. Sent by the BFF alone, as 429.
+   */
+  RATE_LIMITED: 35,
+  /**
+   * STREAM_LIMIT_REACHED - Says that as many answers as may be are being streamed, to the caller or to all; end one, or retry later. Sent by the BFF
+   * alone, as 429.
+   */
+  STREAM_LIMIT_REACHED: 36,
   /** HOLD_NOT_FOUND - Says that the account has no such hold. NOT_FOUND. */
   HOLD_NOT_FOUND: 40,
   /**
@@ -357,6 +367,8 @@ export namespace ErrorReason {
   export type REQUEST_TIMEOUT = typeof ErrorReason.REQUEST_TIMEOUT;
   export type UNSUPPORTED_MEDIA_TYPE = typeof ErrorReason.UNSUPPORTED_MEDIA_TYPE;
   export type CSRF_TOKEN_INVALID = typeof ErrorReason.CSRF_TOKEN_INVALID;
+  export type RATE_LIMITED = typeof ErrorReason.RATE_LIMITED;
+  export type STREAM_LIMIT_REACHED = typeof ErrorReason.STREAM_LIMIT_REACHED;
   export type HOLD_NOT_FOUND = typeof ErrorReason.HOLD_NOT_FOUND;
   export type HOLD_ENDED = typeof ErrorReason.HOLD_ENDED;
   export type HOLD_LIMIT_REACHED = typeof ErrorReason.HOLD_LIMIT_REACHED;

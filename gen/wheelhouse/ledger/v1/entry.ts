@@ -59,6 +59,8 @@ export const EntryType = {
   SUBSCRIPTION_CHANGED: 18,
   /** PAYBACK_SETTLED - Records that what was paid for a top-up went back to the payer, or came again, and what became of its credits. */
   PAYBACK_SETTLED: 19,
+  /** RUN_REPORTED - Records what became of a run, without any charge. */
+  RUN_REPORTED: 20,
 } as const;
 
 export type EntryType = typeof EntryType[keyof typeof EntryType];
@@ -84,6 +86,7 @@ export namespace EntryType {
   export type TRIAL_CONSENTED = typeof EntryType.TRIAL_CONSENTED;
   export type SUBSCRIPTION_CHANGED = typeof EntryType.SUBSCRIPTION_CHANGED;
   export type PAYBACK_SETTLED = typeof EntryType.PAYBACK_SETTLED;
+  export type RUN_REPORTED = typeof EntryType.RUN_REPORTED;
 }
 
 /** Says what happened to a subscription. */
@@ -224,6 +227,9 @@ export interface Entry {
     | //
     /** Is set for PAYBACK_SETTLED. */
     { $case: "paybackSettlement"; value: PaybackSettlement }
+    | //
+    /** Is set for RUN_REPORTED. */
+    { $case: "runReport"; value: RunReport }
     | undefined;
   /** Is what the account held right after this entry. */
   balanceAfter:
@@ -310,6 +316,18 @@ export interface Debit {
 export interface Debit_DimensionsEntry {
   key: string;
   value: string;
+}
+
+/** Tells what became of a run. */
+export interface RunReport {
+  /** Is the run. */
+  runId: string;
+  /** Says that it goes on, or how it ended. */
+  runStatus: RunStatus;
+  /** Is the project, where the caller named one. */
+  projectId: string;
+  /** Is the workflow, where the caller named one. */
+  workflowId: string;
 }
 
 /** Tells what an operator corrected. */
@@ -662,6 +680,9 @@ export const Entry: MessageFns<Entry> = {
       case "paybackSettlement":
         PaybackSettlement.encode(message.detail.value, writer.uint32(226).fork()).join();
         break;
+      case "runReport":
+        RunReport.encode(message.detail.value, writer.uint32(234).fork()).join();
+        break;
     }
     if (message.balanceAfter !== undefined) {
       Balance.encode(message.balanceAfter, writer.uint32(242).fork()).join();
@@ -888,6 +909,14 @@ export const Entry: MessageFns<Entry> = {
             message.detail = { $case: "paybackSettlement", value: PaybackSettlement.decode(reader, reader.uint32()) };
             continue;
           }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.detail = { $case: "runReport", value: RunReport.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 30: {
             if (tag !== 242) {
               break;
@@ -1042,6 +1071,12 @@ export const Entry: MessageFns<Entry> = {
       case "paybackSettlement": {
         if (object.detail?.value !== undefined && object.detail?.value !== null) {
           message.detail = { $case: "paybackSettlement", value: PaybackSettlement.fromPartial(object.detail.value) };
+        }
+        break;
+      }
+      case "runReport": {
+        if (object.detail?.value !== undefined && object.detail?.value !== null) {
+          message.detail = { $case: "runReport", value: RunReport.fromPartial(object.detail.value) };
         }
         break;
       }
@@ -1670,6 +1705,97 @@ export const Debit_DimensionsEntry: MessageFns<Debit_DimensionsEntry> = {
     const message = createBaseDebit_DimensionsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseRunReport(): RunReport {
+  return { runId: "", runStatus: 0, projectId: "", workflowId: "" };
+}
+
+export const RunReport: MessageFns<RunReport> = {
+  encode(message: RunReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.runStatus !== 0) {
+      writer.uint32(16).int32(message.runStatus);
+    }
+    if (message.projectId !== "") {
+      writer.uint32(26).string(message.projectId);
+    }
+    if (message.workflowId !== "") {
+      writer.uint32(34).string(message.workflowId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.runStatus = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.projectId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.workflowId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RunReport>, I>>(base?: I): RunReport {
+    return RunReport.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RunReport>, I>>(object: I): RunReport {
+    const message = createBaseRunReport();
+    message.runId = object.runId ?? "";
+    message.runStatus = object.runStatus ?? 0;
+    message.projectId = object.projectId ?? "";
+    message.workflowId = object.workflowId ?? "";
     return message;
   },
 };

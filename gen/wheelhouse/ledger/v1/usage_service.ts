@@ -20,7 +20,7 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Balance, Grant } from "./balance.ts";
-import { Entry } from "./entry.ts";
+import { Entry, RunStatus } from "./entry.ts";
 import { Hold } from "./hold.ts";
 
 export const protobufPackage = "wheelhouse.ledger.v1";
@@ -106,6 +106,105 @@ export interface UsageSummaryRow {
   quantity: string;
   /** Is the sum of costs, in microcredits. */
   costMicrocredits: bigint;
+  /** Is what became of runs; absent where the summary is grouped by action or limited to one, since a run has none. */
+  runs: RunFigures | undefined;
+}
+
+/** Counts runs as charges and reports tell of them. What a charge that was undone told of a run stays: the run was. */
+export interface RunFigures {
+  /** Is how many runs began: each counts once, where and when it was named first. */
+  runCount: bigint;
+  /** Is how many charges named a run, each a step of it. */
+  stepCount: bigint;
+  /** Is how many runs ended well: each run has one end, the first that was told, which counts where and when it was told. */
+  succeededCount: bigint;
+  /** Is how many runs ended in an error, as with `succeeded_count`. */
+  failedCount: bigint;
+  /** Is how many runs were stopped, as with `succeeded_count`. */
+  canceledCount: bigint;
+}
+
+/** Asks what usage was for. */
+export interface ListUsageDimensionsRequest {
+  /** Is the tenant; required. */
+  tenantId: string;
+  /** Is the start of the range, inclusive; required. What is finer than a millisecond is cut off. */
+  startTime:
+    | Date
+    | undefined;
+  /** Is the end of the range, exclusive, after `start_time`; required. What is finer than a millisecond is cut off. */
+  endTime:
+    | Date
+    | undefined;
+  /** Limits the usage to one action; default all. */
+  action: string;
+  /** Limits the usage to one project; default all. */
+  projectId: string;
+  /** Limits the usage to one workflow; default all. */
+  workflowId: string;
+}
+
+/** Answers what usage was for. */
+export interface ListUsageDimensionsResponse {
+  /** Are the actions, in the order of their names; the first 1,000. */
+  actions: UsageDimensionValue[];
+  /** Are the projects, as with `actions`; the value of usage without one is empty. */
+  projects: UsageDimensionValue[];
+  /** Are the workflows, as with `actions`; the value of usage without one is empty. */
+  workflows: UsageDimensionValue[];
+  /** Are the free dimensions, in the order of their names. */
+  dimensions: UsageDimension[];
+  /** Says that there are more actions, projects or workflows than are listed: filter, or page through GetUsageSummary. */
+  truncated: boolean;
+  /**
+   * Is since when free dimensions are summed: the start of the range, or later where it has more than can be looked at in
+   * one call. Values that were redacted are not among them.
+   */
+  dimensionsStartTime: Date | undefined;
+}
+
+/** Is one free dimension: a name that debits gave, with the values that it had. */
+export interface UsageDimension {
+  /** Is the name. */
+  name: string;
+  /** Are the values, in their order. */
+  values: UsageDimensionValue[];
+}
+
+/** Is one value that usage was recorded with, and what there was of it. */
+export interface UsageDimensionValue {
+  /** Is the value. */
+  value: string;
+  /** Is how many debits and parts of holds had it, those of quantity 0 included. */
+  debitCount: bigint;
+  /** Is the sum of their costs, in microcredits. */
+  costMicrocredits: bigint;
+}
+
+/** Reports a run. */
+export interface ReportRunRequest {
+  /** Is the idempotency key: 1 to 128 characters of `A-Z a-z 0-9 . _ : -`; required. */
+  requestId: string;
+  /** Is the tenant; required. */
+  tenantId: string;
+  /** Is the run, unique within the tenant; required, an id of at most 128 characters. */
+  runId: string;
+  /** Says that the run goes on, or how it ended; required. */
+  runStatus: RunStatus;
+  /** Is the project that the run belongs to; optional, an id of at most 128 characters. */
+  projectId: string;
+  /** Is the workflow that the run belongs to; optional, an id of at most 128 characters. */
+  workflowId: string;
+}
+
+/** Answers with what was recorded. */
+export interface ReportRunResponse {
+  /** Is the entry that records the report. */
+  entry:
+    | Entry
+    | undefined;
+  /** Says that an earlier call with the same request id made it. */
+  replayed: boolean;
 }
 
 /** Asks for an explanation. */
@@ -394,6 +493,7 @@ function createBaseUsageSummaryRow(): UsageSummaryRow {
     debitCount: 0n,
     quantity: "",
     costMicrocredits: 0n,
+    runs: undefined,
   };
 }
 
@@ -425,6 +525,9 @@ export const UsageSummaryRow: MessageFns<UsageSummaryRow> = {
         throw new globalThis.Error("value provided for field message.costMicrocredits of type int64 too large");
       }
       writer.uint32(56).int64(message.costMicrocredits);
+    }
+    if (message.runs !== undefined) {
+      RunFigures.encode(message.runs, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -498,6 +601,14 @@ export const UsageSummaryRow: MessageFns<UsageSummaryRow> = {
             message.costMicrocredits = reader.int64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.runs = RunFigures.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -526,6 +637,701 @@ export const UsageSummaryRow: MessageFns<UsageSummaryRow> = {
     message.costMicrocredits = (object.costMicrocredits !== undefined && object.costMicrocredits !== null)
       ? BigInt(object.costMicrocredits)
       : 0n;
+    message.runs = (object.runs !== undefined && object.runs !== null)
+      ? RunFigures.fromPartial(object.runs)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRunFigures(): RunFigures {
+  return { runCount: 0n, stepCount: 0n, succeededCount: 0n, failedCount: 0n, canceledCount: 0n };
+}
+
+export const RunFigures: MessageFns<RunFigures> = {
+  encode(message: RunFigures, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runCount !== 0n) {
+      if (BigInt.asIntN(64, message.runCount) !== message.runCount) {
+        throw new globalThis.Error("value provided for field message.runCount of type int64 too large");
+      }
+      writer.uint32(8).int64(message.runCount);
+    }
+    if (message.stepCount !== 0n) {
+      if (BigInt.asIntN(64, message.stepCount) !== message.stepCount) {
+        throw new globalThis.Error("value provided for field message.stepCount of type int64 too large");
+      }
+      writer.uint32(16).int64(message.stepCount);
+    }
+    if (message.succeededCount !== 0n) {
+      if (BigInt.asIntN(64, message.succeededCount) !== message.succeededCount) {
+        throw new globalThis.Error("value provided for field message.succeededCount of type int64 too large");
+      }
+      writer.uint32(24).int64(message.succeededCount);
+    }
+    if (message.failedCount !== 0n) {
+      if (BigInt.asIntN(64, message.failedCount) !== message.failedCount) {
+        throw new globalThis.Error("value provided for field message.failedCount of type int64 too large");
+      }
+      writer.uint32(32).int64(message.failedCount);
+    }
+    if (message.canceledCount !== 0n) {
+      if (BigInt.asIntN(64, message.canceledCount) !== message.canceledCount) {
+        throw new globalThis.Error("value provided for field message.canceledCount of type int64 too large");
+      }
+      writer.uint32(40).int64(message.canceledCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunFigures {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunFigures();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.runCount = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.stepCount = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.succeededCount = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.failedCount = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.canceledCount = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RunFigures>, I>>(base?: I): RunFigures {
+    return RunFigures.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RunFigures>, I>>(object: I): RunFigures {
+    const message = createBaseRunFigures();
+    message.runCount = (object.runCount !== undefined && object.runCount !== null) ? BigInt(object.runCount) : 0n;
+    message.stepCount = (object.stepCount !== undefined && object.stepCount !== null) ? BigInt(object.stepCount) : 0n;
+    message.succeededCount = (object.succeededCount !== undefined && object.succeededCount !== null)
+      ? BigInt(object.succeededCount)
+      : 0n;
+    message.failedCount = (object.failedCount !== undefined && object.failedCount !== null)
+      ? BigInt(object.failedCount)
+      : 0n;
+    message.canceledCount = (object.canceledCount !== undefined && object.canceledCount !== null)
+      ? BigInt(object.canceledCount)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseListUsageDimensionsRequest(): ListUsageDimensionsRequest {
+  return { tenantId: "", startTime: undefined, endTime: undefined, action: "", projectId: "", workflowId: "" };
+}
+
+export const ListUsageDimensionsRequest: MessageFns<ListUsageDimensionsRequest> = {
+  encode(message: ListUsageDimensionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tenantId !== "") {
+      writer.uint32(10).string(message.tenantId);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(18).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(26).fork()).join();
+    }
+    if (message.action !== "") {
+      writer.uint32(34).string(message.action);
+    }
+    if (message.projectId !== "") {
+      writer.uint32(42).string(message.projectId);
+    }
+    if (message.workflowId !== "") {
+      writer.uint32(50).string(message.workflowId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListUsageDimensionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListUsageDimensionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tenantId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.projectId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.workflowId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListUsageDimensionsRequest>, I>>(base?: I): ListUsageDimensionsRequest {
+    return ListUsageDimensionsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListUsageDimensionsRequest>, I>>(object: I): ListUsageDimensionsRequest {
+    const message = createBaseListUsageDimensionsRequest();
+    message.tenantId = object.tenantId ?? "";
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.action = object.action ?? "";
+    message.projectId = object.projectId ?? "";
+    message.workflowId = object.workflowId ?? "";
+    return message;
+  },
+};
+
+function createBaseListUsageDimensionsResponse(): ListUsageDimensionsResponse {
+  return { actions: [], projects: [], workflows: [], dimensions: [], truncated: false, dimensionsStartTime: undefined };
+}
+
+export const ListUsageDimensionsResponse: MessageFns<ListUsageDimensionsResponse> = {
+  encode(message: ListUsageDimensionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.actions) {
+      UsageDimensionValue.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.projects) {
+      UsageDimensionValue.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.workflows) {
+      UsageDimensionValue.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.dimensions) {
+      UsageDimension.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.truncated !== false) {
+      writer.uint32(40).bool(message.truncated);
+    }
+    if (message.dimensionsStartTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.dimensionsStartTime), writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListUsageDimensionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListUsageDimensionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.actions.push(UsageDimensionValue.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.projects.push(UsageDimensionValue.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.workflows.push(UsageDimensionValue.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.dimensions.push(UsageDimension.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.dimensionsStartTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListUsageDimensionsResponse>, I>>(base?: I): ListUsageDimensionsResponse {
+    return ListUsageDimensionsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListUsageDimensionsResponse>, I>>(object: I): ListUsageDimensionsResponse {
+    const message = createBaseListUsageDimensionsResponse();
+    message.actions = object.actions?.map((e) => UsageDimensionValue.fromPartial(e)) || [];
+    message.projects = object.projects?.map((e) => UsageDimensionValue.fromPartial(e)) || [];
+    message.workflows = object.workflows?.map((e) => UsageDimensionValue.fromPartial(e)) || [];
+    message.dimensions = object.dimensions?.map((e) => UsageDimension.fromPartial(e)) || [];
+    message.truncated = object.truncated ?? false;
+    message.dimensionsStartTime = object.dimensionsStartTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseUsageDimension(): UsageDimension {
+  return { name: "", values: [] };
+}
+
+export const UsageDimension: MessageFns<UsageDimension> = {
+  encode(message: UsageDimension, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    for (const v of message.values) {
+      UsageDimensionValue.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageDimension {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageDimension();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.values.push(UsageDimensionValue.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UsageDimension>, I>>(base?: I): UsageDimension {
+    return UsageDimension.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageDimension>, I>>(object: I): UsageDimension {
+    const message = createBaseUsageDimension();
+    message.name = object.name ?? "";
+    message.values = object.values?.map((e) => UsageDimensionValue.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUsageDimensionValue(): UsageDimensionValue {
+  return { value: "", debitCount: 0n, costMicrocredits: 0n };
+}
+
+export const UsageDimensionValue: MessageFns<UsageDimensionValue> = {
+  encode(message: UsageDimensionValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.value !== "") {
+      writer.uint32(10).string(message.value);
+    }
+    if (message.debitCount !== 0n) {
+      if (BigInt.asIntN(64, message.debitCount) !== message.debitCount) {
+        throw new globalThis.Error("value provided for field message.debitCount of type int64 too large");
+      }
+      writer.uint32(16).int64(message.debitCount);
+    }
+    if (message.costMicrocredits !== 0n) {
+      if (BigInt.asIntN(64, message.costMicrocredits) !== message.costMicrocredits) {
+        throw new globalThis.Error("value provided for field message.costMicrocredits of type int64 too large");
+      }
+      writer.uint32(24).int64(message.costMicrocredits);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageDimensionValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageDimensionValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.debitCount = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.costMicrocredits = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UsageDimensionValue>, I>>(base?: I): UsageDimensionValue {
+    return UsageDimensionValue.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageDimensionValue>, I>>(object: I): UsageDimensionValue {
+    const message = createBaseUsageDimensionValue();
+    message.value = object.value ?? "";
+    message.debitCount = (object.debitCount !== undefined && object.debitCount !== null)
+      ? BigInt(object.debitCount)
+      : 0n;
+    message.costMicrocredits = (object.costMicrocredits !== undefined && object.costMicrocredits !== null)
+      ? BigInt(object.costMicrocredits)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseReportRunRequest(): ReportRunRequest {
+  return { requestId: "", tenantId: "", runId: "", runStatus: 0, projectId: "", workflowId: "" };
+}
+
+export const ReportRunRequest: MessageFns<ReportRunRequest> = {
+  encode(message: ReportRunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.tenantId !== "") {
+      writer.uint32(18).string(message.tenantId);
+    }
+    if (message.runId !== "") {
+      writer.uint32(26).string(message.runId);
+    }
+    if (message.runStatus !== 0) {
+      writer.uint32(32).int32(message.runStatus);
+    }
+    if (message.projectId !== "") {
+      writer.uint32(42).string(message.projectId);
+    }
+    if (message.workflowId !== "") {
+      writer.uint32(50).string(message.workflowId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportRunRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportRunRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenantId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.runStatus = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.projectId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.workflowId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReportRunRequest>, I>>(base?: I): ReportRunRequest {
+    return ReportRunRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportRunRequest>, I>>(object: I): ReportRunRequest {
+    const message = createBaseReportRunRequest();
+    message.requestId = object.requestId ?? "";
+    message.tenantId = object.tenantId ?? "";
+    message.runId = object.runId ?? "";
+    message.runStatus = object.runStatus ?? 0;
+    message.projectId = object.projectId ?? "";
+    message.workflowId = object.workflowId ?? "";
+    return message;
+  },
+};
+
+function createBaseReportRunResponse(): ReportRunResponse {
+  return { entry: undefined, replayed: false };
+}
+
+export const ReportRunResponse: MessageFns<ReportRunResponse> = {
+  encode(message: ReportRunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.entry !== undefined) {
+      Entry.encode(message.entry, writer.uint32(10).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(16).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportRunResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportRunResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entry = Entry.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReportRunResponse>, I>>(base?: I): ReportRunResponse {
+    return ReportRunResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportRunResponse>, I>>(object: I): ReportRunResponse {
+    const message = createBaseReportRunResponse();
+    message.entry = (object.entry !== undefined && object.entry !== null) ? Entry.fromPartial(object.entry) : undefined;
+    message.replayed = object.replayed ?? false;
     return message;
   },
 };
@@ -735,14 +1541,15 @@ export const ExplainEntryResponse: MessageFns<ExplainEntryResponse> = {
 };
 
 /**
- * Sums usage and explains single figures. No call has a side effect. Beside what is listed with it a call can fail with
- * what every call of LedgerService can.
+ * Sums usage, explains single figures, and takes reports of runs. Beside what is listed with it a call can fail with what
+ * every call of LedgerService can.
  */
 export type UsageServiceService = typeof UsageServiceService;
 export const UsageServiceService = {
   /**
    * Sums the debits of any time range by the groups asked for, exactly to the millisecond. Never stale: it sees every
-   * debit that was acknowledged before the call. What was undone is left out, at the time of its charge.
+   * debit that was acknowledged before the call. What was undone is left out, at the time of its charge. A person who is
+   * no administrator is answered with the usage of the projects alone in which they have a role.
    * No side effect; a repeated call may see more.
    * Errors: INVALID_FIELD, also for `end_time` or `groups` where one page would take more sums than it may.
    */
@@ -756,6 +1563,38 @@ export const UsageServiceService = {
     responseSerialize: (value: GetUsageSummaryResponse): Buffer =>
       Buffer.from(GetUsageSummaryResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetUsageSummaryResponse => GetUsageSummaryResponse.decode(value),
+  },
+  /**
+   * Lists what the usage of a time range was for: its actions, projects, workflows and free dimensions, each with its
+   * totals. Of which projects, and what is left out, is as in GetUsageSummary.
+   * No side effect; a repeated call may see more.
+   * Errors: INVALID_FIELD, also for `end_time` where it would take more sums than it may.
+   */
+  listUsageDimensions: {
+    path: "/wheelhouse.ledger.v1.UsageService/ListUsageDimensions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListUsageDimensionsRequest): Buffer =>
+      Buffer.from(ListUsageDimensionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListUsageDimensionsRequest => ListUsageDimensionsRequest.decode(value),
+    responseSerialize: (value: ListUsageDimensionsResponse): Buffer =>
+      Buffer.from(ListUsageDimensionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListUsageDimensionsResponse => ListUsageDimensionsResponse.decode(value),
+  },
+  /**
+   * Records what became of a run without charging anything, for runs that no debit tells of. Idempotent by `request_id`.
+   * A run counts once, whoever reports it and how often: it begins with the first charge or report that names it, and ends
+   * with the first one that says how.
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED.
+   */
+  reportRun: {
+    path: "/wheelhouse.ledger.v1.UsageService/ReportRun" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportRunRequest): Buffer => Buffer.from(ReportRunRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportRunRequest => ReportRunRequest.decode(value),
+    responseSerialize: (value: ReportRunResponse): Buffer => Buffer.from(ReportRunResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportRunResponse => ReportRunResponse.decode(value),
   },
   /**
    * Explains one entry: price rule, quantity, the grants that paid, the hold, the commit and the request. No side
@@ -777,11 +1616,26 @@ export const UsageServiceService = {
 export interface UsageServiceServer extends UntypedServiceImplementation {
   /**
    * Sums the debits of any time range by the groups asked for, exactly to the millisecond. Never stale: it sees every
-   * debit that was acknowledged before the call. What was undone is left out, at the time of its charge.
+   * debit that was acknowledged before the call. What was undone is left out, at the time of its charge. A person who is
+   * no administrator is answered with the usage of the projects alone in which they have a role.
    * No side effect; a repeated call may see more.
    * Errors: INVALID_FIELD, also for `end_time` or `groups` where one page would take more sums than it may.
    */
   getUsageSummary: handleUnaryCall<GetUsageSummaryRequest, GetUsageSummaryResponse>;
+  /**
+   * Lists what the usage of a time range was for: its actions, projects, workflows and free dimensions, each with its
+   * totals. Of which projects, and what is left out, is as in GetUsageSummary.
+   * No side effect; a repeated call may see more.
+   * Errors: INVALID_FIELD, also for `end_time` where it would take more sums than it may.
+   */
+  listUsageDimensions: handleUnaryCall<ListUsageDimensionsRequest, ListUsageDimensionsResponse>;
+  /**
+   * Records what became of a run without charging anything, for runs that no debit tells of. Idempotent by `request_id`.
+   * A run counts once, whoever reports it and how often: it begins with the first charge or report that names it, and ends
+   * with the first one that says how.
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED.
+   */
+  reportRun: handleUnaryCall<ReportRunRequest, ReportRunResponse>;
   /**
    * Explains one entry: price rule, quantity, the grants that paid, the hold, the commit and the request. No side
    * effect; the answer changes only where the entry is undone or redacted.
@@ -793,7 +1647,8 @@ export interface UsageServiceServer extends UntypedServiceImplementation {
 export interface UsageServiceClient extends Client {
   /**
    * Sums the debits of any time range by the groups asked for, exactly to the millisecond. Never stale: it sees every
-   * debit that was acknowledged before the call. What was undone is left out, at the time of its charge.
+   * debit that was acknowledged before the call. What was undone is left out, at the time of its charge. A person who is
+   * no administrator is answered with the usage of the projects alone in which they have a role.
    * No side effect; a repeated call may see more.
    * Errors: INVALID_FIELD, also for `end_time` or `groups` where one page would take more sums than it may.
    */
@@ -811,6 +1666,48 @@ export interface UsageServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetUsageSummaryResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lists what the usage of a time range was for: its actions, projects, workflows and free dimensions, each with its
+   * totals. Of which projects, and what is left out, is as in GetUsageSummary.
+   * No side effect; a repeated call may see more.
+   * Errors: INVALID_FIELD, also for `end_time` where it would take more sums than it may.
+   */
+  listUsageDimensions(
+    request: ListUsageDimensionsRequest,
+    callback: (error: ServiceError | null, response: ListUsageDimensionsResponse) => void,
+  ): ClientUnaryCall;
+  listUsageDimensions(
+    request: ListUsageDimensionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListUsageDimensionsResponse) => void,
+  ): ClientUnaryCall;
+  listUsageDimensions(
+    request: ListUsageDimensionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListUsageDimensionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Records what became of a run without charging anything, for runs that no debit tells of. Idempotent by `request_id`.
+   * A run counts once, whoever reports it and how often: it begins with the first charge or report that names it, and ends
+   * with the first one that says how.
+   * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED.
+   */
+  reportRun(
+    request: ReportRunRequest,
+    callback: (error: ServiceError | null, response: ReportRunResponse) => void,
+  ): ClientUnaryCall;
+  reportRun(
+    request: ReportRunRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportRunResponse) => void,
+  ): ClientUnaryCall;
+  reportRun(
+    request: ReportRunRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportRunResponse) => void,
   ): ClientUnaryCall;
   /**
    * Explains one entry: price rule, quantity, the grants that paid, the hold, the commit and the request. No side
