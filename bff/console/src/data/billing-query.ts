@@ -3,6 +3,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { AnalyticsQuery, Api, UsageFilter } from '../api/api.ts';
 import { useRole, useWorkspace } from '../session/session.ts';
+import { noteServiceTime } from './service-clock.ts';
 
 /** Names an answer about a workspace. */
 function keyOf(api: Api, ...parts: readonly unknown[]): readonly unknown[] {
@@ -34,7 +35,11 @@ export function useSubscription() {
   const { api } = useWorkspace();
   return useQuery({
     queryKey: keyOf(api, 'subscription'),
-    queryFn: () => api.getSubscription(),
+    queryFn: async () => {
+      const state = await api.getSubscription();
+      noteServiceTime(state.as_of_time);
+      return state;
+    },
     enabled: useRole('project_contributor'),
   });
 }

@@ -3,9 +3,10 @@
 import { Group, NativeSelect, SegmentedControl, Stack, Text } from '@mantine/core';
 import { useMemo } from 'react';
 import { useSearchParams } from 'react-router';
-import { useCreditAnalytics, useProjects, useUsageDimensions } from '../../data/billing-query.ts';
+import { useCreditAnalytics, useProjects, useSubscription, useUsageDimensions } from '../../data/billing-query.ts';
+import { serviceNow } from '../../data/service-clock.ts';
 import { EmptyNote } from '../../part/empty-note.tsx';
-import { Loaded } from '../../part/loaded.tsx';
+import { Loaded, Waiting } from '../../part/loaded.tsx';
 import { PageFrame } from '../../part/page-frame.tsx';
 import { RoleNote } from '../../part/role-note.tsx';
 import { useRole } from '../../session/session.ts';
@@ -17,6 +18,7 @@ import { SeriesPanel } from './series-panel.tsx';
 import { TotalFigures } from './total-figures.tsx';
 
 const WORDS = STRINGS.analytics;
+const WAITING_HEIGHT = 420;
 
 /** Shows the analytics. */
 export function AnalyticsPage() {
@@ -35,7 +37,7 @@ export function AnalyticsPage() {
       text={WORDS.text}
       actions={maySee && <Choices range={range} project={project} onChoose={choose} />}
     >
-      {maySee ? <Analytics range={range} project={project} /> : <RoleNote text={STRINGS.role.needsContributor} />}
+      {maySee ? <WhenTimeIsKnown range={range} project={project} /> : <RoleNote text={STRINGS.role.needsContributor} />}
     </PageFrame>
   );
 }
@@ -69,14 +71,26 @@ function Choices({ range, project, onChoose }: ChoicesProps) {
   );
 }
 
-function Analytics({ range, project }: { readonly range: RangeName; readonly project: string }) {
+interface AnalyticsProps {
+  readonly range: RangeName;
+  readonly project: string;
+}
+
+/** Ranges end today, by the clock of the service where somebody may ask for it. */
+function WhenTimeIsKnown(props: AnalyticsProps) {
+  const mayAsk = useRole('project_contributor');
+  const { isPending } = useSubscription();
+  return mayAsk && isPending ? <Waiting height={WAITING_HEIGHT} /> : <Analytics {...props} />;
+}
+
+function Analytics({ range, project }: AnalyticsProps) {
   const isAdmin = useRole('tenant_admin');
   // Counted from when the choice was made, so that what is on the page belongs together.
-  const query = useMemo(() => toQuery(range, project, new Date()), [range, project]);
+  const query = useMemo(() => toQuery(range, project, serviceNow()), [range, project]);
   const days = useCreditAnalytics({ ...query, interval: 'day' });
   const dimensions = useUsageDimensions(query);
   return (
-    <Loaded query={days} what={WORDS.title} height={420}>
+    <Loaded query={days} what={WORDS.title} height={WAITING_HEIGHT}>
       {({ rows }) => {
         if (rows.length === 0) return <EmptyNote title={WORDS.empty} text={WORDS.emptyText} />;
         return (

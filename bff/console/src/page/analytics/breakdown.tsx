@@ -10,6 +10,7 @@ import { Loaded } from '../../part/loaded.tsx';
 import { Panel } from '../../part/panel.tsx';
 import { nameOfProject } from '../../part/project-name.ts';
 import { STRINGS } from '../../strings.ts';
+import classes from './breakdown.module.css';
 import type { AnalyticsRange } from './series.ts';
 
 const WORDS = STRINGS.analytics;
@@ -91,9 +92,11 @@ function SumTable({ rows, group, projects }: SumTableProps) {
             <Table.Td data-label={columns.credits} ta="right" className="figure" fw={550}>
               {formatCredits(row.cost_microcredits)}
             </Table.Td>
-            <Table.Td data-label={columns.share} ta="right" className="figure" w={140}>
-              {`${percent}%`}
-              <Progress value={percent} size={4} mt={4} aria-hidden />
+            <Table.Td data-label={columns.share} ta="right" className={classes['share']}>
+              <Text component="span" inherit className="figure">
+                {`${percent}%`}
+              </Text>
+              <Progress value={percent} size={4} className={classes['bar']} aria-hidden />
             </Table.Td>
           </Table.Tr>
         );

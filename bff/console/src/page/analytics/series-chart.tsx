@@ -29,13 +29,13 @@ export function SeriesChart({ series, height }: SeriesChartProps) {
       withDots={false}
       curveType="monotone"
       maxBarWidth={26}
-      gridAxis="y"
+      gridAxis="x"
       tickLine="none"
       valueFormatter={(value) => SHOWN.format(value)}
       xAxisProps={{ minTickGap: 28, tickMargin: 10 }}
-      yAxisProps={{ width: 44, allowDecimals: false }}
-      rightYAxisProps={{ width: 36, allowDecimals: false }}
-      legendProps={{ verticalAlign: 'top', align: 'left', height: 36 }}
+      yAxisProps={{ width: 36, allowDecimals: false }}
+      rightYAxisProps={{ width: 30, allowDecimals: false }}
+      legendProps={{ verticalAlign: 'top', height: 36 }}
     />
   );
 }

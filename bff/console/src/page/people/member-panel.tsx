@@ -89,7 +89,7 @@ function MemberRow({ member, mayChange }: { readonly member: Member; readonly ma
         {formatDate(member.create_time)}
       </Table.Td>
       {mayChange && (
-        <Table.Td data-label="" ta="right" w={56}>
+        <Table.Td data-label="" ta="right">
           <MemberActions member={member} />
         </Table.Td>
       )}

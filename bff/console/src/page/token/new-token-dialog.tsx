@@ -4,6 +4,7 @@ import { Alert, Button, Code, CopyButton, Group, Modal, NativeSelect, Stack, Tex
 import { type SyntheticEvent, useState } from 'react';
 import type { Role } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
+import { serviceNow } from '../../data/service-clock.ts';
 import { ProblemNote } from '../../part/problem-note.tsx';
 import { includesRole, useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
@@ -93,7 +94,7 @@ function TokenForm({ onMade, onClose }: TokenFormProps) {
 
 function toExpireTime(expiry: Expiry): { readonly expire_time?: string } {
   const days = EXPIRY_DAYS[expiry];
-  return days === undefined ? {} : { expire_time: new Date(Date.now() + days * DAY_MS).toISOString() };
+  return days === undefined ? {} : { expire_time: new Date(serviceNow().getTime() + days * DAY_MS).toISOString() };
 }
 
 function MadeToken({ token, onClose }: { readonly token: string; readonly onClose: () => void }) {

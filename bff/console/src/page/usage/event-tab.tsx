@@ -8,6 +8,7 @@ import { useSearchParams } from 'react-router';
 import { tellProblem } from '../../data/act.ts';
 import { useProjects, useUsageEvents } from '../../data/billing-query.ts';
 import { saveFile } from '../../data/file.ts';
+import { serviceNow } from '../../data/service-clock.ts';
 import { EmptyNote } from '../../part/empty-note.tsx';
 import { Loaded } from '../../part/loaded.tsx';
 import { useWorkspace } from '../../session/session.ts';
@@ -27,7 +28,7 @@ export function EventTab() {
   const [parameters, setParameters] = useSearchParams();
   const choice = useMemo(() => readChoice(parameters), [parameters]);
   // The time that spans are counted from stands still until another span is chosen: each page of the list has the same.
-  const filter = useMemo(() => toFilter(choice, new Date()), [choice]);
+  const filter = useMemo(() => toFilter(choice, serviceNow()), [choice]);
   const events = useUsageEvents(filter);
   const projects = useProjects();
   const [explained, setExplained] = useState<string>();

@@ -78,7 +78,7 @@ function EventRow({ event, projects, onExplain }: EventRowProps) {
       <Table.Td data-label={columns.cost} ta="right" className="figure" fw={550}>
         {formatCredits(event.cost_microcredits)}
       </Table.Td>
-      <Table.Td data-label="" ta="right" w={48}>
+      <Table.Td data-label="" ta="right">
         <ActionIcon
           variant="subtle"
           color="gray"

@@ -52,7 +52,7 @@ function History() {
         value={tab}
         onChange={(name) => setParameters(name === null || name === 'events' ? {} : { tab: name }, { replace: true })}
       >
-        <Tabs.List>
+        <Tabs.List className={classes['tabs'] ?? ''}>
           {tabs.map((name) => (
             <Tabs.Tab key={name} value={name}>
               {WORDS.tabs[name]}
