@@ -46,6 +46,8 @@ const LAYERS: Readonly<Record<string, string>> = {
     'kernel/worker/sweep.ts',
     'bff/main.ts',
     'bff/convert.ts',
+    'bff/console/page-path.ts',
+    'bff/console/src/page.tsx',
     'gen/wheelhouse/plan.ts',
     'gen/wheelhouse/price.ts',
     'dev/start.ts',
@@ -85,6 +87,9 @@ describe('an import that the layers forbid is reported', () => {
     ['bff/convert.ts', '../kernel/domain/grant.ts', 'bff'],
     ['bff/convert.ts', '../kernel/config.ts', 'bff'],
     ['bff/convert.ts', 'mongoose', 'mongoose-in-store-only'],
+    ['bff/convert.ts', './console/src/page.tsx', 'console-by-its-addresses-only'],
+    ['bff/console/src/page.tsx', '../../convert.ts', 'console'],
+    ['bff/console/src/page.tsx', '../../../gen/wheelhouse/plan.ts', 'console'],
     ['gen/wheelhouse/plan.ts', '../../kernel/domain/grant.ts', 'gen'],
     ['kernel/main.ts', '../bff/main.ts', 'kernel-never-bff'],
     ['kernel/main.ts', 'mongoose', 'mongoose-in-store-only'],
@@ -129,6 +134,9 @@ describe('an import that the layers forbid is reported', () => {
 describe('an import that the layers allow is not reported', () => {
   test.each([
     ['kernel/domain/grant.ts', './bucket.ts'],
+    ['bff/main.ts', './console/page-path.ts'],
+    ['bff/console/src/page.tsx', '../page-path.ts'],
+    ['bff/console/src/page.tsx', 'vitest'],
     ['kernel/app/ledger.ts', '../domain/grant.ts'],
     ['kernel/app/ledger.ts', './ports.ts'],
     ['kernel/app/ledger.ts', 'lru-cache'],

@@ -1,6 +1,7 @@
 // Owns the start of the Console in a browser.
 
 import './look/style.ts';
+import './look/style-nonce.ts';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';

@@ -23,12 +23,14 @@ export function useReturn(): boolean {
   useEffect(() => {
     if (!isReturning || hasBegun.current) return;
     hasBegun.current = true;
-    const finish = async (): Promise<void> => {
-      await api.refreshSubscription().then(forget, tellProblem);
-      setIsReturning(false);
-      setParameters({}, { replace: true });
-    };
-    void finish();
-  }, [api, forget, isReturning, setParameters]);
+    void api
+      .refreshSubscription()
+      .then(forget, tellProblem)
+      .then(() => setIsReturning(false));
+  }, [api, forget, isReturning]);
+  // Whoever has gone to another page meanwhile stays there.
+  useEffect(() => {
+    if (!isReturning && parameters.has(PARAMETER)) setParameters({}, { replace: true });
+  }, [isReturning, parameters, setParameters]);
   return isReturning;
 }
