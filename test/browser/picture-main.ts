@@ -86,19 +86,7 @@ async function live(visitor: Visitor): Promise<void> {
 async function work(tenantId: string): Promise<void> {
   for (let day = 0; day < WORK_DAYS; day += 1) {
     const runs = 1 + ((day * 5) % 4);
-    for (let run = 0; run < runs; run += 1) {
-      await stage.debit({
-        requestId: `picture-${day}-${run}`,
-        tenantId,
-        action: run % 3 === 2 ? 'memory_extract_bulk' : 'workflow.step.execute',
-        quantity: run % 3 === 2 ? '1' : '0.5',
-        workflowId: run % 2 === 0 ? 'nightly-report' : 'support-triage',
-        projectId: day % 3 === 0 ? 'research' : 'support',
-        runId: `run-${day}-${run}`,
-        runStatus: (day + run) % 7 === 6 ? RunStatus.FAILED : RunStatus.SUCCEEDED,
-        dimensions: new Map([['model', run % 2 === 0 ? 'large' : 'small']]),
-      });
-    }
+    for (let run = 0; run < runs; run += 1) await stage.debit({ tenantId, ...toStep(day, run) });
     await stage.debit({
       requestId: `picture-${day}-file`,
       tenantId,
@@ -109,6 +97,21 @@ async function work(tenantId: string): Promise<void> {
     });
     if (day < WORK_DAYS - 1) await stage.advance('1d');
   }
+}
+
+/** A step of a run: now and then a memory job, now and then one that fails. */
+function toStep(day: number, run: number) {
+  const isMemory = run % 3 === 2;
+  return {
+    requestId: `picture-${day}-${run}`,
+    action: isMemory ? 'memory_extract_bulk' : 'workflow.step.execute',
+    quantity: isMemory ? '1' : '0.5',
+    workflowId: run % 2 === 0 ? 'nightly-report' : 'support-triage',
+    projectId: day % 3 === 0 ? 'research' : 'support',
+    runId: `run-${day}-${run}`,
+    runStatus: (day + run) % 7 === 6 ? RunStatus.FAILED : RunStatus.SUCCEEDED,
+    dimensions: new Map([['model', run % 2 === 0 ? 'large' : 'small']]),
+  };
 }
 
 async function takeAll(visitor: Visitor): Promise<void> {
@@ -152,7 +155,7 @@ async function takeDialogs(visitor: Visitor): Promise<void> {
   await visitor.open(PAGE_PATHS.billing);
   await page.getByRole('button', { name: 'Buy credits' }).first().click();
   await page.getByText('Other amount').click();
-  await page.getByLabel('Credits', { exact: true }).fill('25');
+  await page.getByRole('textbox', { name: 'Credits' }).fill('25');
   await take(visitor, 'top-up');
   if (!album.isWhole) return;
   await visitor.open(PAGE_PATHS.billing);

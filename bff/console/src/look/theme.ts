@@ -45,6 +45,8 @@ const GRAY: MantineColorsTuple = [
 
 const NUMBERS_AND_WORDS = "'Inter Variable', system-ui, -apple-system, 'Segoe UI', sans-serif";
 
+const OVERLAY = { backgroundOpacity: 0.4, blur: 2 };
+
 /** Is the theme. */
 export const THEME = createTheme({
   primaryColor: 'brand',
@@ -61,7 +63,8 @@ export const THEME = createTheme({
   // By their names: what a page needs of them is loaded with the page.
   components: {
     Badge: { defaultProps: { tt: 'none', fw: 550, radius: 'sm' } },
-    Modal: { defaultProps: { centered: true, radius: 'lg', padding: 'lg', overlayProps: { blur: 2 } } },
+    Modal: { defaultProps: { centered: true, radius: 'lg', padding: 'lg', overlayProps: OVERLAY } },
+    Drawer: { defaultProps: { overlayProps: OVERLAY } },
     Table: { defaultProps: { verticalSpacing: 'sm', horizontalSpacing: 'md' } },
     Tabs: { defaultProps: { keepMounted: false } },
   },

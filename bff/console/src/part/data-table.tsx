@@ -1,4 +1,5 @@
-// Owns how tables look, and that their rows become cards where the page is narrow: each cell says what it is by `data-label`.
+// Owns how tables look, and that their rows become cards where the page is narrow. There a cell says by `data-place` where it stands:
+// `title`, `figure` or `act`; any other one stands below the title, with its `data-label` before it.
 
 import { Paper, Table } from '@mantine/core';
 import type { PropsWithChildren } from 'react';

@@ -78,7 +78,7 @@ function SumTable({ rows, group, projects }: SumTableProps) {
         const percent = total === 0 ? 0 : Math.round((row.cost_microcredits * 100) / total);
         return (
           <Table.Tr key={name}>
-            <Table.Td data-label={WORDS.groups[group]} fw={500}>
+            <Table.Td data-label={WORDS.groups[group]} data-place="title" fw={500}>
               {name}
             </Table.Td>
             <Table.Td data-label={columns.events} ta="right" className="figure">
@@ -89,7 +89,7 @@ function SumTable({ rows, group, projects }: SumTableProps) {
                 {(row.runs?.run_count ?? 0).toLocaleString()}
               </Table.Td>
             )}
-            <Table.Td data-label={columns.credits} ta="right" className="figure" fw={550}>
+            <Table.Td data-label={columns.credits} data-place="figure" ta="right" className="figure" fw={550}>
               {formatCredits(row.cost_microcredits)}
             </Table.Td>
             <Table.Td data-label={columns.share} ta="right" className={classes['share']}>

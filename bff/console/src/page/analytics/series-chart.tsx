@@ -27,7 +27,7 @@ export function SeriesChart({ series, height }: SeriesChartProps) {
       withLegend
       withRightYAxis
       withDots={false}
-      curveType="monotone"
+      curveType="linear"
       maxBarWidth={26}
       gridAxis="x"
       tickLine="none"

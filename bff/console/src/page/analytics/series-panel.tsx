@@ -60,8 +60,10 @@ function SeriesTable({ series }: { readonly series: readonly DayPoint[] }) {
     >
       {series.map(({ day, microcredits, runs, failed }) => (
         <Table.Tr key={day}>
-          <Table.Td data-label={WORDS.day}>{day}</Table.Td>
-          <Table.Td data-label={WORDS.credits} ta="right" className="figure">
+          <Table.Td data-label={WORDS.day} data-place="title">
+            {day}
+          </Table.Td>
+          <Table.Td data-label={WORDS.credits} data-place="figure" ta="right" className="figure">
             {formatCredits(microcredits)}
           </Table.Td>
           <Table.Td data-label={WORDS.runs} ta="right" className="figure">

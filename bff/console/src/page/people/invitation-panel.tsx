@@ -63,14 +63,14 @@ function InvitationRow({ invitation }: { readonly invitation: Invitation }) {
   const role = roleOf(invitation);
   return (
     <Table.Tr>
-      <Table.Td data-label={columns.who} fw={500}>
+      <Table.Td data-label={columns.who} data-place="title" fw={500}>
         {invitation.email}
       </Table.Td>
       <Table.Td data-label={columns.role}>{role === null ? STRINGS.role.none : STRINGS.role[role]}</Table.Td>
       <Table.Td data-label={columns.since} c="dimmed">
         {WORDS.expires(formatDate(invitation.expire_time))}
       </Table.Td>
-      <Table.Td data-label="" ta="right">
+      <Table.Td data-label="" data-place="act" ta="right">
         <Button
           size="compact-sm"
           variant="subtle"

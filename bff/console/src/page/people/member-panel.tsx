@@ -50,7 +50,7 @@ function MemberRow({ member, mayChange }: { readonly member: Member; readonly ma
   const projects = member.tenant_admin ? 0 : member.project_roles.length;
   return (
     <Table.Tr>
-      <Table.Td data-label={columns.who}>
+      <Table.Td data-label={columns.who} data-place="title">
         <Group gap="sm" wrap="nowrap">
           <Avatar size={32} radius="xl" color="brand" name={nameOfMember(member)} aria-hidden visibleFrom="sm" />
           <Stack gap={0}>
@@ -89,7 +89,7 @@ function MemberRow({ member, mayChange }: { readonly member: Member; readonly ma
         {formatDate(member.create_time)}
       </Table.Td>
       {mayChange && (
-        <Table.Td data-label="" ta="right">
+        <Table.Td data-label="" data-place="act" ta="right">
           <MemberActions member={member} />
         </Table.Td>
       )}

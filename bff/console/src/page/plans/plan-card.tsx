@@ -130,8 +130,7 @@ function OfferButton({ plan, offer, state }: OfferButtonProps) {
 /** What stands in the place of a button where there is nothing to do. */
 function toStillWords(offer: 'none' | 'current' | 'pending', state: SubscriptionState): string {
   if (offer === 'pending') return WORDS.action.pending;
-  if (offer === 'current') return WORDS.current;
-  return computePlanStatus(state).kind === 'trial' ? WORDS.action.afterTrial : '';
+  return offer === 'none' && computePlanStatus(state).kind === 'trial' ? WORDS.action.afterTrial : '';
 }
 
 function Features({ plan, isTrialOffered }: { readonly plan: Plan; readonly isTrialOffered: boolean }) {

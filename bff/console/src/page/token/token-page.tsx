@@ -81,7 +81,7 @@ function TokenRow({ token }: { readonly token: AccessToken }) {
   const { display_name, token_prefix, role, last_use_time, expire_time } = token;
   return (
     <Table.Tr>
-      <Table.Td data-label={columns.name} fw={500}>
+      <Table.Td data-label={columns.name} data-place="title" fw={500}>
         {display_name}
       </Table.Td>
       <Table.Td data-label={columns.token}>
@@ -94,7 +94,7 @@ function TokenRow({ token }: { readonly token: AccessToken }) {
       <Table.Td data-label={columns.expires} c="dimmed">
         <Text size="sm">{expire_time === null ? WORDS.never : formatDate(expire_time)}</Text>
       </Table.Td>
-      <Table.Td data-label="" ta="right">
+      <Table.Td data-label="" data-place="act" ta="right">
         <Button size="compact-sm" variant="subtle" color="red" onClick={open} aria-label={WORDS.revokeOf(display_name)}>
           {WORDS.revoke}
         </Button>

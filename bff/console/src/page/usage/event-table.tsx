@@ -55,7 +55,7 @@ function EventRow({ event, projects, onExplain }: EventRowProps) {
           {time}
         </Text>
       </Table.Td>
-      <Table.Td data-label={columns.action}>
+      <Table.Td data-label={columns.action} data-place="title">
         <Group gap={8}>
           <Text size="sm" fw={500}>
             {event.action}
@@ -75,10 +75,10 @@ function EventRow({ event, projects, onExplain }: EventRowProps) {
           {event.project_id === null ? STRINGS.common.none : nameOfProject(projects, event.project_id)}
         </Text>
       </Table.Td>
-      <Table.Td data-label={columns.cost} ta="right" className="figure" fw={550}>
+      <Table.Td data-label={columns.cost} data-place="figure" ta="right" className="figure" fw={550}>
         {formatCredits(event.cost_microcredits)}
       </Table.Td>
-      <Table.Td data-label="" ta="right">
+      <Table.Td data-label="" data-place="act" ta="right">
         <ActionIcon
           variant="subtle"
           color="gray"

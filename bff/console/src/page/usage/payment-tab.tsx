@@ -62,6 +62,10 @@ const STATUS_COLORS: Readonly<Record<Payment['status'], string>> = {
 function PaymentRow({ payment }: { readonly payment: Payment }) {
   const { columns, kind, status, returned } = WORDS;
   const wentBack = payment.kind === 'refund' || payment.kind === 'dispute';
+  const title =
+    payment.microcredits === null
+      ? kind[payment.kind]
+      : STRINGS.common.credits(formatCreditsShort(payment.microcredits));
   return (
     <Table.Tr>
       <Table.Td data-label={columns.time}>
@@ -69,14 +73,12 @@ function PaymentRow({ payment }: { readonly payment: Payment }) {
           {formatDate(payment.create_time)}
         </Text>
       </Table.Td>
-      <Table.Td data-label={columns.what}>
+      <Table.Td data-label={columns.what} data-place="title">
         <Stack gap={0}>
           <Text size="sm" fw={500}>
-            {payment.microcredits === null
-              ? kind[payment.kind]
-              : STRINGS.common.credits(formatCreditsShort(payment.microcredits))}
+            {title}
           </Text>
-          {payment.description !== '' && (
+          {payment.description !== '' && payment.description !== title && (
             <Text size="xs" c="dimmed">
               {payment.description}
             </Text>
@@ -88,10 +90,10 @@ function PaymentRow({ payment }: { readonly payment: Payment }) {
           {(wentBack ? returned : status)[payment.status]}
         </Badge>
       </Table.Td>
-      <Table.Td data-label={columns.amount} ta="right" className="figure" fw={550}>
+      <Table.Td data-label={columns.amount} data-place="figure" ta="right" className="figure" fw={550}>
         {wentBack ? `−${formatMoney(payment)}` : formatMoney(payment)}
       </Table.Td>
-      <Table.Td data-label="" ta="right">
+      <Table.Td data-label="" data-place="act" ta="right">
         <Documents payment={payment} />
       </Table.Td>
     </Table.Tr>

@@ -36,7 +36,7 @@ export function PriceTab() {
             >
               {known.map(({ action, microcredits_per_unit, unit, rule, effective_time }) => (
                 <Table.Tr key={action}>
-                  <Table.Td data-label={columns.action} fw={500}>
+                  <Table.Td data-label={columns.action} data-place="title" fw={500}>
                     {action}
                   </Table.Td>
                   <Table.Td data-label={columns.price} ta="right" className="figure">
