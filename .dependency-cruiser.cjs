@@ -21,7 +21,7 @@ const layerOfSources = (name, from, allowed, comment) => ({
   severity: 'error',
   comment,
   from: { path: from },
-  to: { path: '^(kernel|bff|gen|dev|test)/', pathNot: allowed },
+  to: { path: '^(kernel|bff|clients|gen|dev|test)/', pathNot: allowed },
 });
 
 /** What an adapter fulfils: the ports of all use cases, or of one folder of them. */
@@ -78,8 +78,8 @@ module.exports = {
     layerOfSources(
       'console',
       '^bff/console/',
-      ['^bff/console/'],
-      'The Console runs in browsers: it knows the API by its address alone, and nothing of what serves it.',
+      ['^bff/console/', '^clients/rest/'],
+      'The Console runs in browsers: it knows the API by its client alone, and nothing of what serves it.',
     ),
     {
       name: 'console-by-its-addresses-only',
@@ -88,6 +88,12 @@ module.exports = {
       from: { pathNot: '^(bff/console|test)/' },
       to: { path: '^bff/console/', pathNot: '^bff/console/page-path[.]ts$' },
     },
+    layer(
+      'rest-client',
+      '^clients/rest/',
+      ['^clients/rest/', packages('openapi-fetch')],
+      'A client is made for programs elsewhere: it knows the document of the API alone, and needs what browsers have, too.',
+    ),
     layerOfSources('gen', '^gen/', ['^gen/'], 'Generated contracts stand alone.'),
     {
       name: 'kernel-never-bff',
@@ -165,6 +171,8 @@ module.exports = {
     parser: 'swc',
     tsPreCompilationDeps: true,
     doNotFollow: { path: '^node_modules/' },
+    // What a package of this repository has installed for itself is no source of ours.
+    exclude: { path: '^clients/[a-z-]+/node_modules/' },
     moduleSystems: ['es6', 'cjs'],
     enhancedResolveOptions: {
       conditionNames: ['import', 'require', 'node', 'default', 'types'],

@@ -3,16 +3,22 @@
 // Invariants: it is made from the table of routes alone, by the schemas that check requests and the shapes that answers have;
 // the same table gives the same document, byte for byte.
 
-import { PROBLEM_KINDS } from '../problem.ts';
+import { PROBLEM_KINDS, type ProblemReason } from '../problem.ts';
 import { IDEMPOTENCY_KEY_EXPECTED, IDEMPOTENCY_KEY_PATTERN } from '../request-field.ts';
 import { ID } from '../routes/field.ts';
 import type { Route } from '../routes/route.ts';
-import { type JsonSchema, object, oneOf, text } from '../shape.ts';
-import { toDocumentPath, toHeaders, toOperation, toProblem } from './operation.ts';
+import { type JsonSchema, object, oneOf } from '../shape.ts';
+import { reasonsOf } from './common-reason.ts';
+import { toDocumentPath, toOperation } from './operation.ts';
+import { ProblemAnswers } from './problem-answer.ts';
+import { HEADERS, toHeaders } from './response-header.ts';
 import { SchemaTranslation } from './schema-translation.ts';
 
 /** Is the version of the API: the first number changes where a client would break. */
 const VERSION = '1.0.0';
+
+/** Are the reasons why a process can't serve. */
+const UNREADY: readonly ProblemReason[] = ['KERNEL_UNAVAILABLE', 'SHUTTING_DOWN'];
 
 /** What differs between deployments. */
 export interface DocumentOptions {
@@ -25,7 +31,8 @@ export interface DocumentOptions {
 /** Builds the document. Throws where two operations or two schemas have the same name. */
 export function buildDocument(routes: readonly Route[], options: DocumentOptions): JsonSchema {
   const schemas = new SchemaTranslation();
-  const paths = { ...toPaths(routes, schemas), ...toProbes(schemas) };
+  const problems = new ProblemAnswers(schemas, [...routes.map(reasonsOf), UNREADY]);
+  const paths = { ...toPaths(routes, schemas, problems), ...toProbes(schemas, problems) };
   return {
     openapi: '3.1.0',
     info: {
@@ -39,6 +46,7 @@ export function buildDocument(routes: readonly Route[], options: DocumentOptions
     paths,
     components: {
       schemas: { ...Object.fromEntries([...schemas.components].sort(byName)), Id: ID, Reason: REASON },
+      responses: problems.components,
       parameters: PARAMETERS,
       headers: HEADERS,
       securitySchemes: toSecuritySchemes(options.sessionCookie),
@@ -50,7 +58,11 @@ function byName([left]: readonly [string, unknown], [right]: readonly [string, u
   return left < right ? -1 : 1;
 }
 
-function toPaths(routes: readonly Route[], schemas: SchemaTranslation): Record<string, JsonSchema> {
+function toPaths(
+  routes: readonly Route[],
+  schemas: SchemaTranslation,
+  problems: ProblemAnswers,
+): Record<string, JsonSchema> {
   const names = routes.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new Error(`two operations have the name ${twice}`);
@@ -58,7 +70,7 @@ function toPaths(routes: readonly Route[], schemas: SchemaTranslation): Record<s
   return Object.fromEntries(
     byPath.map(([path, ofPath]) => [
       path,
-      Object.fromEntries(ofPath.map((route) => [route.method.toLowerCase(), toOperation(route, schemas)])),
+      Object.fromEntries(ofPath.map((route) => [route.method.toLowerCase(), toOperation(route, schemas, problems)])),
     ]),
   );
 }
@@ -68,7 +80,7 @@ function tagsOf(path: JsonSchema): readonly string[] {
 }
 
 /** The two paths that orchestrators ask. */
-function toProbes(schemas: SchemaTranslation): Record<string, JsonSchema> {
+function toProbes(schemas: SchemaTranslation, problems: ProblemAnswers): Record<string, JsonSchema> {
   const toProbe = (name: string, summary: string, status: string, responses: object) => ({
     get: {
       ...{ operationId: name, tags: ['health'], summary, parameters: [{ $ref: '#/components/parameters/RequestId' }] },
@@ -83,10 +95,9 @@ function toProbes(schemas: SchemaTranslation): Record<string, JsonSchema> {
       security: [],
     },
   });
-  const unready = toProblem(503, ['KERNEL_UNAVAILABLE', 'SHUTTING_DOWN'], schemas);
   return {
     '/healthz': toProbe('isAlive', 'Ask whether this process lives', 'ok', {}),
-    '/readyz': toProbe('isReady', 'Ask whether this process can serve', 'ready', { 503: unready }),
+    '/readyz': toProbe('isReady', 'Ask whether this process can serve', 'ready', problems.of(UNREADY)),
   };
 }
 
@@ -115,21 +126,6 @@ const PARAMETERS = {
     description:
       'Is an id of the client’s own for the request: 1 to 128 letters, digits, dots, underscores and hyphens. For any other one is made.',
   },
-};
-
-const HEADERS = {
-  'X-Request-Id': { description: 'Is the id of the request, for logs and support.', required: true, schema: text() },
-  ETag: { description: 'Is the tag of this answer, for If-None-Match.', schema: text() },
-  Location: { description: 'Is the path of what was made.', schema: text() },
-  'Idempotency-Replayed': {
-    description: 'Says that an earlier request with the same key did it.',
-    schema: oneOf(['true']),
-  },
-  'Retry-After': {
-    description: 'Is in how many seconds to try again.',
-    schema: { type: 'string', pattern: '^[0-9]+$' },
-  },
-  'WWW-Authenticate': { description: 'Says what is wrong with the credential (RFC 6750).', schema: text() },
 };
 
 function toSecuritySchemes(sessionCookie: string): JsonSchema {

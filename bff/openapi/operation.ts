@@ -2,10 +2,11 @@
 // Does not own what routes there are, or what is the same for all of them (document.ts).
 
 import type { RoleName } from '../convert-people.ts';
-import { PROBLEM, PROBLEM_KINDS, type ProblemReason } from '../problem.ts';
 import type { Need, Route, SuccessStatus } from '../routes/route.ts';
-import { type JsonSchema, oneOf } from '../shape.ts';
+import type { JsonSchema } from '../shape.ts';
 import { reasonsOf } from './common-reason.ts';
+import type { ProblemAnswers } from './problem-answer.ts';
+import { toHeaders } from './response-header.ts';
 import type { SchemaTranslation } from './schema-translation.ts';
 
 const PARAMETER_PATTERN = /:([a-z_]+)/g;
@@ -30,7 +31,7 @@ export function toDocumentPath(path: string): string {
 }
 
 /** Tells a route. */
-export function toOperation(route: Route, schemas: SchemaTranslation): JsonSchema {
+export function toOperation(route: Route, schemas: SchemaTranslation, problems: ProblemAnswers): JsonSchema {
   const { bodySchema } = route;
   return {
     operationId: route.name,
@@ -44,7 +45,7 @@ export function toOperation(route: Route, schemas: SchemaTranslation): JsonSchem
         content: { 'application/json': { schema: schemas.translate(bodySchema) } },
       },
     }),
-    responses: { ...successes(route, schemas), ...problems(reasonsOf(route), schemas) },
+    responses: { ...successes(route, schemas), ...problems.of(reasonsOf(route)) },
     security: securityOf(route),
   };
 }
@@ -133,12 +134,6 @@ function successes(route: Route, schemas: SchemaTranslation): JsonSchema {
 
 function toSuccess(route: Route, status: SuccessStatus, schemas: SchemaTranslation): object {
   const shape = route.responses[status];
-  const names = [
-    'X-Request-Id',
-    ...(route.hasEntityTag === true ? ['ETag'] : []),
-    ...(status === 201 ? ['Location'] : []),
-    ...(route.method === 'GET' ? [] : ['Idempotency-Replayed']),
-  ];
   const others = status === 200 ? Object.entries(route.alternatives ?? {}) : [];
   const content = {
     ...(shape && { 'application/json': { schema: schemas.translate(shape) } }),
@@ -146,34 +141,12 @@ function toSuccess(route: Route, status: SuccessStatus, schemas: SchemaTranslati
   };
   return {
     description: SUCCESS_WORDS[status],
-    headers: toHeaders(names),
+    headers: toHeaders([
+      'X-Request-Id',
+      ...(route.hasEntityTag === true ? (['ETag'] as const) : []),
+      ...(status === 201 ? (['Location'] as const) : []),
+      ...(route.method === 'GET' ? [] : (['Idempotency-Replayed'] as const)),
+    ]),
     ...(Object.keys(content).length > 0 && { content }),
   };
-}
-
-/** Builds the answers that say why a request was refused, one for each status. */
-function problems(reasons: readonly ProblemReason[], schemas: SchemaTranslation): JsonSchema {
-  const byStatus = Map.groupBy(reasons, (reason) => PROBLEM_KINDS[reason].status);
-  return Object.fromEntries([...byStatus].map(([status, ofStatus]) => [status, toProblem(status, ofStatus, schemas)]));
-}
-
-/** Builds the answer of one status, which has one of these reasons. */
-export function toProblem(status: number, reasons: readonly ProblemReason[], schemas: SchemaTranslation): object {
-  const titles = [...new Set(reasons.map((reason) => PROBLEM_KINDS[reason].title))];
-  const narrowed = { type: 'object', properties: { reason: oneOf(reasons) } };
-  const names = [
-    'X-Request-Id',
-    ...(status === 401 ? ['WWW-Authenticate'] : []),
-    ...(status === 429 || status === 503 || status === 409 ? ['Retry-After'] : []),
-  ];
-  return {
-    description: `${titles.join('. ')}.`,
-    headers: toHeaders(names),
-    content: { 'application/problem+json': { schema: { allOf: [schemas.translate(PROBLEM), narrowed] } } },
-  };
-}
-
-/** Names header fields of the document. */
-export function toHeaders(names: readonly string[]): JsonSchema {
-  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }

@@ -11,7 +11,7 @@ import extractDepcruiseOptions from 'dependency-cruiser/config-utl/extract-depcr
 import { failed, passed, type StepOutcome } from './step.ts';
 
 const SOURCE_PATTERN = /[.]tsx?$/;
-const SOURCE_FOLDERS = ['kernel', 'bff', 'gen', 'dev', 'test'] as const;
+const SOURCE_FOLDERS = ['kernel', 'bff', 'clients', 'gen', 'dev', 'test'] as const;
 
 /** One import that a rule forbids, or a file that was not read. */
 export interface ImportViolation {
@@ -62,9 +62,8 @@ async function listSources(root: string, folders: readonly string[]): Promise<re
   const perFolder = await Promise.all(
     folders.map(async (folder) => {
       const entries = await readdir(join(root, folder), { recursive: true });
-      return entries
-        .filter((entry) => SOURCE_PATTERN.test(entry))
-        .map((entry) => join(folder, entry).replaceAll(sep, '/'));
+      const sources = entries.filter((entry) => SOURCE_PATTERN.test(entry)).map((entry) => join(folder, entry));
+      return sources.map((path) => path.replaceAll(sep, '/')).filter((path) => !path.includes('/node_modules/'));
     }),
   );
   return perFolder.flat();

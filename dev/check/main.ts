@@ -4,6 +4,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
+import { checkGeneratedClient } from './client-generation.ts';
 import { checkGeneratedCode } from './code-generation.ts';
 import { commandStep } from './command-step.ts';
 import { checkContractHistory } from './contract-history.ts';
@@ -42,6 +43,7 @@ const STEPS: readonly Step[] = [
   }),
   { name: 'proto-breaking', claim: 'no contract breaks its clients', run: checkContractHistory },
   { name: 'generated', claim: 'gen/ is what proto/ gives', run: checkGeneratedCode },
+  { name: 'generated-client', claim: 'the REST client is what the routes give', run: checkGeneratedClient },
   { name: 'packages', claim: 'packages are locked', run: checkPackageLock },
   { name: 'audit', claim: 'no package has a known vulnerability of weight', run: checkDependencyAudit },
   { name: 'links', claim: 'the documents link to what exists', run: checkDocumentLinks },
@@ -68,7 +70,7 @@ async function main(names: readonly string[]): Promise<number> {
     const startedAt = performance.now();
     const outcome = await runStep(step, root);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-    console.log(`${MARKS[outcome.kind]} ${step.name.padEnd(15)} ${describe(step, outcome)} (${seconds} s)`);
+    console.log(`${MARKS[outcome.kind]} ${step.name.padEnd(16)} ${describe(step, outcome)} (${seconds} s)`);
     if (outcome.kind === 'skipped') skips.push(step.name);
     if (outcome.kind !== 'failed') continue;
     failures.push(step.name);

@@ -12,12 +12,16 @@ const EXACT_VERSION = /^\d+\.\d+\.\d+(-[\w.]+)?$/;
 export async function checkPackageLock(root: string): Promise<StepOutcome> {
   const manifest = toRecord(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')));
   const lock = toRecord(JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')));
-  const dependencies = { ...toRecord(manifest['dependencies']), ...toRecord(manifest['devDependencies']) };
-  const locked = Object.entries(toRecord(lock['packages'])).filter(([path]) => path !== '');
+  const entries = Object.entries(toRecord(lock['packages'])).filter(([path]) => path !== '');
+  // Packages of this repository are no packages of a registry: they are there, and linked to where they are.
+  const isOurs = ([path, entry]: readonly [string, unknown]) =>
+    toRecord(entry)['link'] === true || !path.includes('node_modules/');
+  const [own, locked] = [entries.filter(isOurs), entries.filter((entry) => !isOurs(entry))];
   const faults = [
-    ...Object.entries(dependencies)
-      .filter(([, version]) => !EXACT_VERSION.test(String(version)))
-      .map(([name, version]) => `package.json: ${name} has the range "${version}". Give one exact version.`),
+    ...[['package.json', manifest] as const, ...own.map(([path, entry]) => [`${path}/package.json`, entry] as const)]
+      .flatMap(([path, of]) => dependenciesOf(of).map(([name, version]) => [path, name, String(version)] as const))
+      .filter(([, , version]) => !EXACT_VERSION.test(version))
+      .map(([path, name, version]) => `${path}: ${name} has the range "${version}". Give one exact version.`),
     ...locked
       .filter(([, entry]) => 'resolved' in toRecord(entry))
       .map(([path]) => `package-lock.json: ${path} names a registry. Remove its "resolved" (.npmrc keeps it out).`),
@@ -31,6 +35,11 @@ export async function checkPackageLock(root: string): Promise<StepOutcome> {
     ),
   ];
   return faults.length === 0 ? passed(`${locked.length} locked packages, each by hash`) : failed(faults.join('\n'));
+}
+
+function dependenciesOf(manifest: unknown): readonly [string, unknown][] {
+  const { dependencies, devDependencies } = toRecord(manifest);
+  return Object.entries({ ...toRecord(dependencies), ...toRecord(devDependencies) });
 }
 
 function toRecord(value: unknown): Record<string, unknown> {

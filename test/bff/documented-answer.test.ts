@@ -63,3 +63,9 @@ test('a stand-in for the kernel may refuse anything, but in the form of a proble
   const { detail: _detail, ...formless } = PROBLEM;
   expect(() => assertDocumented(answer(formless, { status: 403 }, asProblem), { anyProblem: true })).toThrow('detail');
 });
+
+test('an answer of an earlier release may lack what came since, and have nothing that is gone', () => {
+  const { deficit: _deficit, ...earlier } = BALANCE;
+  assertDocumented(answer(earlier), { isEarlier: true });
+  expect(() => assertDocumented(answer({ ...earlier, gone: 1 }), { isEarlier: true })).toThrow('gone');
+});

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildDocument } from '../../bff/openapi/document.ts';
 import { PROBLEM_KINDS } from '../../bff/problem.ts';
 import { ROUTES } from '../../bff/routes/all.ts';
+import { startBrowser } from '../support/browser.ts';
 import { Stage } from './support/stage.ts';
 
 const OPTIONS = { sessionCookie: 'wheelhouse_agentruntime', introduction: 'Hello.' };
@@ -91,5 +92,27 @@ describe('where it is served', () => {
       expect([address, answer.status, answer.headers.get('x-content-type-options')]).toEqual([address, 200, 'nosniff']);
     }
     expect(page.text).not.toMatch(/<script>|<style>|\son\w+=/);
+  });
+
+  test('/docs shows every operation in a browser, which has nothing to refuse and asks nobody else', async (context) => {
+    const browser = await startBrowser(process.env);
+    if (browser === undefined) return context.skip('needs Chromium: on PATH, or named by CHROMIUM');
+    try {
+      const page = await browser.newPage();
+      const complaints: string[] = [];
+      page.on('console', (message) => void (message.type() === 'error' && complaints.push(message.text())));
+      page.on('pageerror', (error) => void complaints.push(String(error)));
+      page.on('request', (request) => {
+        if (!request.url().startsWith(stage.url) && !request.url().startsWith('data:')) complaints.push(request.url());
+      });
+      await page.goto(`${stage.url}/docs`);
+      await expect.poll(() => page.locator('.opblock').count()).toBe(ROUTES.length + 2);
+      await page.locator('#operations-topups-createTopUp .opblock-summary-control').click();
+      await page.getByText('Needs the role').waitFor();
+      expect(await page.locator('.info').innerText()).toContain('What holds everywhere');
+      expect(complaints).toEqual([]);
+    } finally {
+      await browser.close();
+    }
   });
 });

@@ -24,6 +24,16 @@ test('a lock that names a registry is refused', async () => {
   expect(outcome).toEqual({ kind: 'failed', detail: expect.stringMatching(/node_modules\/express names a registry/) });
 });
 
+test('a package of this repository is linked, and held to exact versions too', async () => {
+  const link = { 'node_modules/@ours/client': { resolved: 'clients/rest', link: true } };
+  const own = (version: string) => ({ ...link, 'clients/rest': { dependencies: { express: version } } });
+  expect(await check({}, own('5.3.0'))).toMatchObject({ kind: 'passed' });
+  expect(await check({}, own('^5.3.0'))).toEqual({
+    kind: 'failed',
+    detail: expect.stringContaining('clients/rest/package.json: express has the range "^5.3.0"'),
+  });
+});
+
 test('a lock without a hash is refused', async () => {
   const outcome = await check({}, { 'node_modules/express': { version: '1.0.0' } });
   expect(outcome).toEqual({ kind: 'failed', detail: expect.stringMatching(/has no integrity hash/) });

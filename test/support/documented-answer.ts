@@ -8,6 +8,7 @@ import { buildDocument } from '../../bff/openapi/document.ts';
 import { ROUTES } from '../../bff/routes/all.ts';
 import type { JsonSchema } from '../../bff/shape.ts';
 import { parseTimestamp } from '../../bff/timestamp.ts';
+import { recordAnswer } from './recorded-answer.ts';
 
 /** An answer, read to its end, and what it answers. */
 export interface SeenAnswer {
@@ -23,13 +24,17 @@ export interface SeenAnswer {
 export interface Judgement {
   /** Says that the kernel is a stand-in, which may refuse anything for any reason: its problems need only the form of one. */
   readonly anyProblem?: boolean;
+  /** Says that an earlier release gave the answer, which can lack fields that came since. */
+  readonly isEarlier?: boolean;
 }
 
 interface Operation {
+  readonly operationId: string;
   readonly responses: Readonly<Record<string, DocumentedResponse>>;
 }
 
 interface DocumentedResponse {
+  readonly $ref?: string;
   readonly headers?: Readonly<Record<string, JsonSchema>>;
   readonly content?: Readonly<Record<string, { readonly schema: JsonSchema }>>;
 }
@@ -49,11 +54,25 @@ const ajv = new Ajv2020({
   },
 });
 ajv.addSchema(DOCUMENT, 'openapi');
+const withoutRequired = (name: string, value: unknown) =>
+  name === 'required' && Array.isArray(value) ? undefined : value;
+ajv.addSchema(JSON.parse(JSON.stringify(DOCUMENT), withoutRequired), 'earlier');
 const PATHS = Object.entries(Object(DOCUMENT['paths'])).map(([path, methods]) => ({
   path,
   pattern: new RegExp(`^${path.replaceAll(/\{[a-z_]+\}/g, '[^/]+')}$`),
   methods: methods as Readonly<Record<string, Operation>>,
 }));
+
+/** Lists the operations of the document, with the statuses of those of their answers that are no problems. */
+export function listSuccesses(): readonly (readonly [operation: string, status: number])[] {
+  return PATHS.flatMap(({ methods }) =>
+    Object.values(methods).flatMap(({ operationId, responses }) =>
+      Object.keys(responses).flatMap((status) =>
+        Number(status) < 300 ? [[operationId, Number(status)] as const] : [],
+      ),
+    ),
+  );
+}
 
 /** Asks a BFF as `fetch` does, and throws where the answer is not what the document says. */
 export async function fetchDocumented(
@@ -68,6 +87,16 @@ export async function fetchDocumented(
   const { status, headers } = response;
   const answer = { method: options.method ?? 'GET', path: `${pathname}${search}`, status, headers, text };
   assertDocumented(answer, judgement);
+  const operation = find(answer.method, answer.path)?.operation.operationId;
+  // A stand-in for the kernel answers what no kernel does.
+  if (process.env['RECORD_ANSWERS'] && judgement.anyProblem !== true && operation !== undefined && response.ok) {
+    const { method, path } = answer;
+    recordAnswer(
+      operation,
+      { method, path, status, headers: {}, body: text === '' ? null : JSON.parse(text) },
+      headers,
+    );
+  }
   return response;
 }
 
@@ -82,7 +111,7 @@ export function assertDocumented(answer: SeenAnswer, judgement: Judgement = {}):
   );
 }
 
-function findFaults(answer: SeenAnswer, { anyProblem = false }: Judgement): readonly string[] {
+function findFaults(answer: SeenAnswer, { anyProblem = false, isEarlier = false }: Judgement): readonly string[] {
   const { method, path, status, headers } = answer;
   if (method === 'OPTIONS' || !isOfApi(path)) return [];
   const found = find(method, path);
@@ -92,10 +121,14 @@ function findFaults(answer: SeenAnswer, { anyProblem = false }: Judgement): read
     // What is wrong with any request is told before it is looked for.
     return status === 400 || status === 431 ? findProblemFaults(answer) : ['there is no such operation'];
   }
-  const response = found.operation.responses[status];
+  const place = placeOf(found, status);
+  const response = resolve(place);
   if (response === undefined) return [`the status ${status} is not documented`];
   const missing = Object.keys(response.headers ?? {}).filter((name) => isRequired(name) && !headers.has(name));
-  return [...missing.map((name) => `the header field ${name} is missing`), ...findBodyFaults(answer, response, found)];
+  return [
+    ...missing.map((name) => `the header field ${name} is missing`),
+    ...findBodyFaults(answer, response, place, isEarlier),
+  ];
 }
 
 function isOfApi(path: string): boolean {
@@ -122,14 +155,28 @@ function find(method: string, path: string): Found | undefined {
   return best && operation && { path: best.path, key, operation };
 }
 
-function findBodyFaults(answer: SeenAnswer, response: DocumentedResponse, found: Found): readonly string[] {
-  const { method, status, headers, text } = answer;
+/** Is where the document tells of an answer: in its operation, or among what several have. */
+function placeOf({ path, key, operation }: Found, status: number): readonly string[] {
+  const reference = operation.responses[status]?.$ref;
+  return reference?.split('/').slice(1) ?? ['paths', path, key, 'responses', String(status)];
+}
+
+function resolve(place: readonly string[]): DocumentedResponse | undefined {
+  return place.reduce<DocumentedResponse | undefined>((value, name) => Object(value)[name], DOCUMENT);
+}
+
+function findBodyFaults(
+  answer: SeenAnswer,
+  response: DocumentedResponse,
+  place: readonly string[],
+  isEarlier: boolean,
+): readonly string[] {
+  const { method, headers, text } = answer;
   const [type = ''] = (headers.get('content-type') ?? '').split(';');
   if (response.content === undefined) return text === '' ? [] : ['there is a body where none is documented'];
   if (response.content[type] === undefined) return [`the media type ${type || '(none)'} is not documented`];
   if (method === 'HEAD' || !type.endsWith('json')) return [];
-  const pointer = ['paths', found.path, found.key, 'responses', String(status), 'content', type, 'schema'];
-  return validate(pointer, JSON.parse(text));
+  return validate([...place, 'content', type, 'schema'], JSON.parse(text), isEarlier ? 'earlier' : 'openapi');
 }
 
 function findProblemFaults({ method, headers, text }: SeenAnswer): readonly string[] {
@@ -137,9 +184,9 @@ function findProblemFaults({ method, headers, text }: SeenAnswer): readonly stri
   return method === 'HEAD' ? [] : validate(['components', 'schemas', 'Problem'], JSON.parse(text));
 }
 
-function validate(pointer: readonly string[], value: unknown): readonly string[] {
+function validate(pointer: readonly string[], value: unknown, document = 'openapi'): readonly string[] {
   const reference = pointer.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')));
-  const check = ajv.getSchema(`openapi#/${reference.join('/')}`);
+  const check = ajv.getSchema(`${document}#/${reference.join('/')}`);
   if (check === undefined) throw new Error(`the document has no ${pointer.join('/')}`);
   if (check(value) === true) return [];
   return (check.errors ?? []).map(

@@ -1,6 +1,6 @@
 // Owns by which names the Console calls what the API answers with. Does not own the shapes: they are made from the API's document.
 
-import type { components } from './wire.ts';
+import type { components } from '../../../../clients/rest/billing-api.ts';
 
 type Schemas = components['schemas'];
 

@@ -1,0 +1,79 @@
+// Owns the REST client of the billing API for programs: typed by the document, with the credential, and with repeats that are safe.
+// Does not own the types of requests and answers (billing-api.ts, made from the document by `npm run gen`).
+// Invariants: a write that is repeated bears the same idempotency key, so that it happens once; what is refused for good is not
+// repeated; no request is under way for longer than its time.
+
+import createClient, { type Client } from 'openapi-fetch';
+import type { paths } from './billing-api.ts';
+
+const ATTEMPTS_MAX = 4;
+const TIMEOUT_MS = 30_000;
+/** A server that wants longer is not waited for: its answer is the program's to judge. */
+const WAIT_MS_MAX = 10_000;
+const WAIT_MS = 250;
+/** Says that the same request can succeed later; what was done is not done again. */
+const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([429, 503, 504]);
+
+/** Says where the API is, and who calls it. */
+export interface BillingClientOptions {
+  /** Is the address of a BFF, such as `https://api.example.com`. */
+  readonly url: string;
+  /** Is a personal access token, or the access token of a person. */
+  readonly token: string;
+  /** Is the workspace that calls are about; a personal access token has its own. */
+  readonly workspaceId?: string;
+  /** Is how long one attempt may take, in milliseconds; default 30,000. */
+  readonly timeoutMs?: number;
+  /** Is how requests are sent; default `fetch`. */
+  readonly fetch?: (request: Request) => Promise<Response>;
+}
+
+/**
+ * Makes a client. Its calls answer `data` or, where the API refuses, `error`, a problem document. They throw where no answer
+ * came after several attempts.
+ */
+export function createBillingClient(options: BillingClientOptions): Client<paths> {
+  const { url, token, workspaceId, timeoutMs = TIMEOUT_MS, fetch: send = fetch } = options;
+  return createClient<paths>({
+    baseUrl: url,
+    headers: {
+      Authorization: `Bearer ${token}`,
+      ...(workspaceId !== undefined && { 'X-Workspace-Id': workspaceId }),
+    },
+    fetch: (request) => sendUntilAnswered(withKey(request), timeoutMs, send),
+  });
+}
+
+/** A write that names no key gets one, by which its repeats are known. */
+function withKey(request: Request): Request {
+  if (request.method === 'GET' || request.headers.has('Idempotency-Key')) return request;
+  const headers = new Headers(request.headers);
+  headers.set('Idempotency-Key', crypto.randomUUID());
+  return new Request(request, { headers });
+}
+
+async function sendUntilAnswered(
+  request: Request,
+  timeoutMs: number,
+  send: (request: Request) => Promise<Response>,
+): Promise<Response> {
+  for (let attempt = 1; ; attempt += 1) {
+    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]);
+    const outcome = await send(new Request(request.clone(), { signal })).catch((error: unknown) => ({ error }));
+    const waitMs = computeWaitMs(outcome, attempt);
+    if (attempt === ATTEMPTS_MAX || request.signal.aborted || waitMs === undefined) {
+      if (outcome instanceof Response) return outcome;
+      throw outcome.error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
+/** Says how long to wait before the next attempt, in milliseconds; undefined where the answer is final. */
+function computeWaitMs(outcome: Response | { readonly error: unknown }, attempt: number): number | undefined {
+  const backoffMs = WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
+  if (!(outcome instanceof Response)) return backoffMs;
+  if (!TRANSIENT_STATUSES.has(outcome.status)) return undefined;
+  const askedMs = Number(outcome.headers.get('Retry-After') ?? 0) * 1_000;
+  return askedMs > WAIT_MS_MAX ? undefined : Math.max(askedMs, backoffMs);
+}
