@@ -74,7 +74,7 @@ module.exports = {
       'The alert adapter fulfils its port with HTTP; it judges addresses itself, so it reaches for the network and for nothing else.',
     ),
     layer('worker', '^kernel/worker/', ['^kernel/(worker|app)/'], 'Timers call use cases; they decide nothing.'),
-    layerOfSources('bff', '^bff/', ['^bff/', '^gen/'], 'A BFF speaks to the kernel over gRPC only.'),
+    layerOfSources('bff', '^bff/(?!console/)', ['^bff/', '^gen/'], 'A BFF speaks to the kernel over gRPC only.'),
     layerOfSources(
       'console',
       '^bff/console/',

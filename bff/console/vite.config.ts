@@ -17,5 +17,7 @@ export default defineConfig({
     // Legacy polyfill; every browser of the target knows modulepreload.
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // Says which files belong to which page (test/console/bundle.test.ts).
+    manifest: true,
   },
 });

@@ -91,7 +91,7 @@ async function work(tenantId: string): Promise<void> {
       requestId: `picture-${day}-file`,
       tenantId,
       action: 'memory_index_file_mb',
-      quantity: `${(day % 5) + 0.375}`,
+      quantity: `${0.25 + (day % 5) / 10}`,
       projectId: 'research',
       dimensions: new Map([['file', day % 2 === 0 ? 'handbook.pdf' : 'contracts.zip']]),
     });
@@ -105,7 +105,7 @@ function toStep(day: number, run: number) {
   return {
     requestId: `picture-${day}-${run}`,
     action: isMemory ? 'memory_extract_bulk' : 'workflow.step.execute',
-    quantity: isMemory ? '1' : '0.5',
+    quantity: isMemory ? '0.25' : '0.06',
     workflowId: run % 2 === 0 ? 'nightly-report' : 'support-triage',
     projectId: day % 3 === 0 ? 'research' : 'support',
     runId: `run-${day}-${run}`,

@@ -1,11 +1,11 @@
 // Owns what all pages stand in: theme, answers of the API, notifications, the session, and the router.
 
 import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
-import { Notifications } from '@mantine/notifications';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { createQueryClient } from './data/query-client.ts';
 import { resolveVariables, THEME } from './look/theme.ts';
 import { FailureBoundary } from './part/failure-boundary.tsx';
+import { Toaster } from './part/toaster.tsx';
 import { Router } from './router.tsx';
 import { STYLE_NONCE } from './session/product.ts';
 import { SessionGate } from './session/session-gate.tsx';
@@ -24,7 +24,7 @@ export function App() {
       getStyleNonce={() => STYLE_NONCE}
     >
       <QueryClientProvider client={queryClient}>
-        <Notifications position="bottom-right" limit={3} />
+        <Toaster />
         <FailureBoundary>
           <SessionGate>
             <Router />

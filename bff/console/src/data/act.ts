@@ -1,10 +1,9 @@
 // Owns how the pages change something: the change, what is read again after it, and what the person is told.
 
-import { notifications } from '@mantine/notifications';
 import { useMutation } from '@tanstack/react-query';
 import { describeProblem } from '../api/problem.ts';
-import { STRINGS } from '../strings.ts';
 import { useForgetWorkspace } from './billing-query.ts';
+import { showToast } from './toast.ts';
 
 interface ActOptions<Answer> {
   /** Is what is told when it is done; undefined tells nothing. */
@@ -33,15 +32,10 @@ export function useAct<Input, Answer>(act: (input: Input) => Promise<Answer>, op
 
 /** Tells that something is done. */
 export function tell(message: string): void {
-  notifications.show({ message, color: 'teal' });
+  showToast('done', message);
 }
 
 /** Tells that something did not work. */
 export function tellProblem(error: unknown): void {
-  notifications.show({
-    title: STRINGS.problem.title,
-    message: describeProblem(error),
-    color: 'red',
-    autoClose: 10_000,
-  });
+  showToast('problem', describeProblem(error));
 }

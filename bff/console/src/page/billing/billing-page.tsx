@@ -1,6 +1,6 @@
 // Owns the overview of billing: what stands where on the page. Does not own what its parts do.
 
-import { Grid, Stack } from '@mantine/core';
+import { SimpleGrid, Stack } from '@mantine/core';
 import { useLiveBalance } from '../../data/balance-stream.ts';
 import { useBalance, usePlans, useSubscription } from '../../data/billing-query.ts';
 import { useReturn } from '../../data/return-visit.ts';
@@ -35,28 +35,16 @@ function Overview() {
   return (
     <Stack gap="lg">
       <Notices balance={balance.data} state={subscription.data} isReturning={isReturning} />
-      <Grid gap="lg" align="stretch">
-        <Grid.Col span={{ base: 12, lg: 6 }} display="grid">
-          <Loaded query={subscription} what={STRINGS.billing.plan.title} height={260}>
-            {(state) => <PlanPanel state={state} plans={plans.data ?? []} balance={balance.data} />}
-          </Loaded>
-        </Grid.Col>
-        <Grid.Col span={{ base: 12, lg: 6 }} display="grid">
-          <Loaded query={balance} what={STRINGS.billing.credits.title} height={260}>
-            {(known) => <CreditsPanel balance={known} state={subscription.data} isLive={isLive} />}
-          </Loaded>
-        </Grid.Col>
-        {mayPay && (
-          <>
-            <Grid.Col span={{ base: 12, lg: 6 }} display="grid">
-              <PaymentPanel />
-            </Grid.Col>
-            <Grid.Col span={{ base: 12, lg: 6 }} display="grid">
-              <AutoTopUpPanel />
-            </Grid.Col>
-          </>
-        )}
-      </Grid>
+      <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg" verticalSpacing="lg">
+        <Loaded query={subscription} what={STRINGS.billing.plan.title} height={260}>
+          {(state) => <PlanPanel state={state} plans={plans.data ?? []} balance={balance.data} />}
+        </Loaded>
+        <Loaded query={balance} what={STRINGS.billing.credits.title} height={260}>
+          {(known) => <CreditsPanel balance={known} state={subscription.data} isLive={isLive} />}
+        </Loaded>
+        {mayPay && <PaymentPanel />}
+        {mayPay && <AutoTopUpPanel />}
+      </SimpleGrid>
     </Stack>
   );
 }
