@@ -74,7 +74,20 @@ module.exports = {
       'The alert adapter fulfils its port with HTTP; it judges addresses itself, so it reaches for the network and for nothing else.',
     ),
     layer('worker', '^kernel/worker/', ['^kernel/(worker|app)/'], 'Timers call use cases; they decide nothing.'),
-    layerOfSources('bff', '^bff/', ['^bff/', '^gen/'], 'A BFF speaks to the kernel over gRPC only.'),
+    layerOfSources('bff', '^bff/(?!console/)', ['^bff/', '^gen/'], 'A BFF speaks to the kernel over gRPC only.'),
+    layerOfSources(
+      'console',
+      '^bff/console/',
+      ['^bff/console/', '^clients/rest/'],
+      'The Console runs in browsers: it knows the API by its client alone, and nothing of what serves it.',
+    ),
+    {
+      name: 'console-by-its-addresses-only',
+      severity: 'error',
+      comment: 'Node runs no code of the Console: what serves it needs to know the addresses of its pages.',
+      from: { pathNot: '^(bff/console|test)/' },
+      to: { path: '^bff/console/', pathNot: '^bff/console/page-path[.]ts$' },
+    },
     layer(
       'rest-client',
       '^clients/rest/',
@@ -148,8 +161,8 @@ module.exports = {
     {
       name: 'deployed-code-needs-no-dev-dependency',
       severity: 'error',
-      comment: 'Kernel and BFF run after `npm ci --omit=dev`.',
-      from: { path: '^(kernel|bff|gen)/' },
+      comment: 'Kernel and BFF run after `npm ci --omit=dev`. The Console is bundled before.',
+      from: { path: '^(kernel|bff|gen)/', pathNot: '^bff/console/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },
   ],
@@ -164,7 +177,7 @@ module.exports = {
     enhancedResolveOptions: {
       conditionNames: ['import', 'require', 'node', 'default', 'types'],
       exportsFields: ['exports'],
-      extensions: ['.ts', '.js', '.json', '.d.ts'],
+      extensions: ['.ts', '.tsx', '.js', '.json', '.d.ts', '.css'],
       mainFields: ['main', 'types', 'typings'],
     },
     // The checker's own speed does not matter; a stale cache would.

@@ -35,7 +35,7 @@ export default defineConfig(({ mode }) => {
           extends: true,
           test: {
             name: 'pure',
-            include: ['test/{bff,check,domain,model,mutation,sandbox,simulation,stripe}/**/*.test.ts'],
+            include: ['test/{bff,check,console,domain,model,mutation,sandbox,simulation,stripe}/**/*.test.ts'],
           },
         },
         {
@@ -43,7 +43,7 @@ export default defineConfig(({ mode }) => {
           test: {
             name: 'engine',
             include: ['test/**/*.test.ts'],
-            exclude: ['test/{bff,check,domain,model,mutation,sandbox,simulation,stripe}/**'],
+            exclude: ['test/{bff,check,console,domain,model,mutation,sandbox,simulation,stripe}/**'],
             globalSetup: ['test/support/global-setup.ts'],
             setupFiles: ['test/support/file-engine.ts'],
           },

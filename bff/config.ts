@@ -2,7 +2,9 @@
 // Invariants: nothing is read elsewhere or later; everything that is wrong is told at once; no secret is ever told.
 
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CONSOLE_DOCUMENT } from './console-host.ts';
 import { compileSchema, parseHostPort, quote, type Schema, type Violation } from './schema.ts';
 
 /** What one deployment of the BFF is told at its start. */
@@ -21,6 +23,8 @@ export interface Config {
   readonly audience: string;
   /** Is how browsers sign in; absent where they can't. */
   readonly browserSession?: BrowserSessionConfig;
+  /** Is the web app that browsers are served; absent where there is none. */
+  readonly console?: ConsoleConfig;
   /** Are the proxies before this deployment, addresses or networks, whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   /** Are the origins whose pages may read answers across sites. */
@@ -46,6 +50,16 @@ export interface BrowserSessionConfig {
   readonly publicUrl: URL;
   /** Are the keys of the cookies, 32 bytes each; secret. The first one seals, each one opens. */
   readonly keys: readonly Uint8Array[];
+}
+
+/** What a deployment that serves the Console is told beside. */
+export interface ConsoleConfig {
+  /** Is where its bundle lies. */
+  readonly folder: string;
+  /** Is the name of the product, as people know it. */
+  readonly productName: string;
+  /** Is where people reach sales; absent where there is no such address. */
+  readonly contactSalesUrl?: string;
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -75,6 +89,9 @@ interface Settings {
   OIDC_CLIENT_SECRET?: string;
   PUBLIC_URL?: string;
   SESSION_KEYS?: string[];
+  CONSOLE_FOLDER?: string;
+  PRODUCT_NAME?: string;
+  CONTACT_SALES_URL?: string;
   HTTP_TRUSTED_PROXIES: string[];
   HTTP_CORS_ORIGINS: string[];
   HTTP_CONNECTIONS_MAX: number;
@@ -181,6 +198,24 @@ const SETTINGS_SCHEMA: Schema<Settings> = {
       items: { type: 'string', pattern: '^[A-Za-z0-9_-]{43}$', description: SESSION_KEYS_EXPECTED },
       description: SESSION_KEYS_EXPECTED,
     },
+    CONSOLE_FOLDER: {
+      type: 'string',
+      nullable: true,
+      description: 'the folder of a built Console (`npm run build` says where it is)',
+    },
+    PRODUCT_NAME: {
+      type: 'string',
+      nullable: true,
+      minLength: 1,
+      maxLength: 64,
+      description: 'the name of the product, as people know it, at most 64 characters',
+    },
+    CONTACT_SALES_URL: {
+      type: 'string',
+      nullable: true,
+      pattern: '^(mailto:|https://)[\\x21-\\x7e]{1,512}$',
+      description: 'where people reach sales, a `mailto:` or `https:` address',
+    },
     HTTP_TRUSTED_PROXIES: {
       type: 'array',
       maxItems: 64,
@@ -242,7 +277,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
   const checked = checkSettings(raw);
   const complaints = 'violations' in checked ? checked.violations.map(describe) : [];
   const kernelAuthority = readAuthority(raw['KERNEL_CA_FILE'], complaints);
-  complaints.push(...complainOfHalfSessions(raw));
+  complaints.push(...complainOfHalfSessions(raw), ...complainOfConsole(raw));
   if (complaints.length > 0 || 'violations' in checked) {
     throw new ConfigError(complaints);
   }
@@ -264,6 +299,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     ),
     audience: settings.OIDC_AUDIENCE ?? `wheelhouse:${settings.PRODUCT_CODE}`,
     ...(browserSession && { browserSession }),
+    ...toConsole(settings),
     trustedProxies: settings.HTTP_TRUSTED_PROXIES,
     // As browsers send an origin: without the slash of a path.
     corsOrigins: settings.HTTP_CORS_ORIGINS.map((text) => new URL(text).origin),
@@ -299,6 +335,9 @@ function readSettings(environment: Readonly<Record<string, string | undefined>>)
     OIDC_CLIENT_SECRET: read('OIDC_CLIENT_SECRET'),
     PUBLIC_URL: read('PUBLIC_URL'),
     SESSION_KEYS: readList('SESSION_KEYS'),
+    CONSOLE_FOLDER: read('CONSOLE_FOLDER'),
+    PRODUCT_NAME: read('PRODUCT_NAME'),
+    CONTACT_SALES_URL: read('CONTACT_SALES_URL'),
     HTTP_TRUSTED_PROXIES: readList('HTTP_TRUSTED_PROXIES') ?? [],
     HTTP_CORS_ORIGINS: readList('HTTP_CORS_ORIGINS') ?? [],
     HTTP_CONNECTIONS_MAX: readNumber('HTTP_CONNECTIONS_MAX'),
@@ -319,6 +358,29 @@ function complainOfHalfSessions(raw: Readonly<Record<string, unknown>>): readonl
   return isAskedFor
     ? missing.map((name) => `${name} is not set; browsers sign in only where all of ${names} are, or set none of them`)
     : [];
+}
+
+/** A Console that nobody can sign in to, or that is not there, would show at the first visit only. */
+function complainOfConsole(raw: Readonly<Record<string, unknown>>): readonly string[] {
+  const folder = raw['CONSOLE_FOLDER'];
+  if (typeof folder !== 'string') return [];
+  const names = [...SESSION_SETTINGS].join(', ');
+  return [
+    ...(existsSync(join(folder, CONSOLE_DOCUMENT))
+      ? []
+      : [`CONSOLE_FOLDER is ${quote(folder)}, where no ${CONSOLE_DOCUMENT} is; \`npm run build\` makes one`]),
+    ...(raw['OIDC_CLIENT_ID'] === undefined ? [`CONSOLE_FOLDER is set without ${names}; nobody could sign in`] : []),
+  ];
+}
+
+function toConsole({
+  CONSOLE_FOLDER: folder,
+  PRODUCT_NAME: name,
+  PRODUCT_CODE: code,
+  CONTACT_SALES_URL: contactSalesUrl,
+}: Settings): Pick<Config, 'console'> {
+  if (folder === undefined) return {};
+  return { console: { folder, productName: name ?? code, ...(contactSalesUrl && { contactSalesUrl }) } };
 }
 
 function toBrowserSession(settings: Settings): BrowserSessionConfig | undefined {

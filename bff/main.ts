@@ -10,6 +10,7 @@ import { createAuthRoutes } from './browser-session/auth-route.ts';
 import { BrowserSessions } from './browser-session/browser-session.ts';
 import { SignIn } from './browser-session/sign-in.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
+import { createConsolePaths } from './console-host.ts';
 import { closeGracefully, createHttpServer, listen } from './http-server.ts';
 import { KernelClient } from './kernel-client.ts';
 import { KeySet } from './key-set.ts';
@@ -81,7 +82,7 @@ export async function startBff(config: Config, logger: Logger): Promise<RunningB
 
 /** Builds what browsers sign in with, where the configuration has it. */
 function createBrowserParts(
-  { productCode, issuer, browserSession }: Config,
+  { productCode, issuer, browserSession, console }: Config,
   kernel: KernelClient,
 ): {
   readonly sessions: BrowserSessions | undefined;
@@ -92,7 +93,11 @@ function createBrowserParts(
   const sessions = new BrowserSessions({ productCode, issuer, ...browserSession });
   const signIn = new SignIn({ productCode, issuer, ...browserSession });
   const authRoutes = createAuthRoutes({ sessions, signIn, publicUrl });
-  return { sessions, browserPaths: [...authRoutes, ...createMailPages({ sessions, kernel, productCode })] };
+  const consolePaths = console === undefined ? [] : createConsolePaths(console, sessions);
+  return {
+    sessions,
+    browserPaths: [...authRoutes, ...createMailPages({ sessions, kernel, productCode }), ...consolePaths],
+  };
 }
 
 async function main(): Promise<void> {

@@ -6,14 +6,16 @@
 /** Is a demo product and where its BFF listens. */
 export interface DemoProduct {
   readonly code: string;
+  /** Is what people know it by. */
+  readonly name: string;
   readonly portVariable: string;
   readonly portDefault: number;
 }
 
 /** Are the products of the local stack. */
 export const DEMO_PRODUCTS: readonly DemoProduct[] = [
-  { code: 'agentruntime', portVariable: 'WHEELHOUSE_AGENTRUNTIME_PORT', portDefault: 8080 },
-  { code: 'otherproduct', portVariable: 'WHEELHOUSE_OTHERPRODUCT_PORT', portDefault: 8081 },
+  { code: 'agentruntime', name: 'AgentRuntime', portVariable: 'WHEELHOUSE_AGENTRUNTIME_PORT', portDefault: 8080 },
+  { code: 'otherproduct', name: 'OtherProduct', portVariable: 'WHEELHOUSE_OTHERPRODUCT_PORT', portDefault: 8081 },
 ];
 
 /** Are the roles that a person can have in a workspace, highest first; each includes the ones after it. */

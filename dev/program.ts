@@ -26,6 +26,7 @@ const PROGRAM_SETTINGS = [
   ...['HTTP_CORS_ORIGINS', 'HTTP_CONNECTIONS_MAX', 'ARRIVAL_TIMEOUT_MS'],
   ...['RATE_LIMIT_PER_ADDRESS', 'RATE_LIMIT_PER_CALLER'],
   ...['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'PUBLIC_URL', 'SESSION_KEYS'],
+  ...['CONSOLE_FOLDER', 'PRODUCT_NAME', 'CONTACT_SALES_URL'],
   ...['STRIPE_SECRET_KEY', 'STRIPE_API_URL', 'STRIPE_WEBHOOK_SECRETS', 'STRIPE_SYNC_INTERVAL_MS'],
   ...['SMTP_URL', 'MAIL_FROM', 'CONSOLE_URLS'],
   ...['STRIPE_SANDBOX_PORT', 'STRIPE_SANDBOX_FOLDER', 'STRIPE_SANDBOX_SECRET_KEY'],
@@ -69,6 +70,8 @@ export interface BffOptions extends ProgramOptions {
   readonly issuer: string;
   /** Says how browsers sign in; default they can't. */
   readonly browserSession?: BffBrowserSession;
+  /** Is the web app that it serves; default none. */
+  readonly console?: BffConsole;
   /** Is its port; 0 means any free one. */
   readonly port: number;
 }
@@ -80,6 +83,14 @@ export interface BffBrowserSession {
   readonly publicUrl: string;
   /** Is the key of its cookies. */
   readonly key: string;
+}
+
+/** Says which web app a BFF serves. */
+export interface BffConsole {
+  /** Is where its bundle lies. */
+  readonly folder: string;
+  readonly productName: string;
+  readonly contactSalesUrl: string;
 }
 
 /** Is a BFF that listens. */
@@ -140,6 +151,7 @@ export async function startBff(options: BffOptions): Promise<RunningBff> {
       KERNEL_TOKEN: options.kernelToken,
       OIDC_ISSUER: options.issuer,
       ...toBrowserSettings(options.browserSession),
+      ...toConsoleSettings(options.console),
     }),
   );
   const { http } = await waitUntilListening(bff);
@@ -150,6 +162,12 @@ export async function startBff(options: BffOptions): Promise<RunningBff> {
 function toBrowserSettings(session: BffBrowserSession | undefined): Record<string, string> {
   if (session === undefined) return {};
   return { OIDC_CLIENT_ID: session.clientId, PUBLIC_URL: session.publicUrl, SESSION_KEYS: session.key };
+}
+
+function toConsoleSettings(console: BffConsole | undefined): Record<string, string> {
+  if (console === undefined) return {};
+  const { folder, productName, contactSalesUrl } = console;
+  return { CONSOLE_FOLDER: folder, PRODUCT_NAME: productName, CONTACT_SALES_URL: contactSalesUrl };
 }
 
 /** Starts a Stripe sandbox and waits until it listens. Throws StackError with its last words when it doesn't. */

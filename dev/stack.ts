@@ -7,6 +7,7 @@
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buildConsole } from './console-build.ts';
 import { type Credentials, loadCredentials, writeKernelCredentials } from './credential.ts';
 import { type DemoCallers, loadDemoTenant } from './demo-data.ts';
 import { addDemoPeople, listDemoPeople, toDemoEmail } from './demo-people.ts';
@@ -37,6 +38,7 @@ import {
 import { type StripePlans, syncStripePlans } from './stripe-plan.ts';
 
 const DATABASE = 'wheelhouse';
+const CONTACT_SALES_URL = 'mailto:sales@example.com';
 const MAIL_SENDER = 'Wheelhouse <no-reply@example.com>';
 
 /** Is a stack that runs. */
@@ -69,6 +71,7 @@ export async function startStack(
   lifetime: Lifetime,
 ): Promise<RunningStack> {
   const start = await prepare(config, environment, lifetime);
+  const consoleFolder = await showStep('Console', buildConsole, () => 'Console: built');
   const engine = await showStep('MongoDB', (note) => runEngine(start, note), describeEngine);
   const issuer = await showStep(
     'Token issuer',
@@ -90,7 +93,7 @@ export async function startStack(
   const { plans, tenantIds } = await loadDemo(start, kernel, { stripe, issuer });
   const products: Record<string, DevProduct> = {};
   for (const [code, tenantId] of tenantIds) {
-    const run = () => runProduct(start, { code, tenantId, kernel, issuer });
+    const run = () => runProduct(start, { code, tenantId, kernel, issuer, consoleFolder });
     products[code] = await showStep(`BFF of ${code}`, run, ({ bff }) => `BFF of ${code} on ${bff}`);
   }
   await showStep('Demo people', () => loadDemoPeople(start, kernel, issuer, products));
@@ -304,9 +307,13 @@ interface ProductStart {
   readonly tenantId: string;
   readonly kernel: RunningKernel;
   readonly issuer: Issuer;
+  readonly consoleFolder: string;
 }
 
-async function runProduct(start: Start, { code, tenantId, kernel, issuer }: ProductStart): Promise<DevProduct> {
+async function runProduct(
+  start: Start,
+  { code, tenantId, kernel, issuer, consoleFolder }: ProductStart,
+): Promise<DevProduct> {
   const publicUrl = start.bffUrls.get(code) ?? '';
   const bff = await startBff({
     environment: start.environment,
@@ -315,6 +322,11 @@ async function runProduct(start: Start, { code, tenantId, kernel, issuer }: Prod
     kernelToken: start.credentials.bff[code] ?? '',
     issuer: issuer.url,
     browserSession: { clientId: toClientId(code), publicUrl, key: start.credentials.session[code] ?? '' },
+    console: {
+      folder: consoleFolder,
+      productName: DEMO_PRODUCTS.find((product) => product.code === code)?.name ?? code,
+      contactSalesUrl: CONTACT_SALES_URL,
+    },
     port: Number(new URL(publicUrl).port),
     logFile: toLogFile(start, `bff-${code}`),
   });

@@ -33,7 +33,7 @@ export function describeStack(stack: RunningStack, place: SummaryPlace): string 
   ];
   return [
     '',
-    styleText('bold', 'Wheelhouse runs.'),
+    styleText('bold', 'Wheelhouse runs. Open a Console in a browser:'),
     ...lines,
     ...toAdvice(stack, place),
     '',

@@ -106,6 +106,16 @@ export class BrowserSessions {
     return session;
   }
 
+  /** Tells which session a request belongs to, for pages that greet whoever has none: one that has ended counts as none. */
+  async find(request: IncomingMessage): Promise<BrowserSession | undefined> {
+    try {
+      return await this.open(request);
+    } catch (error) {
+      if (error instanceof Problem && error.reason === 'CREDENTIAL_INVALID') return undefined;
+      throw error;
+    }
+  }
+
   #toSession(claims: JWTPayload): BrowserSession | undefined {
     const checked = checkClaims(claims);
     if ('violations' in checked || checked.value.iss !== this.#issuer) return undefined;

@@ -11,7 +11,7 @@ import type { MyWorkspaceJson } from '../convert-people.ts';
 import { html, type Markup } from '../html.ts';
 import type { KernelClient } from '../kernel-client.ts';
 import type { PathMethod } from '../path-table.ts';
-import { Problem, type ProblemReason } from '../problem.ts';
+import type { ProblemReason } from '../problem.ts';
 import { contextOf } from '../request-context.ts';
 import { toCallContext } from '../route-runner.ts';
 import { MAIL_TOKEN_BODY } from '../routes/field.ts';
@@ -100,7 +100,7 @@ async function show(
   response: Response,
 ): Promise<void> {
   showProblemsOn(page, response);
-  const session = await findSession(sessions, request);
+  const session = await sessions.find(request);
   if (session !== undefined) contextOf(response).identity = session.person;
   sendPage(response, 200, page.title, session === undefined ? toSignInFirst(page) : toForm(page, session));
 }
@@ -123,16 +123,6 @@ async function perform(
   const { workspace } = await page.act(body, { kernel, productCode, context });
   const done = html`<p data-done>${page.tell(workspace)}</p><p class="quiet">You can close this page.</p>`;
   sendPage(response, 200, page.doneTitle, done);
-}
-
-/** Whoever has a session that has ended is asked to sign in, as whoever has none. */
-async function findSession(sessions: BrowserSessions, request: Request): Promise<BrowserSession | undefined> {
-  try {
-    return await sessions.open(request);
-  } catch (error) {
-    if (error instanceof Problem && error.reason === 'CREDENTIAL_INVALID') return undefined;
-    throw error;
-  }
 }
 
 function toSignInFirst({ path, announcement }: MailPage): Markup {

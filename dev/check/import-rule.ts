@@ -10,6 +10,7 @@ import { cruise } from 'dependency-cruiser';
 import extractDepcruiseOptions from 'dependency-cruiser/config-utl/extract-depcruise-options';
 import { failed, passed, type StepOutcome } from './step.ts';
 
+const SOURCE_PATTERN = /[.]tsx?$/;
 const SOURCE_FOLDERS = ['kernel', 'bff', 'clients', 'gen', 'dev', 'test'] as const;
 
 /** One import that a rule forbids, or a file that was not read. */
@@ -61,7 +62,7 @@ async function listSources(root: string, folders: readonly string[]): Promise<re
   const perFolder = await Promise.all(
     folders.map(async (folder) => {
       const entries = await readdir(join(root, folder), { recursive: true });
-      const sources = entries.filter((entry) => entry.endsWith('.ts')).map((entry) => join(folder, entry));
+      const sources = entries.filter((entry) => SOURCE_PATTERN.test(entry)).map((entry) => join(folder, entry));
       return sources.map((path) => path.replaceAll(sep, '/')).filter((path) => !path.includes('/node_modules/'));
     }),
   );

@@ -17,6 +17,11 @@ import { failed, type Step, type StepOutcome } from './step.ts';
 const STEPS: readonly Step[] = [
   commandStep({ name: 'types', claim: 'the types are sound', command: ['tsc', '--project', '.'] }),
   commandStep({
+    name: 'console-types',
+    claim: 'the types of the Console are sound',
+    command: ['tsc', '--project', 'bff/console'],
+  }),
+  commandStep({
     name: 'lint',
     claim: 'format, lint rules and domain purity hold',
     command: ['biome', 'check', '--error-on-warnings', '--max-diagnostics=50', '.'],

@@ -1,0 +1,14 @@
+// Owns the addresses of the Console's pages, for the router in the browser and for the BFF, which serves the same document at each.
+// Does not own what the pages show.
+
+/** Are the addresses, by page. */
+export const PAGE_PATHS = {
+  home: '/',
+  welcome: '/welcome',
+  billing: '/settings/billing',
+  plans: '/settings/plans',
+  usage: '/settings/usage',
+  people: '/settings/people',
+  tokens: '/settings/tokens',
+  analytics: '/analytics',
+} as const;

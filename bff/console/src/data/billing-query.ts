@@ -1,0 +1,185 @@
+// Owns how the pages ask for what belongs to the workspace that is shown. Does not own the calls (api/api.ts).
+
+import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { AnalyticsQuery, Api, UsageFilter } from '../api/api.ts';
+import { useRole, useWorkspace } from '../session/session.ts';
+import { noteServiceTime } from './service-clock.ts';
+
+/** Names an answer about a workspace. */
+function keyOf(api: Api, ...parts: readonly unknown[]): readonly unknown[] {
+  return ['workspace', api.scope.workspaceId, ...parts];
+}
+
+/** Returns what forgets all that is known about the workspace, so that it is read again. */
+export function useForgetWorkspace(): () => Promise<void> {
+  const client = useQueryClient();
+  const { api } = useWorkspace();
+  return () => client.invalidateQueries({ queryKey: keyOf(api) });
+}
+
+/** Returns the key of the balance, which a stream keeps up to date. */
+export function useBalanceKey(): readonly unknown[] {
+  return keyOf(useWorkspace().api, 'balance');
+}
+
+export function useBalance() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: useBalanceKey(),
+    queryFn: () => api.getBalance(),
+    enabled: useRole('project_contributor'),
+  });
+}
+
+export function useSubscription() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'subscription'),
+    queryFn: async () => {
+      const state = await api.getSubscription();
+      noteServiceTime(state.as_of_time);
+      return state;
+    },
+    enabled: useRole('project_contributor'),
+  });
+}
+
+const PLANS_STALE_MS = 300_000;
+
+export function usePlans() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'plans'),
+    queryFn: async () => (await api.listPlans()).plans,
+    staleTime: PLANS_STALE_MS,
+    enabled: useRole('project_contributor'),
+  });
+}
+
+export function usePaymentMethods() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'payment-methods'),
+    queryFn: async () => (await api.listPaymentMethods()).payment_methods,
+    enabled: useRole('tenant_admin'),
+  });
+}
+
+export function useTopUpOffer() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'top-up-offer'),
+    queryFn: () => api.getTopUpOffer(),
+    enabled: useRole('tenant_admin'),
+  });
+}
+
+export function useAutoTopUp() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'auto-top-up'),
+    queryFn: () => api.getAutoTopUp(),
+    enabled: useRole('tenant_admin'),
+  });
+}
+
+export function useThresholds() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'thresholds'),
+    queryFn: async () => (await api.listThresholds()).thresholds,
+    enabled: useRole('tenant_admin'),
+  });
+}
+
+export function useActionPrices() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'action-prices'),
+    queryFn: async () => (await api.listActionPrices()).action_prices,
+    enabled: useRole('project_contributor'),
+  });
+}
+
+export function useUsageEvents(filter: UsageFilter) {
+  const { api } = useWorkspace();
+  return useInfiniteQuery({
+    queryKey: keyOf(api, 'usage', filter),
+    queryFn: ({ pageParam }) => api.listUsageEvents(filter, pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_page_token ?? undefined,
+  });
+}
+
+export function useUsageExplanation(entryId: string | undefined) {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'explanation', entryId),
+    queryFn: () => api.explainUsageEvent(entryId ?? ''),
+    enabled: entryId !== undefined,
+  });
+}
+
+export function usePayments() {
+  const { api } = useWorkspace();
+  return useInfiniteQuery({
+    queryKey: keyOf(api, 'payments'),
+    queryFn: ({ pageParam }) => api.listPayments(pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_page_token ?? undefined,
+    enabled: useRole('tenant_admin'),
+  });
+}
+
+export function useCreditAnalytics(query: AnalyticsQuery) {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'analytics', query),
+    queryFn: () => api.listCreditAnalytics(query),
+    placeholderData: (before) => before,
+  });
+}
+
+export function useUsageDimensions(range: Pick<AnalyticsQuery, 'start_time' | 'end_time' | 'project_id'>) {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'dimensions', range),
+    queryFn: () => api.listUsageDimensions(range),
+    placeholderData: (before) => before,
+  });
+}
+
+export function useProjects() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'projects'),
+    queryFn: async () => (await api.listProjects()).projects,
+  });
+}
+
+export function useMembers() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'members'),
+    queryFn: async () => (await api.listMembers()).members,
+    enabled: useRole('project_contributor'),
+  });
+}
+
+export function useInvitations() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'invitations'),
+    queryFn: async () => (await api.listInvitations()).invitations,
+    enabled: useRole('tenant_admin'),
+  });
+}
+
+export function useAccessTokens() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'access-tokens'),
+    queryFn: async () => (await api.listAccessTokens()).access_tokens,
+    enabled: useRole('project_viewer'),
+  });
+}

@@ -1,0 +1,58 @@
+// Owns the frame of all pages in a workspace: navigation at the side, or behind a button where the page is narrow.
+
+import { Burger } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { Suspense, useEffect } from 'react';
+import { Navigate, Outlet, useLocation } from 'react-router';
+import { PAGE_PATHS } from '../../page-path.ts';
+import { Brand } from '../part/brand.tsx';
+import { Waiting } from '../part/loaded.tsx';
+import { useSession } from '../session/session.ts';
+import { STRINGS } from '../strings.ts';
+import classes from './console-layout.module.css';
+import { SideBar } from './side-bar.tsx';
+
+const WAITING_HEIGHT = 420;
+
+/** Shows a page in its frame; whoever has no workspace is led to make one. */
+export function ConsoleLayout() {
+  const { workspaces } = useSession();
+  const { pathname } = useLocation();
+  const [isOpen, { toggle, close }] = useDisclosure(false);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: on each way to another page.
+  useEffect(close, [pathname]);
+  if (workspaces.length === 0) return <Navigate to={PAGE_PATHS.welcome} replace />;
+  return (
+    <div className={classes['frame']}>
+      <a href="#content" className={classes['skip']}>
+        {STRINGS.common.skipToContent}
+      </a>
+      <header className={classes['header']}>
+        <Brand />
+        <Burger
+          opened={isOpen}
+          onClick={toggle}
+          size="sm"
+          aria-label={isOpen ? STRINGS.nav.close : STRINGS.nav.open}
+          aria-expanded={isOpen}
+          aria-controls="navigation"
+        />
+      </header>
+      <nav
+        id="navigation"
+        className={classes['navigation']}
+        aria-label={STRINGS.nav.label}
+        data-open={isOpen || undefined}
+      >
+        <SideBar />
+      </nav>
+      <main id="content" className={classes['main']} tabIndex={-1}>
+        <div className={classes['page']}>
+          <Suspense fallback={<Waiting height={WAITING_HEIGHT} />}>
+            <Outlet />
+          </Suspense>
+        </div>
+      </main>
+    </div>
+  );
+}

@@ -1,0 +1,44 @@
+// Owns changing the role of a member.
+
+import { Button, Group, Modal, Stack } from '@mantine/core';
+import { useState } from 'react';
+import type { Member } from '../../api/type.ts';
+import { useAct } from '../../data/act.ts';
+import { ProblemNote } from '../../part/problem-note.tsx';
+import { useWorkspace } from '../../session/session.ts';
+import { STRINGS } from '../../strings.ts';
+import { nameOfMember, roleOf } from './member.ts';
+import { isComplete, type RoleChoice, toMemberRoles } from './role-choice.ts';
+import { RoleField } from './role-field.tsx';
+
+const WORDS = STRINGS.people;
+
+/** Shows the dialog. */
+export function RoleDialog({ member, onClose }: { readonly member: Member; readonly onClose: () => void }) {
+  const { api } = useWorkspace();
+  const [choice, setChoice] = useState<RoleChoice>({
+    role: roleOf(member) ?? 'project_viewer',
+    projectIds: member.project_roles.map(({ project_id }) => project_id),
+  });
+  const act = useAct(() => api.updateMember(member.user_id, toMemberRoles(choice)), {
+    tell: () => WORDS.saved,
+    onDone: onClose,
+    showsProblem: true,
+  });
+  return (
+    <Modal opened onClose={onClose} title={WORDS.editOf(nameOfMember(member))}>
+      <Stack gap="lg">
+        <RoleField choice={choice} onChange={setChoice} />
+        {act.error !== null && <ProblemNote error={act.error} />}
+        <Group justify="flex-end" gap="sm">
+          <Button variant="default" onClick={onClose}>
+            {STRINGS.common.cancel}
+          </Button>
+          <Button loading={act.isPending} disabled={!isComplete(choice)} onClick={() => act.mutate(undefined)}>
+            {STRINGS.common.save}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

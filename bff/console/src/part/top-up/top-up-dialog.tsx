@@ -1,0 +1,28 @@
+// Owns buying credits: first how many and how they are paid, then how the purchase stands, until its end.
+
+import { Modal } from '@mantine/core';
+import { useState } from 'react';
+import type { TopUp } from '../../api/type.ts';
+import { usePaymentMethods, useTopUpOffer } from '../../data/billing-query.ts';
+import { STRINGS } from '../../strings.ts';
+import { Loaded } from '../loaded.tsx';
+import { TopUpForm } from './top-up-form.tsx';
+import { TopUpProgress } from './top-up-progress.tsx';
+
+/** Shows the dialog. */
+export function TopUpDialog({ onClose }: { readonly onClose: () => void }) {
+  const [topUp, setTopUp] = useState<TopUp>();
+  const offer = useTopUpOffer();
+  const methods = usePaymentMethods();
+  return (
+    <Modal opened onClose={onClose} title={STRINGS.topUp.title} size="md">
+      {topUp === undefined ? (
+        <Loaded query={offer} what={STRINGS.topUp.title} height={260}>
+          {(known) => <TopUpForm offer={known} methods={methods.data ?? []} onBegun={setTopUp} onClose={onClose} />}
+        </Loaded>
+      ) : (
+        <TopUpProgress begun={topUp} onClose={onClose} onAgain={() => setTopUp(undefined)} />
+      )}
+    </Modal>
+  );
+}

@@ -1,0 +1,41 @@
+// Owns which page stands at which address. Each page is loaded when somebody first goes there.
+
+import { lazy, Suspense } from 'react';
+import { BrowserRouter, Navigate, Route, Routes } from 'react-router';
+import { PAGE_PATHS } from '../page-path.ts';
+import { ConsoleLayout } from './layout/console-layout.tsx';
+import { FullPageLoader } from './part/full-page-loader.tsx';
+import { NotFoundPage } from './part/not-found-page.tsx';
+
+const WelcomePage = lazy(async () => ({ default: (await import('./page/welcome/welcome-page.tsx')).WelcomePage }));
+const BillingPage = lazy(async () => ({ default: (await import('./page/billing/billing-page.tsx')).BillingPage }));
+const PlansPage = lazy(async () => ({ default: (await import('./page/plans/plans-page.tsx')).PlansPage }));
+const UsagePage = lazy(async () => ({ default: (await import('./page/usage/usage-page.tsx')).UsagePage }));
+const PeoplePage = lazy(async () => ({ default: (await import('./page/people/people-page.tsx')).PeoplePage }));
+const TokenPage = lazy(async () => ({ default: (await import('./page/token/token-page.tsx')).TokenPage }));
+const AnalyticsPage = lazy(async () => ({
+  default: (await import('./page/analytics/analytics-page.tsx')).AnalyticsPage,
+}));
+
+/** Shows the page of the address. */
+export function Router() {
+  return (
+    <BrowserRouter>
+      <Suspense fallback={<FullPageLoader />}>
+        <Routes>
+          <Route path={PAGE_PATHS.home} element={<Navigate to={PAGE_PATHS.billing} replace />} />
+          <Route path={PAGE_PATHS.welcome} element={<WelcomePage />} />
+          <Route element={<ConsoleLayout />}>
+            <Route path={PAGE_PATHS.billing} element={<BillingPage />} />
+            <Route path={PAGE_PATHS.plans} element={<PlansPage />} />
+            <Route path={PAGE_PATHS.usage} element={<UsagePage />} />
+            <Route path={PAGE_PATHS.people} element={<PeoplePage />} />
+            <Route path={PAGE_PATHS.tokens} element={<TokenPage />} />
+            <Route path={PAGE_PATHS.analytics} element={<AnalyticsPage />} />
+            <Route path="*" element={<NotFoundPage />} />
+          </Route>
+        </Routes>
+      </Suspense>
+    </BrowserRouter>
+  );
+}
