@@ -73,15 +73,16 @@ async function completeAll(
   return complete;
 }
 
-/** Answers undefined for one that bills by days or weeks, or by parts of a minor unit: nothing here is sold so. */
+/** Stripe has none without an item. */
 async function completeOne(
   client: StripeClient,
   subscription: Stripe.Subscription,
   products: ProductMetadata,
 ): Promise<StripeSubscription | undefined> {
   const [item] = subscription.items.data;
-  const terms = item && toTerms(item.price, item.quantity ?? 1, products);
-  if (item === undefined || terms === undefined) return undefined;
+  if (item === undefined) return undefined;
+  const terms = toTerms(item.price, item.quantity ?? 1, products);
+  const stripePriceId = item.price.id;
   const { id, customer, metadata, collection_method: method, ended_at: endedAt } = subscription;
   const period = { start: item.current_period_start, end: item.current_period_end };
   const phase = toPhase(subscription);
@@ -94,18 +95,18 @@ async function completeOne(
     stripeItemId: item.id,
     phase,
     isUnpaid: isUnpaid(subscription),
-    terms,
     metadata,
     createdAt: toInstant(subscription.created),
     periodStart: toInstant(period.start),
     periodEnd: toInstant(period.end),
     isInvoiced: method === 'send_invoice',
-    ...(await readInvoices(client, subscription, { bills, period, terms })),
+    ...(await readInvoices(client, subscription, { bills, period, stripePriceId, ...present({ terms }) })),
     ...present({
+      terms,
       stripeScheduleId: schedule?.id,
       cancelAt: phase === 'ended' ? undefined : findCancelAt(subscription, period),
       endedAt: endedAt === null ? undefined : toInstant(endedAt),
-      pending: schedule && (await loadPending(client, schedule, terms)),
+      pending: schedule && (await loadPending(client, schedule, stripePriceId)),
     }),
   };
 }
@@ -136,7 +137,7 @@ function findSchedule({ schedule }: Stripe.Subscription): Stripe.SubscriptionSch
 async function loadPending(
   client: StripeClient,
   { phases, current_phase: current }: Stripe.SubscriptionSchedule,
-  { stripePriceId }: StripeTerms,
+  stripePriceId: string,
 ): Promise<StripeSubscription['pending']> {
   const next = phases.find(({ start_date: start }) => current !== null && start >= current.end_date);
   const [item] = next?.items ?? [];
@@ -159,7 +160,10 @@ async function loadLastBill(client: StripeClient, { latest_invoice: invoice }: S
 interface ReadBills {
   readonly bills: readonly Bill[];
   readonly period: BillPeriod;
-  readonly terms: StripeTerms;
+  /** Of today. */
+  readonly stripePriceId: string;
+  /** Of that price; absent where it can't be read. */
+  readonly terms?: StripeTerms;
 }
 
 type Invoices = Pick<
@@ -170,14 +174,14 @@ type Invoices = Pick<
 async function readInvoices(
   client: StripeClient,
   subscription: Stripe.Subscription,
-  { bills, period, terms }: ReadBills,
+  { bills, period, stripePriceId, terms }: ReadBills,
 ): Promise<Invoices> {
   const { latest_invoice: latest, pending_update: update, status } = subscription;
   const latestId = typeof latest === 'string' ? latest : latest?.id;
   const waiting = update === null ? undefined : bills.find(({ invoice }) => invoice.id === latestId);
   const ours = bills.filter((bill) => bill !== waiting);
   const cycle = findCycleBill(ours, period);
-  const change = findChangeBill(ours, terms.stripePriceId, period);
+  const change = findChangeBill(ours, stripePriceId, period);
   const isEnded = toPhase(subscription) === 'ended';
   const payable = isEnded ? [] : [cycle?.bill, change?.bill, ...ours];
   const due = payable.find((bill) => bill?.invoice.status === 'open')?.invoice;
@@ -196,7 +200,7 @@ async function readInvoices(
     changeInvoice: { ...toFacts(change?.bill), changedAt: toInstant(change?.changedAt ?? period.start) },
     ...(earlierChanges.length === 0 ? {} : { earlierChanges }),
     ...present({
-      cycleTerms: isEnded ? undefined : await loadCycleTerms(client, terms, cycle?.stripePriceId),
+      cycleTerms: isEnded ? undefined : await loadCycleTerms(client, stripePriceId, cycle?.stripePriceId),
       failureCode: toFailureCode(payment),
       paymentUrl: due?.hosted_invoice_url ?? undefined,
       pendingUpdateUrl: waiting?.invoice.hosted_invoice_url ?? undefined,
@@ -205,8 +209,9 @@ async function readInvoices(
 }
 
 /** Finds the terms of each change; of one whose price bills by days or weeks there are none. */
-async function loadChanges(client: StripeClient, current: StripeTerms, changes: readonly ChangeBill[]) {
-  const known = new Map<string, StripeTerms | undefined>([[current.stripePriceId, current]]);
+async function loadChanges(client: StripeClient, current: StripeTerms | undefined, changes: readonly ChangeBill[]) {
+  const known = new Map<string, StripeTerms | undefined>();
+  if (current !== undefined) known.set(current.stripePriceId, current);
   for (const { stripePriceId: id } of changes) {
     if (id !== '' && !known.has(id)) known.set(id, await loadTerms(client, id));
   }
@@ -219,7 +224,7 @@ async function loadChanges(client: StripeClient, current: StripeTerms, changes: 
 /** The price was changed inside of the period where its invoice charges another one. */
 async function loadCycleTerms(
   client: StripeClient,
-  { stripePriceId }: StripeTerms,
+  stripePriceId: string,
   charged = '',
 ): Promise<StripeTerms | undefined> {
   return charged === '' || charged === stripePriceId ? undefined : await loadTerms(client, charged);

@@ -25,7 +25,7 @@ import { startIntentWorker } from '../../kernel/worker/intent-worker.ts';
 import { override } from '../contract/support/override.ts';
 import { freshDatabaseUri } from '../support/engine.ts';
 import { draftIntent, finishIntent, intentPartsOf } from '../support/intent-fixture.ts';
-import { StripeModel } from '../support/stripe-model.ts';
+import { StripeModel, termsOf } from '../support/stripe-model.ts';
 
 type Connection = Awaited<ReturnType<typeof openConnection>>;
 
@@ -221,8 +221,8 @@ describe('a change', () => {
   });
 
   test('puts no discount on it while a change of plan waits', async () => {
-    const { terms } = stripe.add();
-    const { stripeSubscriptionId } = stripe.add({ pending: { terms, effectiveAt: START + HOUR_MS } });
+    const pending = { terms: termsOf('price_pro'), effectiveAt: START + HOUR_MS };
+    const { stripeSubscriptionId } = stripe.add({ pending });
     const intent = await open({ kind: 'apply_discount', stripeSubscriptionId, promotionCode: 'SPRING' });
     expect(await openRunner().runTenant(intent.tenantId)).toMatchObject({
       result: { kind: 'failed', reason: 'PROMOTION_NOT_APPLICABLE', metadata: { why: 'change_pending' } },

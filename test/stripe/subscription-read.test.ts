@@ -157,14 +157,14 @@ describe('a subscription that is read', () => {
     return (await gateway.stripe.testHelpers.testClocks.retrieve(clock)).frozen_time;
   }
 
-  it('is listed with those that ended, the newest first, and without what nothing here is sold by', async () => {
+  it('is listed with those that ended, the newest first, at a price that nothing here is sold by too', async () => {
     const { stripe } = gateway;
     const pro = await gateway.plan('pro', 4_900);
     const { who, id } = await gateway.subscribed(pro);
     await stripe.subscriptions.cancel(id);
     await gateway.billing.advance(who, START + DAY);
     const weekly = await gateway.plan('weekly', 100, 'week');
-    await stripe.subscriptions.create({ customer: who.customer, items: [{ price: weekly.id }] });
+    const byWeek = await stripe.subscriptions.create({ customer: who.customer, items: [{ price: weekly.id }] });
     const twice = await stripe.subscriptions.create({
       customer: who.customer,
       items: [{ price: pro.id, quantity: 2 }],
@@ -172,10 +172,13 @@ describe('a subscription that is read', () => {
     const read = await gateway.port.loadSubscriptions(who.customer);
     expect(read.map(({ stripeSubscriptionId, phase }) => [stripeSubscriptionId, phase])).toEqual([
       [twice.id, 'live'],
+      [byWeek.id, 'live'],
       [id, 'ended'],
     ]);
-    expect(read[0]?.terms.minorUnits).toBe(9_800n);
-    expect(read[1]).toMatchObject({ endedAt: START * MS, cycleInvoice: { state: 'paid' } });
+    expect(read.map(({ terms }) => terms?.minorUnits)).toEqual([9_800n, undefined, 4_900n]);
+    expect(await gateway.port.loadSubscription(byWeek.id)).toEqual(read[1]);
+    expect(read[1]).toMatchObject({ cycleInvoice: { state: 'paid' } });
+    expect(read[2]).toMatchObject({ endedAt: START * MS, cycleInvoice: { state: 'paid' } });
   });
 
   judgeExchanges(gateway.fixture);

@@ -5,7 +5,12 @@
 import type Stripe from 'stripe';
 import type { StripePayments, StripeTopUps } from '../../kernel/app/payment/ports.ts';
 import type { StripePaymentList } from '../../kernel/app/reconciliation/ports.ts';
-import type { StripeAttempt, StripeBilling, StripeSubscription } from '../../kernel/app/subscription/ports.ts';
+import type {
+  StripeAttempt,
+  StripeBilling,
+  StripeSubscription,
+  StripeTerms,
+} from '../../kernel/app/subscription/ports.ts';
 import { createStripeBilling } from '../../kernel/stripe/stripe-billing.ts';
 import { createStripeClient, type StripeClient } from '../../kernel/stripe/stripe-client.ts';
 import { createStripePayments } from '../../kernel/stripe/stripe-payment-history.ts';
@@ -80,11 +85,11 @@ export class Gateway {
     return { who, id: outcome.stripeSubscriptionId };
   }
 
-  /** Reads a subscription that is there. */
-  async read(id: string): Promise<StripeSubscription> {
+  /** Reads a subscription that is there, at a price that can be read. */
+  async read(id: string): Promise<StripeSubscription & { readonly terms: StripeTerms }> {
     const subscription = await this.port.loadSubscription(id);
-    if (subscription === undefined) throw new Error(`There is no subscription ${id}.`);
-    return subscription;
+    if (subscription?.terms === undefined) throw new Error(`There is no subscription ${id} at a price that is read.`);
+    return { ...subscription, terms: subscription.terms };
   }
 
   /** Returns how many subscriptions a customer has, those that ended too. */

@@ -223,7 +223,7 @@ export class StripeModel implements ModelledBilling {
   }
 }
 
-function termsOf(stripePriceId: string): StripeTerms {
+export function termsOf(stripePriceId: string): StripeTerms {
   return { stripePriceId, minorUnits: 4_900n, currency: 'usd', interval: 'month', intervalCount: 1, metadata: {} };
 }
 

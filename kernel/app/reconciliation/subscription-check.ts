@@ -18,12 +18,17 @@ export class SubscriptionCheck implements WorkspaceCheck {
   }
 
   async find(tenant: TenantRef): Promise<readonly Difference[]> {
-    const { account, step, subject, others, unreturnedIds } = await this.#sync.compare(tenant);
+    const { account, step, subject, others, unreadable, unreturnedIds } = await this.#sync.compare(tenant);
     const { subscription, planCode } = account.state;
     const here = subscription === undefined ? `no subscription, and the plan ${planCode}` : describe(subscription);
     const own = subject === undefined ? undefined : differingOf(tenant, subject, { here, step, subscription });
     const second = others.map((other) => secondOf(tenant, other));
-    return [...(own === undefined ? [] : [own]), ...second, ...unreturnedIds.map((id) => unreturnedOf(tenant, id))];
+    return [
+      ...(own === undefined ? [] : [own]),
+      ...unreadable.map((one) => unreadableOf(tenant, one)),
+      ...second,
+      ...unreturnedIds.map((id) => unreturnedOf(tenant, id)),
+    ];
   }
 }
 
@@ -50,7 +55,7 @@ function differingOf(
   // A price never changes at Stripe, so where it costs something else there is another number of it.
   const isSame =
     phase === 'ended' || subscription?.stripeSubscriptionId !== subject || isSamePrice(subscription, terms);
-  if (isSame) return undefined;
+  if (isSame || terms === undefined) return undefined;
   const shown = `${terms.minorUnits} ${terms.currency} each ${cycleOf(terms)}`;
   const message = `the account has ${here} for ${subscription.minorUnits} ${subscription.currency} each ${cycleOf(subscription)}; Stripe charges ${shown}`;
   const command = `stripe subscriptions update ${subject} -d "items[0][id]=${stripeItemId}" -d "items[0][quantity]=1"`;
@@ -58,8 +63,8 @@ function differingOf(
   return mendedByHand({ tenantId, kind, subject, message }, command, effect);
 }
 
-function isSamePrice(own: CycleTerms, shown: StripeTerms): boolean {
-  if (own.stripePriceId !== shown.stripePriceId) return true;
+function isSamePrice(own: CycleTerms, shown: StripeTerms | undefined): boolean {
+  if (own.stripePriceId !== shown?.stripePriceId) return true;
   return own.minorUnits === shown.minorUnits && own.currency === shown.currency && cycleOf(own) === cycleOf(shown);
 }
 
@@ -69,6 +74,18 @@ function cycleOf({ interval, intervalCount }: Pick<CycleTerms, 'interval' | 'int
 
 function describe({ stripeSubscriptionId, status, periodEnd }: Subscription): string {
   return `${stripeSubscriptionId} as ${status}, paid until ${new Date(periodEnd).toISOString()}`;
+}
+
+/** Whoever is charged for it gets nothing by it. */
+function unreadableOf({ tenantId }: TenantRef, { stripeSubscriptionId: subject }: StripeSubscription): Difference {
+  const message =
+    `${subject} runs at Stripe at a price of no plan of the product, or at one by the day, by the week or in tiers, and gives nothing: ` +
+    'give it a price of a plan, or end it';
+  return mendedByHand(
+    { tenantId, kind: 'subscription_differs', subject, message },
+    `stripe subscriptions retrieve ${subject}`,
+    '',
+  );
 }
 
 /** What the kernel tries again each day may need a person, such as where the payer disputes it. */
@@ -88,7 +105,7 @@ function secondOf({ tenantId }: TenantRef, other: StripeSubscription): Differenc
   const found = `${subject} runs at Stripe too, and the account is not about it`;
   const finding = { tenantId, kind: 'second_subscription', subject } as const;
   if (isOurs(other, tenantId)) {
-    const price = `${terms.minorUnits} ${terms.currency}`;
+    const price = terms === undefined ? 'a price that is not read here' : `${terms.minorUnits} ${terms.currency}`;
     const effect = `ends ${subject} at Stripe, and pays back what was paid for it last (it costs ${price})`;
     return mendedByRefresh({ ...finding, message: `${found}: it is paid back and ended` }, effect);
   }

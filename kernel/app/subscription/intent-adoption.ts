@@ -44,7 +44,7 @@ export class IntentAdoption {
     const subscription = await this.#parts.billing.loadSubscription(request.stripeSubscriptionId);
     // Stripe shows the price, and whose change it was, once it is paid.
     return (
-      subscription?.terms.stripePriceId === request.stripePriceId && subscription.metadata['intent_id'] === intentId
+      subscription?.terms?.stripePriceId === request.stripePriceId && subscription.metadata['intent_id'] === intentId
     );
   }
 
@@ -81,7 +81,7 @@ function readChange(
   switch (request.kind) {
     case 'upgrade':
       if (pendingUpdateUrl !== undefined) return { kind: 'action_required', url: pendingUpdateUrl };
-      return doneIf(terms.stripePriceId === request.stripePriceId && !hasWaiting);
+      return doneIf(terms?.stripePriceId === request.stripePriceId && !hasWaiting);
     case 'change_at_period_end':
       return doneIf(pending?.terms.stripePriceId === request.stripePriceId);
     case 'cancel':

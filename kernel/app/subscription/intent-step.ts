@@ -112,10 +112,8 @@ export class IntentSteps {
       return phase === 'live' && tenant === tenantId && madeBy !== undefined && madeBy !== intentId;
     });
     if (other === undefined) return sell;
-    const { isInvoiced, createdAt, periodStart, cycleInvoice } = other;
-    const isUnbegun = !isInvoiced && periodStart <= createdAt && cycleInvoice.state !== 'paid';
-    if (!isUnbegun) return async () => failedBy(subscriptionExists());
-    if (cycleInvoice.state !== 'failed') return async () => failedBy(firstPaymentUnderWay());
+    if (!isUnbegun(other)) return async () => failedBy(subscriptionExists());
+    if (other.cycleInvoice.state !== 'failed') return async () => failedBy(firstPaymentUnderWay());
     return async (attempt) =>
       (await billing.cancelUnpaid(other, attempt)) ? sell(attempt) : failedBy(subscriptionExists());
   }
@@ -175,11 +173,11 @@ export class IntentSteps {
       case 'upgrade': {
         const { stripePriceId, prorateAt, planCode } = request;
         // The price is there only once it is paid: what may be left of an earlier attempt is to take back what waited.
-        if (subscription.terms.stripePriceId === stripePriceId) {
+        if (subscription.terms?.stripePriceId === stripePriceId) {
           return done((attempt) => billing.resume(subscription, attempt));
         }
         // What is an upgrade from one plan may be none from another.
-        if (subscription.terms.stripePriceId !== request.fromStripePriceId) return async () => failedBy(planMoved());
+        if (subscription.terms?.stripePriceId !== request.fromStripePriceId) return async () => failedBy(planMoved());
         // Stripe would give back what is left of a period that nobody has paid for.
         if (!isPaid(subscription)) return async () => failedBy(periodUnpaid());
         const change = { stripePriceId, at: prorateAt, metadata: metadataOf(intent, planCode) };
@@ -215,6 +213,11 @@ export class IntentSteps {
       return DONE;
     };
   }
+}
+
+/** Says whether a subscription has had no payment yet: by a bank debit, which takes days, or one that failed. */
+export function isUnbegun({ isInvoiced, createdAt, periodStart, cycleInvoice }: StripeSubscription): boolean {
+  return !isInvoiced && periodStart <= createdAt && cycleInvoice.state !== 'paid';
 }
 
 /** Says whether a subscription has the discount that an intent has put on it, or had it. */
@@ -285,7 +288,8 @@ export function contractInForce(planCode: PlanCode): DomainError {
 }
 
 function subscriptionExists(): DomainError {
-  const message = 'the workspace has got a subscription meanwhile: change its plan instead, see ChangePlan';
+  const message =
+    'a subscription of the workspace runs at Stripe: change its plan instead, see ChangePlan; if it shows none, cancel what runs first, see CancelSubscription';
   return new DomainError('SUBSCRIPTION_EXISTS', message);
 }
 

@@ -32,7 +32,8 @@ export interface StripeSubscription extends Omit<SubscriptionOutlook, 'pending'>
   readonly stripeScheduleId?: string;
   readonly phase: 'incomplete' | 'live' | 'ended';
   readonly isUnpaid: boolean;
-  readonly terms: StripeTerms;
+  /** Absent where its price bills by days, weeks or parts of a minor unit: nothing of the kernel's is sold so, and it can be ended all the same. */
+  readonly terms?: StripeTerms;
   /** The next phase of its schedule, where that has another price. */
   readonly pending?: { readonly terms: StripeTerms; readonly effectiveAt: Instant };
   readonly metadata: Readonly<Record<string, string>>;
@@ -172,8 +173,7 @@ export interface StripeBilling {
   hasCustomer(stripeCustomerId: string): Promise<boolean>;
 
   /**
-   * Lists the subscriptions of a customer, newest first, those that ended too; none where Stripe has no such customer. What bills
-   * by days, weeks or parts of a minor unit is left out: nothing of the kernel's is sold so.
+   * Lists the subscriptions of a customer, newest first, those that ended too, at whatever price; none where Stripe has no such customer.
    */
   loadSubscriptions(stripeCustomerId: string): Promise<readonly StripeSubscription[]>;
   /** Undefined where Stripe has none. */

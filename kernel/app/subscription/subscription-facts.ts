@@ -23,7 +23,7 @@ export function toSubscriptionFacts(
   current: Subscription | undefined,
 ): SubscriptionFacts | undefined {
   const known = current?.stripeSubscriptionId === seen.stripeSubscriptionId ? current : undefined;
-  const terms = termsOf(seen.terms, catalog, known) ?? (seen.phase === 'ended' ? known : undefined);
+  const terms = (seen.terms && termsOf(seen.terms, catalog, known)) ?? (seen.phase === 'ended' ? known : undefined);
   if (terms === undefined) return undefined;
   const { stripeSubscriptionId, phase, isUnpaid, createdAt, periodStart, periodEnd } = seen;
   const { cancelAt, failureCode, endedAt, cycleTerms, changeInvoice, isInvoiced } = seen;

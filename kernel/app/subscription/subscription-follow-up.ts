@@ -90,7 +90,8 @@ export class SubscriptionFollowUp {
     if (own !== undefined && isLost(subscription, own, now)) return endOf('lapse', own, now, { onlyUnpaid: true });
     const second = running.find((other) => isLive(subscription) && other !== own && isOurs(other, tenantId));
     if (second !== undefined) return dropOf(second, now);
-    const [first] = running.filter((other) => isOurs(other, tenantId));
+    // The account's own is ended whoever made it: it was followed as long as the workspace was open.
+    const first = own ?? running.find((other) => isOurs(other, tenantId));
     if (first === undefined || !(await this.#parts.isClosed(tenantId))) return undefined;
     // What was paid for after the closing has given nothing.
     return first === own ? endOf('close', first, now) : dropOf(first, now);

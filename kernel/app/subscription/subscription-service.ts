@@ -18,7 +18,7 @@ import { computeFingerprint, type Operation, requestKey } from '../ledger/reques
 import type { Pacing } from '../ports.ts';
 import type { ChangeJournal } from './change-journal.ts';
 import type { IntentAnswer, IntentDesk } from './intent-desk.ts';
-import { contractInForce, periodUnpaid } from './intent-step.ts';
+import { contractInForce, isUnbegun, periodUnpaid } from './intent-step.ts';
 import {
   computePlanMove,
   type PlanMove,
@@ -36,6 +36,7 @@ import type {
   StripeBilling,
 } from './ports.ts';
 import { type ConsoleUrls, returnAddress } from './return-address.ts';
+import { isOurs } from './subscription-follow-up.ts';
 import { subscriptionStateOf } from './subscription-state.ts';
 import type { SubscriptionSync } from './subscription-sync.ts';
 import type {
@@ -58,7 +59,10 @@ const PAYMENT_URL_MS_MAX = 2_000;
 export interface SubscriptionServiceParts {
   readonly ledger: Pick<Ledger, 'readAccount'>;
   readonly catalog: Pick<CatalogStore, 'loadProduct' | 'loadPlans'>;
-  readonly billing: Pick<StripeBilling, 'loadSubscription' | 'previewChange' | 'adoptPaymentMethod'>;
+  readonly billing: Pick<
+    StripeBilling,
+    'loadSubscription' | 'loadSubscriptions' | 'previewChange' | 'adoptPaymentMethod'
+  >;
   readonly customers: Pick<CustomerStore, 'loadCustomer'>;
   readonly intents: IntentDesk;
   readonly codes: Pick<PurchaseCodes, 'claim' | 'release'>;
@@ -170,10 +174,13 @@ export class SubscriptionService implements Subscriptions {
     context: WriteContext,
   ): Promise<SubscriptionChange> {
     const asked = { tenant, asker, context, operation: 'cancel_subscription' as const, meaning: [atOnce] };
-    return this.#change(asked, async ({ state }) => {
-      const subscription = requireLive(state.subscription);
-      if (atOnce && 'userId' in asker) await this.#assertMayLeaveAtOnce(tenant, subscription);
-      return { kind: 'cancel', stripeSubscriptionId: subscription.stripeSubscriptionId, atOnce };
+    return this.#change(asked, async ({ state: { subscription } }) => {
+      const planCode = isLive(subscription) ? subscription.planCode : undefined;
+      const stripeSubscriptionId = isLive(subscription)
+        ? subscription.stripeSubscriptionId
+        : await this.#findUnfollowed(tenant);
+      if (atOnce && 'userId' in asker) await this.#assertMayLeaveAtOnce(tenant, planCode);
+      return { kind: 'cancel', stripeSubscriptionId, atOnce };
     });
   }
 
@@ -305,11 +312,25 @@ export class SubscriptionService implements Subscriptions {
     throw subscriptionUnpaid(await this.#findPaymentUrl(subscription));
   }
 
-  async #assertMayLeaveAtOnce(tenant: TenantRef, { planCode }: Subscription): Promise<void> {
+  /**
+   * Finds what the workspace is charged for at Stripe though its account has nothing of it, such as at another product's price: whoever
+   * pays may leave. What waits for its first payment has given nothing yet, and may still.
+   */
+  async #findUnfollowed({ tenantId }: TenantRef): Promise<string> {
+    const { customers, billing } = this.#parts;
+    const stripeCustomerId = (await customers.loadCustomer(tenantId))?.stripeCustomerId;
+    const seen = stripeCustomerId === undefined ? [] : await billing.loadSubscriptions(stripeCustomerId);
+    const running = seen.filter((one) => one.phase === 'live' && isOurs(one, tenantId) && !isUnbegun(one));
+    const found = running.find(({ cancelAt }) => cancelAt === undefined) ?? running[0];
+    if (found === undefined) throw subscriptionNotFound();
+    return found.stripeSubscriptionId;
+  }
+
+  async #assertMayLeaveAtOnce(tenant: TenantRef, planCode: PlanCode | undefined): Promise<void> {
     const { plans } = await this.#loadCatalog(tenant);
     const policy = plans.find((plan) => plan.planCode === planCode)?.policy;
     if (policy?.cancelAtOnceAllowed === true) return;
-    const description = `plan ${planCode} ends with its period: leave at_once out, or ask an operator of this service`;
+    const description = `${planCode === undefined ? 'what runs' : `plan ${planCode}`} ends with its period: leave at_once out, or ask an operator of this service`;
     throw invalidField({ field: 'at_once', description });
   }
 

@@ -14,6 +14,7 @@ import type { AccountReading, Ledger, TenantRef } from '../ledger/ledger.ts';
 import type { Clock } from '../ports.ts';
 import type { CustomerRow, CustomerStore, StripeBilling, StripeSubscription } from './ports.ts';
 import { toSubscriptionFacts } from './subscription-facts.ts';
+import { toOutlookFacts } from './subscription-outlook.ts';
 
 /** An account that is read again and again and always has a step left is one that others move too. */
 const ROUNDS_MAX = 12;
@@ -47,13 +48,15 @@ export interface SubscriptionComparison {
   readonly step?: SubscriptionStep;
   /** Other subscriptions of its customer that run at Stripe. */
   readonly others: readonly StripeSubscription[];
+  /** Those that run at a price of no plan of the product, or at one that can't be read; they are none of the others. */
+  readonly unreadable: readonly StripeSubscription[];
   /** Those that have ended, or that Stripe doesn't show, whose payments are yet to be given back. */
   readonly unreturnedIds: readonly string[];
 }
 
 /** Reports what a sync can't deal with. */
 export interface SubscriptionObserver {
-  /** Stripe has a subscription whose price is of no plan of the workspace's product. */
+  /** Stripe has a subscription whose price is of no plan of the workspace's product, or can't be read. */
   unreadable(tenantId: TenantId, stripeSubscriptionId: string): void;
   backgroundFailed(work: string, error: unknown): void;
 }
@@ -102,12 +105,12 @@ export class SubscriptionSync {
     const account = await ledger.readAccount(tenant);
     const { state, asOf } = account;
     const seen = await this.#look(row?.stripeCustomerId, state.subscription);
-    const facts = await this.#factsOf(tenant, withoutDropped(seen, droppedIds), state.subscription);
+    const { facts, unreadable } = await this.#read(tenant, withoutDropped(seen, droppedIds), state.subscription);
     const step = facts === undefined ? undefined : computeSubscriptionStep(state, facts, asOf);
     const subject = seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === facts?.stripeSubscriptionId);
-    const others = seen.filter((one) => one.phase === 'live' && one !== subject);
+    const others = seen.filter((one) => one.phase === 'live' && one !== subject && !unreadable.includes(one));
     const unreturnedIds = droppedIds.filter((id) => others.every((other) => other.stripeSubscriptionId !== id));
-    return { account, others, unreturnedIds, ...present({ subject, step }) };
+    return { account, others, unreadable, unreturnedIds, ...present({ subject, step }) };
   }
 
   async #converge(tenant: TenantRef, row: CustomerRow | undefined): Promise<SyncedAccount> {
@@ -117,7 +120,7 @@ export class SubscriptionSync {
       const account = await ledger.readAccount(tenant);
       const { state, asOf } = account;
       const seen = await this.#look(row?.stripeCustomerId, state.subscription);
-      const facts = await this.#factsOf(tenant, withoutDropped(seen, droppedIds), state.subscription);
+      const { facts } = await this.#read(tenant, withoutDropped(seen, droppedIds), state.subscription);
       const step = facts === undefined ? undefined : computeSubscriptionStep(state, facts, asOf);
       if (facts === undefined || step === undefined) return { account, seen, droppedIds };
       // What was paid for after the closing gives nothing, and is paid back.
@@ -142,16 +145,22 @@ export class SubscriptionSync {
     return own === undefined ? seen : [...seen, own];
   }
 
-  async #factsOf(tenant: TenantRef, seen: readonly StripeSubscription[], current: Subscription | undefined) {
-    const subject = pickSubscription(seen, current);
-    if (subject === undefined) return undefined;
-    const facts = toSubscriptionFacts(
-      subject,
-      await loadProductPlans(this.#parts.catalog, tenant.productCode),
-      current,
-    );
-    if (facts === undefined) this.#parts.observer.unreadable(tenant.tenantId, subject.stripeSubscriptionId);
-    return facts;
+  /** Answers the facts of the first that the account may be about, and those before it whose price says nothing here. */
+  async #read(tenant: TenantRef, seen: readonly StripeSubscription[], current: Subscription | undefined) {
+    const { catalog, observer } = this.#parts;
+    const subjects = listSubjects(seen, current);
+    const unreadable: StripeSubscription[] = [];
+    if (subjects.length === 0) return { unreadable };
+    const plans = await loadProductPlans(catalog, tenant.productCode);
+    for (const subject of subjects) {
+      const facts = toSubscriptionFacts(subject, plans, current);
+      if (facts !== undefined) return { facts, unreadable };
+      observer.unreadable(tenant.tenantId, subject.stripeSubscriptionId);
+      unreadable.push(subject);
+      const outlook = toOutlookFacts(subject, current);
+      if (outlook !== undefined) return { facts: outlook, unreadable };
+    }
+    return { unreadable };
   }
 
   /** Whoever paid on a page may not come back, and no event may tell. */
@@ -200,20 +209,16 @@ function withoutDropped(
 }
 
 /**
- * Picks the one subscription that the account is about: the one that runs here, else the newest one that runs at Stripe, else the
- * one that was here last.
+ * Lists what the account may be about, the likeliest first: the one that runs here, and no other; else those that run at Stripe, the
+ * paid ones before others and then the newest, and the one that was here last.
  */
-function pickSubscription(
+function listSubjects(
   seen: readonly StripeSubscription[],
   current: Subscription | undefined,
-): StripeSubscription | undefined {
-  const own = seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === current?.stripeSubscriptionId);
+): readonly StripeSubscription[] {
+  const own = seen.filter(({ stripeSubscriptionId }) => stripeSubscriptionId === current?.stripeSubscriptionId);
   if (isLive(current)) return own;
-  return (
-    seen.find(({ phase, cycleInvoice }) => phase === 'live' && cycleInvoice.state === 'paid') ?? liveOf(seen) ?? own
-  );
-}
-
-function liveOf(seen: readonly StripeSubscription[]): StripeSubscription | undefined {
-  return seen.find(({ phase }) => phase === 'live');
+  const running = seen.filter(({ phase }) => phase === 'live');
+  const paid = running.filter(({ cycleInvoice }) => cycleInvoice.state === 'paid');
+  return [...new Set([...paid, ...running, ...own])];
 }
