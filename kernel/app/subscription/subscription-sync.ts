@@ -59,7 +59,7 @@ export interface SubscriptionSyncParts {
   readonly ledger: Pick<Ledger, 'readAccount' | 'applySubscription'>;
   readonly catalog: Pick<CatalogStore, 'loadProduct' | 'loadPlans'>;
   readonly customers: Pick<CustomerStore, 'loadCustomer' | 'requestSync'>;
-  readonly billing: Pick<StripeBilling, 'loadSubscriptions' | 'loadSubscription'>;
+  readonly billing: Pick<StripeBilling, 'loadSubscriptions' | 'loadSubscription' | 'adoptPaymentMethod'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
   /** Does what follows from what was found, such as a mail; doing it again does no harm. */
@@ -80,8 +80,11 @@ export class SubscriptionSync {
    * OUTCOME_UNKNOWN, and what the ledger and the database throw: doing it again goes on.
    */
   async syncTenant(tenant: TenantRef): Promise<SyncedAccount> {
-    const { customers, followUp } = this.#parts;
+    const { customers, billing, followUp } = this.#parts;
     const { stripeCustomerId, pageOpenedAt } = (await customers.loadCustomer(tenant.tenantId)) ?? {};
+    if (stripeCustomerId !== undefined && this.#mayHaveCard(pageOpenedAt)) {
+      await billing.adoptPaymentMethod(stripeCustomerId);
+    }
     const found = await this.#converge(tenant, stripeCustomerId);
     const { account, seen } = found;
     const nextSyncAt = earlier(this.#nextSyncAt(account.state.subscription, seen), this.#nextPageLookAt(pageOpenedAt));
@@ -146,6 +149,11 @@ export class SubscriptionSync {
     );
     if (facts === undefined) this.#parts.observer.unreadable(tenant.tenantId, subject.stripeSubscriptionId);
     return facts;
+  }
+
+  /** Says that a card may have been stored on a page; the last look comes when that is closed. */
+  #mayHaveCard(openedAt: Instant | undefined): boolean {
+    return openedAt !== undefined && this.#parts.clock.now() - openedAt < 2 * PAGE_LAST_LOOK_MS;
   }
 
   /** Whoever paid on a page may not come back, and no event may tell. */
