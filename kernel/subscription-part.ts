@@ -148,7 +148,7 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
   const consent = new TrialConsent({ ledger, customers: customerStore, billing });
   const trialConversion = new TrialConversion({
     ...{ ledger, catalog, customers: customerStore, billing, intents, intentStore, isBarred, consoleUrls, consent },
-    onFailed: (tenant, trial) => notice.noteConversionFailed(tenant, trial),
+    onFailed: (tenant, trial, paymentUrl) => notice.noteConversionFailed(tenant, trial, paymentUrl),
   });
   const notice: BillingNotice = noticeOf(tools, (tenant) => trialConversion.becomesPaid(tenant));
   const afterSync = new SubscriptionFollowUp({ intents, notice, customers: customerStore, codes, isClosed, clock });

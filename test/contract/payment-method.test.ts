@@ -157,6 +157,15 @@ describe('StartSetup', () => {
     expect(await workspace.listMethods()).toMatchObject([{ isDefault: true }]);
   });
 
+  test('makes the card the default also without consent, though no event tells of it and nobody comes back', async () => {
+    const workspace = await openWorkspace(shop);
+    const { url } = await workspace.startSetup({ hostedPage: true });
+    shop.stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'drop' } });
+    await fillIn(url);
+    await shop.advance(3 * 60_000);
+    await expect.poll(() => workspace.listMethods()).toMatchObject([{ isDefault: true }]);
+  });
+
   test('refuses consent where no trial runs, and makes no customer for it', async () => {
     const workspace = await openWorkspace(shop);
     const failure = await failureOf(workspace.startSetup({ hostedPage: true, consentToCharge: true }));

@@ -88,15 +88,16 @@ export class BillingNotice {
   }
 
   /**
-   * Tells that the plan of a trial that has ended could not be charged as agreed, once for ever; nothing from a week after. Idempotent.
+   * Tells that the plan of a trial that has ended could not be charged as agreed, and where that can be made up for, if anywhere; once
+   * for ever, and nothing from a week after. Idempotent.
    * Throws DomainError CLOCK_UNCERTAIN, OUTCOME_UNKNOWN, QUEUE_FULL, DATABASE_UNAVAILABLE: note it again.
    */
-  async noteConversionFailed(tenant: TenantRef, { planCode, endsAt }: Trial): Promise<void> {
+  async noteConversionFailed(tenant: TenantRef, { planCode, endsAt }: Trial, paymentUrl?: string): Promise<void> {
     const expiresAt = endsAt + PAYMENT_NOTICE_LIFETIME_MS;
     if (this.#isOver(expiresAt)) return;
     await this.#tellOnce(tenant, {
       planCode,
-      content: async () => ({ template: 'payment_failed', expiresAt }),
+      content: async () => ({ template: 'payment_failed', ...present({ paymentUrl }), expiresAt }),
       key: `conversion-failed:${tenant.tenantId}`,
     });
   }

@@ -122,7 +122,8 @@ export class IntentDesk {
   }
 }
 
-function subscriptionBusy(): DomainError {
+/** Says that a workspace does one thing at a time. */
+export function subscriptionBusy(): DomainError {
   const message =
     `another change of the subscription of this workspace is under way: retry in ${BUSY_RETRY_DELAY_MS / 1_000} s, ` +
     'or wait until it shows';

@@ -60,8 +60,8 @@ export class PaymentMethodService implements PaymentMethods {
     const figures = { consent_to_charge: `${consentsToCharge}` };
     const key = await this.#note(tenant, 'start_setup', asker, context, figures);
     const setup = await this.#openSetup(tenant, input, key);
-    // The consent counts when the card is stored, which is looked for though no event may tell, and nobody may come back.
-    if (consentsToCharge) await this.#lookForCard(tenant);
+    // The card, and consent with it, counts once it is stored, which is looked for: no event may tell, and nobody may come back.
+    await this.#lookForCard(tenant);
     return setup;
   }
 

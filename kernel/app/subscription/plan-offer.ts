@@ -29,14 +29,18 @@ export interface PlanMove {
 /** Finds a plan that customers can buy. Throws DomainError PLAN_NOT_FOUND, CONTACT_SALES, INVALID_FIELD `plan_code`. */
 export function requireSoldPlan(catalog: ProductPlans, planCode: PlanCode): SoldPlan {
   const plan = requirePlan(catalog, planCode);
-  const { selfServe, contactSales } = plan.policy;
-  if (contactSales || !selfServe) throw contactSalesFor(planCode);
+  if (!isSold(plan)) throw contactSalesFor(planCode);
   const { stripePriceId, price, interval } = plan;
   if (stripePriceId === undefined || price === undefined || interval === undefined) {
     const description = `names ${planCode}, which nobody pays for by the period: choose a plan with a price, see ListPlans`;
     throw invalidField({ field: 'plan_code', description });
   }
   return { plan, stripePriceId, price, interval };
+}
+
+/** Says that people can buy a plan without our sales team. */
+export function isSold({ archived, policy: { selfServe, contactSales } }: Plan): boolean {
+  return !archived && selfServe && !contactSales;
 }
 
 /** Finds a plan that is not archived. Throws DomainError PLAN_NOT_FOUND. */

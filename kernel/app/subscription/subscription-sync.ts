@@ -66,7 +66,7 @@ export interface SubscriptionSyncParts {
   readonly ledger: Pick<Ledger, 'readAccount' | 'applySubscription'>;
   readonly catalog: Pick<CatalogStore, 'loadProduct' | 'loadPlans'>;
   readonly customers: Pick<CustomerStore, 'loadCustomer' | 'requestSync'>;
-  readonly billing: Pick<StripeBilling, 'loadSubscriptions' | 'loadSubscription'>;
+  readonly billing: Pick<StripeBilling, 'loadSubscriptions' | 'loadSubscription' | 'adoptPaymentMethod'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
   /** Does what follows from what was found, such as a mail; doing it again does no harm. */
@@ -87,10 +87,14 @@ export class SubscriptionSync {
    * OUTCOME_UNKNOWN, and what the ledger and the database throw: doing it again goes on.
    */
   async syncTenant(tenant: TenantRef): Promise<SyncedAccount> {
-    const { customers, followUp } = this.#parts;
+    const { customers, billing, followUp } = this.#parts;
     const row = await customers.loadCustomer(tenant.tenantId);
+    const { stripeCustomerId, pageOpenedAt } = row ?? {};
+    if (stripeCustomerId !== undefined && this.#mayHaveCard(pageOpenedAt)) {
+      await billing.adoptPaymentMethod(stripeCustomerId);
+    }
     const found = await this.#converge(tenant, row);
-    const nextSyncAt = [this.#nextSyncAt(found), this.#nextPageLookAt(row?.pageOpenedAt)].reduce(earlier);
+    const nextSyncAt = [this.#nextSyncAt(found), this.#nextPageLookAt(pageOpenedAt)].reduce(earlier);
     if (nextSyncAt !== undefined) await customers.requestSync(tenant.tenantId, nextSyncAt);
     const synced = { ...found, ...present({ nextSyncAt }) };
     await followUp(tenant, synced);
@@ -161,6 +165,11 @@ export class SubscriptionSync {
       if (outlook !== undefined) return { facts: outlook, unreadable };
     }
     return { unreadable };
+  }
+
+  /** Says that a card may have been stored on a page; the last look comes when that is closed. */
+  #mayHaveCard(openedAt: Instant | undefined): boolean {
+    return openedAt !== undefined && this.#parts.clock.now() - openedAt < 2 * PAGE_LAST_LOOK_MS;
   }
 
   /** Whoever paid on a page may not come back, and no event may tell. */
