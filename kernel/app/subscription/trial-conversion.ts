@@ -4,18 +4,23 @@
 
 import type { Reason } from '../../domain/error.ts';
 import type { IdempotencyKey, TenantId } from '../../domain/id.ts';
+import type { Subscription } from '../../domain/subscription.ts';
 import { isToBePaid, type Trial } from '../../domain/trial.ts';
 import type { CatalogStore } from '../catalog/ports.ts';
 import type { Ledger, TenantRef } from '../ledger/ledger.ts';
 import type { IntentDesk } from './intent-desk.ts';
+import { isUnbegun } from './intent-step.ts';
 import type { CustomerStore, IntentStore, PurchaseRequest, StripeBilling } from './ports.ts';
 import { type ConsoleUrls, returnAddress } from './return-address.ts';
+import { isOurs } from './subscription-follow-up.ts';
 import type { TrialConsent } from './trial-consent.ts';
 
 type Activation = PurchaseRequest & { readonly kind: 'activate' };
 
 const RETURN_PATH = '/settings/billing';
 const NOT_CHARGED: Reason = 'PAYMENT_METHOD_REQUIRED';
+/** What somebody bought meanwhile, or still pays, is no payment that failed. */
+const BOUGHT_OTHERWISE: readonly string[] = ['SUBSCRIPTION_EXISTS', 'SUBSCRIPTION_UNPAID'] satisfies Reason[];
 const NO_CARD = 'the workspace had no card, or was barred, when its trial ended: nothing was charged';
 
 /** What conversion works with. */
@@ -23,9 +28,9 @@ export interface TrialConversionParts {
   readonly ledger: Pick<Ledger, 'readAccount'>;
   readonly catalog: Pick<CatalogStore, 'loadPlans'>;
   readonly customers: Pick<CustomerStore, 'loadCustomer'>;
-  readonly billing: Pick<StripeBilling, 'loadPaymentMethods'>;
+  readonly billing: Pick<StripeBilling, 'loadPaymentMethods' | 'loadSubscriptions'>;
   readonly intents: Pick<IntentDesk, 'begin' | 'settle'>;
-  readonly intentStore: Pick<IntentStore, 'loadEnded'>;
+  readonly intentStore: Pick<IntentStore, 'loadEnded' | 'loadOpen'>;
   readonly consent: Pick<TrialConsent, 'isStanding'>;
   /** Told of a trial whose plan could not be charged. */
   readonly onFailed: (tenant: TenantRef, trial: Trial) => Promise<void>;
@@ -33,6 +38,9 @@ export interface TrialConversionParts {
   readonly isBarred: (tenantId: TenantId) => Promise<boolean>;
   readonly consoleUrls: ConsoleUrls;
 }
+
+/** How far a conversion is: `waiting` for the result of a first payment that is under way, which decides whether there is any. */
+export type ConversionProgress = 'waiting' | 'begun' | 'settled';
 
 /** Converts trials. */
 export class TrialConversion {
@@ -54,31 +62,57 @@ export class TrialConversion {
 
   /**
    * Begins to charge for the plan of the trial that has ended. The first look settles it for ever: whoever has no card then, or is
-   * barred, is not charged for that trial later, whatever is stored afterwards.
+   * barred, is not charged for that trial later, whatever is stored afterwards. While a bank has a first payment under way nothing is
+   * settled: {@link goOn} does that at its result.
    * Throws DomainError STRIPE_UNAVAILABLE, STRIPE_REFUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN: do it again.
    */
-  async begin(tenant: TenantRef): Promise<void> {
+  async begin(tenant: TenantRef): Promise<ConversionProgress> {
     const { ledger, intents, intentStore, onFailed } = this.#parts;
     const { tenantId } = tenant;
     const { trial } = (await ledger.readAccount(tenant)).state;
     const key = conversionKey(tenantId);
     const settled = await intentStore.loadEnded(tenantId, key);
-    if (trial === undefined) return;
+    if (trial === undefined) return 'settled';
     if (settled !== undefined) {
       const { result } = settled;
-      const isDeclined = result.kind === 'failed' && result.reason !== NOT_CHARGED;
+      const isDeclined =
+        result.kind === 'failed' && result.reason !== NOT_CHARGED && !BOUGHT_OTHERWISE.includes(result.reason);
       if (isDeclined || result.kind === 'action_required') await onFailed(tenant, trial);
-      return;
+      return 'settled';
     }
+    if (await this.#isPaymentUnderWay(tenantId)) return 'waiting';
     const request = await this.#requestOf(tenant, trial);
-    if (await this.#mayCharge(tenant, request)) await intents.begin(tenant, key, request);
-    else
-      await intents.settle(tenant, key, request, {
-        kind: 'failed',
-        reason: NOT_CHARGED,
-        message: NO_CARD,
-        metadata: {},
-      });
+    if (await this.#mayCharge(tenant, request)) {
+      await intents.begin(tenant, key, request);
+      return 'begun';
+    }
+    await intents.settle(tenant, key, request, {
+      kind: 'failed',
+      reason: NOT_CHARGED,
+      message: NO_CARD,
+      metadata: {},
+    });
+    return 'settled';
+  }
+
+  /**
+   * Goes on with the conversion of a trial that has ended, after something was seen at Stripe; answers whether it is to be looked at
+   * again soon. Throws what {@link begin} throws.
+   */
+  async goOn(tenant: TenantRef, trial: Trial | undefined, subscription: Subscription | undefined): Promise<boolean> {
+    if (trial?.status !== 'ended' || !isToBePaid(trial, subscription)) return false;
+    // What is under way comes first, be it the conversion itself.
+    if ((await this.#parts.intentStore.loadOpen(tenant.tenantId)) !== undefined) return true;
+    return (await this.begin(tenant)) === 'begun';
+  }
+
+  async #isPaymentUnderWay(tenantId: TenantId): Promise<boolean> {
+    const { customers, billing } = this.#parts;
+    const stripeCustomerId = (await customers.loadCustomer(tenantId))?.stripeCustomerId;
+    if (stripeCustomerId === undefined) return false;
+    return (await billing.loadSubscriptions(stripeCustomerId)).some(
+      (one) => one.phase === 'live' && isOurs(one, tenantId) && isUnbegun(one) && one.cycleInvoice.state !== 'failed',
+    );
   }
 
   async #mayCharge({ tenantId }: TenantRef, { stripePriceId }: Pick<Activation, 'stripePriceId'>): Promise<boolean> {
