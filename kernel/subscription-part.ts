@@ -138,8 +138,10 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     adoption: new IntentAdoption({ billing, customers }),
     settle: async ({ request, ...intent }, { kind }) => {
       if (kind === 'action_required') await customerStore.savePageOpened(intent.tenantId, clock.now());
-      if (request.kind === 'drop_duplicate' && kind === 'done') {
-        await customerStore.saveDropDone(intent.tenantId, request.stripeSubscriptionId);
+      // The intent stands for it until here: a sync that began earlier can't bring back what is done.
+      if (request.kind === 'drop_duplicate') {
+        const save = kind === 'done' ? customerStore.saveDropDone : customerStore.saveDrop;
+        await save(intent.tenantId, request.stripeSubscriptionId);
       }
       await sync.syncTenant(intent);
     },
