@@ -50,6 +50,9 @@ import { createIntentObserver, createSubscriptionObserver } from './stripe-obser
 import { startIntentWorker } from './worker/intent-worker.ts';
 import { startSubscriptionWorker } from './worker/subscription-worker.ts';
 
+/** How soon it is looked again what became of a conversion that has just begun, in milliseconds. */
+const CONVERSION_LOOK_MS = 2_000;
+
 /** What sells subscriptions is made of. */
 export interface SubscriptionPartTools {
   /** Absent: Stripe is off. */
@@ -135,8 +138,10 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     adoption: new IntentAdoption({ billing, customers }),
     settle: async ({ request, ...intent }, { kind }) => {
       if (kind === 'action_required') await customerStore.savePageOpened(intent.tenantId, clock.now());
-      if (request.kind === 'drop_duplicate' && kind === 'done') {
-        await customerStore.saveDropDone(intent.tenantId, request.stripeSubscriptionId);
+      // The intent stands for it until here: a sync that began earlier can't bring back what is done.
+      if (request.kind === 'drop_duplicate') {
+        const save = kind === 'done' ? customerStore.saveDropDone : customerStore.saveDrop;
+        await save(intent.tenantId, request.stripeSubscriptionId);
       }
       await sync.syncTenant(intent);
     },
@@ -157,11 +162,15 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     followUp: async (tenant, synced) => {
       await consent.recordFor(tenant, synced.account.state.trial);
       await afterSync.run(tenant, synced);
+      const { trial, subscription } = synced.account.state;
+      if (await trialConversion.goOn(tenant, trial, subscription)) {
+        await customerStore.requestSync(tenant.tenantId, clock.now() + CONVERSION_LOOK_MS);
+      }
     },
   });
   const changes = new ChangeJournal({ journal, notebook });
   const eventParts = { customers: customerStore, desk: customers, sync, billing, consent };
-  const convert = (tenant: Parameters<TrialConversion['begin']>[0]): Promise<void> => trialConversion.begin(tenant);
+  const convert = async (tenant: TenantRef): Promise<void> => void (await trialConversion.begin(tenant));
   return {
     subscriptions: new SubscriptionService({
       ...{

@@ -11,6 +11,7 @@ export const BILLING_EVENT_TYPES = [
   'trial.ending',
   'payment.failed',
   'payment.refunded',
+  'payment.refund_failed',
   'payment.disputed',
   'topup.succeeded',
   'topup.failed',

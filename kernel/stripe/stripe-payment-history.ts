@@ -9,7 +9,7 @@ import { AUTHENTICATION_REQUIRED } from './stripe-charge.ts';
 import { guardStripe, isMissing, type StripeClient } from './stripe-client.ts';
 import { PAGE_SIZE } from './stripe-list.ts';
 import { loadLastPayment } from './stripe-payment-state.ts';
-import { loadReturnParts } from './stripe-return.ts';
+import { loadFailedRefunds, loadReturnParts } from './stripe-return.ts';
 
 const DESCRIPTION_LENGTH_MAX = 300;
 /** Disputes that have taken nothing, or have given it back. */
@@ -42,7 +42,9 @@ export function createStripePayments(client: StripeClient): StripePayments {
     loadReturned: (intent) =>
       guardStripe(async () => {
         const stripeCustomerId = await loadPayer(client, intent);
-        return stripeCustomerId === '' ? undefined : { stripeCustomerId, parts: await loadReturnParts(client, intent) };
+        if (stripeCustomerId === '') return undefined;
+        const failedRefunds = await loadFailedRefunds(client, intent);
+        return { stripeCustomerId, failedRefunds, parts: await loadReturnParts(client, intent) };
       }),
   };
 }

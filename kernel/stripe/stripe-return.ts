@@ -13,15 +13,26 @@ const TAKING_DISPUTES: ReadonlySet<Stripe.Dispute.Status> = new Set<Stripe.Dispu
   ...(['needs_response', 'under_review', 'lost'] as const),
 ]);
 
+/** Reads the refunds of a payment that its payer's bank has sent back. Throws Stripe's errors. */
+export async function loadFailedRefunds(client: StripeClient, intent: string): Promise<readonly StripeReturnPart[]> {
+  const refunds = await listRefunds(client, intent);
+  return refunds.filter(({ status }) => status === 'failed').map((each) => toPart('refund', each));
+}
+
 /** Reads what of the payment of an intent went back. Throws Stripe's errors. */
 export async function loadReturnParts(client: StripeClient, intent: string): Promise<readonly StripeReturnPart[]> {
   const query = { payment_intent: intent, limit: PAGE_SIZE };
-  const refunds = await client.refunds.list(query).autoPagingToArray({ limit: LIST_MAX });
+  const refunds = await listRefunds(client, intent);
   const disputes = await client.disputes.list(query).autoPagingToArray({ limit: LIST_MAX });
   return [
     ...refunds.filter(({ status }) => !UNDONE_REFUNDS.has(status)).map((each) => toPart('refund', each)),
     ...disputes.filter(({ status }) => TAKING_DISPUTES.has(status)).map((each) => toPart('dispute', each)),
   ];
+}
+
+function listRefunds(client: StripeClient, intent: string): Promise<readonly Stripe.Refund[]> {
+  const query = { payment_intent: intent, limit: PAGE_SIZE };
+  return client.refunds.list(query).autoPagingToArray({ limit: LIST_MAX });
 }
 
 function toPart(

@@ -10,7 +10,7 @@ import {
 import { TopUpStatus } from '../../gen/wheelhouse/payment/v1/top_up.ts';
 import { CREDIT, newcomer, PERSON } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
-import { expectSound, openShop, type Shop, type Workspace } from './support/subscription.ts';
+import { DAY_MS, expectSound, HOUR_MS, openShop, type Shop, type Workspace } from './support/subscription.ts';
 import { openBuyer } from './support/top-up.ts';
 
 const DECLINED = '4000 0000 0000 9995';
@@ -77,6 +77,24 @@ describe('the history of payments', () => {
     shop.stripe.sandbox.control.closeDispute(dispute.id, 'won');
     const won = [PaymentKind.DISPUTE, PaymentStatus.CANCELED, 750] as const;
     await expect.poll(async () => sorted(await rowsOf(workspace))).toEqual(sorted([...PAID, won]));
+  });
+
+  test('has a refund of a plan that its bank sends back, and billing events tell of that once', async () => {
+    const { workspace, told } = await openBuyer(shop);
+    await workspace.storeCard('pm_card_refundFail');
+    await workspace.activate({ planCode: 'pro' });
+    const { stripe } = shop.stripe;
+    const [charge] = (await stripe.charges.list({ customer: await workspace.customerId() })).data;
+    await stripe.refunds.create({ charge: charge?.id ?? '' });
+    await shop.advance(DAY_MS + HOUR_MS);
+    await expect.poll(told).toContain('payment.refund_failed 4900');
+    await shop.advance(DAY_MS);
+    await shop.settle();
+    expect((await told()).filter((event) => event.startsWith('payment.refund_failed'))).toHaveLength(1);
+    expect((await rowsOf(workspace)).map(([, status]) => status).sort()).toEqual(
+      [PaymentStatus.SUCCEEDED, PaymentStatus.FAILED].sort(),
+    );
+    await expectSound(shop, workspace);
   });
 
   test('has a refund and a dispute of a plan as soon as events tell of them, and so do billing events; neither takes anything', async () => {

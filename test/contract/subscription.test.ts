@@ -271,4 +271,52 @@ describe('a trial whose end somebody agreed to be charged at', () => {
     await expectSound(shop, workspace);
     await expect.poll(tellings).toBe(1);
   });
+
+  /** A trial that ends while a plan that was bought by a bank debit waits for its bank. */
+  async function endWhilePaying(): Promise<{ readonly workspace: Workspace; readonly id: string }> {
+    const workspace = await openWorkspace(shop);
+    const { tenantId } = workspace;
+    await shop.trials.startByOperator(tenantId, { planCode: 'pro' });
+    await workspace.agreeByCard();
+    await shop.advance(13 * DAY_MS);
+    const customer = await workspace.customerId();
+    const metadata = { tenant_id: tenantId, product_code: 'agentruntime', intent_id: `int_${tenantId}` };
+    const items = [{ price: 'price_agentruntime_pro' }];
+    const { id } = await shop.stripe.stripe.subscriptions.create({
+      ...{ customer, items, metadata },
+      payment_behavior: 'default_incomplete',
+    });
+    shop.stripe.sandbox.control.beginSlowPayment(id);
+    await shop.settle();
+    await shop.advance(DAY_MS + 5_000);
+    await workspace.refresh();
+    await expect.poll(async () => (await workspace.balance()).planCode).toBe('free');
+    return { workspace, id };
+  }
+
+  const failuresOf = async ({ tenantId }: Workspace): Promise<number> =>
+    shop.kernel.connection.collection('billing_events').countDocuments({ tenant_id: tenantId, type: 'payment.failed' });
+
+  test('while a bank has its payment under way it is not told to have failed, and is the plan once that is paid', async () => {
+    const { workspace, id } = await endWhilePaying();
+    const results = shop.kernel.connection.collection('stripe_intent_results');
+    expect(await results.countDocuments({ tenant_id: workspace.tenantId })).toBe(0);
+    shop.stripe.sandbox.control.endSlowPayment(id, 'paid');
+    await expect.poll(async () => (await workspace.balance()).planCode).toBe('pro');
+    expect(await workspace.charged()).toEqual([4_900]);
+    await shop.advance(DAY_MS);
+    expect(await failuresOf(workspace)).toBe(0);
+    await expectSound(shop, workspace);
+  });
+
+  test('where that payment fails it is decided then: the card is charged, once', async () => {
+    const { workspace, id } = await endWhilePaying();
+    shop.stripe.sandbox.control.endSlowPayment(id, 'failed');
+    await shop.settle();
+    await workspace.refresh();
+    await expect.poll(async () => (await workspace.balance()).planCode).toBe('pro');
+    expect(await workspace.charged()).toEqual([4_900]);
+    expect(await failuresOf(workspace)).toBe(0);
+    await expectSound(shop, workspace);
+  });
 });

@@ -1,13 +1,13 @@
 // Owns that what goes back of a payment which gave no credits of its own, such as that of a plan, is told of: nobody loses credits by
 // it (ADR 0018), so somebody has to decide; a dispute ends the rule by which the workspace buys credits. Does not own payments of top-ups (payment-return.ts).
-// Invariant: a refund and a dispute are one event each, whoever sees them how often.
+// Invariant: a refund, its failure and a dispute are one event each, whoever sees them how often.
 
 import type { BillingEventLog } from '../alert/billing-event-log.ts';
 import type { TenantRef } from '../ledger/ledger.ts';
 import type { Clock } from '../ports.ts';
 import type { CustomerStore } from '../subscription/ports.ts';
 import type { AutoTopUpBrake } from './auto-top-up-brake.ts';
-import { isRecentReturn, toReturnEvent } from './payment-event.ts';
+import { isRecentReturn, toRefundFailedEvent, toReturnEvent } from './payment-event.ts';
 import type { StripePayments } from './ports.ts';
 
 /** What such returns are told of with. */
@@ -43,6 +43,9 @@ export class OtherReturn {
       if (!isRecentReturn(part, now) || (await events.isNoted(event.eventId))) continue;
       await brake.stop(tenant, part);
       await events.note(event);
+    }
+    for (const refund of returned.failedRefunds) {
+      if (isRecentReturn(refund, now)) await events.note(toRefundFailedEvent(tenant, refund));
     }
     return tenant;
   }

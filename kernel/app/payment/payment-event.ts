@@ -40,6 +40,18 @@ export function toReturnEvent(
   };
 }
 
+/** A refund that the payer's bank has sent back, of what was no top-up: nobody has their money yet who was to get it. */
+export function toRefundFailedEvent(
+  payment: Pick<TopUpFigures, 'tenantId' | 'productCode'>,
+  { id, minorUnits, currency }: StripeReturnPart,
+): BillingEventDraft {
+  return {
+    ...draftOf(payment, `payment-refund-failed:${id}`),
+    type: 'payment.refund_failed',
+    data: { minor_units: `${minorUnits}`, currency_code: currency },
+  };
+}
+
 /** Says whether what went back is still told of. */
 export function isRecentReturn({ madeAt }: StripeReturnPart, now: Instant): boolean {
   return madeAt > now - TOLD_AGE_MS_MAX;

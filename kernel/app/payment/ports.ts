@@ -213,14 +213,20 @@ export interface Payment extends StripePayment {
   readonly microcredits?: bigint;
 }
 
+/** What of a payment went back. */
+export interface StripeReturned {
+  readonly stripeCustomerId: string;
+  readonly parts: readonly StripeReturnPart[];
+  /** Refunds that the payer's bank has sent back: their money is here again. */
+  readonly failedRefunds: readonly StripeReturnPart[];
+}
+
 /** Reads payments at Stripe. Throws DomainError STRIPE_UNAVAILABLE, STRIPE_REFUSED. */
 export interface StripePayments {
   /** Reads the newest invoices and charges of a customer, a hundred of each, with what went back of them. */
   loadPayments(stripeCustomerId: string): Promise<readonly StripePayment[]>;
   /** Reads who made a payment, and what of it went back; undefined where Stripe has none, or it is no customer's. */
-  loadReturned(
-    stripePaymentIntentId: string,
-  ): Promise<{ readonly stripeCustomerId: string; readonly parts: readonly StripeReturnPart[] } | undefined>;
+  loadReturned(stripePaymentIntentId: string): Promise<StripeReturned | undefined>;
 }
 
 /** Asks for a part of a workspace's payments, newest first. */

@@ -1,7 +1,7 @@
 // Owns what follows outside of an account from what was seen of its subscriptions at Stripe: people are told of a payment that
 // failed, what was bought with a code has used its place, and what nobody wants to pay for any more is ended there. Does not own the account (subscription-sync.ts).
-// Invariants: doing it again does nothing more; what a crash left is done with the next sync; what is to be given back is noted before
-// anything is asked of Stripe, and asked for again until nothing of it is left.
+// Invariants: doing it again does nothing more; what a crash left is done with the next sync; what is to be given back is asked for
+// again until nothing of it is left.
 
 import type { IdempotencyKey, Instant, PromotionId, TenantId } from '../../domain/id.ts';
 import { isLive, type Subscription } from '../../domain/subscription.ts';
@@ -28,7 +28,7 @@ const DAY_MS = 24 * HOUR_MS;
 export interface SubscriptionFollowUpParts {
   readonly intents: Pick<IntentDesk, 'begin'>;
   readonly notice: Pick<BillingNotice, 'notePaymentFailed'>;
-  readonly customers: Pick<CustomerStore, 'requestSync' | 'saveDrop'>;
+  readonly customers: Pick<CustomerStore, 'requestSync'>;
   readonly codes: Pick<PurchaseCodes, 'noteBought'>;
   readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
   readonly clock: Pick<Clock, 'now'>;
@@ -61,8 +61,6 @@ export class SubscriptionFollowUp {
     const leftover =
       (await this.#findLeftover(tenant, subscription, seen, asOf)) ?? findUnreturned(droppedIds, seen, asOf);
     if (leftover === undefined) return;
-    const { request } = leftover;
-    if (request.kind === 'drop_duplicate') await customers.saveDrop(tenant.tenantId, request.stripeSubscriptionId);
     const hasBegun = await intents.begin(tenant, leftover.key, leftover.request);
     // One change at a time: what is under way, or what was begun now, comes first.
     if (!hasBegun) await customers.requestSync(tenant.tenantId, clock.now() + LOOK_AGAIN_MS);

@@ -4,13 +4,16 @@
 
 import type { Reason } from '../../domain/error.ts';
 import type { IdempotencyKey, TenantId } from '../../domain/id.ts';
+import type { Subscription } from '../../domain/subscription.ts';
 import { isToBePaid, type Trial } from '../../domain/trial.ts';
 import type { CatalogStore } from '../catalog/ports.ts';
 import type { Ledger, TenantRef } from '../ledger/ledger.ts';
 import { type IntentDesk, subscriptionBusy } from './intent-desk.ts';
+import { isUnbegun } from './intent-step.ts';
 import { isSold } from './plan-offer.ts';
 import type { CustomerStore, IntentResult, IntentStore, PurchaseRequest, StripeBilling } from './ports.ts';
 import { type ConsoleUrls, returnAddress } from './return-address.ts';
+import { isOurs } from './subscription-follow-up.ts';
 import type { TrialConsent } from './trial-consent.ts';
 
 type Activation = PurchaseRequest & { readonly kind: 'activate' };
@@ -29,15 +32,17 @@ const HINDRANCES: Readonly<Record<Hindrance, string>> = {
 };
 /** What people don't know, who agreed to be charged. */
 const UNKNOWN_TO_PEOPLE: ReadonlySet<string | undefined> = new Set<Hindrance>(['not_sold', 'no_card']);
+/** What somebody bought meanwhile, or still pays, is no payment that failed. */
+const BOUGHT_OTHERWISE: readonly string[] = ['SUBSCRIPTION_EXISTS', 'SUBSCRIPTION_UNPAID'] satisfies Reason[];
 
 /** What conversion works with. */
 export interface TrialConversionParts {
   readonly ledger: Pick<Ledger, 'readAccount'>;
   readonly catalog: Pick<CatalogStore, 'loadPlans'>;
   readonly customers: Pick<CustomerStore, 'loadCustomer'>;
-  readonly billing: Pick<StripeBilling, 'loadPaymentMethods' | 'adoptPaymentMethod'>;
+  readonly billing: Pick<StripeBilling, 'loadPaymentMethods' | 'adoptPaymentMethod' | 'loadSubscriptions'>;
   readonly intents: Pick<IntentDesk, 'begin' | 'settle'>;
-  readonly intentStore: Pick<IntentStore, 'loadEnded'>;
+  readonly intentStore: Pick<IntentStore, 'loadEnded' | 'loadOpen'>;
   readonly consent: Pick<TrialConsent, 'isStanding'>;
   /** Told of a trial whose plan could not be charged, and of the page where that can be made up for, if there is one. */
   readonly onFailed: (tenant: TenantRef, trial: Trial, paymentUrl?: string) => Promise<void>;
@@ -45,6 +50,9 @@ export interface TrialConversionParts {
   readonly isBarred: (tenantId: TenantId) => Promise<boolean>;
   readonly consoleUrls: ConsoleUrls;
 }
+
+/** How far a conversion is: `waiting` for the result of a first payment that is under way, which decides whether there is any. */
+export type ConversionProgress = 'waiting' | 'begun' | 'settled';
 
 /** Converts trials. */
 export class TrialConversion {
@@ -66,36 +74,62 @@ export class TrialConversion {
 
   /**
    * Begins to charge for the plan of the trial that has ended. The first look settles it for ever: whoever has no card then, or is
-   * barred, is not charged for that trial later, whatever is stored afterwards.
+   * barred, is not charged for that trial later, whatever is stored afterwards. While a bank has a first payment under way nothing is
+   * settled: {@link goOn} does that at its result.
    * Throws DomainError SUBSCRIPTION_BUSY while another change of the workspace is under way, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
    * OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN: do it again.
    */
-  async begin(tenant: TenantRef): Promise<void> {
+  async begin(tenant: TenantRef): Promise<ConversionProgress> {
     const { ledger, intents, intentStore } = this.#parts;
     const { tenantId } = tenant;
     const { trial } = (await ledger.readAccount(tenant)).state;
     const key = conversionKey(tenantId);
     const settled = await intentStore.loadEnded(tenantId, key);
-    if (trial === undefined) return;
-    if (settled !== undefined) return this.#tell(tenant, trial, settled.result);
+    if (trial === undefined) return 'settled';
+    if (settled !== undefined) {
+      await this.#tell(tenant, trial, settled.result);
+      return 'settled';
+    }
+    if (await this.#isPaymentUnderWay(tenantId)) return 'waiting';
     const request = await this.#requestOf(tenant, trial);
     const hindrance = await this.#findHindrance(tenant, request);
     if (hindrance === undefined) {
       // Whoever calls does it again until it is there: people have agreed to it.
       if (!(await intents.begin(tenant, key, request))) throw subscriptionBusy();
-      return;
+      return 'begun';
     }
     const message = HINDRANCES[hindrance];
     const result: IntentResult = { kind: 'failed', reason: NOT_CHARGED, message, metadata: { hindrance } };
     await intents.settle(tenant, key, request, result);
     await this.#tell(tenant, trial, result);
+    return 'settled';
+  }
+
+  /**
+   * Goes on with the conversion of a trial that has ended, after something was seen at Stripe; answers whether it is to be looked at
+   * again soon. Throws what {@link begin} throws.
+   */
+  async goOn(tenant: TenantRef, trial: Trial | undefined, subscription: Subscription | undefined): Promise<boolean> {
+    if (trial?.status !== 'ended' || !isToBePaid(trial, subscription)) return false;
+    // What is under way comes first, be it the conversion itself.
+    if ((await this.#parts.intentStore.loadOpen(tenant.tenantId)) !== undefined) return true;
+    return (await this.begin(tenant)) === 'begun';
+  }
+
+  async #isPaymentUnderWay(tenantId: TenantId): Promise<boolean> {
+    const { customers, billing } = this.#parts;
+    const stripeCustomerId = (await customers.loadCustomer(tenantId))?.stripeCustomerId;
+    if (stripeCustomerId === undefined) return false;
+    return (await billing.loadSubscriptions(stripeCustomerId)).some(
+      (one) => one.phase === 'live' && isOurs(one, tenantId) && isUnbegun(one) && one.cycleInvoice.state !== 'failed',
+    );
   }
 
   /** Lets people know that they are not charged, though they agreed to it. */
   async #tell(tenant: TenantRef, trial: Trial, result: IntentResult): Promise<void> {
     const { onFailed } = this.#parts;
     if (result.kind === 'action_required') return onFailed(tenant, trial, result.url);
-    if (result.kind !== 'failed') return;
+    if (result.kind !== 'failed' || BOUGHT_OTHERWISE.includes(result.reason)) return;
     const isNews = result.reason !== NOT_CHARGED || UNKNOWN_TO_PEOPLE.has(result.metadata['hindrance']);
     if (isNews) await onFailed(tenant, trial);
   }

@@ -22,7 +22,7 @@ export interface BillingEvent {
   productCode: string;
   /**
    * Says what happened: `balance.low`, `balance.recovered`, `trial.ending`, `payment.failed`, `payment.refunded`,
-   * `payment.disputed`, `topup.succeeded`, `topup.failed`, `auto_topup.succeeded`, `auto_topup.failed` or
+   * `payment.refund_failed`, `payment.disputed`, `topup.succeeded`, `topup.failed`, `auto_topup.succeeded`, `auto_topup.failed` or
    * `auto_topup.stopped`; more may come.
    */
   type: string;
