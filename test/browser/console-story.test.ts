@@ -211,6 +211,34 @@ describe('every page can be used by everybody', () => {
     }
     await visitor.close();
   });
+
+  it.each([
+    [PAGE_PATHS.billing, 'Buy credits'],
+    [PAGE_PATHS.billing, 'Continue after trial'],
+    [PAGE_PATHS.plans, 'Subscribe: Plus'],
+    [PAGE_PATHS.usage, /^Explain /],
+    [PAGE_PATHS.people, 'Invite'],
+    [PAGE_PATHS.people, 'New project'],
+    [PAGE_PATHS.tokens, 'New token'],
+  ] as const)('the dialog at %s of %s, by the keyboard alone', { timeout: STORY_TIMEOUT_MS }, async (path, name) => {
+    const visitor = await Visitor.arrive(stage, PRODUCT);
+    const { page } = visitor;
+    await visitor.signIn('tenant-admin@example.com');
+    await visitor.open(path);
+    const button = page.getByRole('button', { name }).first();
+    await button.focus();
+    await page.keyboard.press('Enter');
+    const dialog = page.getByRole('dialog');
+    await dialog.waitFor();
+    await expect.poll(() => dialog.getByRole('status', { name: 'Loading' }).count()).toBe(0);
+    // What comes up with a fade is read when it is there.
+    await expect.poll(() => visitor.findBarriers()).toEqual([]);
+    await page.keyboard.press('Escape');
+    await expect.poll(() => dialog.count()).toBe(0);
+    await expect.poll(() => button.evaluate((element) => element === element.ownerDocument.activeElement)).toBe(true);
+    expect(visitor.complaints).toEqual([]);
+    await visitor.close();
+  });
 });
 
 /** Returns how many credits the page says are available. */

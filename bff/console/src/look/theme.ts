@@ -2,6 +2,7 @@
 // stands on, in both schemes.
 
 import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core';
+import { STRINGS } from '../strings.ts';
 
 const BRAND: MantineColorsTuple = [
   '#f0f1fd',
@@ -45,6 +46,7 @@ const GRAY: MantineColorsTuple = [
 
 const NUMBERS_AND_WORDS = "'Inter Variable', system-ui, -apple-system, 'Segoe UI', sans-serif";
 
+const CLOSE_BUTTON = { 'aria-label': STRINGS.common.close };
 const OVERLAY = { backgroundOpacity: 0.4, blur: 2 };
 
 /** Is the theme. */
@@ -63,8 +65,16 @@ export const THEME = createTheme({
   // By their names: what a page needs of them is loaded with the page.
   components: {
     Badge: { defaultProps: { tt: 'none', fw: 550, radius: 'sm' } },
-    Modal: { defaultProps: { centered: true, radius: 'lg', padding: 'lg', overlayProps: OVERLAY } },
-    Drawer: { defaultProps: { overlayProps: OVERLAY } },
+    Modal: {
+      defaultProps: {
+        centered: true,
+        radius: 'lg',
+        padding: 'lg',
+        overlayProps: OVERLAY,
+        closeButtonProps: CLOSE_BUTTON,
+      },
+    },
+    Drawer: { defaultProps: { overlayProps: OVERLAY, closeButtonProps: CLOSE_BUTTON } },
     Table: { defaultProps: { verticalSpacing: 'sm', horizontalSpacing: 'md' } },
     Tabs: { defaultProps: { keepMounted: false } },
   },
@@ -77,6 +87,10 @@ export const resolveVariables: CSSVariablesResolver = () => ({
     '--mantine-color-dimmed': '#5b6270',
     '--mantine-color-placeholder': '#6b7280',
     '--mantine-color-error': '#c02626',
+    // On their own light grounds the library's are too pale to be read at the size of a badge.
+    '--mantine-color-teal-light-color': '#0a6152',
+    '--mantine-color-yellow-light-color': '#7a4f00',
+    '--mantine-color-red-light-color': '#a61b1b',
     '--wh-ground': '#fbfbfd',
     '--wh-paper': '#ffffff',
     '--wh-line': '#e6e8ed',

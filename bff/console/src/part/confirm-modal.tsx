@@ -2,10 +2,12 @@
 
 import { Button, Group, List, Modal, Stack, Text } from '@mantine/core';
 import type { Confirmation } from './confirmation.ts';
+import { useFocusBack } from './focus-back.ts';
 import { ProblemNote } from './problem-note.tsx';
 
 /** Shows the question. */
 export function ConfirmModal({ onClose, title, lines, action, keep, act, isHarmless }: Confirmation) {
+  useFocusBack();
   const close = (): void => {
     act.reset();
     onClose();

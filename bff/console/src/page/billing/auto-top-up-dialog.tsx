@@ -9,6 +9,7 @@ import { useTopUpOffer } from '../../data/billing-query.ts';
 import { formatCredits, formatCreditsShort, parseCredits } from '../../format/credit.ts';
 import { formatPrice, parseMoney, toMoneyText } from '../../format/money.ts';
 import { EmptyNote } from '../../part/empty-note.tsx';
+import { useFocusBack } from '../../part/focus-back.ts';
 import { Loaded } from '../../part/loaded.tsx';
 import { ProblemNote } from '../../part/problem-note.tsx';
 import { useWorkspace } from '../../session/session.ts';
@@ -26,6 +27,7 @@ interface AutoTopUpDialogProps {
 
 /** Shows the dialog. */
 export function AutoTopUpDialog({ rule, onClose }: AutoTopUpDialogProps) {
+  useFocusBack();
   const offer = useTopUpOffer();
   return (
     <Modal opened onClose={onClose} title={WORDS.dialogTitle}>

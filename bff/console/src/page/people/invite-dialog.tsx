@@ -3,6 +3,7 @@
 import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { type SyntheticEvent, useState } from 'react';
 import { useAct } from '../../data/act.ts';
+import { useFocusBack } from '../../part/focus-back.ts';
 import { ProblemNote } from '../../part/problem-note.tsx';
 import { useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
@@ -13,6 +14,7 @@ const WORDS = STRINGS.people;
 
 /** Shows the dialog. */
 export function InviteDialog({ onClose }: { readonly onClose: () => void }) {
+  useFocusBack();
   const { api } = useWorkspace();
   const [email, setEmail] = useState('');
   const [choice, setChoice] = useState<RoleChoice>({ role: 'project_contributor', projectIds: [] });

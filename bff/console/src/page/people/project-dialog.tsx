@@ -3,6 +3,7 @@
 import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
 import { type SyntheticEvent, useState } from 'react';
 import { useAct } from '../../data/act.ts';
+import { useFocusBack } from '../../part/focus-back.ts';
 import { ProblemNote } from '../../part/problem-note.tsx';
 import { useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
@@ -12,6 +13,7 @@ const NAME_LENGTH_MAX = 100;
 
 /** Shows the dialog. */
 export function ProjectDialog({ onClose }: { readonly onClose: () => void }) {
+  useFocusBack();
   const { api } = useWorkspace();
   const [name, setName] = useState('');
   const act = useAct(() => api.createProject(name.trim()), {

@@ -4,6 +4,7 @@ import { Button, Group, Modal, Stack } from '@mantine/core';
 import { useState } from 'react';
 import type { Member } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
+import { useFocusBack } from '../../part/focus-back.ts';
 import { ProblemNote } from '../../part/problem-note.tsx';
 import { useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
@@ -15,6 +16,7 @@ const WORDS = STRINGS.people;
 
 /** Shows the dialog. */
 export function RoleDialog({ member, onClose }: { readonly member: Member; readonly onClose: () => void }) {
+  useFocusBack();
   const { api } = useWorkspace();
   const [choice, setChoice] = useState<RoleChoice>({
     role: roleOf(member) ?? 'project_viewer',

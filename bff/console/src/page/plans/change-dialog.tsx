@@ -10,6 +10,7 @@ import { usePaymentMethods } from '../../data/billing-query.ts';
 import { computePlanStatus } from '../../data/plan-status.ts';
 import { toReturnPath } from '../../data/return-visit.ts';
 import { formatDate } from '../../format/time.ts';
+import { useFocusBack } from '../../part/focus-back.ts';
 import { Loaded } from '../../part/loaded.tsx';
 import { formatPlan } from '../../part/plan-name.ts';
 import { useWorkspace } from '../../session/session.ts';
@@ -27,6 +28,7 @@ interface ChangeDialogProps {
 
 /** Shows the preview, and makes the change. */
 export function ChangeDialog({ plan, state, onClose }: ChangeDialogProps) {
+  useFocusBack();
   const { api } = useWorkspace();
   const preview = useQuery({
     queryKey: ['preview', api.scope.workspaceId, plan.plan_code, state.as_of_time],

@@ -5,6 +5,7 @@ import { type SyntheticEvent, useState } from 'react';
 import type { Role } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
 import { serviceNow } from '../../data/service-clock.ts';
+import { useFocusBack } from '../../part/focus-back.ts';
 import { ProblemNote } from '../../part/problem-note.tsx';
 import { includesRole, useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
@@ -20,6 +21,7 @@ const EXPIRIES = ['d30', 'd90', 'd365', 'never'] as const satisfies readonly Exp
 
 /** Shows the form, and then the token. */
 export function NewTokenDialog({ onClose }: { readonly onClose: () => void }) {
+  useFocusBack();
   const [token, setToken] = useState<string>();
   return (
     <Modal opened onClose={onClose} title={WORDS.dialogTitle} closeOnClickOutside={token === undefined}>

@@ -6,6 +6,7 @@ import type { Project, UsageExplanation } from '../../api/type.ts';
 import { useUsageExplanation } from '../../data/billing-query.ts';
 import { formatCredits } from '../../format/credit.ts';
 import { formatDate, formatFullTime } from '../../format/time.ts';
+import { useFocusBack } from '../../part/focus-back.ts';
 import { Loaded } from '../../part/loaded.tsx';
 import { nameOfProject } from '../../part/project-name.ts';
 import { STRINGS } from '../../strings.ts';
@@ -22,6 +23,7 @@ interface ExplanationDrawerProps {
 
 /** Shows it at the side of the list. */
 export function ExplanationDrawer({ entryId, projects, onClose }: ExplanationDrawerProps) {
+  useFocusBack();
   const explanation = useUsageExplanation(entryId);
   return (
     <Drawer opened onClose={onClose} position="right" size="md" padding="lg" title={WORDS.title}>

@@ -5,12 +5,14 @@ import { useState } from 'react';
 import type { TopUp } from '../../api/type.ts';
 import { usePaymentMethods, useTopUpOffer } from '../../data/billing-query.ts';
 import { STRINGS } from '../../strings.ts';
+import { useFocusBack } from '../focus-back.ts';
 import { Loaded } from '../loaded.tsx';
 import { TopUpForm } from './top-up-form.tsx';
 import { TopUpProgress } from './top-up-progress.tsx';
 
 /** Shows the dialog. */
 export function TopUpDialog({ onClose }: { readonly onClose: () => void }) {
+  useFocusBack();
   const [topUp, setTopUp] = useState<TopUp>();
   const offer = useTopUpOffer();
   const methods = usePaymentMethods();
