@@ -80,10 +80,14 @@ export const THEME = createTheme({
   },
 });
 
+/** White words stand on it. */
+const RED = { '--mantine-color-red-filled': '#c92a2a', '--mantine-color-red-filled-hover': '#b02525' };
+
 /** Is what the theme can't say by itself. */
 export const resolveVariables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
+    ...RED,
     '--mantine-color-dimmed': '#5b6270',
     '--mantine-color-placeholder': '#6b7280',
     '--mantine-color-error': '#c02626',
@@ -105,6 +109,7 @@ export const resolveVariables: CSSVariablesResolver = () => ({
     '--mantine-color-anchor': '#454eab',
   },
   dark: {
+    ...RED,
     '--mantine-color-dimmed': '#9aa0ad',
     '--mantine-color-placeholder': '#8b92a0',
     '--mantine-color-error': '#ff8585',
