@@ -68,11 +68,18 @@ const activate = defineWorkspaceRoute({
     'PAYMENT_DECLINED',
     'PAYMENT_METHOD_REQUIRED',
     'PLAN_NOT_FOUND',
+    'PROMOTION_ALREADY_REDEEMED',
+    'PROMOTION_ATTEMPTS_EXCEEDED',
+    'PROMOTION_ENDED',
+    'PROMOTION_EXHAUSTED',
+    'PROMOTION_NOT_APPLICABLE',
+    'PROMOTION_NOT_FOUND',
     'STRIPE_OFF',
     'STRIPE_REFUSED',
     'STRIPE_UNAVAILABLE',
     'SUBSCRIPTION_BUSY',
     'SUBSCRIPTION_EXISTS',
+    'SUBSCRIPTION_UNPAID',
   ],
   async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {
     const request = {
@@ -214,6 +221,7 @@ const convertTrialNow = defineWorkspaceRoute({
     'STRIPE_UNAVAILABLE',
     'SUBSCRIPTION_BUSY',
     'SUBSCRIPTION_EXISTS',
+    'SUBSCRIPTION_UNPAID',
     'TRIAL_NOT_ACTIVE',
   ],
   async answer({ body, idempotencyKey }, { kernel, context, tenantId }) {

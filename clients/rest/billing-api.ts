@@ -2048,7 +2048,7 @@ export interface components {
                 };
             };
         };
-        /** @description Payment declined. Payment method required. */
+        /** @description Payment declined. Payment method required. Invoice open. */
         Problem402: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2057,7 +2057,7 @@ export interface components {
             content: {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {string} */
-                    reason?: "PAYMENT_DECLINED" | "PAYMENT_METHOD_REQUIRED";
+                    reason?: "PAYMENT_DECLINED" | "PAYMENT_METHOD_REQUIRED" | "SUBSCRIPTION_UNPAID";
                 };
             };
         };
@@ -3207,7 +3207,7 @@ export interface operations {
             401: components["responses"]["Problem401"];
             402: components["responses"]["Problem402"];
             403: components["responses"]["Problem403"];
-            /** @description Plan not found. Workspace not found. */
+            /** @description Plan not found. Code not found. Workspace not found. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3216,12 +3216,12 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "PLAN_NOT_FOUND" | "TENANT_NOT_FOUND";
+                        reason?: "PLAN_NOT_FOUND" | "PROMOTION_NOT_FOUND" | "TENANT_NOT_FOUND";
                     };
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Contact sales. Idempotency key reused. Payments are off. Payments refused. Change under way. Subscription exists. Workspace closed. */
+            /** @description Account not open. Contact sales. Idempotency key reused. Code already redeemed. Code ended. Code used up. Code not applicable. Payments are off. Payments refused. Change under way. Subscription exists. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3231,13 +3231,26 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "CONTACT_SALES" | "IDEMPOTENCY_KEY_REUSED" | "STRIPE_OFF" | "STRIPE_REFUSED" | "SUBSCRIPTION_BUSY" | "SUBSCRIPTION_EXISTS" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "CONTACT_SALES" | "IDEMPOTENCY_KEY_REUSED" | "PROMOTION_ALREADY_REDEEMED" | "PROMOTION_ENDED" | "PROMOTION_EXHAUSTED" | "PROMOTION_NOT_APPLICABLE" | "STRIPE_OFF" | "STRIPE_REFUSED" | "SUBSCRIPTION_BUSY" | "SUBSCRIPTION_EXISTS" | "TENANT_CLOSED";
                     };
                 };
             };
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            429: components["responses"]["Problem429"];
+            /** @description Too many codes. Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        reason?: "PROMOTION_ATTEMPTS_EXCEEDED" | "QUEUE_FULL" | "RATE_LIMITED";
+                    };
+                };
+            };
             431: components["responses"]["Problem431"];
             500: components["responses"]["Problem500"];
             /** @description Temporarily unavailable. Outcome unknown. Payments unavailable. */
@@ -3410,19 +3423,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
-            /** @description Payment declined. Payment method required. Invoice open. */
-            402: {
-                headers: {
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {string} */
-                        reason?: "PAYMENT_DECLINED" | "PAYMENT_METHOD_REQUIRED" | "SUBSCRIPTION_UNPAID";
-                    };
-                };
-            };
+            402: components["responses"]["Problem402"];
             403: components["responses"]["Problem403"];
             /** @description Plan not found. No subscription. Workspace not found. */
             404: {
