@@ -116,7 +116,7 @@ const CHANGES: readonly Flow[] = [
 const OTHERS: readonly Flow[] = [
   {
     name: 'a cancellation at once, by an operator',
-    steps: [AUDIT, ...ASKED, 'DELETE /v1/subscriptions/:id', COMMIT, ...KEPT],
+    steps: [AUDIT, ...ASKED, 'DELETE /v1/subscriptions/:id', COMMIT, SYNC_DUE, ...KEPT],
     prepare: (workspace) => buy(workspace),
     begin: async (workspace, requestId) => answerOf(await workspace.cancelByOperator({ requestId, atOnce: true })),
   },
@@ -131,7 +131,7 @@ const OTHERS: readonly Flow[] = [
   },
   {
     name: 'a customer, for a page to store a card on',
-    steps: [RECORD, CUSTOMER, 'POST /v1/customers', CUSTOMER, PAGE],
+    steps: [RECORD, CUSTOMER, 'POST /v1/customers', CUSTOMER, PAGE, SYNC_DUE, SYNC_DUE],
     prepare: async () => undefined,
     begin: async (workspace, requestId) => {
       const { url } = await workspace.startSetup({ requestId, hostedPage: true, ...PATH });
@@ -162,7 +162,7 @@ const OTHERS: readonly Flow[] = [
   },
   {
     name: 'the event of a page that was paid',
-    steps: [EVENT, ...APPLIED, EVENT_DONE],
+    steps: [EVENT, 'POST /v1/customers/:id', ...APPLIED, EVENT_DONE],
     event: 'checkout.session.completed',
     prepare: async (workspace) => {
       await workspace.activate({ planCode: 'pro', ...PATH });

@@ -82,7 +82,17 @@ const FAILED_RENEWAL: Flow = {
 const DUPLICATE: Flow = {
   name: 'the event of a subscription beside the one that there is',
   steps: [
-    ...[EVENT, SYNC_DUE, INTENT, EVENT_DONE, SENT, 'DELETE /v1/subscriptions/:id', 'POST /v1/refunds', SYNC_DUE],
+    ...[
+      EVENT,
+      SYNC_DUE,
+      INTENT,
+      EVENT_DONE,
+      SENT,
+      'DELETE /v1/subscriptions/:id',
+      'POST /v1/refunds',
+      SYNC_DUE,
+      SYNC_DUE,
+    ],
     ...KEPT,
   ],
   isByWorker: true,
