@@ -16,6 +16,7 @@ import { OtherReturn } from './app/payment/other-return.ts';
 import { PaymentHistory } from './app/payment/payment-history.ts';
 import { PaymentReturn } from './app/payment/payment-return.ts';
 import type { AutoTopUpStore, PaymentStore, TopUpStore } from './app/payment/ports.ts';
+import { ReturnNotice } from './app/payment/return-notice.ts';
 import {
   createDefaultCardHandler,
   createInvoiceHandler,
@@ -125,7 +126,8 @@ function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter
   const rules = stores.autoTopUps;
   const ruleNotice = new AutoTopUpNotice({ ...stores, events, outbox: tools.outbox, clock });
   const brake = new AutoTopUpBrake({ rules, notice: ruleNotice });
-  const returns = new PaymentReturn({ store, stripe, ledger, catalog, events, brake, clock });
+  const returnNotice = new ReturnNotice({ events, brake, clock });
+  const returns = new PaymentReturn({ store, stripe, ledger, catalog, notice: returnNotice });
   const sync = new TopUpSync({ store, stripe, ledger, returns, events, clock, observer });
   const runner = new TopUpRunner({ store, stripe, customers, sync, isClosed, clock, pacing, observer });
   const topUps = new TopUpService({
@@ -143,7 +145,7 @@ function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter
     stripe: createStripePayments(client),
     customers: customerStore,
     events,
-    brake,
+    notice: returnNotice,
     clock,
   });
   const eventParts = { store, sync, returns, otherReturns, history: payments, customers: customerStore };

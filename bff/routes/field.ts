@@ -6,6 +6,16 @@ import { PROJECT_ROLE_NAMES, type ProjectRoleJson } from '../convert-people.ts';
 import { IDEMPOTENCY_KEY_EXPECTED, IDEMPOTENCY_KEY_PATTERN } from '../request-field.ts';
 import type { Schema } from '../schema.ts';
 
+/** Why a code is not taken, wherever one is sent. */
+export const CODE_REASONS = [
+  'PROMOTION_ALREADY_REDEEMED',
+  'PROMOTION_ATTEMPTS_EXCEEDED',
+  'PROMOTION_ENDED',
+  'PROMOTION_EXHAUSTED',
+  'PROMOTION_NOT_APPLICABLE',
+  'PROMOTION_NOT_FOUND',
+] as const;
+
 /** A name that people see: the kernel says which characters it may have. */
 export const DISPLAY_NAME = {
   type: 'string',

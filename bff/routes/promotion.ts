@@ -4,7 +4,7 @@ import { PromotionServiceService } from '../../gen/wheelhouse/promotion/v1/promo
 import { defineBody } from '../body.ts';
 import { APPLIED_CODE, CODE_FORECAST, fromProtoAppliedCode, fromProtoCodeForecast } from '../convert-promotion.ts';
 import { chooseIdempotencyKey } from '../request-field.ts';
-import { IDEMPOTENCY_KEY, PLAN_CODE, PROMOTION_CODE } from './field.ts';
+import { CODE_REASONS, IDEMPOTENCY_KEY, PLAN_CODE, PROMOTION_CODE } from './field.ts';
 import { defineWorkspaceRoute, Reply, type Route } from './route.ts';
 
 const applyCode = defineWorkspaceRoute({
@@ -25,12 +25,7 @@ const applyCode = defineWorkspaceRoute({
   reasons: [
     'BALANCE_OUT_OF_RANGE',
     'GRANT_LIMIT_REACHED',
-    'PROMOTION_ALREADY_REDEEMED',
-    'PROMOTION_ATTEMPTS_EXCEEDED',
-    'PROMOTION_ENDED',
-    'PROMOTION_EXHAUSTED',
-    'PROMOTION_NOT_APPLICABLE',
-    'PROMOTION_NOT_FOUND',
+    ...CODE_REASONS,
     'STRIPE_OFF',
     'STRIPE_REFUSED',
     'STRIPE_UNAVAILABLE',
@@ -60,19 +55,7 @@ const validateDiscount = defineWorkspaceRoute({
     additionalProperties: false,
   }),
   responses: { 200: CODE_FORECAST },
-  reasons: [
-    'CONTACT_SALES',
-    'PLAN_NOT_FOUND',
-    'PROMOTION_ALREADY_REDEEMED',
-    'PROMOTION_ATTEMPTS_EXCEEDED',
-    'PROMOTION_ENDED',
-    'PROMOTION_EXHAUSTED',
-    'PROMOTION_NOT_APPLICABLE',
-    'PROMOTION_NOT_FOUND',
-    'STRIPE_OFF',
-    'STRIPE_REFUSED',
-    'STRIPE_UNAVAILABLE',
-  ],
+  reasons: ['CONTACT_SALES', 'PLAN_NOT_FOUND', ...CODE_REASONS, 'STRIPE_OFF', 'STRIPE_REFUSED', 'STRIPE_UNAVAILABLE'],
   async answer({ body }, { kernel, context, tenantId }) {
     const request = { tenantId, code: body.code, planCode: body.plan_code ?? '' };
     return fromProtoCodeForecast(await kernel.call(PromotionServiceService.validateDiscount, request, context));

@@ -13,7 +13,7 @@ import {
   SUBSCRIPTION_STATE,
   type SubscriptionChangeJson,
 } from '../convert-subscription.ts';
-import { PLAN_CODE, PROMOTION_CODE, RETURN_PATH, YES_OR_NO } from './field.ts';
+import { CODE_REASONS, PLAN_CODE, PROMOTION_CODE, RETURN_PATH, YES_OR_NO } from './field.ts';
 import { defineWorkspaceRoute, Reply, type Route } from './route.ts';
 
 const PATH = '/v1/billing/subscription';
@@ -68,12 +68,7 @@ const activate = defineWorkspaceRoute({
     'PAYMENT_DECLINED',
     'PAYMENT_METHOD_REQUIRED',
     'PLAN_NOT_FOUND',
-    'PROMOTION_ALREADY_REDEEMED',
-    'PROMOTION_ATTEMPTS_EXCEEDED',
-    'PROMOTION_ENDED',
-    'PROMOTION_EXHAUSTED',
-    'PROMOTION_NOT_APPLICABLE',
-    'PROMOTION_NOT_FOUND',
+    ...CODE_REASONS,
     'STRIPE_OFF',
     'STRIPE_REFUSED',
     'STRIPE_UNAVAILABLE',

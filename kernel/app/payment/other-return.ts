@@ -6,16 +6,16 @@ import type { BillingEventLog } from '../alert/billing-event-log.ts';
 import type { TenantRef } from '../ledger/ledger.ts';
 import type { Clock } from '../ports.ts';
 import type { CustomerStore } from '../subscription/ports.ts';
-import type { AutoTopUpBrake } from './auto-top-up-brake.ts';
-import { isRecentReturn, toRefundFailedEvent, toReturnEvent } from './payment-event.ts';
+import { isRecentReturn, toRefundFailedEvent } from './payment-event.ts';
 import type { StripePayments } from './ports.ts';
+import type { ReturnNotice } from './return-notice.ts';
 
 /** What such returns are told of with. */
 export interface OtherReturnParts {
   readonly stripe: Pick<StripePayments, 'loadReturned'>;
   readonly customers: Pick<CustomerStore, 'findByStripeId'>;
-  readonly events: Pick<BillingEventLog, 'note' | 'isNoted'>;
-  readonly brake: Pick<AutoTopUpBrake, 'stop'>;
+  readonly events: Pick<BillingEventLog, 'note'>;
+  readonly notice: Pick<ReturnNotice, 'tell'>;
   readonly clock: Pick<Clock, 'estimate'>;
 }
 
@@ -32,18 +32,12 @@ export class OtherReturn {
    * STRIPE_UNAVAILABLE, STRIPE_REFUSED, QUEUE_FULL, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE: doing it again goes on.
    */
   async tell(stripePaymentIntentId: string): Promise<TenantRef | undefined> {
-    const { stripe, customers, events, brake, clock } = this.#parts;
+    const { stripe, customers, events, notice, clock } = this.#parts;
     const returned = await stripe.loadReturned(stripePaymentIntentId);
     const tenant = returned && (await customers.findByStripeId(returned.stripeCustomerId));
     if (returned === undefined || tenant === undefined) return undefined;
+    await notice.tell(tenant, returned.parts);
     const now = clock.estimate();
-    for (const part of returned.parts) {
-      const event = toReturnEvent(tenant, part);
-      // Once for each: a rule that was set again since goes on.
-      if (!isRecentReturn(part, now) || (await events.isNoted(event.eventId))) continue;
-      await brake.stop(tenant, part);
-      await events.note(event);
-    }
     for (const refund of returned.failedRefunds) {
       if (isRecentReturn(refund, now)) await events.note(toRefundFailedEvent(tenant, refund));
     }

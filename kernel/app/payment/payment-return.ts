@@ -5,13 +5,10 @@
 
 import { DomainError } from '../../domain/error.ts';
 import { computeKept, computeTaken } from '../../domain/payment-giving.ts';
-import type { BillingEventLog } from '../alert/billing-event-log.ts';
 import type { CatalogStore } from '../catalog/ports.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Clock } from '../ports.ts';
-import type { AutoTopUpBrake } from './auto-top-up-brake.ts';
-import { isRecentReturn, toReturnEvent } from './payment-event.ts';
-import type { StripeReturnPart, StripeTopUps, TopUp, TopUpStore } from './ports.ts';
+import type { StripeTopUps, TopUp, TopUpStore } from './ports.ts';
+import type { ReturnNotice } from './return-notice.ts';
 
 /** A payment that goes back and comes again so often meanwhile is looked at later. */
 const ROUNDS_MAX = 8;
@@ -23,9 +20,7 @@ export interface PaymentReturnParts {
   readonly stripe: Pick<StripeTopUps, 'loadReturn'>;
   readonly ledger: Pick<Ledger, 'readAccount' | 'readPayback' | 'settlePayback'>;
   readonly catalog: Pick<CatalogStore, 'loadPlans'>;
-  readonly events: Pick<BillingEventLog, 'note' | 'isNoted'>;
-  readonly brake: Pick<AutoTopUpBrake, 'stop'>;
-  readonly clock: Pick<Clock, 'estimate'>;
+  readonly notice: Pick<ReturnNotice, 'tell'>;
 }
 
 /** Has credits follow their payment. */
@@ -42,14 +37,15 @@ export class PaymentReturn {
    * doing it again goes on.
    */
   async settle(topUp: TopUp): Promise<void> {
-    const { store, stripe, ledger } = this.#parts;
+    const { store, stripe, ledger, notice } = this.#parts;
     const { topUpId, stripePaymentIntentId, minorUnits, microcredits } = topUp;
     if (stripePaymentIntentId === undefined) return;
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const reading = await ledger.readPayback(topUp, topUpId);
       if (reading === undefined) return;
       const { parts, refunded, disputed } = await stripe.loadReturn(stripePaymentIntentId, topUp);
-      await this.#tell(topUp, parts);
+      // Before anything is settled: a crash in between tells of it again, and nothing is bought by rule of what the settlement takes.
+      await notice.tell(topUp, parts);
       // A dispute can be of more than was paid, for the currency of its bank.
       const returned = minimum(refunded + disputed, minorUnits);
       const target = computeTaken(reading.credits, { microcredits, minorUnits, returned });
@@ -69,21 +65,6 @@ export class PaymentReturn {
     if (stripePaymentIntentId === undefined) return false;
     const { refunded, disputed } = await this.#parts.stripe.loadReturn(stripePaymentIntentId, topUp);
     return computeKept({ microcredits, minorUnits, returned: refunded + disputed }) === 0n;
-  }
-
-  /**
-   * It is told before anything is settled, so that a crash in between tells of it again, under the same id. Before that the workspace's
-   * rule stops, once for each: nothing is bought by what the settlement takes, and a rule that was set again since goes on.
-   */
-  async #tell(topUp: TopUp, parts: readonly StripeReturnPart[]): Promise<void> {
-    const { events, brake, clock } = this.#parts;
-    const now = clock.estimate();
-    for (const part of parts) {
-      const event = toReturnEvent(topUp, part);
-      if (!isRecentReturn(part, now) || (await events.isNoted(event.eventId))) continue;
-      await brake.stop(topUp, part);
-      await events.note(event);
-    }
   }
 
   async #waivesDebt(topUp: TopUp): Promise<boolean> {
