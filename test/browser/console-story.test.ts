@@ -1,7 +1,7 @@
 // A newcomer's way through the Console, from signing in to the free plan after a paid one, over the whole running stack; then what
 // each role sees, two products side by side, and every page for those who don't see it, in both schemes.
 
-import type { Browser } from 'playwright-core';
+import type { Browser, Route } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PAGE_PATHS } from '../../bff/console/page-path.ts';
 import { startBrowser } from '../support/browser.ts';
@@ -156,6 +156,24 @@ describe('a newcomer', () => {
   });
 });
 
+describe('coming back from a payment page', () => {
+  it('stays on the page that somebody went to meanwhile', { timeout: STORY_TIMEOUT_MS }, async () => {
+    const visitor = await Visitor.arrive(stage, PRODUCT);
+    const { page } = visitor;
+    await visitor.signIn('tenant-admin@example.com');
+    // What was paid is read while the code of the other page is on its way.
+    await page.route('**/v1/billing/subscription/refresh', (route) => continueLater(route, 1_000));
+    await page.route(/\/plans-page-[^/]*\.js$/, (route) => continueLater(route, 2_000));
+    const refreshed = page.waitForResponse('**/v1/billing/subscription/refresh');
+    await visitor.open(`${PAGE_PATHS.billing}?returned=1`);
+    await page.getByRole('link', { name: 'Plans' }).first().click();
+    expect((await refreshed).status()).toBe(200);
+    await page.getByRole('heading', { name: 'Plus', exact: true }).waitFor();
+    expect(new URL(page.url()).pathname).toBe(PAGE_PATHS.plans);
+    await visitor.close();
+  });
+});
+
 describe('each role sees what it may', () => {
   it.each([
     ['project-contributor@example.com', PAGE_PATHS.billing, 'Credits', ['Buy credits', 'Cancel plan', 'Add card']],
@@ -240,6 +258,11 @@ describe('every page can be used by everybody', () => {
     await visitor.close();
   });
 });
+
+async function continueLater(route: Route, afterMs: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
+  await route.continue();
+}
 
 /** Returns how many credits the page says are available. */
 async function available({ page }: Visitor): Promise<string | null> {

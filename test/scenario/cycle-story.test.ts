@@ -205,6 +205,7 @@ test('a cycle that a promotion code makes cost nothing gives its credits, and a 
   await expect.poll(() => workspace.charged()).toEqual([4_900]);
   await workspace.expectState({ plan_code: 'pro', included_remaining: 5 * CREDIT });
 
+  await expect.poll(() => periodOf(workspace)).not.toEqual(second);
   // Half of the period is left, so half of what max includes beyond pro is added: 37.5 credits.
   const third = await periodOf(workspace);
   await stage.advance((Date.parse(third.end) - Date.parse(third.start)) / 2 - 2 * HOUR_MS);

@@ -73,7 +73,7 @@ test('credits are bought without a person: within the limit of a month, not by a
   // Not again before its rest is over.
   await stage.advance(11 * MINUTE_MS);
   await workspace.expectState({ payg_remaining: 14 * CREDIT });
-  expect(await workspace.get(AUTO)).toMatchObject({ spent_cents: 2_000 });
+  await expect.poll(() => workspace.get(AUTO)).toMatchObject({ spent_cents: 2_000 });
   await workspace.use(10);
   await stage.advance(DAY_MS);
   await workspace.expectState({ payg_remaining: 4 * CREDIT });
@@ -88,7 +88,7 @@ test('credits are bought without a person: within the limit of a month, not by a
   await stage.advance(HOUR_MS);
   await workspace.expectState({ payg_remaining: 14 * CREDIT });
   expect(await workspace.charged()).toEqual([1_000, 1_000, 1_000]);
-  expect((await told()).filter((type) => type.startsWith('auto_topup.'))).toEqual(
+  await expect.poll(async () => (await told()).filter((type) => type.startsWith('auto_topup.'))).toEqual(
     ['succeeded', 'succeeded', 'failed', 'stopped', 'succeeded'].map((end) => `auto_topup.${end}`),
   );
 });

@@ -23,14 +23,12 @@ export function useReturn(): boolean {
   useEffect(() => {
     if (!isReturning || hasBegun.current) return;
     hasBegun.current = true;
+    // At once and not when all is read: by then somebody may be on the way to another page, and this would lead back.
+    setParameters({}, { replace: true });
     void api
       .refreshSubscription()
       .then(forget, tellProblem)
       .then(() => setIsReturning(false));
-  }, [api, forget, isReturning]);
-  // Whoever has gone to another page meanwhile stays there.
-  useEffect(() => {
-    if (!isReturning && parameters.has(PARAMETER)) setParameters({}, { replace: true });
-  }, [isReturning, parameters, setParameters]);
+  }, [api, forget, isReturning, setParameters]);
   return isReturning;
 }
