@@ -13,8 +13,8 @@ import {
 } from '../../gen/wheelhouse/alert/v1/alert_endpoint_service.ts';
 import { AlertServiceService as Alerts, ListEventsRequest } from '../../gen/wheelhouse/alert/v1/alert_service.ts';
 import type { BillingEvent } from '../../gen/wheelhouse/alert/v1/billing_event.ts';
-import { addListOptions, type CommandStreams, type ListOptions, readPages, withKernel } from './operator-command.ts';
-import { type Column, printRows, type Row } from './table.ts';
+import { addListOptions, type CommandStreams, type OutputOptions, readPages, withKernel } from './operator-command.ts';
+import { type Column, enumNameOf, printRows, type Row } from './table.ts';
 
 const PAGE_SIZE = 200;
 const EVENT_COLUMNS: readonly Column[] = [
@@ -35,7 +35,7 @@ export function addAlertCommands(program: Command, streams: CommandStreams): voi
     addListOptions(alert.command(name))
       .description(description)
       .argument('<tenant>', 'the id of the workspace')
-      .action(async (tenantId: string, { json = false }: ListOptions) => {
+      .action(async (tenantId: string, { json = false }: OutputOptions) => {
         printRows(streams.out, await read(streams, tenantId), columns, json);
       });
   };
@@ -82,7 +82,7 @@ function toEndpointRow({ endpointId, url, state, failingSinceTime, types }: Aler
   return {
     endpoint_id: endpointId,
     url,
-    state: nameOf(AlertEndpointState, state),
+    state: enumNameOf(AlertEndpointState, state),
     failing_since: timeText(failingSinceTime),
     types: types.length === 0 ? 'all' : types.join(' '),
   };
@@ -92,14 +92,10 @@ function toDeliveryRow({ deliveryId, endpointId, event, state, createTime, ...de
   const { attempts, status, failure } = delivery;
   return {
     ...{ delivery_id: deliveryId, endpoint_id: endpointId, type: event?.type ?? '' },
-    ...{ state: nameOf(AlertDeliveryState, state), created: timeText(createTime), attempts, status, failure },
+    ...{ state: enumNameOf(AlertDeliveryState, state), created: timeText(createTime), attempts, status, failure },
   };
 }
 
 function timeText(at: Date | undefined): string {
   return at?.toISOString() ?? '';
-}
-
-function nameOf(states: Readonly<Record<string, number>>, state: number): string {
-  return (Object.entries(states).find(([, value]) => value === state)?.[0] ?? String(state)).toLowerCase();
 }

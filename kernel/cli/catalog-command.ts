@@ -25,11 +25,12 @@ import {
   addListOptions,
   addWriteOptions,
   type CommandStreams,
-  type ListOptions,
+  type OutputOptions,
   parseInteger,
   parseLimit,
   parseTime,
   readPages,
+  tellOnce,
   type WriteOptions,
   withKernel,
   write,
@@ -68,7 +69,7 @@ function addProductCommands(product: Command, streams: CommandStreams): void {
       const { replayed } = await write(streams, options, (kernel, request) =>
         kernel.ask(Admin.registerProduct, RegisterProductRequest.fromPartial({ ...request, ...fields })),
       );
-      say(streams, `Registered the product ${productCode}`, replayed);
+      tellOnce(streams, options, { product: productCode, replayed }, `Registered the product ${productCode}`);
     });
   addWriteOptions(product.command('set <product>'))
     .description('changes a product, and names the plan that new workspaces start on')
@@ -80,11 +81,11 @@ function addProductCommands(product: Command, streams: CommandStreams): void {
       const { replayed } = await write(streams, options, (kernel, request) =>
         kernel.ask(Admin.updateProduct, toUpdate(productCode, options, request)),
       );
-      say(streams, `Changed the product ${productCode}`, replayed);
+      tellOnce(streams, options, { product: productCode, replayed }, `Changed the product ${productCode}`);
     });
   addListOptions(product.command('list'))
     .description('lists products')
-    .action(async ({ json = false }: ListOptions) => {
+    .action(async ({ json = false }: OutputOptions) => {
       const products = await withKernel(streams, (kernel) =>
         readPages(async (pageToken) => {
           const request = ListProductsRequest.fromPartial({ pageSize: PAGE_SIZE, pageToken });
@@ -135,7 +136,7 @@ interface PlanOptions extends WriteOptions {
   readonly archived?: boolean;
 }
 
-interface PlanListOptions extends ListOptions {
+interface PlanListOptions extends OutputOptions {
   readonly product?: string;
   readonly archived?: boolean;
 }
@@ -152,7 +153,8 @@ function addPlanCommands(plan: Command, streams: CommandStreams): void {
       const { replayed } = await write(streams, options, (kernel, request) =>
         kernel.ask(Admin.upsertPlan, UpsertPlanRequest.fromPartial({ ...request, ...fields })),
       );
-      say(streams, `Set the plan ${productCode}/${planCode}`, replayed);
+      const facts = { product: productCode, plan: planCode, replayed };
+      tellOnce(streams, options, facts, `Set the plan ${productCode}/${planCode}`);
     });
   addListOptions(plan.command('list'))
     .description('lists plans')
@@ -210,7 +212,7 @@ function toPlanRow(plan: Plan): Row {
 function addPolicyCommands(policy: Command, streams: CommandStreams): void {
   addListOptions(policy.command('show <product> <plan>'))
     .description('shows what a plan allows, and what operators have pinned')
-    .action(async (productCode: string, planCode: string, { json = false }: ListOptions) => {
+    .action(async (productCode: string, planCode: string, { json = false }: OutputOptions) => {
       const { policy: found } = await withKernel(streams, (kernel) =>
         kernel.ask(Admin.getPlanPolicy, { productCode, planCode }),
       );
@@ -244,7 +246,8 @@ function addPolicyCommands(policy: Command, streams: CommandStreams): void {
           ...(updateMask.length > 0 ? [`set and pinned ${updateMask.join(', ')}`] : []),
           ...(unpinFields.length > 0 ? [`unpinned ${unpinFields.join(', ')}`] : []),
         ];
-        say(streams, `Changed the policy of ${productCode}/${planCode}: ${done.join('; ')}`, replayed);
+        const facts = { product: productCode, plan: planCode, set: updateMask, unpinned: unpinFields, replayed };
+        tellOnce(streams, options, facts, `Changed the policy of ${productCode}/${planCode}: ${done.join('; ')}`);
       },
     );
 }
@@ -283,7 +286,7 @@ interface PriceOptions extends WriteOptions {
   readonly endOverride?: boolean;
 }
 
-interface PriceListOptions extends ListOptions {
+interface PriceListOptions extends OutputOptions {
   readonly action?: string;
   readonly plan?: string;
   readonly tenant?: string;
@@ -315,7 +318,8 @@ function addPriceCommands(price: Command, streams: CommandStreams): void {
         return kernel.ask(CatalogServiceService.setActionPrice, SetActionPriceRequest.fromPartial(message));
       });
       const from = actionPrice?.effectiveTime?.toISOString() ?? 'now';
-      say(streams, `Set the price of ${productCode}/${action} from ${from} on`, replayed);
+      const facts = { product: productCode, action, plan: planCode, tenant_id: tenantId, from, replayed };
+      tellOnce(streams, options, facts, `Set the price of ${productCode}/${action} from ${from} on`);
     });
   addListOptions(price.command('list <product>'))
     .description('lists prices as they were set, the newest first')
@@ -357,8 +361,4 @@ function toPriceRow(record: ActionPriceRecord): Row {
     reason,
     set: createTime?.toISOString() ?? '',
   };
-}
-
-function say({ out }: CommandStreams, done: string, replayed: boolean): void {
-  out.write(replayed ? `${done}, as an earlier call with this request id did: nothing changed now.\n` : `${done}.\n`);
 }

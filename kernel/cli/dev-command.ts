@@ -14,7 +14,7 @@ import { openConnection } from '../store/connection.ts';
 import { moveDatabaseClock } from '../store/database-clock.ts';
 import { KernelConnection } from './kernel-connection.ts';
 import { findLocalStack, type LocalStack, type StripeSandbox } from './local-stack.ts';
-import type { CommandStreams } from './operator-command.ts';
+import { addListOptions, type CommandStreams, type OutputOptions } from './operator-command.ts';
 
 const SECOND_MS = 1_000;
 const UNIT_MS: Readonly<Record<string, number>> = {
@@ -36,15 +36,12 @@ const APART_MS_MAX = 2_000;
 
 /** Adds the commands for the local stack. */
 export function addDevCommands(program: Command, streams: CommandStreams): void {
-  program
-    .command('dev')
-    .description('commands for the local stack')
-    .command('advance')
+  addListOptions(program.command('dev').description('commands for the local stack').command('advance'))
     .description(
       "moves the local stack's time on, in steps of a day or more, and tells what becomes of its demo workspaces",
     )
     .argument('<duration>', 'such as 15d, 12h, 30m or 45s', parseDuration)
-    .action((durationMs: number) => advance(durationMs, streams));
+    .action((durationMs: number, options: OutputOptions) => advance(durationMs, streams, options));
 }
 
 function parseDuration(text: string): number {
@@ -54,7 +51,7 @@ function parseDuration(text: string): number {
   throw new InvalidArgumentError(`give a number and a unit, such as 15d, 12h, 30m or 45s; at most ${DAYS_MAX}d.`);
 }
 
-async function advance(durationMs: number, { out }: CommandStreams): Promise<void> {
+async function advance(durationMs: number, { out }: CommandStreams, { json = false }: OutputOptions): Promise<void> {
   const stack = findLocalStack();
   if (stack?.mongodbUri === undefined) {
     throw new Error('There is no local stack here whose time could be moved: start it with `npm start`.');
@@ -63,7 +60,7 @@ async function advance(durationMs: number, { out }: CommandStreams): Promise<voi
   const connection = await openConnection({ uri, timeoutMs: DATABASE_TIMEOUT_MS, onCommand: () => undefined });
   const kernel = new KernelConnection({ kernelAddress, kernelToken });
   try {
-    const watch = new Watch(stack, kernel, (line) => out.write(`${line}\n`));
+    const watch = new Watch(stack, kernel, (state) => out.write(`${json ? JSON.stringify(state) : toLine(state)}\n`));
     const move = async (byMs: number): Promise<void> => {
       await moveDatabaseClock(connection, byMs);
       if (stack.sandbox !== undefined) await moveSandbox(stack.sandbox, byMs);
@@ -117,19 +114,32 @@ async function askSandbox({ url, secretKey }: StripeSandbox, body?: object): Pro
   throw new Error(`The Stripe sandbox at ${url} did not move its clock: it answered ${response.status}.`);
 }
 
+/** What a workspace has, in microcredits. */
+interface Holding {
+  readonly plan_code: string;
+  readonly trial: string;
+  readonly included: string;
+  readonly payg: string;
+}
+
+interface WorkspaceState extends Holding {
+  readonly time: string;
+  readonly product_code: string;
+}
+
 /** Follows the demo workspaces and tells what changes of them. */
 class Watch {
   /** The kernels' time, as the last answer had it. */
   now = 0;
   readonly #tenants: readonly (readonly [string, string])[];
   readonly #kernel: KernelConnection;
-  readonly #print: (line: string) => void;
+  readonly #show: (state: WorkspaceState) => void;
   readonly #known = new Map<string, string>();
 
-  constructor(stack: LocalStack, kernel: KernelConnection, print: (line: string) => void) {
+  constructor(stack: LocalStack, kernel: KernelConnection, show: (state: WorkspaceState) => void) {
     this.#tenants = [...stack.tenantIds];
     this.#kernel = kernel;
-    this.#print = print;
+    this.#show = show;
     if (this.#tenants.length === 0) throw new Error(`${stack.path} names no demo workspace: start the stack again.`);
   }
 
@@ -164,18 +174,28 @@ class Watch {
   }
 
   #tell(code: string, response: GetBalanceResponse): void {
-    const text = describe(response);
-    if (this.#known.get(code) === text) return;
-    this.#known.set(code, text);
-    this.#print(`${new Date(this.now).toISOString()}  ${code}  ${text}`);
+    const holding = toHolding(response);
+    const known = JSON.stringify(holding);
+    if (this.#known.get(code) === known) return;
+    this.#known.set(code, known);
+    this.#show({ time: new Date(this.now).toISOString(), product_code: code, ...holding });
   }
 }
 
-function describe({ planCode, balance }: GetBalanceResponse): string {
-  return [
-    `plan ${planCode}`,
-    `trial ${describeNumber(balance?.trialRemainingMicrocredits ?? 0n)}`,
-    `included ${describeNumber(balance?.includedRemainingMicrocredits ?? 0n)}`,
-    `PAYG ${describeNumber(balance?.paygRemainingMicrocredits ?? 0n)}`,
-  ].join('  ');
+function toHolding({ planCode, balance }: GetBalanceResponse): Holding {
+  return {
+    plan_code: planCode,
+    trial: String(balance?.trialRemainingMicrocredits ?? 0n),
+    included: String(balance?.includedRemainingMicrocredits ?? 0n),
+    payg: String(balance?.paygRemainingMicrocredits ?? 0n),
+  };
+}
+
+function toLine({ time, product_code, plan_code, ...buckets }: WorkspaceState): string {
+  const [trial, included, payg] = [buckets.trial, buckets.included, buckets.payg].map(toCredits);
+  return [time, product_code, `plan ${plan_code}`, `trial ${trial}`, `included ${included}`, `PAYG ${payg}`].join('  ');
+}
+
+function toCredits(microcredits: string): string {
+  return describeNumber(BigInt(microcredits));
 }

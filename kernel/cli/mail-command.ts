@@ -11,7 +11,7 @@ import {
   addListOptions,
   addWriteOptions,
   type CommandStreams,
-  type ListOptions,
+  type OutputOptions,
   readPages,
   type WriteOptions,
   withKernel,
@@ -40,7 +40,7 @@ export function addMailCommands(program: Command, streams: CommandStreams): void
   addListOptions(mail.command('list'))
     .description('lists mails, those that are dead unless told otherwise, the earliest first')
     .addOption(new Option('--state <state>', 'where mails stand').choices(Object.keys(STATES)).default('dead'))
-    .action(async ({ state, json = false }: ListOptions & { readonly state: keyof typeof STATES }) => {
+    .action(async ({ state, json = false }: OutputOptions & { readonly state: keyof typeof STATES }) => {
       printRows(streams.out, (await listMails(streams, STATES[state])).map(toRow), COLUMNS, json);
     });
   addWriteOptions(mail.command('redrive'))
@@ -67,7 +67,7 @@ async function redrive(
     );
     if (mail !== undefined) rows.push(toRow(mail));
   }
-  printRows(streams.out, rows, COLUMNS, false);
+  printRows(streams.out, rows, COLUMNS, who.json === true);
 }
 
 function listMails(streams: CommandStreams, state: MailState): Promise<readonly Mail[]> {

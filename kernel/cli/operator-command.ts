@@ -6,6 +6,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { v7 as newUuid } from 'uuid';
 import { KernelCallError, KernelConnection } from './kernel-connection.ts';
 import { loadKernelTarget } from './kernel-target.ts';
+import { printRows, type Row } from './table.ts';
 
 /** Where commands write. */
 export interface CommandStreams {
@@ -13,16 +14,16 @@ export interface CommandStreams {
   readonly error: Writable;
 }
 
+/** How the answer is wanted: in words and tables, or as lines of JSON. */
+export interface OutputOptions {
+  readonly json?: boolean;
+}
+
 /** Who writes, and why. */
-export interface WriteOptions {
+export interface WriteOptions extends OutputOptions {
   readonly actor: string;
   readonly reason: string;
   readonly requestId?: string;
-}
-
-/** What every list can be asked for. */
-export interface ListOptions {
-  readonly json?: boolean;
 }
 
 /** Adds the options that every write has. */
@@ -30,12 +31,30 @@ export function addWriteOptions(command: Command): Command {
   return command
     .requiredOption('--actor <id>', 'who does this, such as usr_alice; stands in the audit log')
     .requiredOption('--reason <text>', 'why; stands in the audit log, so no personal data')
-    .option('--request-id <id>', 'the id of an earlier try: it happens once (default: a new one)');
+    .option('--request-id <id>', 'the id of an earlier try: it happens once (default: a new one)')
+    .option('--json', 'prints what was done as lines of JSON');
 }
 
 /** Adds the option that every list has. */
 export function addListOptions(command: Command): Command {
   return command.option('--json', 'prints lines of JSON, one for each row');
+}
+
+/** Tells what a write did: a sentence for people or, where it was asked for, its facts as a line of JSON. */
+export function tell({ out }: CommandStreams, { json = false }: OutputOptions, facts: Row, sentence: string): void {
+  if (json) printRows(out, [facts], [], json);
+  else out.write(`${sentence}\n`);
+}
+
+/** Tells a write of which a repetition is told apart. */
+export function tellOnce(
+  streams: CommandStreams,
+  options: OutputOptions,
+  { replayed, ...facts }: Row & { readonly replayed: boolean },
+  done: string,
+): void {
+  const sentence = replayed ? `${done}, as an earlier call with this request id did: nothing changed now.` : `${done}.`;
+  tell(streams, options, { ...facts, replayed }, sentence);
 }
 
 /** Calls the kernel that the environment names. Throws Error with a sentence for people where it refuses. */

@@ -13,10 +13,11 @@ import {
   addListOptions,
   addWriteOptions,
   type CommandStreams,
-  type ListOptions,
+  type OutputOptions,
   parseLimit,
   parseTime,
   readPages,
+  tellOnce,
   type WriteOptions,
   withKernel,
   write,
@@ -34,7 +35,7 @@ export function addOperatorLogCommands(program: Command, streams: CommandStreams
   const killSwitch = program.command('switch').description('shows and turns the kill switches of the environment');
   addListOptions(killSwitch.command('list'))
     .description('lists the switches as they stand now')
-    .action(async ({ json = false }: ListOptions) => {
+    .action(async ({ json = false }: OutputOptions) => {
       const { killSwitches } = await withKernel(streams, (kernel) => kernel.ask(Operators.listKillSwitches, {}));
       const rows = killSwitches.map(({ name, enabled }) => ({ switch: nameOf(name), enabled }));
       printRows(streams.out, rows, [{ field: 'switch' }, { field: 'enabled' }], json);
@@ -51,14 +52,12 @@ export function addOperatorLogCommands(program: Command, streams: CommandStreams
         ),
       );
       const done = `Turned ${name} ${enabled ? 'on' : 'off'} for all kernels`;
-      streams.out.write(
-        replayed ? `An earlier call with this request id did that: nothing changed now.\n` : `${done}.\n`,
-      );
+      tellOnce(streams, options, { switch: name, enabled, replayed }, done);
     });
   addAuditCommand(program, streams);
 }
 
-interface AuditOptions extends ListOptions {
+interface AuditOptions extends OutputOptions {
   readonly product?: string;
   readonly tenant?: string;
   readonly actor?: string;

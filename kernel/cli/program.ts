@@ -7,7 +7,7 @@ import { addDevCommands } from './dev-command.ts';
 import { type ExportOptions, runExport } from './export.ts';
 import { addLedgerCommands } from './ledger-command.ts';
 import { addMailCommands } from './mail-command.ts';
-import { addWriteOptions, type CommandStreams } from './operator-command.ts';
+import { addListOptions, addWriteOptions, type CommandStreams, type OutputOptions } from './operator-command.ts';
 import { addOperatorLogCommands } from './operator-log-command.ts';
 import { addPromotionCommands } from './promotion-command.ts';
 import { runRebuildDue } from './rebuild-due.ts';
@@ -19,6 +19,7 @@ import { addSubscriptionCommands } from './subscription-command.ts';
 import { runSync, type SyncOptions } from './sync.ts';
 import { addTenantCommands } from './tenant-command.ts';
 import { addTopUpCommands } from './top-up-command.ts';
+import { addTrialCommands } from './trial-command.ts';
 import { runVerify, type VerifyOptions } from './verify.ts';
 import { runVerifyStripe, type VerifyStripeOptions } from './verify-stripe.ts';
 import { addWebhookCommands } from './webhook-command.ts';
@@ -35,7 +36,7 @@ export function createProgram(streams: CommandStreams): Command {
     .showHelpAfterError()
     .exitOverride();
 
-  addSeedCommands(program);
+  addSeedCommands(program, streams);
   addProofCommands(program, streams);
   addMigrationCommands(program, streams);
   addCatalogCommands(program, streams);
@@ -44,6 +45,7 @@ export function createProgram(streams: CommandStreams): Command {
   addWebhookCommands(program, streams);
   addMailCommands(program, streams);
   addTenantCommands(program, streams);
+  addTrialCommands(program, streams);
   addSubscriptionCommands(program, streams);
   addStripeCommands(program, streams);
   addLedgerCommands(program, streams);
@@ -54,24 +56,21 @@ export function createProgram(streams: CommandStreams): Command {
   return program;
 }
 
-function addSeedCommands(program: Command): void {
-  program
-    .command('seed')
+function addSeedCommands(program: Command, streams: CommandStreams): void {
+  addListOptions(program.command('seed'))
     .description(
       'adds the demo products, the plans that Stripe does not sell, and prices of actions; leaves rows that exist as they are',
     )
-    .action(() => runSeed(console.log));
+    .action((options: OutputOptions) => runSeed(streams, options));
 
-  program
-    .command('rebuild-due')
+  addListOptions(program.command('rebuild-due'))
     .description('notes again when each account changes by itself (ledger_due); kernels may run meanwhile')
-    .action(() => runRebuildDue(console.log));
+    .action((options: OutputOptions) => runRebuildDue(streams, options));
 
-  program
-    .command('rebuild-usage')
+  addListOptions(program.command('rebuild-usage'))
     .description('sums usage by hour and day again (usage_rollups); kernels may run meanwhile')
     .option('--tenant <id>', 'only the account of this tenant')
-    .action((options: { tenant?: string }) => runRebuildUsage(console.log, options));
+    .action((options: OutputOptions & { tenant?: string }) => runRebuildUsage(streams, options));
 }
 
 function addProofCommands(program: Command, streams: CommandStreams): void {
@@ -107,10 +106,8 @@ function addProofCommands(program: Command, streams: CommandStreams): void {
 }
 
 function addMigrationCommands(program: Command, streams: CommandStreams): void {
-  program
-    .command('migrate')
-    .description('brings data of earlier releases to the form of this one')
-    .command('stamp-product')
+  const migrations = program.command('migrate').description('brings data of earlier releases to the form of this one');
+  addListOptions(migrations.command('stamp-product'))
     .description(
       'gives a product to tenants, plans, policies and signups that have none; kernels may run meanwhile, and it may be run again; ' +
         'exits with 0 (done), 1 (done, and rows were left) or 2 (not done)',

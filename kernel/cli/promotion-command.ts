@@ -14,10 +14,11 @@ import {
   addListOptions,
   addWriteOptions,
   type CommandStreams,
-  type ListOptions,
+  type OutputOptions,
   parseInteger,
   parseTime,
   readPages,
+  tell,
   type WriteOptions,
   withKernel,
   write,
@@ -59,19 +60,20 @@ export function addPromotionCommands(program: Command, streams: CommandStreams):
       );
       const since = promotion?.revokeTime?.toISOString() ?? '';
       const before = replayed ? ' before; nothing changed now' : '';
-      streams.out.write(`Done${before}: ${toPrintable(promotion?.code ?? code)} is over since ${since}.\n`);
+      const facts = { ...(promotion === undefined ? {} : toRow(promotion)), replayed };
+      tell(streams, options, facts, `Done${before}: ${toPrintable(promotion?.code ?? code)} is over since ${since}.`);
     });
   addListOptions(promotions.command('list'))
     .description('lists the promotions of a product by their codes, those that are over too')
     .argument('<product>', 'the product')
-    .action(async (productCode: string, { json = false }: ListOptions) => {
+    .action(async (productCode: string, { json = false }: OutputOptions) => {
       printRows(streams.out, (await listPromotions(streams, productCode)).map(toRow), COLUMNS, json);
     });
   addListOptions(promotions.command('show'))
     .description('shows one promotion, and how often it was redeemed')
     .argument('<product>', 'the product')
     .argument('<code>', 'the code, in any case')
-    .action(async (productCode: string, code: string, { json = false }: ListOptions) => {
+    .action(async (productCode: string, code: string, { json = false }: OutputOptions) => {
       const request = GetPromotionRequest.fromPartial({ productCode, code });
       const found = await withKernel(streams, (kernel) => kernel.ask(Promotions.getPromotion, request));
       const rows = found.promotion === undefined ? [] : [toRow(found.promotion)];
@@ -103,7 +105,7 @@ function addCreateCommand(promotions: Command, streams: CommandStreams): void {
           CreatePromotionRequest.fromPartial({ productCode, code, ...fields, ...by }),
         ),
       );
-      printRows(streams.out, promotion === undefined ? [] : [toRow(promotion)], COLUMNS, false);
+      printRows(streams.out, promotion === undefined ? [] : [toRow(promotion)], COLUMNS, options.json === true);
     });
 }
 

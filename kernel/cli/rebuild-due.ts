@@ -5,12 +5,14 @@ import { messageOf } from '../domain/error.ts';
 import { listAccountIds } from '../store/account-list.ts';
 import { openLedgerStore } from '../store/ledger/ledger-store.ts';
 import { runOnDatabase } from './database-command.ts';
+import { type CommandStreams, type OutputOptions, tell } from './operator-command.ts';
 
 /**
  * Rebuilds `ledger_due` of the database that the environment names; kernels may run meanwhile.
  * Throws ConfigError where the environment is wrong, Error where the database can't be reached or an account can't be read.
  */
-export async function runRebuildDue(print: (line: string) => void): Promise<void> {
+export async function runRebuildDue(streams: CommandStreams, options: OutputOptions): Promise<void> {
+  const print = (line: string): void => void streams.error.write(`${line}\n`);
   await runOnDatabase(
     (database) => print(`Noting due times in ${database}`),
     async (connection) => {
@@ -24,7 +26,8 @@ export async function runRebuildDue(print: (line: string) => void): Promise<void
       if (failed.length > 0) {
         throw new Error(`${failed.length} of ${accounts} accounts can't be read: look at them, then run this again.`);
       }
-      print(`Noted ${notes} due times of ${accounts} accounts. Notes that were there stay as they are.`);
+      const done = `Noted ${notes} due times of ${accounts} accounts. Notes that were there stay as they are.`;
+      tell(streams, options, { accounts, notes }, done);
     },
   );
 }

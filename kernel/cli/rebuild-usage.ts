@@ -8,6 +8,7 @@ import { listAccountIds } from '../store/account-list.ts';
 import { openLedgerStore } from '../store/ledger/ledger-store.ts';
 import { openUsageStore } from '../store/usage/usage-store.ts';
 import { runOnDatabase } from './database-command.ts';
+import { type CommandStreams, type OutputOptions, tell } from './operator-command.ts';
 
 /** A line is printed each time so many commits of one tenant are done. */
 const COMMITS_PER_LINE = 10_000;
@@ -18,9 +19,10 @@ const COMMITS_PER_LINE = 10_000;
  * Throws ConfigError where the environment is wrong, Error where the database can't be reached or an account can't be read.
  */
 export async function runRebuildUsage(
-  print: (line: string) => void,
-  options: { readonly tenant?: string } = {},
+  streams: CommandStreams,
+  options: OutputOptions & { readonly tenant?: string },
 ): Promise<void> {
+  const print = (line: string): void => void streams.error.write(`${line}\n`);
   await runOnDatabase(
     (database) => print(`Rebuilding usage in ${database}`),
     async (connection) => {
@@ -28,7 +30,8 @@ export async function runRebuildUsage(
       const tools = { usage: await openUsageStore(connection), heads };
       const accounts =
         options.tenant === undefined ? listAccountIds(connection) : [await existing(tools, options.tenant as TenantId)];
-      await rebuildAll(tools, accounts, print);
+      const rebuilt = await rebuildAll(tools, accounts, print);
+      tell(streams, options, { accounts: rebuilt }, `Rebuilt the usage of ${rebuilt} accounts.`);
     },
   );
 }
@@ -38,12 +41,12 @@ async function existing(tools: RebuildTools, tenantId: TenantId): Promise<readon
   throw new Error(`There is no account ${tenantId}: check --tenant.`);
 }
 
-/** One account that can't be rebuilt keeps none of the others from it. */
+/** Answers how many were rebuilt. One account that can't be rebuilt keeps none of the others from it. */
 async function rebuildAll(
   tools: RebuildTools,
   accounts: AsyncIterable<readonly TenantId[]> | Iterable<readonly TenantId[]>,
   print: (line: string) => void,
-): Promise<void> {
+): Promise<number> {
   let done = 0;
   let failed = 0;
   for await (const page of accounts) {
@@ -62,7 +65,7 @@ async function rebuildAll(
       `${failed} of ${done + failed} accounts could not be rebuilt, and keep the sums that they had: run this again.`,
     );
   }
-  print(`Rebuilt the usage of ${done} accounts.`);
+  return done;
 }
 
 async function rebuildOne(tools: RebuildTools, tenantId: TenantId, print: (line: string) => void): Promise<void> {

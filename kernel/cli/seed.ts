@@ -4,20 +4,27 @@
 import { type SeedResult, seedCatalog } from '../store/catalog/catalog-seed.ts';
 import { runOnDatabase } from './database-command.ts';
 import { DEMO_CATALOG } from './demo-catalog.ts';
+import type { CommandStreams, OutputOptions } from './operator-command.ts';
+import { printRows, type Row } from './table.ts';
 
 /**
- * Seeds the catalog of the database that the environment names; prints each row that was added.
+ * Seeds the catalog of the database that the environment names; prints each row that was added, as JSON all rows.
  * Throws ConfigError where the environment is wrong, Error where the database can't be reached or refuses a row.
  */
-export async function runSeed(print: (line: string) => void): Promise<void> {
+export async function runSeed({ out, error }: CommandStreams, { json = false }: OutputOptions): Promise<void> {
   await runOnDatabase(
-    (database) => print(`Seeding the demo products into ${database}`),
+    (database) => (json ? error : out).write(`Seeding the demo products into ${database}\n`),
     async (connection) => {
       const results: SeedResult[] = [];
       for (const seed of DEMO_CATALOG) results.push(...(await seedCatalog(connection, seed)));
-      for (const line of describe(results)) print(line);
+      if (json) printRows(out, results.map(toRow), [], true);
+      else for (const line of describe(results)) out.write(`${line}\n`);
     },
   );
+}
+
+function toRow({ collection, row, outcome, differing }: SeedResult): Row {
+  return { collection, row, outcome, differing };
 }
 
 function describe(results: readonly SeedResult[]): readonly string[] {

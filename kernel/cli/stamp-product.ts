@@ -16,20 +16,22 @@ import {
   stampRows,
 } from '../store/product-stamp.ts';
 import { runOnDatabase } from './database-command.ts';
-import type { CommandStreams } from './operator-command.ts';
+import type { CommandStreams, OutputOptions } from './operator-command.ts';
 import { ProgressLine } from './progress-line.ts';
+import { printRows, type Row } from './table.ts';
 
 /** How many rows that could not be stamped are told one by one. */
 const SKIPPED_TOLD_MAX = 1_000;
 const FIXED = 'Products are fixed at workspace creation: open a new workspace of the other product instead';
 
 /** What the command was given. */
-export interface StampProductOptions {
+export interface StampProductOptions extends OutputOptions {
   readonly product: string;
   readonly tenant?: string;
   readonly dryRun?: boolean;
 }
 
+type CollectionFigures = readonly [StampedCollection, StampFigures];
 type Work = Parameters<typeof runOnDatabase>[1];
 type Connection = Parameters<Work>[0];
 
@@ -41,7 +43,11 @@ type Connection = Parameters<Work>[0];
 export async function runStampProduct(options: StampProductOptions, streams: CommandStreams): Promise<number> {
   let skipped = 0;
   await runOnDatabase(
-    (database) => print(streams.out, `Stamping rows without a product with ${options.product} in ${database}`),
+    (database) =>
+      print(
+        options.json === true ? streams.error : streams.out,
+        `Stamping rows without a product with ${options.product} in ${database}`,
+      ),
     async (connection) => {
       skipped = await new StampRun(connection, options, streams).run();
     },
@@ -73,11 +79,11 @@ class StampRun {
     const collections = tenant === undefined ? STAMPED_COLLECTIONS : (['tenants'] as const);
     if (tenant !== undefined) await this.#requireMovable(tenant);
     for (const collection of collections) this.#total += await countRows(this.#connection, collection);
-    const figures: [StampedCollection, StampFigures][] = [];
+    const figures: CollectionFigures[] = [];
     for (const collection of collections) figures.push([collection, await this.#stamp(collection)]);
     this.#progress.clear();
-    for (const [collection, figure] of figures) this.#report(collection, figure);
-    this.#conclude();
+    if (this.#options.json === true) this.#reportJson(figures);
+    else this.#report(figures);
     return this.#skipped;
   }
 
@@ -133,14 +139,27 @@ class StampRun {
     this.#skipped += 1;
     if (this.#skipped > SKIPPED_TOLD_MAX) return;
     this.#progress.clear();
-    print(this.#streams.out, `  left  ${collection} ${row} as it is: ${why}`);
+    const { out } = this.#streams;
+    if (this.#options.json === true) printRows(out, [{ left: row, collection, why }], [], true);
+    else print(out, `  left  ${collection} ${row} as it is: ${why}`);
   }
 
-  #report(collection: StampedCollection, { stamped, unchanged, otherProduct }: StampFigures): void {
+  #report(all: readonly CollectionFigures[]): void {
     const { product, dryRun } = this.#options;
     const verb = dryRun === true ? 'to stamp' : 'stamped';
-    const figures = `${stamped} ${verb}, ${unchanged} had ${product} before, ${otherProduct} of other products`;
-    print(this.#streams.out, `  ${collection.padEnd(13)} ${figures}`);
+    for (const [collection, { stamped, unchanged, otherProduct }] of all) {
+      const figures = `${stamped} ${verb}, ${unchanged} had ${product} before, ${otherProduct} of other products`;
+      print(this.#streams.out, `  ${collection.padEnd(13)} ${figures}`);
+    }
+    this.#conclude();
+  }
+
+  #reportJson(all: readonly CollectionFigures[]): void {
+    const { dryRun: dry_run = false } = this.#options;
+    const rows = all.map(([collection, { stamped, unchanged, otherProduct: other_product }]): Row => {
+      return { collection, stamped, unchanged, other_product, dry_run };
+    });
+    printRows(this.#streams.out, rows, [], true);
   }
 
   #conclude(): void {

@@ -5,7 +5,7 @@ import {
   ReconciliationServiceService as Reconciliations,
   RefreshWorkspaceRequest,
 } from '../../gen/wheelhouse/operator/v1/reconciliation_service.ts';
-import { addWriteOptions, type CommandStreams, type WriteOptions, write } from './operator-command.ts';
+import { addWriteOptions, type CommandStreams, tell, type WriteOptions, write } from './operator-command.ts';
 
 /** Adds the commands about what Stripe shows of workspaces. */
 export function addStripeCommands(program: Command, streams: CommandStreams): void {
@@ -15,7 +15,7 @@ export function addStripeCommands(program: Command, streams: CommandStreams): vo
     .argument('<tenant>', "the workspace's id")
     .action(async (tenantId: string, options: WriteOptions) => {
       await refreshWorkspace(streams, tenantId, options);
-      streams.out.write(`${tenantId} has what Stripe shows.\n`);
+      tell(streams, options, { tenant_id: tenantId }, `${tenantId} has what Stripe shows.`);
     });
 }
 

@@ -18,8 +18,9 @@ import {
   addListOptions,
   addWriteOptions,
   type CommandStreams,
-  type ListOptions,
+  type OutputOptions,
   parseInteger,
+  tell,
   type WriteOptions,
   withKernel,
   write,
@@ -37,6 +38,13 @@ const STATUS_NAMES: Readonly<Record<SubscriptionStatus, string>> = {
   [SubscriptionStatus.RENEWAL_PENDING]: 'renewal_pending',
   [SubscriptionStatus.PAST_DUE]: 'past_due',
   [SubscriptionStatus.ENDED]: 'ended',
+};
+
+const OUTCOME_NAMES: Readonly<Record<ChangeOutcome, string>> = {
+  [ChangeOutcome.UNSPECIFIED]: '',
+  [ChangeOutcome.DONE]: 'done',
+  [ChangeOutcome.ACTION_REQUIRED]: 'action_required',
+  [ChangeOutcome.PENDING]: 'pending',
 };
 
 const TRIAL_STATUS_NAMES: Readonly<Record<TrialStatus, string>> = {
@@ -61,7 +69,7 @@ export function addSubscriptionCommands(program: Command, streams: CommandStream
   addListOptions(subscriptions.command('show'))
     .description('shows what a workspace has: its plan, its subscription and its trial')
     .argument('<tenant>', "the workspace's id")
-    .action(async (tenantId: string, { json = false }: ListOptions) => {
+    .action(async (tenantId: string, { json = false }: OutputOptions) => {
       const request = GetSubscriptionRequest.fromPartial({ tenantId });
       const state = await withKernel(streams, (kernel) => kernel.ask(Subscriptions.getSubscription, request));
       printRows(streams.out, [toRow(state)], COLUMNS, json);
@@ -78,7 +86,7 @@ export function addSubscriptionCommands(program: Command, streams: CommandStream
           CancelSubscriptionRequest.fromPartial({ tenantId, atOnce, ...by }),
         ),
       );
-      streams.out.write(tellChange(change));
+      tell(streams, options, toChangeFacts(change), describeChange(change));
     });
   addProvisionCommand(subscriptions, streams);
 }
@@ -110,7 +118,7 @@ function addProvisionCommand(subscriptions: Command, streams: CommandStreams): v
       const { change } = await write(streams, options, (kernel, by) =>
         kernel.ask(Subscriptions.provisionContract, ProvisionContractRequest.fromPartial({ ...fields, ...by })),
       );
-      streams.out.write(tellChange(change));
+      tell(streams, options, toChangeFacts(change), describeChange(change));
     });
 }
 
@@ -119,8 +127,19 @@ function numberOption(flags: string, description: string, value: bigint): Option
   return new Option(flags, description).argParser(parseInteger).default(value, `${value}`);
 }
 
+function toChangeFacts(change: SubscriptionChange | undefined): Row {
+  const { outcome, actionUrl = '', planCode = '', subscription, replayed = false } = change ?? {};
+  return {
+    outcome: outcome === undefined ? '' : (OUTCOME_NAMES[outcome] ?? 'unknown'),
+    action_url: actionUrl,
+    plan_code: planCode,
+    ...toSubscriptionFields(subscription),
+    replayed,
+  };
+}
+
 /** Says what became of a change, in one line. */
-function tellChange(change: SubscriptionChange | undefined): string {
+function describeChange(change: SubscriptionChange | undefined): string {
   const { outcome, actionUrl = '', planCode = '', subscription, replayed = false } = change ?? {};
   const status =
     subscription === undefined ? 'no subscription' : `a subscription that is ${statusTextOf(subscription)}`;
@@ -128,11 +147,11 @@ function tellChange(change: SubscriptionChange | undefined): string {
   const before = replayed ? ' before; nothing changed now' : '';
   switch (outcome) {
     case ChangeOutcome.DONE:
-      return `Done${before}: ${state}.\n`;
+      return `Done${before}: ${state}.`;
     case ChangeOutcome.ACTION_REQUIRED:
-      return `Somebody has to act at ${toPrintable(actionUrl)}; until then ${state}.\n`;
+      return `Somebody has to act at ${toPrintable(actionUrl)}; until then ${state}.`;
     default:
-      return `It is under way, and goes on by itself; now ${state}.\n`;
+      return `It is under way, and goes on by itself; now ${state}.`;
   }
 }
 

@@ -14,12 +14,19 @@ import {
   type SyncSummary,
 } from '../../gen/wheelhouse/catalog/v1/catalog_sync_service.ts';
 import { ProgressLine } from './progress-line.ts';
-import { toPrintable } from './table.ts';
+import { enumNameOf, toPrintable } from './table.ts';
 
 /** Where a report goes. */
 export interface SyncReportTarget {
   readonly out: Writable;
   readonly error: Writable & { readonly isTTY?: boolean };
+}
+
+/** How a sync is shown. */
+export interface SyncReportForm {
+  readonly isDryRun: boolean;
+  /** Says that standard output gets lines of JSON. */
+  readonly isJson: boolean;
 }
 
 type Row = readonly string[];
@@ -30,7 +37,7 @@ const READING_SHARE = 0.5;
 /** Shows a sync. */
 export class SyncReport {
   readonly #target: SyncReportTarget;
-  readonly #isDryRun: boolean;
+  readonly #form: SyncReportForm;
   readonly #line: ProgressLine;
   readonly #changes: PlanChange[] = [];
   readonly #onboarding: OnboardingChange[] = [];
@@ -39,9 +46,9 @@ export class SyncReport {
   #summary: SyncSummary | undefined;
   #isReplay = false;
 
-  constructor(target: SyncReportTarget, isDryRun: boolean) {
+  constructor(target: SyncReportTarget, form: SyncReportForm) {
     this.#target = target;
-    this.#isDryRun = isDryRun;
+    this.#form = form;
     this.#line = new ProgressLine(target.error);
   }
 
@@ -76,6 +83,12 @@ export class SyncReport {
   /** Prints what was found; answers how many problems there are at Stripe. */
   finish(): number {
     this.#line.clear();
+    if (this.#form.isJson) this.#printJson();
+    else this.#printTables();
+    return Number(this.#summary?.badRows ?? this.#badRows.length);
+  }
+
+  #printTables(): void {
     this.#print(
       ['PLAN', 'CHANGE', 'PRICE', 'FIELDS'],
       [...this.#changes.map(toChangeRow), ...this.#onboarding.map(toOnboardingRow)],
@@ -83,7 +96,38 @@ export class SyncReport {
     this.#print(['LEFT AT STRIPE', 'WHY', 'WHAT'], this.#badRows.map(toBadRow));
     this.#print(['SET BY AN OPERATOR', 'FIELD', 'STAYS', 'AT STRIPE'], this.#pinned.map(toPinnedRow));
     this.#target.out.write(`${this.#isReplay ? this.#describeReplay() : this.#describe()}\n`);
-    return Number(this.#summary?.badRows ?? this.#badRows.length);
+  }
+
+  #printJson(): void {
+    const { out } = this.#target;
+    for (const change of this.#changes) out.write(`${JSON.stringify({ change: toChangeFields(change) })}\n`);
+    for (const change of this.#onboarding) {
+      const { productCode: product_code, previousPlanCode: before, planCode: after } = change;
+      out.write(`${JSON.stringify({ onboarding_change: { product_code, before, after } })}\n`);
+    }
+    for (const { stripeId: stripe_id, reason, message } of this.#badRows) {
+      const fields = { stripe_id, reason: enumNameOf(BadRowReason, reason), message };
+      out.write(`${JSON.stringify({ bad_row: fields })}\n`);
+    }
+    for (const { productCode: product_code, planCode: plan_code, field, storedValue, stripeValue } of this.#pinned) {
+      const fields = { product_code, plan_code, field, stays: storedValue, at_stripe: stripeValue };
+      out.write(`${JSON.stringify({ pinned: fields })}\n`);
+    }
+    out.write(`${JSON.stringify({ summary: this.#toSummaryFields() })}\n`);
+  }
+
+  #toSummaryFields() {
+    const { pricesRead = 0n, unchangedPlans = 0n, changedPlans = 0n } = this.#summary ?? {};
+    const { ignoredPrices = 0n, badRows = 0n } = this.#summary ?? {};
+    return {
+      prices_read: Number(pricesRead),
+      changed_plans: Number(changedPlans),
+      unchanged_plans: Number(unchangedPlans),
+      ignored_prices: Number(ignoredPrices),
+      bad_rows: Number(badRows),
+      dry_run: this.#form.isDryRun,
+      replayed: this.#isReplay,
+    };
   }
 
   #describeReplay(): string {
@@ -95,7 +139,7 @@ export class SyncReport {
   #describe(): string {
     const { pricesRead = 0n, unchangedPlans = 0n, ignoredPrices = 0n } = this.#summary ?? {};
     const changes = this.#changes.length + this.#onboarding.length;
-    const did = this.#isDryRun ? 'would change' : 'changed';
+    const did = this.#form.isDryRun ? 'would change' : 'changed';
     const what = changes === 0 ? 'Nothing to change' : `${count(changes, 'row')} ${did}`;
     const left = this.#badRows.length === 0 ? '' : `, ${count(this.#badRows.length, 'problem')} at Stripe, see above`;
     const ignored = ignoredPrices === 0n ? '' : `, ${ignoredPrices} archived prices passed over`;
@@ -113,6 +157,16 @@ export class SyncReport {
     }
     this.#target.out.write('\n');
   }
+}
+
+function toChangeFields({ productCode, planCode, kind, stripePriceId, differences }: PlanChange) {
+  return {
+    product_code: productCode,
+    plan_code: planCode,
+    kind: enumNameOf(PlanChangeKind, kind),
+    stripe_price_id: stripePriceId,
+    differences: differences.map(({ field, before, after }) => ({ field, before, after })),
+  };
 }
 
 function toChangeRow({ productCode, planCode, kind, stripePriceId, differences }: PlanChange): Row {
@@ -135,10 +189,9 @@ function toPinnedRow({ productCode, planCode, field, storedValue, stripeValue }:
   return [`${productCode}/${planCode}`, field, storedValue, stripeValue];
 }
 
-/** Finds the name of an enum's number, as people read it. */
+/** An enum's name as people read it. */
 function nameOf(names: Readonly<Record<string, number>>, number: number): string {
-  const [name = String(number)] = Object.entries(names).find(([, value]) => value === number) ?? [];
-  return name.toLowerCase().replaceAll('_', ' ');
+  return enumNameOf(names, number).replaceAll('_', ' ');
 }
 
 function count(number: number | bigint, noun: string): string {

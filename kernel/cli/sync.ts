@@ -15,8 +15,8 @@ export interface SyncOptions extends WriteOptions {
  * Throws Error with a sentence for people where the catalog could not be synced.
  */
 export async function runSync(options: SyncOptions, target: SyncReportTarget): Promise<number> {
-  const dryRun = options.dryRun === true;
-  const report = new SyncReport(target, dryRun);
+  const { dryRun = false, json: isJson = false } = options;
+  const report = new SyncReport(target, { isDryRun: dryRun, isJson });
   let isDone = false;
   try {
     await write(target, options, async (kernel, request) => {

@@ -50,6 +50,11 @@ function textOf(value: Row[string] | undefined): string {
   return toPrintable(Array.isArray(value) ? value.join('; ') || '-' : String(value));
 }
 
+/** Finds the name of an enum's number, in small letters; of one that this release does not know the number. */
+export function enumNameOf(names: Readonly<Record<string, number>>, number: number): string {
+  return (Object.entries(names).find(([, value]) => value === number)?.[0] ?? String(number)).toLowerCase();
+}
+
 /** What somebody wrote elsewhere must not steer a terminal. */
 export function toPrintable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\ufffd');

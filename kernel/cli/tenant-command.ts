@@ -1,9 +1,13 @@
-// Owns the operators' commands about workspaces: `tenant list`, `show`, `create`, `suspend`, `resume`, `close`, `put-member`,
-// `log`, and that `update` moves none to another product. Does not own what becomes of workspaces (the kernel).
+// Owns the operators' commands about workspaces: `tenant list`, `show`, `create`, `suspend`, `resume`, `close`, `members`,
+// `put-member`, `log`, and that `update` moves none to another product. Does not own what becomes of workspaces (the kernel).
 
 import { type Command, Option } from 'commander';
 import type { Member } from '../../gen/wheelhouse/tenant/v1/member.ts';
-import { MemberServiceService, PutMemberRequest } from '../../gen/wheelhouse/tenant/v1/member_service.ts';
+import {
+  ListMembersRequest,
+  MemberServiceService,
+  PutMemberRequest,
+} from '../../gen/wheelhouse/tenant/v1/member_service.ts';
 import { type ProjectRole, Role } from '../../gen/wheelhouse/tenant/v1/role.ts';
 import { type Tenant, TenantStatus } from '../../gen/wheelhouse/tenant/v1/tenant.ts';
 import {
@@ -20,9 +24,10 @@ import {
   addListOptions,
   addWriteOptions,
   type CommandStreams,
-  type ListOptions,
+  type OutputOptions,
   parseLimit,
   readPages,
+  tell,
   type WriteOptions,
   withKernel,
   write,
@@ -58,7 +63,7 @@ export function addTenantCommands(program: Command, streams: CommandStreams): vo
   addReaders(tenants, streams);
   addMakers(tenants, streams);
   addStatusCommands(tenants, streams);
-  addMemberCommand(tenants, streams);
+  addMemberCommands(tenants, streams);
 }
 
 function addReaders(tenants: Command, streams: CommandStreams): void {
@@ -66,14 +71,16 @@ function addReaders(tenants: Command, streams: CommandStreams): void {
     .description('lists workspaces, the newest first')
     .option('--product <code>', 'only those of a product')
     .addOption(new Option('--status <status>', 'only those that stand so').choices(Object.keys(STATUSES)))
-    .action(async ({ product = '', status, json = false }: ListOptions & { product?: string; status?: StatusName }) => {
-      const found = await listTenants(streams, product, status);
-      printRows(streams.out, found.map(toTenantRow), TENANT_COLUMNS, json);
-    });
+    .action(
+      async ({ product = '', status, json = false }: OutputOptions & { product?: string; status?: StatusName }) => {
+        const found = await listTenants(streams, product, status);
+        printRows(streams.out, found.map(toTenantRow), TENANT_COLUMNS, json);
+      },
+    );
   addListOptions(tenants.command('show'))
     .description('shows one workspace')
     .argument('<tenant>', 'its id')
-    .action(async (tenantId: string, { json = false }: ListOptions) => {
+    .action(async (tenantId: string, { json = false }: OutputOptions) => {
       const request = GetTenantRequest.fromPartial({ tenantId });
       const { tenant } = await withKernel(streams, (kernel) => kernel.ask(Tenants.getTenant, request));
       printRows(streams.out, tenant === undefined ? [] : [toTenantRow(tenant)], TENANT_COLUMNS, json);
@@ -86,7 +93,7 @@ function addReaders(tenants: Command, streams: CommandStreams): void {
     .action(
       async (
         tenantId: string,
-        { method = '', limit, json = false }: ListOptions & { method?: string; limit: number },
+        { method = '', limit, json = false }: OutputOptions & { method?: string; limit: number },
       ) => {
         const records = await listRecords(streams, { tenantId, method }, limit);
         printRows(streams.out, records.map(toRecordRow), RECORD_COLUMNS, json);
@@ -107,9 +114,9 @@ function addMakers(tenants: Command, streams: CommandStreams): void {
       const { tenant, replayed } = await write(streams, options, (kernel, by) =>
         kernel.ask(Tenants.createTenant, CreateTenantRequest.fromPartial({ ...fields, ...by })),
       );
-      streams.out.write(
-        `Created the workspace ${tenant?.tenantId} (${tenant?.slug})${replayed ? ' before; nothing changed now' : ''}.\n`,
-      );
+      const before = replayed ? ' before; nothing changed now' : '';
+      const facts = { ...(tenant === undefined ? {} : toTenantRow(tenant)), replayed };
+      tell(streams, options, facts, `Created the workspace ${tenant?.tenantId} (${tenant?.slug})${before}.`);
     });
   // It is there to be found by whoever looks for it, and to say why it is not to be had.
   tenants
@@ -130,7 +137,7 @@ function addStatusCommands(tenants: Command, streams: CommandStreams): void {
         SetTenantSuspensionRequest.fromPartial({ tenantId, suspended, actor, reason }),
       ),
     );
-    streams.out.write(`The workspace ${tenant?.tenantId} is ${statusOf(tenant?.status)}.\n`);
+    tellStatus(streams, options, tenant);
   };
   addWriteOptions(tenants.command('suspend'))
     .description(
@@ -149,11 +156,16 @@ function addStatusCommands(tenants: Command, streams: CommandStreams): void {
       const { tenant } = await write(streams, options, (kernel, { actor, reason }) =>
         kernel.ask(Tenants.closeTenant, CloseTenantRequest.fromPartial({ tenantId, actor, reason })),
       );
-      streams.out.write(`The workspace ${tenant?.tenantId} is ${statusOf(tenant?.status)}.\n`);
+      tellStatus(streams, options, tenant);
     });
 }
 
-interface MemberOptions extends WriteOptions, ListOptions {
+function tellStatus(streams: CommandStreams, options: WriteOptions, tenant: Tenant | undefined): void {
+  const facts = tenant === undefined ? {} : toTenantRow(tenant);
+  tell(streams, options, facts, `The workspace ${tenant?.tenantId} is ${statusOf(tenant?.status)}.`);
+}
+
+interface MemberOptions extends WriteOptions {
   readonly issuer: string;
   readonly subject: string;
   readonly email?: string;
@@ -162,8 +174,21 @@ interface MemberOptions extends WriteOptions, ListOptions {
   readonly viewer?: readonly string[];
 }
 
-function addMemberCommand(tenants: Command, streams: CommandStreams): void {
-  addListOptions(addWriteOptions(tenants.command('put-member')))
+function addMemberCommands(tenants: Command, streams: CommandStreams): void {
+  addListOptions(tenants.command('members'))
+    .description('lists the members of a workspace and what they may do, in the order in which they came')
+    .argument('<tenant>', 'its id')
+    .action(async (tenantId: string, { json = false }: OutputOptions) => {
+      const found = await withKernel(streams, (kernel) =>
+        readPages(async (pageToken) => {
+          const request = ListMembersRequest.fromPartial({ tenantId, pageSize: PAGE_SIZE, pageToken });
+          const { members: items, nextPageToken } = await kernel.ask(MemberServiceService.listMembers, request);
+          return { items, nextPageToken };
+        }),
+      );
+      printRows(streams.out, found.map(toMemberRow), MEMBER_COLUMNS, json);
+    });
+  addWriteOptions(tenants.command('put-member'))
     .description('makes a person a member, or changes what a member may do, such as the first admin of a workspace')
     .argument('<tenant>', 'its id')
     .requiredOption('--issuer <url>', 'the issuer that knows the person, as its tokens name it')

@@ -13,9 +13,10 @@ import {
   addListOptions,
   addWriteOptions,
   type CommandStreams,
-  type ListOptions,
+  type OutputOptions,
   parseLimit,
   readPages,
+  tell,
   type WriteOptions,
   withKernel,
   write,
@@ -54,7 +55,7 @@ export function addTopUpCommands(program: Command, streams: CommandStreams): voi
     .description('lists the top-ups of a workspace, the newest first')
     .argument('<tenant>', "the workspace's id")
     .option('--limit <rows>', 'how many at most', parseLimit, LIMIT_DEFAULT)
-    .action(async (tenantId: string, { limit, json = false }: ListOptions & { limit: number }) => {
+    .action(async (tenantId: string, { limit, json = false }: OutputOptions & { limit: number }) => {
       const found = await withKernel(streams, (kernel) =>
         readPages(async (pageToken) => {
           const request = ListTopUpsRequest.fromPartial({ tenantId, pageSize: Math.min(limit, PAGE_SIZE), pageToken });
@@ -68,7 +69,7 @@ export function addTopUpCommands(program: Command, streams: CommandStreams): voi
     .description('shows a top-up; of one that is open Stripe is asked')
     .argument('<tenant>', "the workspace's id")
     .argument('<top-up>', "the top-up's id")
-    .action(async (tenantId: string, topUpId: string, { json = false }: ListOptions) => {
+    .action(async (tenantId: string, topUpId: string, { json = false }: OutputOptions) => {
       const request = GetTopUpRequest.fromPartial({ tenantId, topUpId });
       const { topUp } = await withKernel(streams, (kernel) => kernel.ask(TopUps.getTopUp, request));
       printRows(streams.out, topUp === undefined ? [] : [toRow(topUp)], COLUMNS, json);
@@ -82,7 +83,8 @@ export function addTopUpCommands(program: Command, streams: CommandStreams): voi
         kernel.ask(TopUps.cancelTopUp, CancelTopUpRequest.fromPartial({ tenantId, topUpId, ...by })),
       );
       const isCanceled = topUp?.status === TopUpStatus.CANCELED;
-      streams.out.write(isCanceled ? 'It is canceled.\n' : 'It is being canceled, which goes on by itself.\n');
+      const sentence = isCanceled ? 'It is canceled.' : 'It is being canceled, which goes on by itself.';
+      tell(streams, options, topUp === undefined ? {} : toRow(topUp), sentence);
     });
 }
 

@@ -11,7 +11,7 @@ import {
   addListOptions,
   addWriteOptions,
   type CommandStreams,
-  type ListOptions,
+  type OutputOptions,
   readPages,
   type WriteOptions,
   withKernel,
@@ -34,7 +34,7 @@ const COLUMNS = [
   ...[{ field: 'attempts', isNumber: true }, { field: 'failure' }],
 ];
 
-interface EventListOptions extends ListOptions {
+interface EventListOptions extends OutputOptions {
   readonly state: StateName;
   readonly type?: string;
 }
@@ -73,7 +73,7 @@ async function redrive(
     );
     if (event !== undefined) events.push(toRow(event));
   }
-  printRows(streams.out, events, COLUMNS, false);
+  printRows(streams.out, events, COLUMNS, options.json === true);
 }
 
 /** One request drives one event: of several each has an id of its own, which a retry makes again. */

@@ -25,6 +25,17 @@ describe('the help', () => {
     expect(help.length).toBeGreaterThan(path.length + 'Usage: wheelhouse [options]'.length);
   });
 
+  const actions = commands.filter(([, command]) => command.commands.length === 0);
+
+  // `export` writes lines of JSON alone, and `tenant update` is there to refuse.
+  const withoutChoice = ['export', 'tenant update'];
+  test.each(actions.filter(([path]) => !withoutChoice.includes(path)))(
+    'of `wheelhouse %s` offers JSON',
+    (_, command) => {
+      expect(command.helpInformation()).toMatch(/ --json +prints /);
+    },
+  );
+
   test('tells the defaults of numbers', () => {
     const [, provision] = commands.find(([path]) => path === 'subscription provision') ?? [];
     expect(provision?.helpInformation()).toMatch(/1 to 12 \(default:\s+1\)/);

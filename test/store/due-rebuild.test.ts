@@ -123,12 +123,12 @@ describe('the notes of due times', () => {
     const { tenant, ids } = await openWithGrants();
     await tenantsOf().insertOne({ tenant_id: tenant.tenantId });
     await fixture.connection.collection('ledger_due').deleteMany({});
-    const { stdout } = await promisify(execFile)(process.execPath, ['kernel/cli/main.ts', 'rebuild-due'], {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['kernel/cli/main.ts', 'rebuild-due'], {
       cwd: REPOSITORY,
       env: { ...process.env, MONGODB_URI: uri },
     });
-    expect(stdout).toMatch(/\d+ accounts read, \d+ due times noted/);
-    expect(stdout).toMatch(/Noted \d+ due times of \d+ accounts\./);
+    expect(stderr).toMatch(/\d+ accounts read, \d+ due times noted/);
+    expect(stdout).toMatch(/^Noted \d+ due times of \d+ accounts\./);
     expect(await listNotes()).toEqual(expect.arrayContaining([...ids]));
   });
 });
