@@ -7,6 +7,7 @@ import { measureFootprint } from './footprint-part.ts';
 import { measureHistory } from './history-part.ts';
 import { measureHolds, measureStream } from './hold-part.ts';
 import { findBestInFlight, measureInterleaved } from './measurement.ts';
+import { measureNeighbour } from './neighbour-part.ts';
 import {
   BATCH_ITEMS,
   BATCHES_IN_FLIGHT,
@@ -18,9 +19,10 @@ import {
   type PartContext,
   toList,
 } from './part-context.ts';
+import { measureRest } from './rest-part.ts';
 import type { PartResult, Row } from './row.ts';
 import type { Stage } from './stage.ts';
-import { measurePlans, measureSync, measureWebhooks } from './stripe-part.ts';
+import { measureSync, measureWebhooks } from './stripe-part.ts';
 import { createBatchDebits, createUnaryDebits, type DebitTarget } from './workload/debit.ts';
 import { openMediciTarget } from './workload/medici.ts';
 import type { Workload } from './workload.ts';
@@ -39,7 +41,8 @@ export const PARTS = {
   holds: measureHolds,
   history: measureHistory,
   footprint: measureFootprint,
-  plans: measurePlans,
+  rest: measureRest,
+  neighbour: measureNeighbour,
   webhooks: measureWebhooks,
   sync: measureSync,
 } as const;

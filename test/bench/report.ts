@@ -3,6 +3,7 @@
 
 import { cpus, release, type } from 'node:os';
 import type { Measurement } from './measurement.ts';
+import type { PacedMeasurement } from './paced.ts';
 import type { Row } from './row.ts';
 
 /** Is what a whole run came to. */
@@ -65,8 +66,10 @@ function isReached(row: Row): boolean {
     }
     case 'commands':
       return (row.subject.commandsSent ?? Number.POSITIVE_INFINITY) <= row.commandsAtMost;
+    case 'latency':
+      return row.subject.p99Ms / row.baseline.p99Ms <= (row.ratioAtMost ?? Number.POSITIVE_INFINITY);
     case 'size':
-      return row.value <= row.atMost;
+      return row.value <= (row.atMost ?? Number.POSITIVE_INFINITY);
     case 'missing':
       return false;
   }
@@ -104,9 +107,16 @@ function formatRow(row: Row): readonly string[] {
         verdict(row),
       ];
     }
+    case 'latency': {
+      const { subject, baseline, ratioAtMost } = row;
+      const ratio = formatRatio(subject.p99Ms / baseline.p99Ms);
+      const target = ratioAtMost === undefined ? ['', ''] : [`≤ ${ratioAtMost}×`, verdict(row)];
+      return [...describePaced(subject), ...describePaced(baseline), `${ratio}×`, '', ...target];
+    }
     case 'size': {
-      const [value, atMost] = [row.value, row.atMost].map((size) => `${size.toLocaleString('en-US')} ${row.unit}`);
-      return [row.name, value ?? '', row.note, '', '', '', `≤ ${atMost}`, verdict(row)];
+      const [value, atMost] = [row.value, row.atMost].map((size) => `${size?.toLocaleString('en-US')} ${row.unit}`);
+      const target = row.atMost === undefined ? ['', ''] : [`≤ ${atMost}`, verdict(row)];
+      return [row.name, value ?? '', row.note, '', '', '', ...target];
     }
     case 'missing':
       return [row.name, 'not measured', row.why.replaceAll(/\s+/g, ' '), '', '', '', '', verdict(row)];
@@ -129,6 +139,12 @@ function formatMeasurement(measurement: Measurement): readonly string[] {
 
 function describe({ name, inFlight }: Measurement): string {
   return `${name}, ${inFlight} in flight`;
+}
+
+function describePaced({ name, perSecond, p50Ms, p99Ms, failures }: PacedMeasurement): readonly [string, string] {
+  const failed = failures === 0 ? '' : `, ${failures} failed`;
+  const figures = `p99 ${p99Ms.toFixed(1)} ms, p50 ${p50Ms.toFixed(1)} ms${failed}`;
+  return [`${name}, ${formatRate(perSecond)}/s`, figures];
 }
 
 function verdict(row: Row): string {

@@ -1,6 +1,7 @@
 // Owns what a row of the table can be, and whether it reaches its target.
 
 import type { Measurement } from './measurement.ts';
+import type { PacedMeasurement } from './paced.ts';
 
 /** Is a row that compares a workload with a baseline that ran in alternation with it. */
 export interface ComparisonRow {
@@ -31,13 +32,23 @@ export interface SizeRow {
   readonly kind: 'size';
   readonly name: string;
   readonly value: number;
-  readonly atMost: number;
+  /** Is absent where nothing is asked of it. */
+  readonly atMost?: number;
   readonly unit: string;
   /** Says what it is made of. */
   readonly note: string;
 }
 
-export type Row = ComparisonRow | CommandRow | SizeRow | MissingRow;
+/** Is a row about how late answers are, at a rate of calls that does not wait for them. */
+export interface LatencyRow {
+  readonly kind: 'latency';
+  readonly subject: PacedMeasurement;
+  readonly baseline: PacedMeasurement;
+  /** Is how many times the baseline's 99th percentile it may be; absent where nothing is asked of it. */
+  readonly ratioAtMost?: number;
+}
+
+export type Row = ComparisonRow | CommandRow | LatencyRow | SizeRow | MissingRow;
 
 /** Is what a part came to. */
 export interface PartResult {

@@ -1,77 +1,26 @@
-// Owns the parts about the catalog and Stripe: plans through a BFF, deliveries of events, and a sync of many prices.
+// Owns the parts about Stripe: deliveries of events, and a sync of many prices.
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Stripe } from 'stripe';
-import { startIssuer } from '../../dev/issuer/issuer.ts';
-import { loadSigningKey } from '../../dev/issuer/signing-key.ts';
-import { startProcess } from '../../dev/process/managed-process.ts';
-import { startBff } from '../../dev/program.ts';
 import { startSandbox } from '../../dev/stripe-sandbox/sandbox.ts';
-import {
-  CatalogServiceService,
-  ListPlansRequest,
-  ListPlansResponse,
-} from '../../gen/wheelhouse/catalog/v1/catalog_service.ts';
 import { CatalogSyncServiceService } from '../../gen/wheelhouse/catalog/v1/catalog_sync_service.ts';
 import { KernelConnection } from '../../kernel/cli/kernel-connection.ts';
+import { startEmptyHttp, WEBHOOK_SECRET } from './empty-stage.ts';
 import { readMemory } from './footprint-part.ts';
 import { measureInterleaved } from './measurement.ts';
 import { type PartContext, toList } from './part-context.ts';
 import type { PartResult, Row } from './row.ts';
 import type { BenchKernel, Stage } from './stage.ts';
-import { createDeliveries, createGets } from './workload/http.ts';
+import { createDeliveries } from './workload/http.ts';
 
 const PRODUCT_CODE = 'agentruntime';
 const HTTP_IN_FLIGHT = 64;
 const SECRET_KEY = 'sk_test_bench';
-const WEBHOOK_SECRET = 'whsec_bench';
 const PRICES = 500;
 const CREATED_AT_ONCE = 20;
-const READY_TIMEOUT_MS = 30_000;
-const EMPTY_GRPC_SERVER = fileURLToPath(new URL('empty-server.ts', import.meta.url));
-const EMPTY_HTTP_SERVER = fileURLToPath(new URL('empty-http-server.ts', import.meta.url));
 const SYNC_MS_MAX = 10_000;
 /** Six pages of active prices, those of the demo among them, and one of archived ones. */
 const SYNC_CALLS_MAX = 7;
 const SYNC_MEMORY_MAX_MIB = 64;
-
-/** Requests are counted, as in production, but none is too many. */
-const COUNTED_BUT_UNLIMITED = { RATE_LIMIT_PER_ADDRESS: '10000000', RATE_LIMIT_PER_CALLER: '10000000' };
-
-/** `GET /v1/billing/plans` through a BFF against an empty Express server before an empty gRPC server. */
-export async function measurePlans(context: PartContext): Promise<PartResult> {
-  const { stage, lifetime, measure } = context;
-  const [kernel] = stage.kernels;
-  if (kernel === undefined) throw new Error('The stage has no kernel.');
-  const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-bench-issuer-'));
-  lifetime.add(() => rm(folder, { recursive: true, force: true }));
-  const issuer = await startIssuer(await loadSigningKey(join(folder, 'issuer-key.json')), 0);
-  lifetime.add(() => issuer.stop());
-  const bff = await startBff({
-    ...{ environment: process.env, settings: COUNTED_BUT_UNLIMITED, productCode: PRODUCT_CODE },
-    ...{ kernels: [kernel.grpc], kernelToken: stage.bffToken, issuer: issuer.url, port: 0 },
-  });
-  lifetime.addProcess(bff.process);
-  const person = { productCode: PRODUCT_CODE, userId: 'usr_bench', email: 'person@example.com' };
-  const token = await issuer.mint(person);
-  const emptyUrl = await startEmptyHttp(context, await loadPlans(stage));
-  const path = '/v1/billing/plans';
-  const measured = await measureInterleaved(
-    {
-      empty: createGets('empty Express + empty gRPC hop', emptyUrl, path, token, HTTP_IN_FLIGHT),
-      plans: createGets('GET /v1/billing/plans through the BFF', bff.url, path, token, HTTP_IN_FLIGHT),
-    },
-    measure,
-  );
-  const { plans: subject, empty: baseline } = measured;
-  return {
-    rows: [{ kind: 'comparison', subject, baseline, ratioAtLeast: 0.6 }],
-    measurements: toList(measured),
-  };
-}
 
 /** Deliveries of events, each stored, against an empty Express endpoint that checks the same signature. */
 export async function measureWebhooks(context: PartContext): Promise<PartResult> {
@@ -79,7 +28,7 @@ export async function measureWebhooks(context: PartContext): Promise<PartResult>
   const sandbox = await startSandbox({ hasCatalog: true });
   lifetime.add(() => sandbox.stop());
   const kernel = await addStripeKernel(stage, sandbox.url);
-  const emptyUrl = await startEmptyHttp(context, Buffer.alloc(0));
+  const emptyUrl = await startEmptyHttp(context, { plans: Buffer.alloc(0), balance: Buffer.alloc(0) });
   const measured = await measureInterleaved(
     {
       empty: createDeliveries('empty Express endpoint', emptyUrl, WEBHOOK_SECRET, HTTP_IN_FLIGHT),
@@ -177,22 +126,4 @@ async function createPrices(port: number): Promise<void> {
       ),
     );
   }
-}
-
-async function loadPlans({ operator }: Stage): Promise<Buffer> {
-  const request = ListPlansRequest.fromPartial({ productCode: PRODUCT_CODE, offeredOnly: true });
-  const answer = await operator.call(CatalogServiceService.listPlans, request);
-  return Buffer.from(ListPlansResponse.encode(answer).finish());
-}
-
-/** Starts an empty Express server before an empty gRPC server; answers its URL. */
-async function startEmptyHttp({ lifetime }: PartContext, plans: Buffer): Promise<string> {
-  const grpcArgs = [EMPTY_GRPC_SERVER, '', plans.toString('base64')];
-  const grpcServer = await startProcess({ name: 'empty server', command: process.execPath, args: grpcArgs });
-  lifetime.addProcess(grpcServer);
-  const grpc = await grpcServer.waitForLine((line) => /"grpc":"([^"]+)"/.exec(line)?.[1], READY_TIMEOUT_MS);
-  const httpArgs = [EMPTY_HTTP_SERVER, WEBHOOK_SECRET, grpc];
-  const httpServer = await startProcess({ name: 'empty Express server', command: process.execPath, args: httpArgs });
-  lifetime.addProcess(httpServer);
-  return `http://${await httpServer.waitForLine((line) => /"http":"([^"]+)"/.exec(line)?.[1], READY_TIMEOUT_MS)}`;
 }

@@ -15,10 +15,16 @@ interface Request {
   readonly body?: string;
 }
 
-/** Returns the workload of GETs of a path with a token. */
-export function createGets(name: string, baseUrl: string, path: string, token: string, inFlight: number): Workload {
-  const send = openSender(baseUrl, inFlight);
-  const request = { method: 'GET', path, headers: { authorization: `Bearer ${token}` } };
+/** Where GETs go, and the headers that they have. */
+export interface GetTarget {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Returns the workload of GETs of a path. */
+export function createGets(name: string, { url, headers }: GetTarget, path: string, inFlight: number): Workload {
+  const send = openSender(url, inFlight);
+  const request = { method: 'GET', path, headers };
   return { name, inFlight, operationsPerCall: 1, call: () => send(request) };
 }
 
