@@ -14,6 +14,7 @@ import { describeStack } from './summary.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const IMPATIENT_AFTER_MS = 1_000;
+const RUNNER_WATCH_INTERVAL_MS = 500;
 
 /**
  * Waits for the first signal that asks us to end. Another one later ends everything at once; not one that comes right
@@ -28,7 +29,17 @@ function waitForSignal(): Promise<NodeJS.Signals> {
     asked.resolve(signal);
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
+  watchRunner(() => asked.resolve('SIGTERM'));
   return asked.promise;
+}
+
+/** A signal that npm alone gets ends the shell by which it runs us, and not us: so it is noticed that the shell is gone. */
+function watchRunner(onGone: () => void): void {
+  if (process.env['npm_lifecycle_event'] === undefined) return;
+  const runner = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== runner) onGone();
+  }, RUNNER_WATCH_INTERVAL_MS).unref();
 }
 
 async function run(lifetime: Lifetime): Promise<StackError | undefined> {

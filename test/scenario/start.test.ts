@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, realpath, rm, stat } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -356,5 +358,18 @@ describe('a start', () => {
     await begun.process.waitForLine((line) => line.includes('Token issuer') || undefined, 60_000);
     expect(await begun.end(signal)).toBe(0);
     expect(await findProcessesOf(folder, new Map())).toEqual([]);
+  });
+
+  it('whose npm alone is told to end leaves nothing behind', async () => {
+    const folder = await makeHome();
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const npm = spawn('npm', ['start'], {
+      cwd: REPOSITORY,
+      env: toStackEnvironment(folder),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    for await (const line of createInterface({ input: npm.stdout })) if (line.includes('Token issuer')) break;
+    npm.kill('SIGTERM');
+    await expect.poll(() => findProcessesOf(folder, new Map())).toEqual([]);
   });
 });
