@@ -11,6 +11,7 @@ import type { Clock } from './app/ports.ts';
 import { AccountFollowUp } from './app/subscription/account-follow-up.ts';
 import type { BillingJournal } from './app/subscription/billing-act.ts';
 import { BillingNotice } from './app/subscription/billing-notice.ts';
+import { CardChoices } from './app/subscription/card-choice.ts';
 import { ChangeJournal } from './app/subscription/change-journal.ts';
 import { CustomerDesk } from './app/subscription/customer-desk.ts';
 import {
@@ -190,6 +191,7 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     }),
     paymentMethods: new PaymentMethodService({
       ...{ ledger, catalog, customers, customerStore, billing, journal: changes, consoleUrls, onCardLook, clock },
+      choices: new CardChoices({ store: customerStore, billing }),
     }),
     followUp: new AccountFollowUp({ directory, ledger, notice, convert }),
     handlers: handlersOf(eventParts),

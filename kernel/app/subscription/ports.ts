@@ -70,6 +70,15 @@ export interface StoredPaymentMethod {
   readonly isDefault: boolean;
 }
 
+/** A choice of what is charged by default, by one request. */
+export interface CardChoice {
+  /** Tells the request from every other. */
+  readonly mark: string;
+  readonly stripePaymentMethodId: string;
+  /** What the request was answered; absent until it is. */
+  readonly answer?: StoredPaymentMethod;
+}
+
 /** A card that somebody stored, and agreed by that to be charged for the plan of a trial once it ends. */
 export interface StoredConsent {
   readonly stripeSetupIntentId: string;
@@ -287,6 +296,8 @@ export interface CustomerRow {
   readonly pageOpenedAt?: Instant;
   /** Subscriptions whose payments are given back, as long as something of them may be left to do; absent where none ever was. */
   readonly droppedIds?: readonly string[];
+  /** What was chosen to be charged by default, the last choices of the workspace, oldest first; absent where nothing ever was. */
+  readonly cardChoices?: readonly CardChoice[];
   /** When the subscription is to be read again at the latest. */
   readonly syncDueAt?: Instant;
 }
@@ -312,6 +323,12 @@ export interface CustomerStore {
   /** Notes that what a subscription has cost is to be given back, until {@link saveDropDone} says that nothing of it is left. */
   saveDrop(tenantId: TenantId, stripeSubscriptionId: string): Promise<void>;
   saveDropDone(tenantId: TenantId, stripeSubscriptionId: string): Promise<void>;
+  /** Notes a choice as the newest one, unless its request has one; answers the row that is there then. The last 50 are remembered. */
+  beginChoice(tenantId: TenantId, choice: CardChoice): Promise<CustomerRow>;
+  /** Keeps what a choice was answered, once; answers the row that is there then. */
+  saveChoiceAnswer(tenantId: TenantId, mark: string, answer: StoredPaymentMethod): Promise<CustomerRow>;
+  /** Takes back a choice that was not answered. */
+  removeChoice(tenantId: TenantId, mark: string): Promise<void>;
   /** Says that the subscription is to be read again at the latest then; an earlier time that stands there stays. */
   requestSync(tenantId: TenantId, dueAt: Instant): Promise<void>;
   /** Takes one whose time has come, and sets when it is due again if nothing else is said. */
