@@ -40,7 +40,7 @@ export interface StripeSubscription extends Omit<SubscriptionOutlook, 'pending'>
   readonly createdAt: Instant;
   readonly periodStart: Instant;
   readonly periodEnd: Instant;
-  readonly cycleInvoice: InvoiceFacts;
+  readonly cycleInvoice: InvoiceFacts & { readonly paidAt?: Instant };
   /** What the cycle's invoice charges for; absent where that is what `terms` says. */
   readonly cycleTerms?: StripeTerms;
   readonly changeInvoice: InvoiceFacts & { readonly changedAt: Instant };
