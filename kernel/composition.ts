@@ -301,7 +301,11 @@ function reconcilingOf(
   if (sync === undefined || counter === undefined || comparison === undefined) return undefined;
   return createReconciliationPart({
     ...{ ...base, workspaces, runs, notebook },
-    checks: [new CustomerCheck({ customers, billing: counter.billing }), new SubscriptionCheck(sync), comparison.check],
+    checks: [
+      new CustomerCheck({ customers, billing: counter.billing }),
+      new SubscriptionCheck(sync),
+      ...comparison.checks,
+    ],
     refreshes: [
       ({ tenantId }) => counter.customers.forgetMissing(tenantId),
       (tenant) => sync.syncTenant(tenant),

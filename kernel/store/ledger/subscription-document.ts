@@ -160,8 +160,8 @@ function toDocumentLeftOver({ microcredits, wasPastDue }: LeftOver): LeftOverDoc
   return { microcredits: toInt64(microcredits), was_past_due: wasPastDue ? true : undefined };
 }
 
-function fromDocumentLeftOver({ microcredits, was_past_due: wasPastDue = false }: LeftOverDocument): LeftOver {
-  return { microcredits, wasPastDue };
+function fromDocumentLeftOver({ microcredits, was_past_due: wasPastDue }: LeftOverDocument): LeftOver {
+  return { microcredits, wasPastDue: wasPastDue === true };
 }
 
 function toDocumentEarlier(period: EarlierPeriod): EarlierPeriodDocument {
