@@ -329,6 +329,7 @@ function subscriptionOf(facts: SubscriptionFacts): Subscription {
   const { stripeSubscriptionId, terms, rules, fallbackPlanCode, startedAt, periodStart, periodEnd } = facts;
   return {
     ...{ stripeSubscriptionId, fallbackPlanCode, startedAt, periodStart, periodEnd, ...terms, ...rules },
+    ...(facts.isContract ? { isContract: true } : {}),
     status: 'active',
     paidAllowance: paidAllowanceOf(facts),
     ...outlookOf(facts),

@@ -75,6 +75,8 @@ export interface Subscription extends CycleTerms, SubscriptionRules, Subscriptio
   readonly status: SubscriptionStatus;
   readonly fallbackPlanCode: PlanCode;
   readonly startedAt: Instant;
+  /** There where it was sold by contract: its invoices are sent, and operators alone change it. */
+  readonly isContract?: true;
   /** The period that is paid. */
   readonly periodStart: Instant;
   readonly periodEnd: Instant;

@@ -54,6 +54,7 @@ export interface SubscriptionDocument extends CycleTermsDocument {
   readonly grace_seconds: number;
   readonly past_due_end: PastDueEnd;
   readonly started_at: Date;
+  readonly is_contract?: true | undefined;
   readonly period_start: Date;
   readonly period_end: Date;
   readonly paid_allowance?: bigint | undefined;
@@ -80,6 +81,7 @@ export function toDocumentSubscription(subscription: Subscription): Subscription
     grace_seconds: subscription.graceMs / SECOND_MS,
     past_due_end: subscription.pastDueEnd,
     started_at: new Date(subscription.startedAt),
+    is_contract: subscription.isContract,
     period_start: new Date(subscription.periodStart),
     period_end: new Date(subscription.periodEnd),
     paid_allowance: toNonZeroInt64(subscription.paidAllowance),
@@ -111,6 +113,7 @@ export function fromDocumentSubscription(document: SubscriptionDocument): Subscr
     periodEnd: document.period_end.getTime(),
     paidAllowance: document.paid_allowance ?? 0n,
     ...present({
+      isContract: document.is_contract,
       cancelAt: document.cancel_at?.getTime(),
       pending: pending === undefined ? undefined : fromDocumentPending(pending),
       failureCode: document.failure_code,
