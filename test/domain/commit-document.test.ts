@@ -572,7 +572,11 @@ describe('the hash of a commit', () => {
   it.each([true, false])(
     'of a subscription that ended with something left over is read as it was (past due: %s)',
     (wasPastDue) => {
-      const subscription: Subscription = { ...SUBSCRIPTION, isContract: true, leftOver: { microcredits: 30n, wasPastDue } };
+      const subscription: Subscription = {
+        ...SUBSCRIPTION,
+        isContract: true,
+        leftOver: { microcredits: 30n, wasPastDue },
+      };
       const commit = { ...COMMIT, state: { ...STATE, subscription } };
       expect(fromDocumentCommit(throughBson(sealDocument(commit, GENESIS_HASH))).state).toEqual(commit.state);
     },
