@@ -123,7 +123,7 @@ function historyOf({ stores, clock, logger, metrics }: PaymentPartTools, client:
 function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter: StripeCounter): PaymentPart {
   const { ledger, switches, events, clock, logger, metrics, stores, subscription } = tools;
   const { catalog, customers: customerStore, topUps: store } = stores;
-  const { customers, billing, changes: journal, isClosed, isBarred } = counter;
+  const { customers, billing, changes: journal, isBarred } = counter;
   const [ids, pacing] = [RANDOM_ID_SOURCE, PROCESS_PACING];
   const observer = createTopUpObserver(metrics.topUps, logger);
   const stripe = createStripeTopUps(client);
@@ -133,7 +133,7 @@ function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter
   const returnNotice = new ReturnNotice({ events, brake, clock });
   const returns = new PaymentReturn({ store, stripe, ledger, catalog, notice: returnNotice });
   const sync = new TopUpSync({ store, stripe, ledger, returns, events, clock, observer });
-  const runner = new TopUpRunner({ store, stripe, customers, sync, isClosed, clock, pacing, observer });
+  const runner = new TopUpRunner({ store, stripe, customers, sync, isBarred, clock, pacing, observer });
   const topUps = new TopUpService({
     ...{ store, runner, sync, ledger, catalog, customers: customerStore, billing, switches, journal },
     ...{ ids, clock, pacing, observer },

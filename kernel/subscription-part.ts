@@ -104,7 +104,6 @@ export interface StripeCounter {
   readonly customers: CustomerDesk;
   readonly billing: StripeBilling;
   readonly changes: ChangeJournal;
-  readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
   /** Says that a workspace is suspended or closed. */
   readonly isBarred: (tenantId: TenantId) => Promise<boolean>;
 }
@@ -157,7 +156,9 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     onFailed: (tenant, trial, paymentUrl) => notice.noteConversionFailed(tenant, trial, paymentUrl),
   });
   const notice: BillingNotice = noticeOf(tools, (tenant) => trialConversion.becomesPaid(tenant));
-  const afterSync = new SubscriptionFollowUp({ intents, notice, customers: customerStore, codes, isClosed, clock });
+  const afterSync = new SubscriptionFollowUp({
+    ...{ intents, notice, customers: customerStore, codes, billing, isClosed, isBarred, clock },
+  });
   const sync = new SubscriptionSync({
     ...{ ledger, catalog, customers: customerStore, billing, clock, isClosed, observer: syncObserver },
     followUp: async (tenant, synced) => {
@@ -196,7 +197,7 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     followUp: new AccountFollowUp({ directory, ledger, notice, convert }),
     handlers: handlersOf(eventParts),
     ...{ trialConversion, sync },
-    counter: { customers, billing, changes, isClosed, isBarred },
+    counter: { customers, billing, changes, isBarred },
     discounts: new DiscountDesk({ billing, customers: customerStore, intents }),
     start: () => {
       const workers = [

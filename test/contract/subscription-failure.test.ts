@@ -600,6 +600,56 @@ describe('a workspace that is suspended', () => {
   });
 });
 
+describe('a page to buy on', () => {
+  const suspend = ({ tenantId }: Workspace) => workspaceOperatorOf(shop.callers).suspend(tenantId, true);
+  const openPage = async (workspace: Workspace): Promise<string> => {
+    const { change } = await workspace.activate({ planCode: 'plus', hostedPage: true, returnPath: '/settings' });
+    return change?.actionUrl ?? '';
+  };
+  const pagesOf = async (workspace: Workspace) => {
+    const { data } = await shop.stripe.stripe.checkout.sessions.list({ customer: await workspace.customerId() });
+    return data.map(({ status: is }) => is);
+  };
+
+  test.each<readonly [string, (workspace: Workspace) => Promise<unknown>]>([
+    ['suspended', suspend],
+    ['closed', close],
+  ])('is closed when its workspace is %s: nothing can be paid on it any more', async (_, bar) => {
+    const workspace = await openWorkspace(shop);
+    const page = await openPage(workspace);
+    await bar(workspace);
+    await expect.poll(() => pagesOf(workspace)).toEqual(['expired']);
+    expect((await sendCard(page)).status).not.toBe(303);
+    expect(await workspace.charged()).toEqual([]);
+    await expectSound(shop, workspace);
+  });
+
+  test('is closed also where Stripe can’t be reached when its workspace is suspended', async () => {
+    const workspace = await openWorkspace(shop);
+    await openPage(workspace);
+    shop.stripe.sandbox.control.addFault({ path: '/v1/checkout/sessions', outcome: 'refused', status: 503 });
+    const failures = () => shop.kernel.logLines.filter((line) => line.includes('reading subscriptions at Stripe'));
+    const before = failures().length;
+    await suspend(workspace);
+    await expect.poll(() => failures().length).toBeGreaterThan(before);
+    shop.stripe.sandbox.control.clearFaults();
+    await shop.advance(HOUR_MS);
+    await expect.poll(() => pagesOf(workspace)).toEqual(['expired']);
+  });
+
+  test('that was opened before a suspension was over stays open', async () => {
+    const workspace = await openWorkspace(shop);
+    await suspend(workspace);
+    await workspaceOperatorOf(shop.callers).suspend(workspace.tenantId, false);
+    const page = await openPage(workspace);
+    await shop.advance(HOUR_MS);
+    expect((await sendCard(page)).status).toBe(303);
+    await expect.poll(async () => (await workspace.get()).planCode).toBe('plus');
+    expect(await workspace.charged()).toEqual([14_900]);
+    await expectSound(shop, workspace);
+  });
+});
+
 describe('a workspace that is closed', () => {
   test('is charged nothing more: its subscription is ended at Stripe at once', async () => {
     const workspace = await openSubscriber('plus');

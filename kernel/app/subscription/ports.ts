@@ -202,6 +202,8 @@ export interface StripeBilling {
   openCheckout(order: SubscriptionOrder, pages: PageAddresses, attempt: StripeAttempt): Promise<string>;
   /** Says whether a page is open to buy a subscription on with a promotion. */
   hasOpenCheckout(stripeCustomerId: string, promotionId: PromotionId): Promise<boolean>;
+  /** Closes every page to buy a subscription on that is open for the customer. */
+  closeCheckouts(stripeCustomerId: string): Promise<void>;
 
   /** Asks what a change to a price at once would cost, prorated as of `at`. No side effect. */
   previewChange(subscription: StripeSubscription, stripePriceId: string, at: Instant): Promise<StripePreview>;

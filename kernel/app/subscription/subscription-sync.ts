@@ -35,6 +35,8 @@ export interface SyncedAccount {
   readonly seen: readonly StripeSubscription[];
   /** Those whose payments are given back, as long as something of them may be left to do; they may be among the ended. */
   readonly droppedIds: readonly string[];
+  /** The customer, where a page to pay on may be open. */
+  readonly pageCustomerId?: string;
   /** When Stripe is to be asked again at the latest; absent where nothing runs. */
   readonly nextSyncAt?: Instant;
 }
@@ -94,9 +96,11 @@ export class SubscriptionSync {
       await billing.adoptPaymentMethod(stripeCustomerId);
     }
     const found = await this.#converge(tenant, row);
-    const nextSyncAt = [this.#nextSyncAt(found), this.#nextPageLookAt(pageOpenedAt)].reduce(earlier);
+    const nextPageLookAt = this.#nextPageLookAt(pageOpenedAt);
+    const nextSyncAt = [this.#nextSyncAt(found), nextPageLookAt].reduce(earlier);
     if (nextSyncAt !== undefined) await customers.requestSync(tenant.tenantId, nextSyncAt);
-    const synced = { ...found, ...present({ nextSyncAt }) };
+    const pageCustomerId = nextPageLookAt === undefined ? undefined : stripeCustomerId;
+    const synced = { ...found, ...present({ nextSyncAt, pageCustomerId }) };
     await followUp(tenant, synced);
     return synced;
   }
