@@ -308,7 +308,7 @@ function reconcilingOf(
     ],
     refreshes: [
       ({ tenantId }) => counter.customers.forgetMissing(tenantId),
-      (tenant) => sync.syncTenant(tenant),
+      (tenant) => sync.retryTenant(tenant),
       comparison.refresh,
     ],
   });

@@ -140,8 +140,9 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
       if (kind === 'action_required') await customerStore.savePageOpened(intent.tenantId, clock.now());
       // The intent stands for it until here: a sync that began earlier can't bring back what is done.
       if (request.kind === 'drop_duplicate') {
-        const save = kind === 'done' ? customerStore.saveDropDone : customerStore.saveDrop;
-        await save(intent.tenantId, request.stripeSubscriptionId);
+        const { stripeSubscriptionId: id } = request;
+        if (kind === 'done') await customerStore.saveDropDone(intent.tenantId, id);
+        else await customerStore.saveDrop(intent.tenantId, id, clock.now());
       }
       await sync.syncTenant(intent);
     },

@@ -372,6 +372,52 @@ describe('two pages that are both paid', () => {
     await expectSound(shop, workspace);
   });
 
+  test('are tried to be paid back for thirty days, and then when an operator asks', async () => {
+    const workspace = await openSubscriber();
+    const refusal = { method: 'POST', path: '/v1/refunds', outcome: 'refused', status: 400 } as const;
+    shop.stripe.sandbox.control.addFault(refusal);
+    const second = await buyAgain(workspace);
+    await hasResult(workspace, 'failed', 1);
+    await passDay(workspace);
+    await hasResult(workspace, 'failed', 2);
+    await shop.advance(30 * DAY_MS);
+    await workspace.refresh();
+    await passDay(workspace);
+    // Nothing was begun by either look, nor is under way.
+    const begun = shop.kernel.connection.collection<{ _id: string }>('stripe_intents');
+    await expect.poll(() => begun.countDocuments({ _id: workspace.tenantId })).toBe(0);
+    await hasResult(workspace, 'failed', 2);
+    expect(await reconciliationCallsOf(shop.callers).verify(workspace.tenantId)).toMatchObject([{ subject: second }]);
+    // Operators may have paid it back there meanwhile, or not.
+    shop.stripe.sandbox.control.clearFaults();
+    await reconciliationCallsOf(shop.callers).refresh(workspace.tenantId);
+    await hasResult(workspace, 'done', 1);
+    expect(await paymentsOf(workspace)).toContainEqual([14_900, 14_900]);
+    await expectSound(shop, workspace);
+  });
+
+  test('are paid back, too, where the bank of who paid has taken them back by a dispute that is lost', async () => {
+    const workspace = await openSubscriber();
+    const { stripe, sandbox } = shop.stripe;
+    const refusal = { method: 'POST', path: '/v1/refunds', outcome: 'refused', status: 400 } as const;
+    sandbox.control.addFault(refusal);
+    await buyAgain(workspace);
+    await hasResult(workspace, 'failed', 1);
+    sandbox.control.clearFaults();
+    const [charge] = (await stripe.charges.list({ customer: await workspace.customerId() })).data;
+    const dispute = sandbox.control.createDispute(charge?.id ?? '');
+    await passDay(workspace);
+    await hasResult(workspace, 'failed', 2);
+    sandbox.control.closeDispute(dispute.id, 'lost');
+    await passDay(workspace);
+    await hasResult(workspace, 'done', 1);
+    expect(await paymentsOf(workspace)).toEqual([
+      [14_900, 0],
+      [14_900, 0],
+    ]);
+    await expectSound(shop, workspace);
+  });
+
   test.each([
     ['paid', [14_900, 14_900]],
     ['failed', undefined],

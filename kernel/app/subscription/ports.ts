@@ -298,6 +298,8 @@ export interface CustomerRow {
   readonly pageOpenedAt?: Instant;
   /** Subscriptions whose payments are given back, as long as something of them may be left to do; absent where none ever was. */
   readonly droppedIds?: readonly string[];
+  /** Since when giving them back is tried, by the subscription. */
+  readonly dropTimes?: Readonly<Record<string, Instant>>;
   /** What was chosen to be charged by default, the last choices of the workspace, oldest first; absent where nothing ever was. */
   readonly cardChoices?: readonly CardChoice[];
   /** When the subscription is to be read again at the latest. */
@@ -322,8 +324,10 @@ export interface CustomerStore {
   saveDeleted(row: CustomerRow, intentId: string, sentAt: Instant): Promise<CustomerRow>;
   /** Notes that a page to pay on was opened; an earlier time than the one that stands there changes nothing. */
   savePageOpened(tenantId: TenantId, openedAt: Instant): Promise<void>;
-  /** Notes that what a subscription has cost is to be given back, until {@link saveDropDone} says that nothing of it is left. */
-  saveDrop(tenantId: TenantId, stripeSubscriptionId: string): Promise<void>;
+  /** Notes that what a subscription has cost is to be given back, tried since then or since it was first noted, until {@link saveDropDone} says that nothing of it is left. */
+  saveDrop(tenantId: TenantId, stripeSubscriptionId: string, triedSince: Instant): Promise<void>;
+  /** Says that giving it back is tried anew from a time on. */
+  saveDropAgain(tenantId: TenantId, stripeSubscriptionId: string, triedSince: Instant): Promise<void>;
   saveDropDone(tenantId: TenantId, stripeSubscriptionId: string): Promise<void>;
   /** Notes a choice as the newest one, unless its request has one; answers the row that is there then. The last 50 are remembered. */
   beginChoice(tenantId: TenantId, choice: CardChoice): Promise<CustomerRow>;

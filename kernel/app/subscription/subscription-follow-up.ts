@@ -2,7 +2,7 @@
 // failed, what was bought with a code has used its place, what nobody wants to pay for any more is ended there, and where nothing may be
 // bought no page to buy on stays open. Does not own the account (subscription-sync.ts).
 // Invariants: doing it again does nothing more; what a crash left is done with the next sync; what is to be given back is asked for
-// again until nothing of it is left.
+// again for as long as subscription-sync.ts says.
 
 import type { IdempotencyKey, Instant, PromotionId, TenantId } from '../../domain/id.ts';
 import { isLive, type Subscription } from '../../domain/subscription.ts';
@@ -66,7 +66,7 @@ export class SubscriptionFollowUp {
     await billing.closeCheckouts(pageCustomerId);
   }
 
-  async #followStripe(tenant: TenantRef, { account, seen, droppedIds }: SyncedAccount): Promise<void> {
+  async #followStripe(tenant: TenantRef, { account, seen, returningIds }: SyncedAccount): Promise<void> {
     const { notice, intents, customers, clock } = this.#parts;
     await this.#notePurchases(tenant, seen);
     const { subscription } = account.state;
@@ -76,7 +76,7 @@ export class SubscriptionFollowUp {
     }
     const { asOf } = account;
     const leftover =
-      (await this.#findLeftover(tenant, subscription, seen, asOf)) ?? findUnreturned(droppedIds, seen, asOf);
+      (await this.#findLeftover(tenant, subscription, seen, asOf)) ?? findUnreturned(returningIds, seen, asOf);
     if (leftover === undefined) return;
     const hasBegun = await intents.begin(tenant, leftover.key, leftover.request);
     // One change at a time: what is under way, or what was begun now, comes first.
@@ -138,11 +138,11 @@ function endOf(
 
 /** Each hour it is another one's turn, so that none waits for ever for one that Stripe refuses. */
 function findUnreturned(
-  droppedIds: readonly string[],
+  returningIds: readonly string[],
   seen: readonly StripeSubscription[],
   now: Instant,
 ): Leftover | undefined {
-  const id = droppedIds[Math.floor(now / HOUR_MS) % droppedIds.length];
+  const id = returningIds[Math.floor(now / HOUR_MS) % returningIds.length];
   if (id === undefined) return undefined;
   return dropOf(
     seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === id) ?? { stripeSubscriptionId: id },

@@ -36,6 +36,8 @@ export interface CustomerDocument {
   readonly page_opened_at?: Date;
   /** A set. */
   readonly dropped_subscription_ids?: readonly string[];
+  /** By the subscription. */
+  readonly drop_times?: Readonly<Record<string, Date>>;
   /** The newest is the last one. */
   readonly card_choices?: readonly CardChoiceDocument[];
   readonly sync_due_at?: Date;
@@ -52,6 +54,7 @@ export function toDocumentCustomer(row: CustomerRow): CustomerDocument {
     formerStripeIds,
     pageOpenedAt,
     droppedIds,
+    dropTimes,
     cardChoices,
     syncDueAt,
   } = row;
@@ -66,6 +69,7 @@ export function toDocumentCustomer(row: CustomerRow): CustomerDocument {
       former_stripe_customer_ids: formerStripeIds,
       page_opened_at: toOptionalDate(pageOpenedAt),
       dropped_subscription_ids: droppedIds,
+      drop_times: dropTimes && mapValues(dropTimes, (time) => new Date(time)),
       card_choices: cardChoices?.map(toDocumentChoice),
       sync_due_at: toOptionalDate(syncDueAt),
     }),
@@ -85,6 +89,7 @@ export function fromDocumentCustomer(document: CustomerDocument): CustomerRow {
       formerStripeIds: document.former_stripe_customer_ids,
       pageOpenedAt: document.page_opened_at?.getTime(),
       droppedIds: document.dropped_subscription_ids,
+      dropTimes: document.drop_times && mapValues(document.drop_times, (time) => time.getTime()),
       cardChoices: document.card_choices?.map(fromDocumentChoice),
       syncDueAt: document.sync_due_at?.getTime(),
     }),
@@ -116,4 +121,11 @@ function fromDocumentAnswer(document: ChoiceAnswerDocument): Omit<StoredPaymentM
   if (card === undefined) return { type, isDefault };
   const { brand, last4, expire_month: expireMonth, expire_year: expireYear } = card;
   return { type, isDefault, card: { brand, last4, expireMonth, expireYear } };
+}
+
+function mapValues<From, To>(
+  record: Readonly<Record<string, From>>,
+  change: (value: From) => To,
+): Readonly<Record<string, To>> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 }

@@ -101,15 +101,28 @@ class MongoCustomerStore implements CustomerStore {
       await this.#customers.updateOne({ _id: tenantId }, { $max: { page_opened_at: new Date(openedAt) } });
     });
 
-  saveDrop: CustomerStore['saveDrop'] = (tenantId, stripeSubscriptionId) =>
+  saveDrop: CustomerStore['saveDrop'] = (tenantId, stripeSubscriptionId, triedSince) =>
     guardWrite(async () => {
-      const change = { $addToSet: { dropped_subscription_ids: stripeSubscriptionId } };
+      const change = {
+        $addToSet: { dropped_subscription_ids: stripeSubscriptionId },
+        $min: { [dropTimeOf(stripeSubscriptionId)]: new Date(triedSince) },
+      };
       await this.#customers.updateOne({ _id: tenantId }, change);
+    });
+
+  saveDropAgain: CustomerStore['saveDropAgain'] = (tenantId, stripeSubscriptionId, triedSince) =>
+    guardWrite(async () => {
+      const filter = { _id: tenantId, dropped_subscription_ids: stripeSubscriptionId };
+      const change = { $set: { [dropTimeOf(stripeSubscriptionId)]: new Date(triedSince) } };
+      await this.#customers.updateOne(filter, change);
     });
 
   saveDropDone: CustomerStore['saveDropDone'] = (tenantId, stripeSubscriptionId) =>
     guardWrite(async () => {
-      const change = { $pull: { dropped_subscription_ids: stripeSubscriptionId } };
+      const change = {
+        $pull: { dropped_subscription_ids: stripeSubscriptionId },
+        $unset: { [dropTimeOf(stripeSubscriptionId)]: '' as const },
+      };
       await this.#customers.updateOne({ _id: tenantId }, change);
     });
 
@@ -192,6 +205,11 @@ class MongoCustomerStore implements CustomerStore {
       return document === null ? undefined : fromDocumentCustomer(document);
     });
   }
+}
+
+/** Stripe's ids have neither dots nor dollars. */
+function dropTimeOf(stripeSubscriptionId: string): `drop_times.${string}` {
+  return `drop_times.${stripeSubscriptionId}`;
 }
 
 /** Matches a row only as long as its customer is still to be made. */
