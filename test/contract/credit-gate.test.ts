@@ -1,7 +1,7 @@
 // Work that may not begin without credit, at a kernel that sells: what CheckFunds and Reserve refuse, what they let begin all the
 // same, and which ways to more credit they name.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ErrorReason } from '../../gen/wheelhouse/common/v1/error_reason.ts';
 import { FundsRemedy } from '../../gen/wheelhouse/ledger/v1/funds_remedy.ts';
 import {
@@ -13,6 +13,7 @@ import {
 import { ACTION, CREDIT } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { holdCallsOf } from './support/hold.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { operatorCallsOf } from './support/operator.ts';
 import { DAY_MS, expectSound, openShop, openWorkspace, type Shop } from './support/subscription.ts';
 
@@ -25,6 +26,7 @@ let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
 });
+afterEach(() => expectLedgerClean(shop.callers));
 afterAll(() => shop.close());
 
 const check = (tenantId: string, fields: Partial<CheckFundsRequest> = {}): Promise<CheckFundsResponse> =>

@@ -14,6 +14,7 @@ import { admitPeople, CREDIT, callersOf, OPERATOR, personIn } from './support/ac
 import { deliverEvent } from './support/delivery.ts';
 import { failureOf } from './support/failure.ts';
 import { newRequestId, openKernel } from './support/kernel-fixture.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { workspaceOperatorOf } from './support/people.ts';
 import { reconciliationCallsOf } from './support/reconciliation.ts';
 import {
@@ -37,6 +38,7 @@ afterEach(() => {
   shop.stripe.sandbox.control.clearFaults();
   shop.stripe.sandbox.control.clearDeliveryRules();
 });
+afterEach(() => expectLedgerClean(shop.callers));
 afterAll(() => shop.close());
 
 async function openSubscriber(planCode = 'plus'): Promise<Workspace> {
