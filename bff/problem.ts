@@ -78,7 +78,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemReason, ProblemKind>> = {
   INSUFFICIENT_CREDITS: {
     status: 402,
     title: 'Insufficient credits',
-    detail: 'The workspace has too few credits for this; top up or change the plan.',
+    detail: 'The workspace has too few credits for this; `remedies` of `metadata` names what gives it more.',
   },
   IDEMPOTENCY_KEY_REUSED: {
     status: 409,

@@ -301,10 +301,14 @@ function reconcilingOf(
   if (sync === undefined || counter === undefined || comparison === undefined) return undefined;
   return createReconciliationPart({
     ...{ ...base, workspaces, runs, notebook },
-    checks: [new CustomerCheck({ customers, billing: counter.billing }), new SubscriptionCheck(sync), comparison.check],
+    checks: [
+      new CustomerCheck({ customers, billing: counter.billing }),
+      new SubscriptionCheck(sync),
+      ...comparison.checks,
+    ],
     refreshes: [
       ({ tenantId }) => counter.customers.forgetMissing(tenantId),
-      (tenant) => sync.syncTenant(tenant),
+      (tenant) => sync.retryTenant(tenant),
       comparison.refresh,
     ],
   });

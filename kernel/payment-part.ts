@@ -35,6 +35,7 @@ import type { Clock, CommitFeed } from './app/ports.ts';
 import type { WorkspaceCheck } from './app/reconciliation/difference.ts';
 import { PaymentCheck } from './app/reconciliation/payment-check.ts';
 import type { PaymentKeyFinder } from './app/reconciliation/ports.ts';
+import { RefundCheck } from './app/reconciliation/refund-check.ts';
 import type { CustomerStore } from './app/subscription/ports.ts';
 import type { TenantStore } from './app/tenant/ports.ts';
 import type { WebhookHandler } from './app/webhook/webhook-handler.ts';
@@ -88,7 +89,10 @@ export interface PaymentPart {
   /** What is done about events of Stripe, by their type: those about subscriptions, too. */
   readonly handlers: ReadonlyMap<string, WebhookHandler>;
   /** Compares top-ups with Stripe, and brings them to what it shows; absent where Stripe is off. */
-  readonly comparison?: { readonly check: WorkspaceCheck; readonly refresh: (tenant: TenantRef) => Promise<void> };
+  readonly comparison?: {
+    readonly checks: readonly WorkspaceCheck[];
+    readonly refresh: (tenant: TenantRef) => Promise<void>;
+  };
   /** Begins what works by itself, for subscriptions, too; answers how to end it. */
   readonly start: () => () => Promise<void>;
 }
@@ -119,7 +123,7 @@ function historyOf({ stores, clock, logger, metrics }: PaymentPartTools, client:
 function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter: StripeCounter): PaymentPart {
   const { ledger, switches, events, clock, logger, metrics, stores, subscription } = tools;
   const { catalog, customers: customerStore, topUps: store } = stores;
-  const { customers, billing, changes: journal, isClosed, isBarred } = counter;
+  const { customers, billing, changes: journal, isBarred } = counter;
   const [ids, pacing] = [RANDOM_ID_SOURCE, PROCESS_PACING];
   const observer = createTopUpObserver(metrics.topUps, logger);
   const stripe = createStripeTopUps(client);
@@ -129,7 +133,7 @@ function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter
   const returnNotice = new ReturnNotice({ events, brake, clock });
   const returns = new PaymentReturn({ store, stripe, ledger, catalog, notice: returnNotice });
   const sync = new TopUpSync({ store, stripe, ledger, returns, events, clock, observer });
-  const runner = new TopUpRunner({ store, stripe, customers, sync, isClosed, clock, pacing, observer });
+  const runner = new TopUpRunner({ store, stripe, customers, sync, isBarred, clock, pacing, observer });
   const topUps = new TopUpService({
     ...{ store, runner, sync, ledger, catalog, customers: customerStore, billing, switches, journal },
     ...{ ids, clock, pacing, observer },
@@ -156,14 +160,17 @@ function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter
     topUps,
     autoTopUps: new AutoTopUpService({ ledger, catalog, rules, alert, journal, clock }),
     comparison: {
-      check: new PaymentCheck({
-        topUps: store,
-        customers: customerStore,
-        list,
-        stripe,
-        ledger,
-        keys: stores.paymentKeys,
-      }),
+      checks: [
+        new PaymentCheck({
+          topUps: store,
+          customers: customerStore,
+          list,
+          stripe,
+          ledger,
+          keys: stores.paymentKeys,
+        }),
+        new RefundCheck({ topUps: store, customers: customerStore, list }),
+      ],
       refresh: async ({ tenantId }) => {
         await refreshTopUps(store, sync, tenantId);
         await desk.restart({ tenantId });

@@ -11,6 +11,7 @@ import type { Clock } from './app/ports.ts';
 import { AccountFollowUp } from './app/subscription/account-follow-up.ts';
 import type { BillingJournal } from './app/subscription/billing-act.ts';
 import { BillingNotice } from './app/subscription/billing-notice.ts';
+import { CardChoices } from './app/subscription/card-choice.ts';
 import { ChangeJournal } from './app/subscription/change-journal.ts';
 import { CustomerDesk } from './app/subscription/customer-desk.ts';
 import {
@@ -103,7 +104,6 @@ export interface StripeCounter {
   readonly customers: CustomerDesk;
   readonly billing: StripeBilling;
   readonly changes: ChangeJournal;
-  readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
   /** Says that a workspace is suspended or closed. */
   readonly isBarred: (tenantId: TenantId) => Promise<boolean>;
 }
@@ -140,8 +140,9 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
       if (kind === 'action_required') await customerStore.savePageOpened(intent.tenantId, clock.now());
       // The intent stands for it until here: a sync that began earlier can't bring back what is done.
       if (request.kind === 'drop_duplicate') {
-        const save = kind === 'done' ? customerStore.saveDropDone : customerStore.saveDrop;
-        await save(intent.tenantId, request.stripeSubscriptionId);
+        const { stripeSubscriptionId: id } = request;
+        if (kind === 'done') await customerStore.saveDropDone(intent.tenantId, id);
+        else await customerStore.saveDrop(intent.tenantId, id, clock.now());
       }
       await sync.syncTenant(intent);
     },
@@ -156,7 +157,9 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     onFailed: (tenant, trial, paymentUrl) => notice.noteConversionFailed(tenant, trial, paymentUrl),
   });
   const notice: BillingNotice = noticeOf(tools, (tenant) => trialConversion.becomesPaid(tenant));
-  const afterSync = new SubscriptionFollowUp({ intents, notice, customers: customerStore, codes, isClosed, clock });
+  const afterSync = new SubscriptionFollowUp({
+    ...{ intents, notice, customers: customerStore, codes, billing, isClosed, isBarred, clock },
+  });
   const sync = new SubscriptionSync({
     ...{ ledger, catalog, customers: customerStore, billing, clock, isClosed, observer: syncObserver },
     followUp: async (tenant, synced) => {
@@ -190,11 +193,12 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     }),
     paymentMethods: new PaymentMethodService({
       ...{ ledger, catalog, customers, customerStore, billing, journal: changes, consoleUrls, onCardLook, clock },
+      choices: new CardChoices({ store: customerStore, billing }),
     }),
     followUp: new AccountFollowUp({ directory, ledger, notice, convert }),
     handlers: handlersOf(eventParts),
     ...{ trialConversion, sync },
-    counter: { customers, billing, changes, isClosed, isBarred },
+    counter: { customers, billing, changes, isBarred },
     discounts: new DiscountDesk({ billing, customers: customerStore, intents }),
     start: () => {
       const workers = [

@@ -23,6 +23,7 @@ export function withApplied(applied: AppliedRequests, key: IdempotencyKey): read
   return [...(applied ?? []), markOf(key)].slice(-REQUESTS_MAX);
 }
 
-function markOf(key: IdempotencyKey): string {
+/** Tells a request from every other one in few characters. */
+export function markOf(key: IdempotencyKey): string {
   return hash('sha256', key, 'base64url').slice(0, MARK_LENGTH);
 }

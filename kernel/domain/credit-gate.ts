@@ -7,15 +7,17 @@ import { accountPolicyOf, overdraftLimitOf, type Rulebook } from './rulebook.ts'
 import { isLive } from './subscription.ts';
 
 /**
- * A way to more credit: the invoice that is open, pay-as-you-go credits, or a plan that includes more. Its name is part of the
- * contract.
+ * A way to more credit: the invoice that is open, the renewal that is on its way, pay-as-you-go credits, a plan that includes more, or
+ * those who sold the contract. Its name is part of the contract.
  */
-export type FundsRemedy = 'pay_invoice' | 'top_up' | 'upgrade';
+export type FundsRemedy = 'pay_invoice' | 'await_renewal' | 'top_up' | 'upgrade' | 'contact_sales';
 
 const REMEDY_WORDS: Readonly<Record<FundsRemedy, string>> = {
   pay_invoice: 'pay the open invoice',
+  await_renewal: 'try again once the renewal is paid, which is on its way',
   top_up: 'top up',
   upgrade: 'choose a plan that includes more',
+  contact_sales: 'contact sales, who made the contract',
 };
 
 /** Says whether an action needs credit to start on the account's plan. */
@@ -30,17 +32,23 @@ export function listFundsRemedies(
   { planCode, subscription }: Pick<AccountState, 'planCode' | 'subscription'>,
   rulebook: Rulebook,
 ): readonly FundsRemedy[] {
-  const { paygAllowed, rank } = accountPolicyOf(rulebook, planCode);
-  const owes = isLive(subscription) && subscription.status === 'past_due';
+  const { paygAllowed, rank, isSoldBySales } = accountPolicyOf(rulebook, planCode);
+  const running = isLive(subscription) ? subscription : undefined;
   // Whoever pays already goes up only; whoever does not may buy the plan that is tried, too.
-  const isMore = (other: number): boolean => !isLive(subscription) || other > rank;
+  const isMore = (other: number): boolean => running === undefined || other > rank;
   const hasLarger = [...rulebook.policies.values()].some((plan) => plan.isOnSale && isMore(plan.rank));
-  return [
-    ...(owes ? (['pay_invoice'] as const) : []),
-    ...(paygAllowed ? (['top_up'] as const) : []),
-    // No plan changes before what is open is paid.
-    ...(hasLarger && !owes ? (['upgrade'] as const) : []),
+  // No plan goes up before what is open is paid, and a contract whose invoices are sent by operators alone.
+  const isPaid = running === undefined || running.status === 'active';
+  const canGoUp = isPaid && running?.isContract !== true;
+  const isSold = running !== undefined && (running.isContract === true || isSoldBySales);
+  const remedies: readonly (readonly [FundsRemedy, boolean])[] = [
+    ['pay_invoice', running?.status === 'past_due'],
+    ['await_renewal', running?.status === 'renewal_pending'],
+    ['top_up', paygAllowed],
+    ['upgrade', hasLarger && canGoUp],
+    ['contact_sales', isSold],
   ];
+  return remedies.filter(([, isOpen]) => isOpen).map(([remedy]) => remedy);
 }
 
 /** Says that funds and overdraft do not cover an amount, what is missing, and how it can be had. All in microcredits. */

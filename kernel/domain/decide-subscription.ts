@@ -15,6 +15,7 @@ import {
   type CreditEffect,
   computeSubscriptionDue,
   computeSubscriptionStep,
+  rememberLeftOver,
   type SubscriptionStep,
 } from './subscription-step.ts';
 import { isRunning } from './trial.ts';
@@ -44,7 +45,12 @@ export function computeSubscriptionDueEntry(state: AccountState, dueAt: Instant)
   const { stripeSubscriptionId } = state.subscription;
   const step = computeSubscriptionDue(state.subscription, dueAt);
   const key = `subscription-due:${stripeSubscriptionId}:${step.change}:${dueAt}` as IdempotencyKey;
-  return entryOf(state, step, { key }, { at: dueAt });
+  const entry = entryOf(state, step, { key }, { at: dueAt });
+  if (step.change !== 'ended') return entry;
+  return {
+    ...entry,
+    subscription: rememberLeftOver(entry.subscription, state.subscription, sumIncluded(entry.lapsed)),
+  };
 }
 
 type Identity = Pick<SubscriptionChanged, 'key' | 'effectKey' | 'fingerprint' | 'personal'>;
@@ -86,7 +92,7 @@ export function computeCredits(
 ): CreditMove {
   const lapsed = [...(endsTrial ? trialLapse(state) : []), ...(isLapsing(credits) ? includedLapse(state) : [])];
   const left = subtractDraws(state.totals, lapsed);
-  const rolledOver = credits.kind === 'new_cycle' ? smaller(sumIncluded(lapsed), credits.rolloverLimit) : 0n;
+  const rolledOver = rolledOverOf(credits, lapsed);
   const amount = smaller(amountOf(credits) + rolledOver, roomOf(state, left));
   if (amount === 0n) return { lapsed, rolledOver: 0n, deficitPaid: 0n, after: left };
   return { lapsed, rolledOver: smaller(rolledOver, amount), ...addIncluded(left, amount, at, grantId) };
@@ -112,6 +118,11 @@ function addIncluded(
     source: SUBSCRIPTION_SOURCE,
   };
   return { grant, deficitPaid, after };
+}
+
+function rolledOverOf(credits: CreditEffect, lapsed: readonly GrantDraw[]): bigint {
+  if (credits.kind !== 'new_cycle') return 0n;
+  return smaller(sumIncluded(lapsed), credits.rolloverLimit) + (credits.leftOver ?? 0n);
 }
 
 function amountOf(credits: CreditEffect): bigint {

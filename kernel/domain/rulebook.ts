@@ -12,6 +12,8 @@ export interface AccountPolicy {
   readonly rank: number;
   /** Says that customers can buy the plan by themselves. */
   readonly isOnSale: boolean;
+  /** Says that sales sells the plan, by contract. */
+  readonly isSoldBySales: boolean;
 }
 
 /**
@@ -31,6 +33,7 @@ export const CLOSED_ACCOUNT_POLICY: AccountPolicy = {
   paygAllowed: false,
   rank: 0,
   isOnSale: false,
+  isSoldBySales: false,
 };
 
 /** Finds what a plan allows an account. */

@@ -25,8 +25,16 @@ import {
 /** What a step does to included credits. */
 export type CreditEffect =
   | { readonly kind: 'none' }
-  /** What the cycle left over lapses, but for the rollover limit, and another allowance is given. */
-  | { readonly kind: 'new_cycle'; readonly allowance: bigint; readonly rolloverLimit: bigint }
+  /**
+   * What the cycle left over lapses, but for the rollover limit, and another allowance is given; `leftOver` comes beside, of a cycle
+   * that has lapsed before.
+   */
+  | {
+      readonly kind: 'new_cycle';
+      readonly allowance: bigint;
+      readonly rolloverLimit: bigint;
+      readonly leftOver?: bigint;
+    }
   /** The allowance is raised, for the time that is left. */
   | { readonly kind: 'raise'; readonly amount: bigint }
   | { readonly kind: 'lapse' };
@@ -85,9 +93,32 @@ function computeStart(
   return {
     change: 'started',
     subscription: successorOf(before, facts, now),
-    credits: { kind: 'new_cycle', allowance: paidAllowanceOf(facts), rolloverLimit: 0n },
+    credits: {
+      ...{ kind: 'new_cycle', allowance: paidAllowanceOf(facts), rolloverLimit: 0n },
+      leftOver: computeLeftOver(before, facts),
+    },
     effectKey: cycleKey(facts, findPeriod(before, facts)),
   };
+}
+
+/** What rolls over of the period before although it lapsed: its renewal was paid in time, which was not seen in time. */
+function computeLeftOver(before: Subscription | undefined, facts: SubscriptionFacts): bigint {
+  if (before?.leftOver === undefined || before.stripeSubscriptionId !== facts.stripeSubscriptionId) return 0n;
+  const { leftOver, periodEnd, graceMs, endedAt = periodEnd } = before;
+  // A period that was cut short by another interval leaves nothing over.
+  if (facts.periodStart < periodEnd) return 0n;
+  const { paidAt = Number.POSITIVE_INFINITY } = facts.cycleInvoice;
+  const paidBy = leftOver.wasPastDue ? endedAt : computeRenewalGraceEnd(periodEnd, graceMs);
+  const isGoingOn = facts.isContract && !leftOver.wasPastDue;
+  return isGoingOn || paidAt <= paidBy ? leftOver.microcredits : 0n;
+}
+
+/** Remembers with a subscription that ends by time what lapsed of its period with that, where the period was over. */
+export function rememberLeftOver(ended: Subscription, { status }: Subscription, lapsed: bigint): Subscription {
+  const { rolloverLimit, periodEnd, endedAt = 0 } = ended;
+  const microcredits = lapsed < rolloverLimit ? lapsed : rolloverLimit;
+  if (microcredits === 0n || endedAt < periodEnd) return ended;
+  return { ...ended, leftOver: { microcredits, wasPastDue: status === 'past_due' } };
 }
 
 /** It ended here by time, others ran since, and Stripe says that it goes on. */
@@ -107,7 +138,7 @@ function computeComeback(
 function computeReturn(ended: Subscription, facts: SubscriptionFacts, now: Instant): SubscriptionStep | undefined {
   if (isLaterPeriod(facts, ended)) return computeStart(ended, facts, now);
   if (!isSamePeriodGoingOn(ended, facts, now)) return undefined;
-  const { cancelAt: _, failureCode: __, endedAt: ___, endedBy: ____, ...rest } = ended;
+  const { cancelAt: _, failureCode: __, endedAt: ___, endedBy: ____, leftOver: _____, ...rest } = ended;
   return { change: 'started', subscription: { ...rest, ...outlookOf(facts), status: 'active' }, credits: NO_CREDITS };
 }
 
@@ -289,7 +320,7 @@ export function computeSubscriptionDue(current: Subscription, dueAt: Instant): S
 }
 
 function endedOf(current: Subscription, endedAt: Instant, at: Instant): Subscription {
-  const { graceEndsAt: _, pending: __, ...rest } = current;
+  const { graceEndsAt: _, pending: __, leftOver: ___, ...rest } = current;
   const lapsedAt = current.status === 'ended' ? current.lapsedAt : at;
   return { ...rest, status: 'ended', endedAt, ...present({ lapsedAt }) };
 }
@@ -298,6 +329,7 @@ function subscriptionOf(facts: SubscriptionFacts): Subscription {
   const { stripeSubscriptionId, terms, rules, fallbackPlanCode, startedAt, periodStart, periodEnd } = facts;
   return {
     ...{ stripeSubscriptionId, fallbackPlanCode, startedAt, periodStart, periodEnd, ...terms, ...rules },
+    ...(facts.isContract ? { isContract: true } : {}),
     status: 'active',
     paidAllowance: paidAllowanceOf(facts),
     ...outlookOf(facts),

@@ -58,12 +58,25 @@ export interface EarlierPeriod extends Pick<CycleTerms, 'interval' | 'intervalCo
   readonly paidAllowance: bigint;
 }
 
+/**
+ * What would have rolled over into the period after the one that was paid, had the subscription not ended here by time after that:
+ * it comes with that next period, where Stripe says that this was paid in time after all.
+ */
+export interface LeftOver {
+  /** Free included credits that lapsed, within the rollover limit. */
+  readonly microcredits: bigint;
+  /** Says that a payment was known to be missing when it ended. */
+  readonly wasPastDue: boolean;
+}
+
 /** The subscription of an account: the one that runs, or the last one. */
 export interface Subscription extends CycleTerms, SubscriptionRules, SubscriptionOutlook {
   readonly stripeSubscriptionId: string;
   readonly status: SubscriptionStatus;
   readonly fallbackPlanCode: PlanCode;
   readonly startedAt: Instant;
+  /** There where it was sold by contract: its invoices are sent, and operators alone change it. */
+  readonly isContract?: true;
   /** The period that is paid. */
   readonly periodStart: Instant;
   readonly periodEnd: Instant;
@@ -76,6 +89,8 @@ export interface Subscription extends CycleTerms, SubscriptionRules, Subscriptio
   readonly endedAt?: Instant;
   /** `stripe`: it is over for good. `time`: it ended here, and Stripe may still say that it was paid after all. */
   readonly endedBy?: 'stripe' | 'time';
+  /** There only while it has ended by time, and something was left over. */
+  readonly leftOver?: LeftOver;
   /** Of the subscriptions that the account had before, oldest first, as long as they are not over; absent where there is none. */
   readonly earlier?: readonly EarlierPeriod[];
 }
@@ -112,9 +127,10 @@ export interface SubscriptionFacts extends SubscriptionOutlook {
   readonly periodEnd: Instant;
   /**
    * The invoice with the line for the whole of that period: of the creation, of a renewal, or of a change of interval.
-   * `includedPerCycle` is of the price that it charges for, where that is known to be another one than that of today.
+   * `includedPerCycle` is of the price that it charges for, where that is known to be another one than that of today; `paidAt` is
+   * there where it is paid.
    */
-  readonly cycleInvoice: InvoiceFacts & { readonly includedPerCycle?: bigint };
+  readonly cycleInvoice: InvoiceFacts & { readonly includedPerCycle?: bigint; readonly paidAt?: Instant };
   /** The invoice that prorates the newest change to the price of today inside of that period. */
   readonly changeInvoice: InvoiceFacts & { readonly changedAt: Instant };
   /** Those of the other changes inside of that period, each with what a cycle at its price gives; absent where there is none. */

@@ -111,6 +111,14 @@ async function refund(client: StripeClient, intent: string, attempt: StripeAttem
     const metadata = { [INTENT_ID]: attempt.intentId };
     await client.refunds.create({ payment_intent: intent, metadata }, toOptions(attempt, `refund_${intent}`));
   } catch (error) {
-    if (findRefusal(error)?.code !== 'charge_already_refunded') throw error;
+    const code = findRefusal(error)?.code;
+    if (code === 'charge_already_refunded') return;
+    // Whose bank has taken the money back for good has it.
+    if (code !== 'charge_disputed' || !(await isLostToDispute(client, intent))) throw error;
   }
+}
+
+async function isLostToDispute(client: StripeClient, intent: string): Promise<boolean> {
+  const { data } = await client.disputes.list({ payment_intent: intent, limit: PAGE_SIZE });
+  return data.some(({ status }) => status === 'lost');
 }

@@ -23,7 +23,7 @@ const ATTEMPT = 'intent_attempt';
 /** Builds the methods that open pages. */
 export function createStripeCheckout(
   client: StripeClient,
-): Pick<StripeBilling, 'openCheckout' | 'hasOpenCheckout' | 'openSetupPage'> {
+): Pick<StripeBilling, 'openCheckout' | 'hasOpenCheckout' | 'closeCheckouts' | 'openSetupPage'> {
   return {
     openCheckout: (order, pages, attempt) =>
       guardStripe(() => guardPromotion(order.promotionCode, () => openCheckout(client, order, pages, attempt))),
@@ -31,6 +31,11 @@ export function createStripeCheckout(
       guardStripe(async () => {
         const open = await listOpen(client, customer);
         return open.some(({ mode, metadata }) => mode === 'subscription' && metadata?.[PROMOTION_ID] === promotionId);
+      }),
+    closeCheckouts: (customer) =>
+      guardStripe(async () => {
+        for (const { id, mode } of await listOpen(client, customer))
+          if (mode === 'subscription') await close(client, id);
       }),
     openSetupPage: (customer, { currency, metadata }, pages, attempt) =>
       guardStripe(async () => {

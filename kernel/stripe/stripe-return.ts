@@ -7,7 +7,7 @@ import type { StripeClient } from './stripe-client.ts';
 import { LIST_MAX, PAGE_SIZE } from './stripe-list.ts';
 
 /** Refunds that gave nothing back. */
-const UNDONE_REFUNDS: ReadonlySet<string | null> = new Set(['failed', 'canceled']);
+export const UNDONE_REFUNDS: ReadonlySet<string | null> = new Set(['failed', 'canceled']);
 /** Disputes for which the bank has taken the money, and has not given it back. */
 const TAKING_DISPUTES: ReadonlySet<Stripe.Dispute.Status> = new Set<Stripe.Dispute.Status>([
   ...(['needs_response', 'under_review', 'lost'] as const),

@@ -196,7 +196,7 @@ async function readInvoices(
   const others = isEnded ? [] : await loadChanges(client, terms, listOtherChanges(ours, change, period));
   const earlierChanges = others.map(({ bill, ...other }) => ({ ...toFacts(bill), ...other }));
   return {
-    cycleInvoice: toFacts(cycle?.bill),
+    cycleInvoice: { ...toFacts(cycle?.bill), ...present({ paidAt: findPaidAt(cycle?.bill) }) },
     changeInvoice: { ...toFacts(change?.bill), changedAt: toInstant(change?.changedAt ?? period.start) },
     ...(earlierChanges.length === 0 ? {} : { earlierChanges }),
     ...present({
@@ -206,6 +206,11 @@ async function readInvoices(
       pendingUpdateUrl: waiting?.invoice.hosted_invoice_url ?? undefined,
     }),
   };
+}
+
+function findPaidAt(bill: Bill | undefined): number | undefined {
+  const paidAt = bill?.invoice.status === 'paid' ? bill.invoice.status_transitions.paid_at : null;
+  return paidAt === null ? undefined : toInstant(paidAt);
 }
 
 /** Finds the terms of each change; of one whose price bills by days or weeks there are none. */

@@ -1,7 +1,7 @@
 // What administrators are told by mail of plan and payment: who gets which mail, and that each is put in once, whatever happens at
 // the same time or goes wrong in between.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { BillingEventLog } from '../../kernel/app/alert/billing-event-log.ts';
 import type { TenantRef } from '../../kernel/app/ledger/ledger.ts';
 import { StoredOutbox } from '../../kernel/app/mail/stored-outbox.ts';
@@ -17,6 +17,7 @@ import { openUserStore } from '../../kernel/store/people/user-store.ts';
 import { openTenantStore } from '../../kernel/store/tenant/tenant-store.ts';
 import { type Callers, callersOf } from './support/account.ts';
 import { type KernelFixture, openKernel } from './support/kernel-fixture.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { emailOf, joinAs, openWorkspace, stranger, workspaceOperatorOf } from './support/people.ts';
 
 const DAY_MS = 86_400_000;
@@ -44,6 +45,7 @@ beforeAll(async () => {
     becomesPaid: async () => false,
   };
 });
+afterEach(() => expectLedgerClean(callers));
 afterAll(() => kernel.close());
 
 const noticeOf = (parts: Partial<BillingNoticeParts> = {}): BillingNotice => new BillingNotice({ ...base, ...parts });

@@ -1,7 +1,7 @@
 // Work that may not begin without credit, at a kernel that sells: what CheckFunds and Reserve refuse, what they let begin all the
 // same, and which ways to more credit they name.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ErrorReason } from '../../gen/wheelhouse/common/v1/error_reason.ts';
 import { FundsRemedy } from '../../gen/wheelhouse/ledger/v1/funds_remedy.ts';
 import {
@@ -13,18 +13,20 @@ import {
 import { ACTION, CREDIT } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { holdCallsOf } from './support/hold.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { operatorCallsOf } from './support/operator.ts';
 import { DAY_MS, expectSound, openShop, openWorkspace, type Shop } from './support/subscription.ts';
 
 const HOUR_MS = 3_600_000;
 const EXEMPT = 'memory_extract_bulk';
-const { TOP_UP, UPGRADE, PAY_INVOICE } = FundsRemedy;
+const { TOP_UP, UPGRADE, PAY_INVOICE, AWAIT_RENEWAL, CONTACT_SALES } = FundsRemedy;
 
 let shop: Shop;
 
 beforeAll(async () => {
   shop = await openShop();
 });
+afterEach(() => expectLedgerClean(shop.callers));
 afterAll(() => shop.close());
 
 const check = (tenantId: string, fields: Partial<CheckFundsRequest> = {}): Promise<CheckFundsResponse> =>
@@ -74,6 +76,40 @@ describe('an account that is exhausted', () => {
     const { availableMicrocredits } = await workspace.balance();
     await shop.callers.debit(workspace.tenantId, { quantity: String(availableMicrocredits / CREDIT) });
     await expectRefused(workspace.tenantId, [TOP_UP], 'top_up');
+  });
+
+  test('is told to contact sales by contract, and not to change a plan that they alone change', async () => {
+    const workspace = await openWorkspace(shop);
+    const { tenantId } = workspace;
+    const price = { minorUnits: 9_900n, currencyCode: 'usd' };
+    const terms = {
+      price,
+      includedMicrocreditsPerCycle: 5n * CREDIT,
+      intervalMonths: 1,
+      daysUntilDue: 30,
+      billingEmail: 'bills@example.com',
+    };
+    await workspace.provision({ planCode: 'plus', ...terms });
+    await shop.callers.debit(tenantId, { quantity: '5' });
+    await expectRefused(tenantId, [TOP_UP, CONTACT_SALES], 'top_up,contact_sales');
+    expect(await failureOf(workspace.changePlan({ planCode: 'max' }))).toMatchObject({ reason: 'CONTACT_SALES' });
+    await expectSound(shop, workspace);
+  });
+
+  test('is told to wait while its renewal is being paid, which comes with the credits of the cycle', async () => {
+    const workspace = await openWorkspace(shop);
+    const { tenantId } = workspace;
+    await workspace.storeCard();
+    await workspace.activate({ planCode: 'pro' });
+    await shop.callers.debit(tenantId, { quantity: '5' });
+    const { subscription } = await workspace.get();
+    const [end, now] = [subscription?.periodEndTime, (await workspace.get()).asOfTime];
+    await shop.advance(Number(end) - Number(now) + HOUR_MS / 2);
+    await expectRefused(tenantId, [AWAIT_RENEWAL, TOP_UP], 'await_renewal,top_up');
+    expect(await failureOf(workspace.changePlan({ planCode: 'max' }))).toMatchObject({ reason: 'SUBSCRIPTION_UNPAID' });
+    await shop.advance(HOUR_MS);
+    await expect.poll(() => check(tenantId, { action: ACTION, quantity: '5' })).toMatchObject({ allowed: true });
+    await expectSound(shop, workspace);
   });
 
   test('is told to pay the open invoice first, after which the credits of the cycle are there', async () => {

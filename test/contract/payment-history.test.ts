@@ -2,6 +2,7 @@
 // and while Stripe is away.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { DifferenceKind } from '../../gen/wheelhouse/operator/v1/reconciliation_service.ts';
 import { PaymentKind, PaymentStatus } from '../../gen/wheelhouse/payment/v1/payment.ts';
 import {
   ListPaymentsRequest,
@@ -10,6 +11,7 @@ import {
 import { TopUpStatus } from '../../gen/wheelhouse/payment/v1/top_up.ts';
 import { CREDIT, newcomer, PERSON } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
+import { reconciliationCallsOf } from './support/reconciliation.ts';
 import { DAY_MS, expectSound, HOUR_MS, openShop, type Shop, type Workspace } from './support/subscription.ts';
 import { openBuyer } from './support/top-up.ts';
 
@@ -94,6 +96,11 @@ describe('the history of payments', () => {
     expect((await rowsOf(workspace)).map(([, status]) => status).sort()).toEqual(
       [PaymentStatus.SUCCEEDED, PaymentStatus.FAILED].sort(),
     );
+    // Operators find it until somebody says that the money was given in another way.
+    const [refund] = (await stripe.refunds.list({ charge: charge?.id ?? '' })).data;
+    const found = await reconciliationCallsOf(shop.callers).verify(workspace.tenantId);
+    expect(found).toMatchObject([{ kind: DifferenceKind.REFUND_FAILED, subject: refund?.id }]);
+    await stripe.refunds.update(refund?.id ?? '', { metadata: { settled_outside: 'true' } });
     await expectSound(shop, workspace);
   });
 

@@ -8,12 +8,14 @@ import {
   ListPaymentMethodsRequest,
   PaymentMethodServiceService,
 } from '../../gen/wheelhouse/payment/v1/payment_method_service.ts';
+import { startStepProxy } from '../support/step-proxy.ts';
 import { type Callers, callersOf, newcomer, PERSON } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { newRequestId, openKernel } from './support/kernel-fixture.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { operatorCallsOf } from './support/operator.ts';
 import { workspaceOperatorOf } from './support/people.ts';
-import { openShop, openWorkspace, type Shop, type Workspace } from './support/subscription.ts';
+import { openShop, openWorkspace, type Shop, type Workspace, workspaceOf } from './support/subscription.ts';
 import { trialCallsOf } from './support/trial.ts';
 
 const CARD = { card: '4242 4242 4242 4242', expiry: '12 / 40', cvc: '123', name: 'Ada', email: 'ada@example.com' };
@@ -23,7 +25,11 @@ let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
 });
-afterEach(() => shop.stripe.sandbox.control.clearDeliveryRules());
+afterEach(() => {
+  shop.stripe.sandbox.control.clearFaults();
+  shop.stripe.sandbox.control.clearDeliveryRules();
+});
+afterEach(() => expectLedgerClean(shop.callers));
 afterAll(() => shop.close());
 
 /** Fills a page of Stripe in, as a person does; answers where it leads. */
@@ -121,6 +127,20 @@ describe('StartSetup', () => {
     expect(notes).toHaveLength(2);
   });
 
+  test('answers a retry as the first time, also after the trial was canceled that it agreed to pay for', async () => {
+    const workspace = await openWorkspace(shop);
+    await shop.trials.startByOperator(workspace.tenantId);
+    const request = { requestId: newRequestId(), hostedPage: true, consentToCharge: true };
+    const answer = await workspace.startSetup(request);
+    await shop.trials.cancelByOperator(workspace.tenantId);
+    expect(await workspace.startSetup(request)).toEqual(answer);
+    const other = workspace.startSetup({ ...request, requestId: newRequestId() });
+    expect(await failureOf(other)).toMatchObject({ reason: 'TRIAL_NOT_ACTIVE' });
+    await fillIn(answer.url);
+    await shop.settle();
+    expect(await consentTimeOf(workspace)).toBeUndefined();
+  });
+
   test('records no consent where nobody gives it', async () => {
     const workspace = await openWorkspace(shop);
     await shop.trials.startByOperator(workspace.tenantId);
@@ -195,6 +215,100 @@ describe('what is stored', () => {
     await workspace.changePlan({ planCode: 'plus' });
     const { data } = await shop.stripe.stripe.charges.list({ customer: await workspace.customerId(), limit: 1 });
     expect(data[0]?.payment_method).toBe(second.id);
+  });
+
+  describe('is chosen by a request', () => {
+    /** A subscriber with two cards, and what is charged for it at Stripe. */
+    async function openChooser() {
+      const workspace = await openWorkspace(shop);
+      const visa = await workspace.storeCard('pm_card_visa');
+      const mastercard = await workspace.storeCard('pm_card_mastercard', false);
+      await workspace.activate({ planCode: 'pro' });
+      const defaultAtStripe = async () => {
+        const customer = await shop.stripe.stripe.customers.retrieve(await workspace.customerId());
+        return customer.deleted === true ? undefined : customer.invoice_settings.default_payment_method;
+      };
+      return { workspace, visa: visa.id, mastercard: mastercard.id, defaultAtStripe };
+    }
+
+    test('once: a retry that comes late is answered as before, and takes no later choice back', async () => {
+      const { workspace, visa, mastercard, defaultAtStripe } = await openChooser();
+      const [first, second] = [newRequestId(), newRequestId()];
+      const answer = await workspace.setDefault(visa, first);
+      expect(answer.paymentMethod).toMatchObject({ stripePaymentMethodId: visa, cardBrand: 'visa', isDefault: true });
+      await workspace.setDefault(mastercard, second);
+      expect(await workspace.setDefault(visa, first)).toEqual(answer);
+      expect(await defaultAtStripe()).toBe(mastercard);
+      expect(await workspace.listMethods()).toMatchObject([{ stripePaymentMethodId: mastercard, isDefault: true }, {}]);
+      // Nor one that was made at Stripe.
+      await shop.stripe.stripe.customers.update(await workspace.customerId(), {
+        invoice_settings: { default_payment_method: visa },
+      });
+      await workspace.setDefault(mastercard, second);
+      expect(await defaultAtStripe()).toBe(visa);
+      // What was answered is answered, whatever became of the card.
+      await shop.stripe.stripe.paymentMethods.detach(mastercard);
+      expect((await workspace.setDefault(mastercard, second)).paymentMethod).toMatchObject({ isDefault: true });
+      expect(await failureOf(workspace.setDefault(mastercard))).toMatchObject({ reason: 'PAYMENT_METHOD_NOT_FOUND' });
+    });
+
+    test('whose id means one card', async () => {
+      const { workspace, visa, mastercard, defaultAtStripe } = await openChooser();
+      const requestId = newRequestId();
+      await workspace.setDefault(visa, requestId);
+      const failure = await failureOf(workspace.setDefault(mastercard, requestId));
+      expect(failure).toMatchObject({ reason: 'IDEMPOTENCY_KEY_REUSED' });
+      expect(await defaultAtStripe()).toBe(visa);
+    });
+
+    test('and the choice that came last holds, in however many kernels they are made at once', async () => {
+      const proxy = await startStepProxy(shop.kernel.mongodbUri, shop.stripe.sandbox.url);
+      const slow = await openKernel(
+        { mongodbUri: shop.kernel.mongodbUri, stripe: { ...shop.stripe.config, apiUrl: proxy.stripeUrl } },
+        { hasSoldPlans: false },
+      );
+      try {
+        const { workspace, visa, mastercard, defaultAtStripe } = await openChooser();
+        await workspace.setDefault(mastercard);
+        const callers = callersOf(slow);
+        const there = { kernel: slow, callers, stripe: shop.stripe, trials: trialCallsOf(callers) };
+        const bySlow = await workspaceOf(there, workspace.tenantId);
+        const customer = await workspace.customerId();
+        const requestId = newRequestId();
+        const sending = proxy.hold('POST /v1/customers/:id', 'before', () => [customer]);
+        const chosen = bySlow.setDefault(visa, requestId);
+        await sending.reached;
+        // The same request by another kernel, and then another choice, while the first one's call is on its way to Stripe.
+        const answer = await workspace.setDefault(visa, requestId);
+        expect(answer.paymentMethod).toMatchObject({ stripePaymentMethodId: visa, isDefault: true });
+        await workspace.setDefault(mastercard);
+        sending.release();
+        expect(await chosen).toEqual(answer);
+        expect(await defaultAtStripe()).toBe(mastercard);
+        const ids = Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? visa : mastercard));
+        await Promise.all(ids.map((id, index) => (index % 3 === 0 ? bySlow : workspace).setDefault(id)));
+        const row = await shop.kernel.connection
+          .collection<{ _id: string; card_choices: { stripe_payment_method_id: string }[] }>('stripe_customers')
+          .findOne({ _id: workspace.tenantId });
+        expect(await defaultAtStripe()).toBe(row?.card_choices.at(-1)?.stripe_payment_method_id);
+      } finally {
+        await slow.close();
+        await proxy.stop();
+      }
+    });
+
+    test('that was cut off before it was answered: it is not carried out after a later one', async () => {
+      const { workspace, visa, mastercard, defaultAtStripe } = await openChooser();
+      const requestId = newRequestId();
+      const path = `/v1/customers/${await workspace.customerId()}`;
+      shop.stripe.sandbox.control.addFault({ method: 'POST', path, outcome: 'refused', status: 503 });
+      expect(await failureOf(workspace.setDefault(visa, requestId))).toMatchObject({ reason: 'STRIPE_UNAVAILABLE' });
+      shop.stripe.sandbox.control.clearFaults();
+      await workspace.setDefault(mastercard);
+      const { paymentMethod } = await workspace.setDefault(visa, requestId);
+      expect(paymentMethod).toMatchObject({ stripePaymentMethodId: visa, isDefault: false });
+      expect(await defaultAtStripe()).toBe(mastercard);
+    });
   });
 
   test('by one workspace is nothing to another: it can neither be seen nor chosen there', async () => {

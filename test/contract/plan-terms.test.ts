@@ -1,7 +1,8 @@
 // What somebody who goes to a plan gets: what was offered, at a Price that is known to be that plan's.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CREDIT } from './support/account.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { operatorCallsOf } from './support/operator.ts';
 import { DAY_MS, expectSound, HOUR_MS, openShop, openWorkspace, type Shop } from './support/subscription.ts';
 
@@ -10,6 +11,7 @@ let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
 });
+afterEach(() => expectLedgerClean(shop.callers));
 afterAll(() => shop.close());
 
 describe('included credits that an operator has set', () => {

@@ -267,6 +267,64 @@ describe('the comparison of payments with Stripe', () => {
     expect(await found(buyer)).toEqual([]);
   });
 
+  describe('of a refund that its bank sent back', () => {
+    const payIn = ({ stripe: { stripe } }: Shop, charge: string, amount: number) =>
+      stripe.refunds.create({ charge, amount });
+
+    /** A workspace that has bought something, of which a part was to go back. */
+    async function openRefunded(buy: (buyer: Buyer) => Promise<unknown>) {
+      const buyer = await openBuyer(shop);
+      await buyer.workspace.storeCard();
+      await buy(buyer);
+      const { stripe, sandbox } = shop.stripe;
+      const [charge] = (await stripe.charges.list({ customer: await buyer.workspace.customerId() })).data;
+      const refund = await payIn(shop, charge?.id ?? '', 900);
+      sandbox.control.failRefund(refund.id);
+      // What is paid back again is so later.
+      await shop.advance(60_000);
+      return { ...buyer, refund, charge: charge?.id ?? '', intent: String(charge?.payment_intent) };
+    }
+    const openPlan = () => openRefunded(({ workspace }) => workspace.activate({ planCode: 'pro' }));
+
+    test('finds that of a plan, until as much was paid back', async () => {
+      const { refund, charge, intent, ...buyer } = await openPlan();
+      const [difference, ...others] = await verify(buyer.workspace.tenantId);
+      expect(others).toEqual([]);
+      expect(difference).toMatchObject({
+        ...{ kind: DifferenceKind.REFUND_FAILED, subject: refund.id, refreshMends: false },
+        message: expect.stringContaining(`stripe refunds update ${refund.id} -d "metadata[settled_outside]=true"`),
+        command: `stripe refunds create --payment-intent ${intent} --amount 900`,
+        effect: 'pays 900 usd back once more',
+      });
+      await payIn(shop, charge, 899);
+      expect(await found(buyer)).toEqual([[DifferenceKind.REFUND_FAILED, refund.id, false]]);
+      await payIn(shop, charge, 1);
+      expect(await found(buyer)).toEqual([]);
+    });
+
+    test('finds that of a plan, also where what was paid back instead came back as well', async () => {
+      const { refund, charge, ...buyer } = await openPlan();
+      const again = await payIn(shop, charge, 900);
+      expect(await found(buyer)).toEqual([]);
+      shop.stripe.sandbox.control.failRefund(again.id);
+      const both = [again.id, refund.id].map((id) => [DifferenceKind.REFUND_FAILED, id, false]);
+      expect(await found(buyer)).toEqual(both);
+    });
+
+    test('finds that of a plan, until somebody says that the money was given in another way', async () => {
+      const { refund, ...buyer } = await openPlan();
+      await shop.stripe.stripe.refunds.update(refund.id, { metadata: { settled_outside: 'true' } });
+      expect(await found(buyer)).toEqual([]);
+    });
+
+    test('finds none of a top-up, whose credits have come again', async () => {
+      const buyer = await openRefunded((one) => one.begin({ useStoredCard: true }));
+      await refresh(buyer.workspace.tenantId);
+      expect(await found(buyer)).toEqual([]);
+      expect(await buyer.payg()).toBe(10n * CREDIT);
+    });
+  });
+
   test('finds a paid invoice that says it is of a top-up, and is of none here', async () => {
     const buyer = await openPaid();
     await topUps().deleteOne({ _id: buyer.topUp.topUpId });

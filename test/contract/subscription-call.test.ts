@@ -1,7 +1,7 @@
 // SubscriptionService and PaymentMethodService on the wire: what the use cases are asked, what is made of their answers, which input
 // never reaches them, and what a kernel without Stripe says. The use cases are stand-ins; what they do is tested elsewhere.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BillingInterval } from '../../gen/wheelhouse/catalog/v1/plan.ts';
 import { Bucket } from '../../gen/wheelhouse/common/v1/bucket.ts';
 import {
@@ -38,6 +38,7 @@ import type { CycleTerms, Subscription } from '../../kernel/domain/subscription.
 import { admitPeople, type Callers, callersOf, OPERATOR, personIn } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { composeKernel, type KernelFixture, newRequestId } from './support/kernel-fixture.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { override } from './support/override.ts';
 import { trialCallsOf } from './support/trial.ts';
 
@@ -115,6 +116,7 @@ beforeAll(async () => {
   tenantId = await callers.openTenant();
   await admitPeople(callers, tenantId);
 });
+afterEach(() => expectLedgerClean(callers));
 afterAll(() => kernel.close());
 beforeEach(() => {
   asked.length = 0;

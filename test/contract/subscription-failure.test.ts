@@ -14,6 +14,7 @@ import { admitPeople, CREDIT, callersOf, OPERATOR, personIn } from './support/ac
 import { deliverEvent } from './support/delivery.ts';
 import { failureOf } from './support/failure.ts';
 import { newRequestId, openKernel } from './support/kernel-fixture.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { workspaceOperatorOf } from './support/people.ts';
 import { reconciliationCallsOf } from './support/reconciliation.ts';
 import {
@@ -37,6 +38,7 @@ afterEach(() => {
   shop.stripe.sandbox.control.clearFaults();
   shop.stripe.sandbox.control.clearDeliveryRules();
 });
+afterEach(() => expectLedgerClean(shop.callers));
 afterAll(() => shop.close());
 
 async function openSubscriber(planCode = 'plus'): Promise<Workspace> {
@@ -372,6 +374,52 @@ describe('two pages that are both paid', () => {
     await expectSound(shop, workspace);
   });
 
+  test('are tried to be paid back for thirty days, and then when an operator asks', async () => {
+    const workspace = await openSubscriber();
+    const refusal = { method: 'POST', path: '/v1/refunds', outcome: 'refused', status: 400 } as const;
+    shop.stripe.sandbox.control.addFault(refusal);
+    const second = await buyAgain(workspace);
+    await hasResult(workspace, 'failed', 1);
+    await passDay(workspace);
+    await hasResult(workspace, 'failed', 2);
+    await shop.advance(30 * DAY_MS);
+    await workspace.refresh();
+    await passDay(workspace);
+    // Nothing was begun by either look, nor is under way.
+    const begun = shop.kernel.connection.collection<{ _id: string }>('stripe_intents');
+    await expect.poll(() => begun.countDocuments({ _id: workspace.tenantId })).toBe(0);
+    await hasResult(workspace, 'failed', 2);
+    expect(await reconciliationCallsOf(shop.callers).verify(workspace.tenantId)).toMatchObject([{ subject: second }]);
+    // Operators may have paid it back there meanwhile, or not.
+    shop.stripe.sandbox.control.clearFaults();
+    await reconciliationCallsOf(shop.callers).refresh(workspace.tenantId);
+    await hasResult(workspace, 'done', 1);
+    expect(await paymentsOf(workspace)).toContainEqual([14_900, 14_900]);
+    await expectSound(shop, workspace);
+  });
+
+  test('are paid back, too, where the bank of who paid has taken them back by a dispute that is lost', async () => {
+    const workspace = await openSubscriber();
+    const { stripe, sandbox } = shop.stripe;
+    const refusal = { method: 'POST', path: '/v1/refunds', outcome: 'refused', status: 400 } as const;
+    sandbox.control.addFault(refusal);
+    await buyAgain(workspace);
+    await hasResult(workspace, 'failed', 1);
+    sandbox.control.clearFaults();
+    const [charge] = (await stripe.charges.list({ customer: await workspace.customerId() })).data;
+    const dispute = sandbox.control.createDispute(charge?.id ?? '');
+    await passDay(workspace);
+    await hasResult(workspace, 'failed', 2);
+    sandbox.control.closeDispute(dispute.id, 'lost');
+    await passDay(workspace);
+    await hasResult(workspace, 'done', 1);
+    expect(await paymentsOf(workspace)).toEqual([
+      [14_900, 0],
+      [14_900, 0],
+    ]);
+    await expectSound(shop, workspace);
+  });
+
   test.each([
     ['paid', [14_900, 14_900]],
     ['failed', undefined],
@@ -596,6 +644,56 @@ describe('a workspace that is suspended', () => {
     await shop.advance(31 * DAY_MS + 2 * HOUR_MS);
     await expect.poll(async () => (await workspace.get()).planCode).toBe('free');
     expect(await workspace.charged()).toEqual([4_900, 4_900]);
+    await expectSound(shop, workspace);
+  });
+});
+
+describe('a page to buy on', () => {
+  const suspend = ({ tenantId }: Workspace) => workspaceOperatorOf(shop.callers).suspend(tenantId, true);
+  const openPage = async (workspace: Workspace): Promise<string> => {
+    const { change } = await workspace.activate({ planCode: 'plus', hostedPage: true, returnPath: '/settings' });
+    return change?.actionUrl ?? '';
+  };
+  const pagesOf = async (workspace: Workspace) => {
+    const { data } = await shop.stripe.stripe.checkout.sessions.list({ customer: await workspace.customerId() });
+    return data.map(({ status: is }) => is);
+  };
+
+  test.each<readonly [string, (workspace: Workspace) => Promise<unknown>]>([
+    ['suspended', suspend],
+    ['closed', close],
+  ])('is closed when its workspace is %s: nothing can be paid on it any more', async (_, bar) => {
+    const workspace = await openWorkspace(shop);
+    const page = await openPage(workspace);
+    await bar(workspace);
+    await expect.poll(() => pagesOf(workspace)).toEqual(['expired']);
+    expect((await sendCard(page)).status).not.toBe(303);
+    expect(await workspace.charged()).toEqual([]);
+    await expectSound(shop, workspace);
+  });
+
+  test('is closed also where Stripe can’t be reached when its workspace is suspended', async () => {
+    const workspace = await openWorkspace(shop);
+    await openPage(workspace);
+    shop.stripe.sandbox.control.addFault({ path: '/v1/checkout/sessions', outcome: 'refused', status: 503 });
+    const failures = () => shop.kernel.logLines.filter((line) => line.includes('reading subscriptions at Stripe'));
+    const before = failures().length;
+    await suspend(workspace);
+    await expect.poll(() => failures().length).toBeGreaterThan(before);
+    shop.stripe.sandbox.control.clearFaults();
+    await shop.advance(HOUR_MS);
+    await expect.poll(() => pagesOf(workspace)).toEqual(['expired']);
+  });
+
+  test('that was opened before a suspension was over stays open', async () => {
+    const workspace = await openWorkspace(shop);
+    await suspend(workspace);
+    await workspaceOperatorOf(shop.callers).suspend(workspace.tenantId, false);
+    const page = await openPage(workspace);
+    await shop.advance(HOUR_MS);
+    expect((await sendCard(page)).status).toBe(303);
+    await expect.poll(async () => (await workspace.get()).planCode).toBe('plus');
+    expect(await workspace.charged()).toEqual([14_900]);
     await expectSound(shop, workspace);
   });
 });

@@ -2,11 +2,12 @@
 // it. And what somebody made at Stripe by hand, as far as the account follows it.
 
 import type { Stripe } from 'stripe';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { DifferenceKind } from '../../gen/wheelhouse/operator/v1/reconciliation_service.ts';
 import { CloseTenantRequest, TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
 import { CREDIT } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { reconciliationCallsOf } from './support/reconciliation.ts';
 import {
   DAY_MS,
@@ -23,6 +24,7 @@ let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
 });
+afterEach(() => expectLedgerClean(shop.callers));
 afterAll(() => shop.close());
 
 async function subscriptionsOf(workspace: Workspace): Promise<readonly Stripe.Subscription[]> {

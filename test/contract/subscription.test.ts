@@ -1,13 +1,14 @@
 // Subscriptions as a kernel sells them: over the real engine, with the real SDK, at the sandbox.
 
 import { status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { SubscriptionStatus } from '../../gen/wheelhouse/subscription/v1/subscription.ts';
 import { ChangeOutcome } from '../../gen/wheelhouse/subscription/v1/subscription_change.ts';
 import { MemberServiceService, PutMemberRequest } from '../../gen/wheelhouse/tenant/v1/member_service.ts';
 import { CREDIT, ISSUER, OPERATOR } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { newRequestId } from './support/kernel-fixture.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { operatorCallsOf } from './support/operator.ts';
 import {
   DAY_MS,
@@ -24,6 +25,7 @@ let shop: Shop;
 beforeAll(async () => {
   shop = await openShop();
 });
+afterEach(() => expectLedgerClean(shop.callers));
 afterAll(() => shop.close());
 
 describe('ActivateSubscription', () => {

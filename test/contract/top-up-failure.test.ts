@@ -7,7 +7,8 @@ import { CloseTenantRequest, TenantServiceService } from '../../gen/wheelhouse/t
 import { CREDIT } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { newRequestId } from './support/kernel-fixture.ts';
-import { expectSound, HOUR_MS, openShop, type Shop } from './support/subscription.ts';
+import { workspaceOperatorOf } from './support/people.ts';
+import { expectSound, HOUR_MS, openShop, type Shop, type Workspace } from './support/subscription.ts';
 import { openBuyer } from './support/top-up.ts';
 
 const CREATE = '/v1/invoices';
@@ -160,12 +161,17 @@ describe('time', () => {
     expect((await buyer.invoices()).map(({ status }) => status).toSorted()).toEqual(['paid', 'void']);
   });
 
-  test('closes the page of a workspace that was closed', async () => {
+  test.each<readonly [string, (workspace: Workspace) => Promise<unknown>]>([
+    [
+      'closed',
+      ({ tenantId, settings }) =>
+        shop.callers.bff.call(TenantServiceService.closeTenant, CloseTenantRequest.fromPartial({ tenantId }), settings),
+    ],
+    ['suspended', ({ tenantId }) => workspaceOperatorOf(shop.callers).suspend(tenantId, true)],
+  ])('closes the page of a workspace that was %s', async (_, bar) => {
     const buyer = await openBuyer(shop);
     await buyer.begin();
-    const { tenantId, settings } = buyer.workspace;
-    const request = CloseTenantRequest.fromPartial({ tenantId });
-    await shop.callers.bff.call(TenantServiceService.closeTenant, request, settings);
+    await bar(buyer.workspace);
     await shop.advance(HOUR_MS);
     await expect.poll(async () => (await buyer.invoices()).map(({ status }) => status)).toEqual(['void']);
   });

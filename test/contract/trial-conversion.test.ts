@@ -6,6 +6,7 @@ import { MemberServiceService, PutMemberRequest } from '../../gen/wheelhouse/ten
 import { sendCard } from '../support/hosted-form.ts';
 import { ISSUER, OPERATOR } from './support/account.ts';
 import { newRequestId } from './support/kernel-fixture.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { operatorCallsOf } from './support/operator.ts';
 import {
   DAY_MS,
@@ -28,6 +29,7 @@ afterEach(() => {
   shop.stripe.sandbox.control.clearFaults();
   shop.stripe.sandbox.control.clearDeliveryRules();
 });
+afterEach(() => expectLedgerClean(shop.callers));
 afterAll(() => shop.close());
 
 /** A workspace whose administrator has an address. */

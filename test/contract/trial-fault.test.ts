@@ -1,7 +1,7 @@
 // What a crash may leave between the claim of a person's place, the start of the trial and the note that it is there; the
 // trial that starts by itself; and the looking after of places. Each fault is one store that fails once, over a real database.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { KillSwitchName } from '../../gen/wheelhouse/operator/v1/kill_switch.ts';
 import type { TrialSlotStore } from '../../kernel/app/trial/ports.ts';
 import type { ProductCode, TenantId, UserId } from '../../kernel/domain/id.ts';
@@ -17,6 +17,7 @@ import {
   newRequestId,
   openKernel,
 } from './support/kernel-fixture.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { operatorCallsOf } from './support/operator.ts';
 import { override } from './support/override.ts';
 import { workspaceOperatorOf } from './support/people.ts';
@@ -35,6 +36,7 @@ beforeAll(async () => {
   callers = callersOf(kernel);
   trials = trialCallsOf(callers);
 });
+afterEach(() => expectLedgerClean(callers));
 afterAll(() => kernel.close());
 
 function newPerson(): { readonly subject: string } {

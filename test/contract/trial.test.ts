@@ -1,7 +1,7 @@
 // TrialService: what a trial gives and what comes after it, who may have one and how many, and that whatever happens at the
 // same time or goes wrong in between, a workspace has one and a person as many as the policy says.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { TrialEndBehaviour } from '../../gen/wheelhouse/catalog/v1/plan_policy.ts';
 import { Bucket } from '../../gen/wheelhouse/common/v1/bucket.ts';
 import { EntryType } from '../../gen/wheelhouse/ledger/v1/entry.ts';
@@ -18,6 +18,7 @@ import { type Callers, CREDIT, callersOf, OPERATOR, PERSON } from './support/acc
 import { failureOf, settle } from './support/failure.ts';
 import { holdCallsOf, moveClock } from './support/hold.ts';
 import { type KernelFixture, newRequestId, openKernel } from './support/kernel-fixture.ts';
+import { expectLedgerClean } from './support/ledger-audit.ts';
 import { operatorCallsOf } from './support/operator.ts';
 import { workspaceOperatorOf } from './support/people.ts';
 import { type TrialCalls, trialCallsOf, trialOf } from './support/trial.ts';
@@ -34,6 +35,7 @@ beforeAll(async () => {
   callers = callersOf(kernel);
   trials = trialCallsOf(callers);
 });
+afterEach(() => expectLedgerClean(callers));
 afterAll(() => kernel.close());
 
 /** Somebody who has had no trial. */
@@ -277,6 +279,7 @@ describe('the end of a trial', () => {
     there = callersOf(moving);
     later = trialCallsOf(there);
   });
+  afterEach(() => expectLedgerClean(there));
   afterAll(() => moving.close());
 
   /** Opens a workspace with a trial of a day. */

@@ -569,6 +569,19 @@ describe('the hash of a commit', () => {
     expect(read.entries).toEqual(EARLIER_ENTRIES);
   });
 
+  it.each([true, false])(
+    'of a subscription that ended with something left over is read as it was (past due: %s)',
+    (wasPastDue) => {
+      const subscription: Subscription = {
+        ...SUBSCRIPTION,
+        isContract: true,
+        leftOver: { microcredits: 30n, wasPastDue },
+      };
+      const commit = { ...COMMIT, state: { ...STATE, subscription } };
+      expect(fromDocumentCommit(throughBson(sealDocument(commit, GENESIS_HASH))).state).toEqual(commit.state);
+    },
+  );
+
   it('of version 3, which knew no subscriptions, is read as it is', () => {
     const document = { ...throughBson(sealDocument(TRIAL_COMMIT, GENESIS_HASH)), state_version: 3 };
     const read = fromDocumentCommit(document);

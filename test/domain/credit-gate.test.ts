@@ -120,7 +120,34 @@ describe('whoever lacks credit is told', () => {
       { status: 'past_due' },
       ['pay_invoice', 'top_up'],
     ],
-    ['to buy a larger plan while a renewal comes', rulesOf(own, plans), { status: 'renewal_pending' }, ['upgrade']],
+    ['to wait while a renewal comes', rulesOf(own, plans), { status: 'renewal_pending' }, ['await_renewal']],
+    [
+      'to wait while a renewal comes, or to top up',
+      rulesOf({ ...own, paygAllowed: true }, plans),
+      { status: 'renewal_pending' },
+      ['await_renewal', 'top_up'],
+    ],
+    ['to contact sales by contract', rulesOf(own, plans), { isContract: true }, ['contact_sales']],
+    [
+      'to top up by contract, too, where the plan allows it',
+      rulesOf({ ...own, paygAllowed: true }, plans),
+      { isContract: true },
+      ['top_up', 'contact_sales'],
+    ],
+    [
+      'to pay what is open of a contract',
+      rulesOf({}, plans),
+      { isContract: true, status: 'past_due' },
+      ['pay_invoice', 'contact_sales'],
+    ],
+    [
+      'to contact sales about a plan that they sell, or to buy a larger one, where its card is charged',
+      rulesOf({ rank: 10, isSoldBySales: true }, plans),
+      {},
+      ['upgrade', 'contact_sales'],
+    ],
+    ['nothing of sales after the contract ended', rulesOf({ isSoldBySales: true }), { status: 'ended' }, []],
+    ['nothing of sales on such a plan without a contract', rulesOf({ isSoldBySales: true }), undefined, []],
   ])('%s', (_, rulebook, change, remedies) => {
     const subscription = change === undefined ? {} : { subscription: { ...SUBSCRIPTION, ...change } };
     expect(listFundsRemedies({ planCode: PLAN, ...subscription }, rulebook)).toEqual(remedies);

@@ -943,6 +943,101 @@ describe('the credits of a cycle', () => {
     expect(account.state.totals.included).toBe(100n);
   });
 
+  describe('that lapsed while it was not seen that the next cycle was paid', () => {
+    const ROLLING = { ...RULES, rolloverLimit: 30n };
+    /** The second period, paid on a day. */
+    const paidOn = (days: number, fields: Partial<SubscriptionFacts> = {}): SubscriptionFacts => ({
+      ...factsOf({ ...period(2), rules: ROLLING, ...fields }),
+      cycleInvoice: { ...invoice('paid', 'in_2'), paidAt: day(days) },
+    });
+    const FAILED_ROLLING = { ...FAILED, rules: ROLLING };
+    const CONTRACT_ROLLING = { ...CONTRACT, rules: ROLLING };
+    const BEHIND = factsOf({ ...CONTRACT_ROLLING, ...period(2, 'open'), isUnpaid: true });
+
+    it.each<readonly [string, readonly Seen[], Seen, bigint]>([
+      ['paid in time', [], [40, paidOn(30.05)], 30n],
+      ['paid when the grace ended', [], [40, paidOn(33)], 30n],
+      ['paid when the grace was over', [], [40, paidOn(33.01)], 0n],
+      ['paid in time after it had failed', [[30.1, FAILED_ROLLING]], [34, paidOn(32.9)], 30n],
+      ['paid too late after it had failed', [[30.1, FAILED_ROLLING]], [34, paidOn(33.1)], 0n],
+      ['paid, nobody knows when', [], [40, factsOf({ ...period(2), rules: ROLLING })], 0n],
+      ['paid though it was to end', [[5, factsOf({ rules: ROLLING, cancelAt: day(30) })]], [40, paidOn(30.05)], 30n],
+      ['of another interval, which cut the period short', [], [40, { ...ON_ANNUAL, rules: ROLLING }], 0n],
+      [
+        'not the next one: nobody could use what that gave',
+        [],
+        [70, { ...factsOf({ ...period(3), rules: ROLLING }), cycleInvoice: { ...invoice('paid'), paidAt: day(60.1) } }],
+        0n,
+      ],
+      [
+        'of another subscription',
+        [],
+        [40, { ...paidOn(30.05), stripeSubscriptionId: 'sub_2', periodStart: day(31) }],
+        0n,
+      ],
+    ])('roll over where that was %s', (_, before, [days, facts], rolledOver) => {
+      const account = used('40', 30n);
+      follow(before, account);
+      expect(account.sync(day(days), facts)).toContain('started');
+      const allowance = facts.terms.includedPerCycle;
+      expect(account.state.totals.included).toBe(allowance + rolledOver);
+      expect(account.entries.at(-1)).toMatchObject({ change: 'started', rolledOver });
+      expect(account.subscription).not.toHaveProperty('leftOver');
+      expect(account.sync(day(days), facts)).toEqual([]);
+      assertSound(account);
+    });
+
+    it.each<readonly [string, readonly Seen[], SubscriptionFacts, bigint]>([
+      ['goes on', [], factsOf({ ...CONTRACT_ROLLING, ...period(2, 'open') }), 30n],
+      ['goes on and is paid late, as it may be', [], paidOn(38, { isContract: true }), 30n],
+      ['was behind', [[30.1, BEHIND]], paidOn(38, { isContract: true }), 0n],
+    ])('roll over where a contract %s', (_, before, facts, rolledOver) => {
+      const account = follow([[0, factsOf(CONTRACT_ROLLING)]]);
+      account.do(day(1), debit('40'));
+      follow(before, account);
+      expect(account.sync(day(40), facts)).toContain('started');
+      expect(account.state.totals.included).toBe(100n + rolledOver);
+      assertSound(account);
+    });
+
+    it.each<readonly [string, string, bigint, bigint]>([
+      ['at most up to the limit', '0', 30n, 30n],
+      ['no more than was there', '90', 30n, 10n],
+      ['not where nothing was left', '100', 30n, 0n],
+      ['not where nothing rolls over', '0', 0n, 0n],
+    ])('roll over %s', (_, quantity, limit, rolledOver) => {
+      const account = used(quantity, limit);
+      account.sync(day(40), paidOn(30.05));
+      expect(account.state.totals.included).toBe(100n + rolledOver);
+      assertSound(account);
+    });
+
+    it('pay an earlier deficit, roll over once, and roll over again', () => {
+      const account = used('40', 30n);
+      account.do(day(35), debit('110', { alreadyPerformed: true }));
+      account.sync(day(40), paidOn(30.05));
+      expect(account.entries.at(-1)).toMatchObject({ deficitPaid: 110n, grant: { granted: 130n, remaining: 20n } });
+      account.sync(day(60), factsOf({ ...period(3), rules: ROLLING }));
+      expect(account.state.totals).toMatchObject({ included: 120n, deficit: 0n });
+      assertSound(account);
+    });
+
+    it('do not roll over twice where it ends here again', () => {
+      const account = used('40', 30n);
+      account.sync(day(40), paidOn(30.05, { cancelAt: day(45) }));
+      account.sync(day(45), paidOn(30.05, { cancelAt: day(45) }));
+      expect(account.sync(day(46), paidOn(30.05))).toEqual(['started']);
+      expect(account.state.totals.included).toBe(0n);
+      assertSound(account);
+    });
+
+    it('are forgotten where it ends at Stripe', () => {
+      const account = used('40', 30n);
+      account.sync(day(40), factsOf({ phase: 'ended', endedAt: day(39) }));
+      expect(account.subscription).not.toHaveProperty('leftOver');
+    });
+  });
+
   it('pay an earlier deficit first', () => {
     const account = new FollowingAccount(debit('30', { alreadyPerformed: true }));
     account.sync(START, factsOf());

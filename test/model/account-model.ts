@@ -561,24 +561,26 @@ export class AccountModel {
     return this.#remember(key, {}, this.#take(step, this.#time, credit));
   }
 
-  #take({ change, standing, clears, keeps, gives }: Step, at: number, credit: string): Deed {
+  #take({ change, standing, clears, keeps, gives, regives, spares }: Step, at: number, credit: string): Deed {
     const wasLive = this.#standing !== undefined && this.#standing.stands !== 'ended';
     const endsTrial = change === 'started' && this.#trial !== undefined && this.#trial.stands !== 'ended';
     const lapsed = endsTrial ? this.#lapse('trial') : [];
     if (endsTrial && this.#trial !== undefined) this.#trial = { ...this.#trial, stands: 'ended' };
     const own = clears ? this.#lapse('subscription') : [];
     const rest = sumOf(own);
-    const kept = rest < keeps ? rest : keeps;
+    const kept = (rest < keeps ? rest : keeps) + regives;
     const given = gives + kept;
     const source = { id: credit, bucket: 'included', given, from: at, until: NEVER, why: 'subscription' as const };
     const paid = given > 0n ? this.#bring(source, given, false) : 0n;
-    this.#standing = standing;
+    const spared = rest < spares ? rest : spares;
+    const stand = spared > 0n ? { ...standing, spared } : { ...standing, owed: undefined };
+    this.#standing = stand;
     this.#moves += 1;
     if (standing.stands !== 'ended') this.#plan = standing.plan;
     else if (wasLive) this.#plan = standing.after;
     const plan = this.#plan ?? '';
     const credits = { lapsed: [...lapsed, ...own], kept, left: given - paid, paid };
-    return { did: 'followed', change, standing, plan, at, endsTrial, ...credits };
+    return { did: 'followed', change, standing: stand, plan, at, endsTrial, ...credits };
   }
 
   #hasLapsed({ until, isGone }: Source): boolean {

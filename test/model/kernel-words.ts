@@ -254,11 +254,12 @@ function standingOf(subscription: Subscription): Standing {
     fallbackPlanCode: after,
   } = subscription;
   const { periodStart: from, periodEnd: until, paidAllowance: paidFor, graceEndsAt: graceUntil } = subscription;
-  const { cancelAt: endsAt, pending, failureCode: trouble, endedAt, endedBy } = subscription;
+  const { cancelAt: endsAt, pending, failureCode: trouble, endedAt, endedBy, leftOver } = subscription;
   return {
     ...{ id, stands, plan, price, span: spanOf(subscription) },
     ...{ allowance, keeps, graceMs, falls: pastDueEnd === 'fallback', after, from, until },
     ...{ paidFor, graceUntil, endsAt, next: nextOf(pending), trouble, endedAt, endedBy },
+    ...{ spared: leftOver?.microcredits, owed: leftOver?.wasPastDue },
   };
 }
 
@@ -266,7 +267,7 @@ function stripeSightOf(facts: SubscriptionFacts): StripeSight {
   const { stripeSubscriptionId: id, phase, isUnpaid: unpaid, isContract: contract, terms, rules } = facts;
   const { periodStart: from, periodEnd: until, cycleInvoice, changeInvoice, fallbackPlanCode: after } = facts;
   const { cancelAt: endsAt, pending, failureCode: trouble, endedAt, earlierChanges = [] } = facts;
-  const { includedPerCycle = terms.includedPerCycle, state } = cycleInvoice;
+  const { includedPerCycle = terms.includedPerCycle, state, paidAt } = cycleInvoice;
   return {
     ...{
       id,
@@ -286,7 +287,7 @@ function stripeSightOf(facts: SubscriptionFacts): StripeSight {
       from,
       until,
     },
-    cycle: { state, allowance: includedPerCycle },
+    cycle: { state, allowance: includedPerCycle, paidAt },
     change: { state: changeInvoice.state },
     changes: [...earlierChanges, { ...changeInvoice, includedPerCycle: terms.includedPerCycle }]
       .map(({ state: is, changedAt: since, includedPerCycle: allowance }) => ({ state: is, since, allowance }))

@@ -32,6 +32,10 @@ export interface Standing {
   readonly trouble?: string | undefined;
   readonly endedAt?: number | undefined;
   readonly endedBy?: 'stripe' | 'time' | undefined;
+  /** Of what is gone since it ended by time: how much comes with the next period, if that was paid soon enough. */
+  readonly spared?: bigint | undefined;
+  /** Says that a payment was missing when it ended so. */
+  readonly owed?: boolean | undefined;
 }
 
 /** A subscription as Stripe shows it. */
@@ -44,7 +48,7 @@ export interface StripeSight
   readonly unpaid: boolean;
   readonly contract: boolean;
   /** The invoice of the period, and what a cycle of the plan gives that it is for. */
-  readonly cycle: { readonly state: string; readonly allowance: bigint };
+  readonly cycle: { readonly state: string; readonly allowance: bigint; readonly paidAt: number | undefined };
   /** The invoices of the changes of the period, in the order of their times. */
   readonly changes: readonly { readonly state: string; readonly since: number; readonly allowance: bigint }[];
   /** The invoice of the newest change. */
@@ -63,6 +67,10 @@ export interface Step {
   readonly clears: boolean;
   /** How much of what lapses is given again. */
   readonly keeps: bigint;
+  /** How much of what lapsed before is given again. */
+  readonly regives: bigint;
+  /** How much of what lapses is spared for later. */
+  readonly spares: bigint;
   readonly gives: bigint;
 }
 
@@ -71,12 +79,13 @@ export function nextStep(has: Standing | undefined, sees: StripeSight, now: numb
   if (has?.id !== sees.id) return has === undefined || has.stands === 'ended' ? begin(sees, now) : undefined;
   if (has.endedBy === 'stripe') return undefined;
   if (sees.phase === 'ended') {
-    const gone = { ...has, endedAt: has.endedAt ?? sees.endedAt ?? now, endedBy: 'stripe' as const };
+    const over = { ...has, spared: undefined, owed: undefined };
+    const gone = { ...over, endedAt: has.endedAt ?? sees.endedAt ?? now, endedBy: 'stripe' as const };
     return step('ended', { ...gone, stands: 'ended', graceUntil: undefined, next: undefined }, has.stands !== 'ended');
   }
   if (sees.phase === 'incomplete' || sees.from < has.from) return undefined;
   const isLater = sees.from > has.from || sees.span !== has.span;
-  if (has.stands === 'ended') return isLater ? begin(sees, now) : goOn(has, sees, now);
+  if (has.stands === 'ended') return isLater ? begin(sees, now, has) : goOn(has, sees, now);
   return isLater ? inNextPeriod(has, sees) : inThisPeriod(has, sees, now);
 }
 
@@ -99,21 +108,36 @@ export function nextByTime(has: Standing | undefined): { readonly at: number; re
     graceUntil: undefined,
     next: undefined,
   };
-  return { at: end, step: step('ended', gone, true) };
+  const spares = end < has.until ? 0n : has.keeps;
+  const owed = has.stands === 'past_due';
+  return { at: end, step: { ...step('ended', { ...gone, owed }, true), spares } };
 }
 
 function step(change: string, standing: Standing, clears = false, gives = 0n, keeps = 0n): Step {
-  return { change, standing, clears, gives, keeps };
+  return { change, standing, clears, gives, keeps, regives: 0n, spares: 0n };
 }
 
-function begin(sees: StripeSight, now: number): Step | undefined {
+function begin(sees: StripeSight, now: number, back?: Standing): Step | undefined {
   if (sees.phase !== 'live' || !isPaid(sees) || isOver(sees, now)) return undefined;
-  return step('started', fresh(sees), true, sees.cycle.allowance);
+  const regives = back !== undefined && isInTime(back, sees) ? (back.spared ?? 0n) : 0n;
+  return { ...step('started', fresh(sees), true, sees.cycle.allowance), regives };
+}
+
+/** Says whether the period that comes after one that ended here by time was paid before it had to be. */
+function isInTime(
+  { until, graceMs, endedAt = until, owed }: Standing,
+  { from, contract, cycle }: StripeSight,
+): boolean {
+  if (from < until) return false;
+  if (contract && owed !== true) return true;
+  const last = owed === true ? endedAt : until + Math.max(graceMs, DAY_MS);
+  return cycle.paidAt !== undefined && cycle.paidAt <= last;
 }
 
 function goOn(has: Standing, sees: StripeSight, now: number): Step | undefined {
   if (sees.unpaid || isOver(sees, now)) return undefined;
-  return step('started', { ...has, ...look(sees), stands: 'active', endedAt: undefined, endedBy: undefined });
+  const left = { ...has, spared: undefined, owed: undefined, endedAt: undefined, endedBy: undefined };
+  return step('started', { ...left, ...look(sees), stands: 'active' });
 }
 
 function inNextPeriod(has: Standing, sees: StripeSight): Step | undefined {

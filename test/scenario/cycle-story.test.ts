@@ -160,7 +160,8 @@ test('a contract whose invoice is not paid in time is warned of, and ends when g
   await workspace.expectSound();
 });
 
-test('what a cycle leaves over is kept up to what the policy says, and no more', async () => {
+/** Has three credits of what a cycle of plus leaves over be kept. */
+async function keepThreeCredits(): Promise<void> {
   const sysadmin = stage.stack.connect(stage.stack.credentials.sysadmin);
   const policy = { productCode: 'agentruntime', planCode: 'plus', includedRolloverLimitMicrocredits: 3_000_000n };
   const request = UpsertPlanPolicyRequest.fromPartial({
@@ -168,6 +169,41 @@ test('what a cycle leaves over is kept up to what the policy says, and no more',
     ...{ actor: 'usr_alice', reason: 'test' },
   });
   await sysadmin.call(CatalogAdminServiceService.upsertPlanPolicy, request);
+}
+
+test('what a cycle leaves over is kept also where it could not be read until past the grace that the next one was paid', async () => {
+  await keepThreeCredits();
+  await workspace.storeCard();
+  await workspace.post('/subscription', { plan_code: 'plus' });
+  await workspace.use(12);
+  const { end } = await periodOf(workspace);
+  stage.setWebhooks(false);
+  const { control } = stage.stripe.sandbox;
+  control.addFault({ outcome: 'refused', status: 503 });
+  await stage.advanceTo(end, 3 * HOUR_MS);
+  await workspace.expectState({ plan_code: 'plus', subscription: { status: 'renewal_pending' } });
+  await stage.advance(8 * DAY_MS);
+  await workspace.expectState({
+    ...{ plan_code: 'free', included_remaining: 0, payg_remaining: 7 * CREDIT },
+    subscription: { status: 'ended' },
+  });
+  control.clearFaults();
+  stage.setWebhooks(true);
+  const back = {
+    ...{ plan_code: 'plus', included_remaining: 23 * CREDIT, payg_remaining: 7 * CREDIT },
+    subscription: { status: 'active', period_start_time: end },
+  };
+  for (const _ of [1, 2]) {
+    await workspace.post('/subscription/refresh');
+    await workspace.expectState(back);
+  }
+  expect(await workspace.charged()).toEqual([14_900, 14_900]);
+  expect(await workspace.statesAtStripe()).toEqual(['active']);
+  await workspace.expectSound();
+});
+
+test('what a cycle leaves over is kept up to what the policy says, and no more', async () => {
+  await keepThreeCredits();
   await workspace.storeCard();
   await workspace.post('/subscription', { plan_code: 'plus' });
   // 20 credits a cycle: 8 left over are 3, then 21 are 3 again.

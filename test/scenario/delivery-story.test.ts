@@ -9,6 +9,7 @@ import { LedgerServiceService, ListEntriesRequest } from '../../gen/wheelhouse/l
 import { SubscriptionStatus } from '../../gen/wheelhouse/subscription/v1/subscription.ts';
 import { CREDIT } from '../contract/support/account.ts';
 import { deliverEvent } from '../contract/support/delivery.ts';
+import { newCode, promotionCallsOf } from '../contract/support/promotion.ts';
 import {
   DAY_MS,
   expectSound,
@@ -18,6 +19,7 @@ import {
   type Shop,
   type Workspace,
 } from '../contract/support/subscription.ts';
+import { sendCard } from '../support/hosted-form.ts';
 import { roundCount } from '../support/round-count.ts';
 
 /** What Stripe takes to have the invoice of a period paid, and a little more. */
@@ -52,9 +54,12 @@ interface Hero {
 const { ACTIVE, PAST_DUE, ENDED } = SubscriptionStatus;
 
 let shop: Shop;
+/** The code of a promotion that makes two periods cost nothing. */
+let freeCode: string;
 
 beforeAll(async () => {
   shop = await openShop({ isDeaf: true });
+  freeCode = await offerTwoPeriods();
 });
 afterAll(() => shop.close());
 
@@ -64,6 +69,7 @@ const buy = (planCode: string) => async (workspace: Workspace) => {
   await workspace.storeCard();
   await workspace.activate({ planCode });
 };
+const startTrial = ({ tenantId }: Workspace) => shop.trials.startByOperator(tenantId, { planCode: 'pro' });
 /** Pays with another card from now on. */
 const payBy = (card: string) => (workspace: Workspace) => workspace.storeCard(card);
 
@@ -82,6 +88,34 @@ async function upgradeInPortal(workspace: Workspace): Promise<void> {
   const item = items.data[0]?.id ?? '';
   const { stripe } = shop.stripe;
   await stripe.subscriptions.update(id, { items: [{ id: item, price }], proration_behavior: 'always_invoice' });
+}
+
+/** Stores a card on a page, and agrees by that to be charged once the trial ends. */
+async function agreeOnPage(workspace: Workspace): Promise<void> {
+  const { url } = await workspace.startSetup({ hostedPage: true, consentToCharge: true, returnPath: '/settings' });
+  expect((await sendCard(url)).status).toBe(303);
+}
+
+async function buyOnPage(workspace: Workspace): Promise<void> {
+  const { change } = await workspace.activate({ planCode: 'plus', hostedPage: true, returnPath: '/settings' });
+  expect((await sendCard(change?.actionUrl ?? '')).status).toBe(303);
+}
+
+/** Buys by a code that makes two periods cost nothing. */
+async function buyForNothing(workspace: Workspace): Promise<void> {
+  await workspace.storeCard();
+  await workspace.activate({ planCode: 'pro', promotionCode: freeCode });
+}
+
+/** Makes a promotion of which everybody has two periods for nothing; answers its code. */
+async function offerTwoPeriods(): Promise<string> {
+  const { stripe } = shop.stripe;
+  const coupon = await stripe.coupons.create({ percent_off: 100, duration: 'repeating', duration_in_months: 2 });
+  const promotion = await stripe.promotionCodes.create({ promotion: { type: 'coupon', coupon: coupon.id } });
+  const discount = { stripePromotionCode: promotion.code };
+  const code = newCode();
+  await promotionCallsOf(shop.callers).create({ code, discount });
+  return code;
 }
 
 async function cancelInPortal(workspace: Workspace): Promise<void> {
@@ -117,6 +151,42 @@ const STORIES: readonly Story[] = [
       { act: use('3'), planCode: 'plus', status: ACTIVE },
       { act: (workspace) => workspace.cancel(), beyondEndMs: PAID_MS, planCode: 'free', status: ENDED },
     ],
+  },
+  {
+    name: 'a trial whose end finds a card and somebody who agreed',
+    steps: [
+      { act: startTrial, laterMs: DAY_MS, planCode: 'pro' },
+      { act: agreeOnPage, laterMs: DAY_MS, planCode: 'pro' },
+      { act: use('2'), laterMs: 12 * DAY_MS + HOUR_MS, planCode: 'pro', status: ACTIVE },
+      { act: use('3'), beyondEndMs: PAID_MS, planCode: 'pro', status: ACTIVE },
+    ],
+    charged: [4_900, 4_900],
+  },
+  {
+    name: 'a trial whose end finds no card',
+    steps: [
+      { act: startTrial, laterMs: DAY_MS, planCode: 'pro' },
+      { act: use('2'), laterMs: 13 * DAY_MS + HOUR_MS, planCode: 'free' },
+      { act: buy('pro'), laterMs: DAY_MS, planCode: 'pro', status: ACTIVE },
+    ],
+    charged: [4_900],
+  },
+  {
+    name: 'a plan that is bought on a page',
+    steps: [
+      { act: buyOnPage, laterMs: DAY_MS, planCode: 'plus', status: ACTIVE },
+      { act: use('4'), beyondEndMs: PAID_MS, planCode: 'plus', status: ACTIVE },
+    ],
+    charged: [14_900, 14_900],
+  },
+  {
+    name: 'cycles that cost nothing, and one that does',
+    steps: [
+      { act: buyForNothing, laterMs: DAY_MS, planCode: 'pro', status: ACTIVE },
+      { act: use('1'), beyondEndMs: PAID_MS, planCode: 'pro', status: ACTIVE },
+      { act: use('2'), beyondEndMs: PAID_MS, planCode: 'pro', status: ACTIVE },
+    ],
+    charged: [4_900],
   },
   {
     name: 'a renewal that fails and is made up for',

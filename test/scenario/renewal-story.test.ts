@@ -1,6 +1,6 @@
 // Renewals that are late or fail: nobody who pays is refused, what is made up for in time changes nothing, what is not ends the plan.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { HoldServiceService, ReserveRequest } from '../../gen/wheelhouse/ledger/v1/hold_service.ts';
 import { CheckFundsRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { GOOD_CARD, sendCard, sendForm, UNCHARGEABLE_CARD } from '../support/hosted-form.ts';
@@ -26,6 +26,7 @@ beforeEach(async () => {
   await workspace.expectState({ plan_code: 'plus', included_remaining: 20 * CREDIT });
   periodEnd = String((await workspace.state()).subscription?.period_end_time);
 });
+afterEach(() => workspace.expectSound());
 afterAll(() => stage.stop());
 
 test('a renewal whose invoice is finalised an hour late refuses no work meanwhile', async () => {

@@ -1,7 +1,7 @@
 // How REST speaks of subscriptions once a kernel and Stripe stand behind it: the shape of its answers, what it refuses, and what it
 // answers whoever asks twice.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   CreatePromotionRequest,
   PromotionAdminServiceService,
@@ -31,6 +31,7 @@ beforeAll(async () => {
   stage = await openStage();
   workspace = await StoryWorkspace.free(stage);
 });
+afterEach(() => workspace.expectSound());
 afterAll(() => stage.stop());
 
 test('every answer has its fields, and no other', async () => {

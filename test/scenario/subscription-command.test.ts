@@ -9,6 +9,7 @@ import type { Subscription } from '../../kernel/domain/subscription.ts';
 import { callersOf } from '../contract/support/account.ts';
 import { composeKernel, type KernelFixture } from '../contract/support/kernel-fixture.ts';
 import { cleanUpProcesses } from '../contract/support/kernel-process.ts';
+import { expectLedgerClean } from '../contract/support/ledger-audit.ts';
 import { operatorProgramOf } from '../contract/support/operator-program.ts';
 import { override } from '../contract/support/override.ts';
 
@@ -53,6 +54,7 @@ beforeEach(() => {
   subscription = SUBSCRIPTION;
 });
 afterEach(cleanUpProcesses);
+afterEach(() => expectLedgerClean(callersOf(kernel)));
 afterAll(() => kernel.close());
 
 const { printed, refused } = operatorProgramOf(() => kernel, 'subscription');

@@ -148,7 +148,7 @@ const OTHERS: readonly Flow[] = [
   },
   {
     name: 'another card to pay with',
-    steps: [RECORD, 'POST /v1/customers/:id'],
+    steps: [RECORD, CUSTOMER, 'POST /v1/customers/:id', CUSTOMER],
     prepare: async (workspace) => {
       await buy(workspace);
       await workspace.storeCard('pm_card_mastercard', false);

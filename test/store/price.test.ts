@@ -192,7 +192,11 @@ describe('loadProductRules', () => {
     const onSale = [...seeded.rulebook.policies].filter(([, { isOnSale }]) => isOnSale).map(([planCode]) => planCode);
     expect(onSale.sort()).toEqual(['max', 'max_annual', 'plus', 'plus_annual', 'pro', 'pro_annual']);
     expect(seeded.rulebook.policies.get('plus' as PlanCode)).toEqual({
-      ...{ overdraftLimit: 0n, creditGates: ['*'], paygAllowed: true, rank: 20, isOnSale: true },
+      ...{ overdraftLimit: 0n, creditGates: ['*'], paygAllowed: true, rank: 20, isOnSale: true, isSoldBySales: false },
+    });
+    expect(seeded.rulebook.policies.get('enterprise' as PlanCode)).toMatchObject({
+      isOnSale: false,
+      isSoldBySales: true,
     });
     const nothing = await store.loadProductRules(newProduct(), 0, undefined);
     expect(nothing).toMatchObject({ revision: 0, hasTenantPrices: false, changedTenants: new Set() });

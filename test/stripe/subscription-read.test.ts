@@ -33,7 +33,7 @@ describe('a subscription that is read', () => {
       periodStart: START * MS,
       periodEnd: at(2026, 2, 15) * MS,
       isInvoiced: false,
-      cycleInvoice: { state: 'paid', stripeInvoiceId: expect.stringMatching(/^in_/) },
+      cycleInvoice: { state: 'paid', stripeInvoiceId: expect.stringMatching(/^in_/), paidAt: START * MS },
       changeInvoice: { state: 'none', stripeInvoiceId: '', changedAt: START * MS },
     });
     expect(await gateway.port.loadSubscriptions(who.customer)).toEqual([read]);
@@ -46,9 +46,12 @@ describe('a subscription that is read', () => {
     await gateway.billing.advance(who, at(2026, 2, 15));
     const renewing = await gateway.read(id);
     expect(renewing).toMatchObject({ periodStart: at(2026, 2, 15) * MS, cycleInvoice: { state: 'draft' } });
+    expect(renewing.cycleInvoice).not.toHaveProperty('paidAt');
     expect(renewing.cycleInvoice.stripeInvoiceId).not.toBe(first);
     await gateway.billing.advance(who, at(2026, 2, 15) + HOUR);
-    expect(await gateway.read(id)).toMatchObject({ cycleInvoice: { ...renewing.cycleInvoice, state: 'paid' } });
+    expect(await gateway.read(id)).toMatchObject({
+      cycleInvoice: { ...renewing.cycleInvoice, state: 'paid', paidAt: (at(2026, 2, 15) + HOUR) * MS },
+    });
   });
 
   it.each([

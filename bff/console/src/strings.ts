@@ -193,7 +193,7 @@ export const STRINGS = {
     },
     notice: {
       lowTitle: (credits: string) => `Credits are running low: ${credits} left`,
-      lowText: 'Work that needs more than that will not start. Buy credits, or choose a larger plan.',
+      lowText: 'Work that needs more than that will not start. Buy credits, or look at the plans.',
       emptyTitle: 'You are out of credits',
       emptyText: 'New work will not start until there are credits again.',
       askAdmin: 'Ask an administrator to buy credits.',

@@ -52,7 +52,8 @@ export interface TopUpRunnerParts {
   readonly stripe: Pick<StripeTopUps, 'openTopUp' | 'findTopUp' | 'chargeTopUp' | 'closeTopUp'>;
   readonly customers: Pick<CustomerDesk, 'ensureCustomer'>;
   readonly sync: Pick<TopUpSync, 'sync'>;
-  readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
+  /** Says that a workspace is suspended or closed. */
+  readonly isBarred: (tenantId: TenantId) => Promise<boolean>;
   readonly clock: Pick<Clock, 'now' | 'estimate'>;
   readonly pacing: Pick<Pacing, 'random'>;
   readonly observer: TopUpObserver;
@@ -143,7 +144,7 @@ export class TopUpRunner {
   }
 
   async #isClosing({ isClosing, pageExpiresAt, tenantId }: TopUp): Promise<boolean> {
-    return isClosing || pageExpiresAt <= this.#parts.clock.now() || (await this.#parts.isClosed(tenantId));
+    return isClosing || pageExpiresAt <= this.#parts.clock.now() || (await this.#parts.isBarred(tenantId));
   }
 
   #endUnsent({ topUpId }: TopUp, failure?: string): Promise<TopUp> {

@@ -14,6 +14,7 @@ export type DifferenceKind =
   | 'payback_differs'
   | 'unknown_payment'
   | 'payment_differs'
+  | 'refund_failed'
   | 'workspace_unread';
 
 /** One way in which a workspace and Stripe differ. */

@@ -16,12 +16,29 @@ export interface ListedTopUp {
   readonly currency: string;
 }
 
+/** The metadata by which somebody says, of a refund that came back, that its money was given in another way: `true`. */
+export const SETTLED_OUTSIDE = 'settled_outside';
+
+/** A refund that the payer's bank has sent back. */
+export interface FailedRefund {
+  readonly stripeRefundId: string;
+  readonly stripePaymentIntentId: string;
+  readonly minorUnits: bigint;
+  /** In lower case. */
+  readonly currency: string;
+}
+
 /** Lists what a customer has paid for credits. Every method throws DomainError STRIPE_UNAVAILABLE, STRIPE_REFUSED. */
 export interface StripePaymentList {
   /** The invoices of top-ups, newest first, at most 1,000. */
   listTopUps(stripeCustomerId: string): Promise<readonly ListedTopUp[]>;
   /** The payment intents of which something went back, or is disputed, among the newest 1,000. */
   listReturned(stripeCustomerId: string): Promise<ReadonlySet<string>>;
+  /**
+   * The refunds that came back, of the newest 1,000 payments; those left out that as much was paid back after, or that say that they
+   * were {@link SETTLED_OUTSIDE}.
+   */
+  listFailedRefunds(stripeCustomerId: string): Promise<readonly FailedRefund[]>;
 }
 
 /** Finds for which top-ups an account has got credits. Throws DomainError DATABASE_UNAVAILABLE. */

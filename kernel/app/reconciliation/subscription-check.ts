@@ -88,11 +88,12 @@ function unreadableOf({ tenantId }: TenantRef, { stripeSubscriptionId: subject }
   );
 }
 
-/** What the kernel tries again each day may need a person, such as where the payer disputes it. */
+/** What the kernel tries again each day, for thirty days, may need a person, such as where the payer disputes it. */
 function unreturnedOf({ tenantId }: TenantRef, subject: string): Difference {
   const message =
-    `${subject} was ended as one too many, and what it cost is not given back, or its bank has still to say what becomes of it: ` +
-    'that is tried again each day; should Stripe refuse it for good, refund it there';
+    `${subject} was ended as one too many, and what it cost is not given back, or its bank has still to say what becomes of it: that is ` +
+    `tried again each day, for 30 days; should Stripe refuse it for good, refund it there, then wheelhouse stripe refresh ${tenantId} has it ` +
+    'tried, and seen, again';
   return mendedByHand(
     { tenantId, kind: 'second_subscription', subject, message },
     `stripe invoices list --subscription ${subject}`,

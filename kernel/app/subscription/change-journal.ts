@@ -2,7 +2,7 @@
 // the operators' log. Does not own the change.
 // Invariant: what is asked of Stripe is noted before.
 
-import type { Fingerprint, IdempotencyKey } from '../../domain/id.ts';
+import type { Fingerprint, IdempotencyKey, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import type { PersonAsker } from '../access/ports.ts';
 import type { TenantRef, WriteContext } from '../ledger/ledger.ts';
@@ -25,7 +25,7 @@ export interface ChangeNote {
 
 /** What the journal is kept with. */
 export interface ChangeJournalParts {
-  readonly journal: BillingJournal;
+  readonly journal: Pick<BillingJournal, 'noteBilling' | 'isNoted'>;
   readonly notebook: Pick<AuditNotebook, 'note'>;
 }
 
@@ -51,6 +51,11 @@ export class ChangeJournal {
 
   constructor(parts: ChangeJournalParts) {
     this.#parts = parts;
+  }
+
+  /** Says whether a person's change was noted for a request. Throws DomainError DATABASE_UNAVAILABLE. */
+  isNoted(tenantId: TenantId, key: IdempotencyKey): Promise<boolean> {
+    return this.#parts.journal.isNoted(tenantId, key);
   }
 
   /**

@@ -13,6 +13,7 @@ import { computeFingerprint, type Operation, requestKey } from '../ledger/reques
 import { keyReused } from '../ledger/write-error.ts';
 import type { Clock } from '../ports.ts';
 import { isKeyReused } from './attempt.ts';
+import { type CardChoices, findChoiceAnswer } from './card-choice.ts';
 import type { ChangeJournal } from './change-journal.ts';
 import type { CustomerDesk } from './customer-desk.ts';
 import {
@@ -35,10 +36,8 @@ export interface PaymentMethodServiceParts {
   readonly catalog: Pick<CatalogStore, 'loadProduct'>;
   readonly customers: Pick<CustomerDesk, 'ensureCustomer'>;
   readonly customerStore: Pick<CustomerStore, 'loadCustomer' | 'savePageOpened' | 'requestSync'>;
-  readonly billing: Pick<
-    StripeBilling,
-    'loadPaymentMethods' | 'setDefaultPaymentMethod' | 'openSetupPage' | 'createSetupIntent' | 'openPortal'
-  >;
+  readonly choices: Pick<CardChoices, 'choose'>;
+  readonly billing: Pick<StripeBilling, 'loadPaymentMethods' | 'openSetupPage' | 'createSetupIntent' | 'openPortal'>;
   readonly journal: ChangeJournal;
   readonly consoleUrls: ConsoleUrls;
   readonly clock: Pick<Clock, 'now'>;
@@ -56,7 +55,8 @@ export class PaymentMethodService implements PaymentMethods {
 
   async startSetup(tenant: TenantRef, input: SetupInput, asker: PersonAsker, context: WriteContext): Promise<Setup> {
     const { consentsToCharge } = input;
-    if (consentsToCharge) await this.#assertTrialRuns(tenant);
+    // The trial of a retry was looked at when it was first asked; by now it may be over.
+    if (consentsToCharge && !(await this.#isNoted(tenant, context))) await this.#assertTrialRuns(tenant);
     const figures = { consent_to_charge: `${consentsToCharge}` };
     const key = await this.#note(tenant, 'start_setup', asker, context, figures);
     const setup = await this.#openSetup(tenant, input, key);
@@ -70,6 +70,10 @@ export class PaymentMethodService implements PaymentMethods {
     const now = clock.now();
     await customerStore.savePageOpened(tenantId, now);
     await customerStore.requestSync(tenantId, now + PAGE_FIRST_LOOK_MS);
+  }
+
+  #isNoted({ tenantId }: TenantRef, { callerScope, requestId }: WriteContext): Promise<boolean> {
+    return this.#parts.journal.isNoted(tenantId, requestKey(callerScope, 'start_setup', requestId));
   }
 
   async #assertTrialRuns(tenant: TenantRef): Promise<void> {
@@ -113,17 +117,21 @@ export class PaymentMethodService implements PaymentMethods {
     asker: PersonAsker,
     context: WriteContext,
   ): Promise<StoredPaymentMethod> {
-    const { customerStore, billing } = this.#parts;
-    const customer = await customerStore.loadCustomer(tenant.tenantId);
-    const stripeCustomerId = customer?.stripeCustomerId;
-    if (stripeCustomerId === undefined) throw paymentMethodNotFound(stripePaymentMethodId);
+    const { customerStore, choices, onCardLook } = this.#parts;
+    const { tenantId } = tenant;
+    const row = await customerStore.loadCustomer(tenantId);
+    if (row === undefined) throw paymentMethodNotFound(stripePaymentMethodId);
     const figures = { stripe_payment_method_id: stripePaymentMethodId };
-    await this.#note(tenant, 'set_default_payment_method', asker, context, figures);
-    const isSet = await billing.setDefaultPaymentMethod(stripeCustomerId, stripePaymentMethodId);
-    const stored = isSet ? await billing.loadPaymentMethods(stripeCustomerId) : [];
-    const chosen = stored.find((method) => method.stripePaymentMethodId === stripePaymentMethodId);
+    const key = await this.#note(tenant, 'set_default_payment_method', asker, context, figures);
+    const answered = findChoiceAnswer(row, key);
+    if (answered !== undefined) return answered;
+    const { stripeCustomerId } = row;
+    const chosen =
+      stripeCustomerId === undefined
+        ? undefined
+        : await choices.choose({ tenantId, stripeCustomerId, stripePaymentMethodId, key });
     if (chosen === undefined) throw paymentMethodNotFound(stripePaymentMethodId);
-    await this.#parts.onCardLook(tenant);
+    await onCardLook(tenant);
     return chosen;
   }
 

@@ -40,7 +40,7 @@ export interface StripeSubscription extends Omit<SubscriptionOutlook, 'pending'>
   readonly createdAt: Instant;
   readonly periodStart: Instant;
   readonly periodEnd: Instant;
-  readonly cycleInvoice: InvoiceFacts;
+  readonly cycleInvoice: InvoiceFacts & { readonly paidAt?: Instant };
   /** What the cycle's invoice charges for; absent where that is what `terms` says. */
   readonly cycleTerms?: StripeTerms;
   readonly changeInvoice: InvoiceFacts & { readonly changedAt: Instant };
@@ -68,6 +68,15 @@ export interface StoredPaymentMethod {
     readonly expireYear: number;
   };
   readonly isDefault: boolean;
+}
+
+/** A choice of what is charged by default, by one request. */
+export interface CardChoice {
+  /** Tells the request from every other. */
+  readonly mark: string;
+  readonly stripePaymentMethodId: string;
+  /** What the request was answered; absent until it is. */
+  readonly answer?: StoredPaymentMethod;
 }
 
 /** A card that somebody stored, and agreed by that to be charged for the plan of a trial once it ends. */
@@ -193,6 +202,8 @@ export interface StripeBilling {
   openCheckout(order: SubscriptionOrder, pages: PageAddresses, attempt: StripeAttempt): Promise<string>;
   /** Says whether a page is open to buy a subscription on with a promotion. */
   hasOpenCheckout(stripeCustomerId: string, promotionId: PromotionId): Promise<boolean>;
+  /** Closes every page to buy a subscription on that is open for the customer. */
+  closeCheckouts(stripeCustomerId: string): Promise<void>;
 
   /** Asks what a change to a price at once would cost, prorated as of `at`. No side effect. */
   previewChange(subscription: StripeSubscription, stripePriceId: string, at: Instant): Promise<StripePreview>;
@@ -287,6 +298,10 @@ export interface CustomerRow {
   readonly pageOpenedAt?: Instant;
   /** Subscriptions whose payments are given back, as long as something of them may be left to do; absent where none ever was. */
   readonly droppedIds?: readonly string[];
+  /** Since when giving them back is tried, by the subscription. */
+  readonly dropTimes?: Readonly<Record<string, Instant>>;
+  /** What was chosen to be charged by default, the last choices of the workspace, oldest first; absent where nothing ever was. */
+  readonly cardChoices?: readonly CardChoice[];
   /** When the subscription is to be read again at the latest. */
   readonly syncDueAt?: Instant;
 }
@@ -309,9 +324,17 @@ export interface CustomerStore {
   saveDeleted(row: CustomerRow, intentId: string, sentAt: Instant): Promise<CustomerRow>;
   /** Notes that a page to pay on was opened; an earlier time than the one that stands there changes nothing. */
   savePageOpened(tenantId: TenantId, openedAt: Instant): Promise<void>;
-  /** Notes that what a subscription has cost is to be given back, until {@link saveDropDone} says that nothing of it is left. */
-  saveDrop(tenantId: TenantId, stripeSubscriptionId: string): Promise<void>;
+  /** Notes that what a subscription has cost is to be given back, tried since then or since it was first noted, until {@link saveDropDone} says that nothing of it is left. */
+  saveDrop(tenantId: TenantId, stripeSubscriptionId: string, triedSince: Instant): Promise<void>;
+  /** Says that giving it back is tried anew from a time on. */
+  saveDropAgain(tenantId: TenantId, stripeSubscriptionId: string, triedSince: Instant): Promise<void>;
   saveDropDone(tenantId: TenantId, stripeSubscriptionId: string): Promise<void>;
+  /** Notes a choice as the newest one, unless its request has one; answers the row that is there then. The last 50 are remembered. */
+  beginChoice(tenantId: TenantId, choice: CardChoice): Promise<CustomerRow>;
+  /** Keeps what a choice was answered, once; answers the row that is there then. */
+  saveChoiceAnswer(tenantId: TenantId, mark: string, answer: StoredPaymentMethod): Promise<CustomerRow>;
+  /** Takes back a choice that was not answered. */
+  removeChoice(tenantId: TenantId, mark: string): Promise<void>;
   /** Says that the subscription is to be read again at the latest then; an earlier time that stands there stays. */
   requestSync(tenantId: TenantId, dueAt: Instant): Promise<void>;
   /** Takes one whose time has come, and sets when it is due again if nothing else is said. */

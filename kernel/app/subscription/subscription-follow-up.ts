@@ -1,7 +1,8 @@
 // Owns what follows outside of an account from what was seen of its subscriptions at Stripe: people are told of a payment that
-// failed, what was bought with a code has used its place, and what nobody wants to pay for any more is ended there. Does not own the account (subscription-sync.ts).
+// failed, what was bought with a code has used its place, what nobody wants to pay for any more is ended there, and where nothing may be
+// bought no page to buy on stays open. Does not own the account (subscription-sync.ts).
 // Invariants: doing it again does nothing more; what a crash left is done with the next sync; what is to be given back is asked for
-// again until nothing of it is left.
+// again for as long as subscription-sync.ts says.
 
 import type { IdempotencyKey, Instant, PromotionId, TenantId } from '../../domain/id.ts';
 import { isLive, type Subscription } from '../../domain/subscription.ts';
@@ -15,6 +16,7 @@ import {
   type IntentRequest,
   PROMOTION_ID,
   type PurchaseCodes,
+  type StripeBilling,
   type StripeSubscription,
 } from './ports.ts';
 import type { SyncedAccount } from './subscription-sync.ts';
@@ -30,7 +32,10 @@ export interface SubscriptionFollowUpParts {
   readonly notice: Pick<BillingNotice, 'notePaymentFailed'>;
   readonly customers: Pick<CustomerStore, 'requestSync'>;
   readonly codes: Pick<PurchaseCodes, 'noteBought'>;
+  readonly billing: Pick<StripeBilling, 'closeCheckouts'>;
   readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
+  /** Says that a workspace is suspended or closed. */
+  readonly isBarred: (tenantId: TenantId) => Promise<boolean>;
   readonly clock: Pick<Clock, 'now'>;
 }
 
@@ -48,8 +53,20 @@ export class SubscriptionFollowUp {
     this.#parts = parts;
   }
 
-  /** Throws DomainError DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN, CLOCK_UNCERTAIN: do it again. */
-  async run(tenant: TenantRef, { account, seen, droppedIds }: SyncedAccount): Promise<void> {
+  /** Throws DomainError DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN, CLOCK_UNCERTAIN, STRIPE_UNAVAILABLE, STRIPE_REFUSED: do it again. */
+  async run(tenant: TenantRef, synced: SyncedAccount): Promise<void> {
+    await this.#followStripe(tenant, synced);
+    await this.#closePages(tenant, synced);
+  }
+
+  /** On a page that was opened before the workspace was suspended or closed nothing is to be paid any more. */
+  async #closePages({ tenantId }: TenantRef, { pageCustomerId }: SyncedAccount): Promise<void> {
+    const { billing, isBarred } = this.#parts;
+    if (pageCustomerId === undefined || !(await isBarred(tenantId))) return;
+    await billing.closeCheckouts(pageCustomerId);
+  }
+
+  async #followStripe(tenant: TenantRef, { account, seen, returningIds }: SyncedAccount): Promise<void> {
     const { notice, intents, customers, clock } = this.#parts;
     await this.#notePurchases(tenant, seen);
     const { subscription } = account.state;
@@ -59,7 +76,7 @@ export class SubscriptionFollowUp {
     }
     const { asOf } = account;
     const leftover =
-      (await this.#findLeftover(tenant, subscription, seen, asOf)) ?? findUnreturned(droppedIds, seen, asOf);
+      (await this.#findLeftover(tenant, subscription, seen, asOf)) ?? findUnreturned(returningIds, seen, asOf);
     if (leftover === undefined) return;
     const hasBegun = await intents.begin(tenant, leftover.key, leftover.request);
     // One change at a time: what is under way, or what was begun now, comes first.
@@ -121,11 +138,11 @@ function endOf(
 
 /** Each hour it is another one's turn, so that none waits for ever for one that Stripe refuses. */
 function findUnreturned(
-  droppedIds: readonly string[],
+  returningIds: readonly string[],
   seen: readonly StripeSubscription[],
   now: Instant,
 ): Leftover | undefined {
-  const id = droppedIds[Math.floor(now / HOUR_MS) % droppedIds.length];
+  const id = returningIds[Math.floor(now / HOUR_MS) % returningIds.length];
   if (id === undefined) return undefined;
   return dropOf(
     seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === id) ?? { stripeSubscriptionId: id },

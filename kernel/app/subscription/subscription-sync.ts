@@ -27,14 +27,18 @@ const RETRY_DELAY_MS = 1_000;
 export const PAGE_FIRST_LOOK_MS = 120_000;
 /** How long after that nothing comes of it any more, in milliseconds: Stripe closes its pages within a day. */
 const PAGE_LAST_LOOK_MS = 25 * 3_600_000;
+/** For how long it is tried to give back what Stripe refuses to; then an operator has to decide. */
+const RETURN_TRIED_MS = 30 * 86_400_000;
 
 /** What a sync found. */
 export interface SyncedAccount {
   readonly account: AccountReading;
   /** What the workspace has at Stripe, newest first. */
   readonly seen: readonly StripeSubscription[];
-  /** Those whose payments are given back, as long as something of them may be left to do; they may be among the ended. */
-  readonly droppedIds: readonly string[];
+  /** Those whose payments are given back, as long as that is tried; they may be among the ended. */
+  readonly returningIds: readonly string[];
+  /** The customer, where a page to pay on may be open. */
+  readonly pageCustomerId?: string;
   /** When Stripe is to be asked again at the latest; absent where nothing runs. */
   readonly nextSyncAt?: Instant;
 }
@@ -65,7 +69,7 @@ export interface SubscriptionObserver {
 export interface SubscriptionSyncParts {
   readonly ledger: Pick<Ledger, 'readAccount' | 'applySubscription'>;
   readonly catalog: Pick<CatalogStore, 'loadProduct' | 'loadPlans'>;
-  readonly customers: Pick<CustomerStore, 'loadCustomer' | 'requestSync'>;
+  readonly customers: Pick<CustomerStore, 'loadCustomer' | 'requestSync' | 'saveDropAgain'>;
   readonly billing: Pick<StripeBilling, 'loadSubscriptions' | 'loadSubscription' | 'adoptPaymentMethod'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
@@ -94,11 +98,25 @@ export class SubscriptionSync {
       await billing.adoptPaymentMethod(stripeCustomerId);
     }
     const found = await this.#converge(tenant, row);
-    const nextSyncAt = [this.#nextSyncAt(found), this.#nextPageLookAt(pageOpenedAt)].reduce(earlier);
+    const nextPageLookAt = this.#nextPageLookAt(pageOpenedAt);
+    const nextSyncAt = [this.#nextSyncAt(found), nextPageLookAt].reduce(earlier);
     if (nextSyncAt !== undefined) await customers.requestSync(tenant.tenantId, nextSyncAt);
-    const synced = { ...found, ...present({ nextSyncAt }) };
+    const pageCustomerId = nextPageLookAt === undefined ? undefined : stripeCustomerId;
+    const synced = { ...found, ...present({ nextSyncAt, pageCustomerId }) };
     await followUp(tenant, synced);
     return synced;
+  }
+
+  /**
+   * Has it tried anew to give back what Stripe has refused to until now, then does what {@link syncTenant} does, because an operator
+   * asks. Throws what that throws.
+   */
+  async retryTenant(tenant: TenantRef): Promise<SyncedAccount> {
+    const { customers, clock } = this.#parts;
+    const { tenantId } = tenant;
+    const { droppedIds = [] } = (await customers.loadCustomer(tenantId)) ?? {};
+    for (const id of droppedIds) await customers.saveDropAgain(tenantId, id, clock.now());
+    return this.syncTenant(tenant);
   }
 
   /** Says what a sync would do, and does nothing. Throws what {@link syncTenant} throws. */
@@ -120,15 +138,16 @@ export class SubscriptionSync {
   async #converge(tenant: TenantRef, row: CustomerRow | undefined): Promise<SyncedAccount> {
     const { ledger, isClosed } = this.#parts;
     const { droppedIds = [] } = row ?? {};
+    const returningIds = listReturning(row, this.#parts.clock.now());
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const account = await ledger.readAccount(tenant);
       const { state, asOf } = account;
       const seen = await this.#look(row?.stripeCustomerId, state.subscription);
       const { facts } = await this.#read(tenant, withoutDropped(seen, droppedIds), state.subscription);
       const step = facts === undefined ? undefined : computeSubscriptionStep(state, facts, asOf);
-      if (facts === undefined || step === undefined) return { account, seen, droppedIds };
+      if (facts === undefined || step === undefined) return { account, seen, returningIds };
       // What was paid for after the closing gives nothing, and is paid back.
-      if (step.change === 'started' && (await isClosed(tenant.tenantId))) return { account, seen, droppedIds };
+      if (step.change === 'started' && (await isClosed(tenant.tenantId))) return { account, seen, returningIds };
       await ledger.applySubscription(tenant, facts, state);
     }
     const message = `the subscription of ${tenant.tenantId} is being changed all the time: look again shortly`;
@@ -180,11 +199,11 @@ export class SubscriptionSync {
     return openedAt + Math.min(Math.max(PAGE_FIRST_LOOK_MS, 2 * elapsed), PAGE_LAST_LOOK_MS);
   }
 
-  #nextSyncAt({ account, seen, droppedIds }: SyncedAccount): Instant | undefined {
+  #nextSyncAt({ account, seen, returningIds }: SyncedAccount): Instant | undefined {
     const now = this.#parts.clock.now();
     const later = now + PENDING_INTERVAL_MS;
     const own = this.#nextOwnSyncAt(account.state.subscription, seen, now);
-    return droppedIds.length === 0 ? own : earlier(own, later);
+    return returningIds.length === 0 ? own : earlier(own, later);
   }
 
   #nextOwnSyncAt(
@@ -205,6 +224,12 @@ export class SubscriptionSync {
 
 function earlier(a: Instant | undefined, b: Instant | undefined): Instant | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
+/** Lists what is to be given back, and is still tried. */
+function listReturning(row: CustomerRow | undefined, now: Instant): readonly string[] {
+  const { droppedIds = [], dropTimes = {} } = row ?? {};
+  return droppedIds.filter((id) => (dropTimes[id] ?? now) > now - RETURN_TRIED_MS);
 }
 
 /** What is given back gives nothing. */

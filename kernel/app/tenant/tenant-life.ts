@@ -22,8 +22,8 @@ import type { TenantStatusBoard } from './tenant-status-board.ts';
 import { formatTimeToken, parseTimeToken } from './time-token.ts';
 import type { Act, ActIdentity, WorkspaceDesk, WorkspaceOutcome } from './workspace-desk.ts';
 
-/** How soon Stripe is asked about a workspace whose closing was cut off, in milliseconds: longer than closing takes. */
-const CLOSING_MS_MAX = 60_000;
+/** How soon Stripe is asked about a workspace whose closing or suspension was cut off, in milliseconds: longer than either takes. */
+const BARRING_MS_MAX = 60_000;
 
 /** What the life of workspaces is made with. */
 export interface TenantLifeParts {
@@ -80,20 +80,30 @@ export class TenantLife {
    * Closes a workspace for good, and has what it pays for ended at Stripe soon after, also where this is cut off.
    * Throws DomainError TENANT_NOT_FOUND, OUTCOME_UNKNOWN, CLOCK_UNCERTAIN, and what WorkspaceDesk.change throws.
    */
-  async close(tenantId: TenantId, act: Act, operator?: OperatorAct): Promise<Workspace> {
-    const { customers, clock } = this.#parts;
-    await customers.requestSync(tenantId, clock.now() + CLOSING_MS_MAX);
-    const workspace = await this.#setStatus(tenantId, 'closed', act, operator);
-    await customers.requestSync(tenantId, clock.now());
-    return workspace;
+  close(tenantId: TenantId, act: Act, operator?: OperatorAct): Promise<Workspace> {
+    return this.#bar(tenantId, 'closed', act, operator);
   }
 
   /**
-   * Suspends a workspace, or lets it go on.
-   * Throws DomainError TENANT_NOT_FOUND, TENANT_CLOSED, and what WorkspaceDesk.change throws.
+   * Suspends a workspace, and has its pages to buy on closed at Stripe soon after, also where this is cut off; or lets it go on.
+   * Throws DomainError TENANT_NOT_FOUND, TENANT_CLOSED, OUTCOME_UNKNOWN, CLOCK_UNCERTAIN, and what WorkspaceDesk.change throws.
    */
   setSuspension(tenantId: TenantId, suspended: boolean, act: Act, operator: OperatorAct): Promise<Workspace> {
-    return this.#setStatus(tenantId, suspended ? 'suspended' : 'active', act, operator);
+    if (!suspended) return this.#setStatus(tenantId, 'active', act, operator);
+    return this.#bar(tenantId, 'suspended', act, operator);
+  }
+
+  async #bar(
+    tenantId: TenantId,
+    status: WorkspaceStatus,
+    act: Act,
+    operator: OperatorAct | undefined,
+  ): Promise<Workspace> {
+    const { customers, clock } = this.#parts;
+    await customers.requestSync(tenantId, clock.now() + BARRING_MS_MAX);
+    const workspace = await this.#setStatus(tenantId, status, act, operator);
+    await customers.requestSync(tenantId, clock.now());
+    return workspace;
   }
 
   async #setStatus(

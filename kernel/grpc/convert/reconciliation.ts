@@ -23,6 +23,7 @@ const KINDS: Readonly<Record<DifferenceKind, DifferenceKindMessage>> = {
   payback_differs: DifferenceKindMessage.PAYBACK_DIFFERS,
   unknown_payment: DifferenceKindMessage.UNKNOWN_PAYMENT,
   payment_differs: DifferenceKindMessage.PAYMENT_DIFFERS,
+  refund_failed: DifferenceKindMessage.REFUND_FAILED,
   workspace_unread: DifferenceKindMessage.WORKSPACE_UNREAD,
 };
 

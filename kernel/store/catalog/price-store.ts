@@ -172,6 +172,7 @@ class MongoPriceStore implements PriceStore {
           paygAllowed: document.payg_allowed,
           rank: document.rank,
           isOnSale: document.self_serve && soldCodes.has(document.plan_code),
+          isSoldBySales: document.contact_sales,
         },
       ]),
     );

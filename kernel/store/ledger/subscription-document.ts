@@ -6,12 +6,13 @@ import type { PastDueEnd } from '../../domain/plan-policy.ts';
 import type {
   CycleTerms,
   EarlierPeriod,
+  LeftOver,
   PendingPlan,
   Subscription,
   SubscriptionStatus,
 } from '../../domain/subscription.ts';
 import { toOptionalDate } from '../optional-date.ts';
-import { toNonZeroInt64 } from './int64.ts';
+import { toInt64, toNonZeroInt64 } from './int64.ts';
 
 const SECOND_MS = 1_000;
 
@@ -39,6 +40,11 @@ interface EarlierPeriodDocument {
   readonly paid_allowance?: bigint | undefined;
 }
 
+interface LeftOverDocument {
+  readonly microcredits: bigint;
+  readonly was_past_due?: true | undefined;
+}
+
 /** A subscription as MongoDB has it. */
 export interface SubscriptionDocument extends CycleTermsDocument {
   readonly stripe_subscription_id: string;
@@ -48,6 +54,7 @@ export interface SubscriptionDocument extends CycleTermsDocument {
   readonly grace_seconds: number;
   readonly past_due_end: PastDueEnd;
   readonly started_at: Date;
+  readonly is_contract?: true | undefined;
   readonly period_start: Date;
   readonly period_end: Date;
   readonly paid_allowance?: bigint | undefined;
@@ -58,12 +65,13 @@ export interface SubscriptionDocument extends CycleTermsDocument {
   readonly lapsed_at?: Date | undefined;
   readonly ended_at?: Date | undefined;
   readonly ended_by?: 'stripe' | 'time' | undefined;
+  readonly left_over?: LeftOverDocument | undefined;
   readonly earlier?: readonly EarlierPeriodDocument[] | undefined;
 }
 
 /** Translates a subscription into its document; throws RangeError where an amount is not an int64. */
 export function toDocumentSubscription(subscription: Subscription): SubscriptionDocument {
-  const { pending, endedBy } = subscription;
+  const { pending, endedBy, leftOver } = subscription;
   return {
     stripe_subscription_id: subscription.stripeSubscriptionId,
     status: subscription.status,
@@ -73,6 +81,7 @@ export function toDocumentSubscription(subscription: Subscription): Subscription
     grace_seconds: subscription.graceMs / SECOND_MS,
     past_due_end: subscription.pastDueEnd,
     started_at: new Date(subscription.startedAt),
+    is_contract: subscription.isContract,
     period_start: new Date(subscription.periodStart),
     period_end: new Date(subscription.periodEnd),
     paid_allowance: toNonZeroInt64(subscription.paidAllowance),
@@ -83,13 +92,14 @@ export function toDocumentSubscription(subscription: Subscription): Subscription
     lapsed_at: toOptionalDate(subscription.lapsedAt),
     ended_at: toOptionalDate(subscription.endedAt),
     ended_by: endedBy,
+    left_over: leftOver === undefined ? undefined : toDocumentLeftOver(leftOver),
     earlier: subscription.earlier?.map(toDocumentEarlier),
   };
 }
 
 /** Translates a document back into a subscription. */
 export function fromDocumentSubscription(document: SubscriptionDocument): Subscription {
-  const { pending } = document;
+  const { pending, left_over: leftOver } = document;
   return {
     stripeSubscriptionId: document.stripe_subscription_id,
     status: document.status,
@@ -103,6 +113,7 @@ export function fromDocumentSubscription(document: SubscriptionDocument): Subscr
     periodEnd: document.period_end.getTime(),
     paidAllowance: document.paid_allowance ?? 0n,
     ...present({
+      isContract: document.is_contract,
       cancelAt: document.cancel_at?.getTime(),
       pending: pending === undefined ? undefined : fromDocumentPending(pending),
       failureCode: document.failure_code,
@@ -110,6 +121,7 @@ export function fromDocumentSubscription(document: SubscriptionDocument): Subscr
       lapsedAt: document.lapsed_at?.getTime(),
       endedAt: document.ended_at?.getTime(),
       endedBy: document.ended_by,
+      leftOver: leftOver === undefined ? undefined : fromDocumentLeftOver(leftOver),
       earlier: document.earlier?.map(fromDocumentEarlier),
     }),
   };
@@ -145,6 +157,14 @@ function toDocumentPending({ terms, effectiveAt }: PendingPlan): PendingPlanDocu
 
 function fromDocumentPending({ terms, effective_at: effectiveAt }: PendingPlanDocument): PendingPlan {
   return { terms: fromDocumentTerms(terms), effectiveAt: effectiveAt.getTime() };
+}
+
+function toDocumentLeftOver({ microcredits, wasPastDue }: LeftOver): LeftOverDocument {
+  return { microcredits: toInt64(microcredits), was_past_due: wasPastDue ? true : undefined };
+}
+
+function fromDocumentLeftOver({ microcredits, was_past_due: wasPastDue }: LeftOverDocument): LeftOver {
+  return { microcredits, wasPastDue: wasPastDue === true };
 }
 
 function toDocumentEarlier(period: EarlierPeriod): EarlierPeriodDocument {

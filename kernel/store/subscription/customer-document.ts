@@ -1,9 +1,27 @@
 // Owns the form of a workspace's customer in MongoDB: collection `stripe_customers`, one document for each workspace.
 
-import type { CustomerRow } from '../../app/subscription/ports.ts';
+import type { CardChoice, CustomerRow, StoredPaymentMethod } from '../../app/subscription/ports.ts';
 import type { ProductCode, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { toOptionalDate } from '../optional-date.ts';
+
+/** What a request was answered. */
+export interface ChoiceAnswerDocument {
+  readonly type: string;
+  readonly is_default: boolean;
+  readonly card?: {
+    readonly brand: string;
+    readonly last4: string;
+    readonly expire_month: number;
+    readonly expire_year: number;
+  };
+}
+
+export interface CardChoiceDocument {
+  readonly mark: string;
+  readonly stripe_payment_method_id: string;
+  readonly answer?: ChoiceAnswerDocument;
+}
 
 export interface CustomerDocument {
   /** The tenant: a workspace has one customer. */
@@ -18,6 +36,10 @@ export interface CustomerDocument {
   readonly page_opened_at?: Date;
   /** A set. */
   readonly dropped_subscription_ids?: readonly string[];
+  /** By the subscription. */
+  readonly drop_times?: Readonly<Record<string, Date>>;
+  /** The newest is the last one. */
+  readonly card_choices?: readonly CardChoiceDocument[];
   readonly sync_due_at?: Date;
 }
 
@@ -32,6 +54,8 @@ export function toDocumentCustomer(row: CustomerRow): CustomerDocument {
     formerStripeIds,
     pageOpenedAt,
     droppedIds,
+    dropTimes,
+    cardChoices,
     syncDueAt,
   } = row;
   return {
@@ -45,6 +69,8 @@ export function toDocumentCustomer(row: CustomerRow): CustomerDocument {
       former_stripe_customer_ids: formerStripeIds,
       page_opened_at: toOptionalDate(pageOpenedAt),
       dropped_subscription_ids: droppedIds,
+      drop_times: dropTimes && mapValues(dropTimes, (time) => new Date(time)),
+      card_choices: cardChoices?.map(toDocumentChoice),
       sync_due_at: toOptionalDate(syncDueAt),
     }),
   };
@@ -63,7 +89,43 @@ export function fromDocumentCustomer(document: CustomerDocument): CustomerRow {
       formerStripeIds: document.former_stripe_customer_ids,
       pageOpenedAt: document.page_opened_at?.getTime(),
       droppedIds: document.dropped_subscription_ids,
+      dropTimes: document.drop_times && mapValues(document.drop_times, (time) => time.getTime()),
+      cardChoices: document.card_choices?.map(fromDocumentChoice),
       syncDueAt: document.sync_due_at?.getTime(),
     }),
   };
+}
+
+export function toDocumentChoice({ mark, stripePaymentMethodId, answer }: CardChoice): CardChoiceDocument {
+  const choice = { mark, stripe_payment_method_id: stripePaymentMethodId };
+  return answer === undefined ? choice : { ...choice, answer: toDocumentAnswer(answer) };
+}
+
+export function toDocumentAnswer({ type, isDefault, card }: StoredPaymentMethod): ChoiceAnswerDocument {
+  const answer = { type, is_default: isDefault };
+  if (card === undefined) return answer;
+  const { brand, last4, expireMonth, expireYear } = card;
+  return { ...answer, card: { brand, last4, expire_month: expireMonth, expire_year: expireYear } };
+}
+
+function fromDocumentChoice({ mark, answer, ...document }: CardChoiceDocument): CardChoice {
+  const { stripe_payment_method_id: stripePaymentMethodId } = document;
+  const choice = { mark, stripePaymentMethodId };
+  return answer === undefined
+    ? choice
+    : { ...choice, answer: { stripePaymentMethodId, ...fromDocumentAnswer(answer) } };
+}
+
+function fromDocumentAnswer(document: ChoiceAnswerDocument): Omit<StoredPaymentMethod, 'stripePaymentMethodId'> {
+  const { type, is_default: isDefault, card } = document;
+  if (card === undefined) return { type, isDefault };
+  const { brand, last4, expire_month: expireMonth, expire_year: expireYear } = card;
+  return { type, isDefault, card: { brand, last4, expireMonth, expireYear } };
+}
+
+function mapValues<From, To>(
+  record: Readonly<Record<string, From>>,
+  change: (value: From) => To,
+): Readonly<Record<string, To>> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 }

@@ -8,13 +8,21 @@ import { DomainError } from '../../domain/error.ts';
 import { guardDatabase, guardWrite, isDuplicateKey } from '../database-failure.ts';
 import { ensureIndexes, type WantedIndex } from '../index-proof.ts';
 import { LEDGER_COLLECTION_OPTIONS } from '../ledger/collection-option.ts';
-import { type CustomerDocument, fromDocumentCustomer, toDocumentCustomer } from './customer-document.ts';
+import {
+  type CustomerDocument,
+  fromDocumentCustomer,
+  toDocumentAnswer,
+  toDocumentChoice,
+  toDocumentCustomer,
+} from './customer-document.ts';
 import { insertOrLoad } from './insert-or-load.ts';
 
 /** How long the database may take for one command, in milliseconds. */
 const TIMEOUT_MS = 5_000;
 /** How many customers of a workspace are remembered that were deleted at Stripe. */
 const FORMER_MAX = 20;
+/** How many choices of a payment method are remembered: more than anybody makes while a retry is on its way. */
+const CHOICES_MAX = 50;
 /** Attempts are counted as plain numbers. */
 const COLLECTION_OPTIONS = { ...LEDGER_COLLECTION_OPTIONS, useBigInt64: false } as const;
 
@@ -93,15 +101,46 @@ class MongoCustomerStore implements CustomerStore {
       await this.#customers.updateOne({ _id: tenantId }, { $max: { page_opened_at: new Date(openedAt) } });
     });
 
-  saveDrop: CustomerStore['saveDrop'] = (tenantId, stripeSubscriptionId) =>
+  saveDrop: CustomerStore['saveDrop'] = (tenantId, stripeSubscriptionId, triedSince) =>
     guardWrite(async () => {
-      const change = { $addToSet: { dropped_subscription_ids: stripeSubscriptionId } };
+      const change = {
+        $addToSet: { dropped_subscription_ids: stripeSubscriptionId },
+        $min: { [dropTimeOf(stripeSubscriptionId)]: new Date(triedSince) },
+      };
       await this.#customers.updateOne({ _id: tenantId }, change);
+    });
+
+  saveDropAgain: CustomerStore['saveDropAgain'] = (tenantId, stripeSubscriptionId, triedSince) =>
+    guardWrite(async () => {
+      const filter = { _id: tenantId, dropped_subscription_ids: stripeSubscriptionId };
+      const change = { $set: { [dropTimeOf(stripeSubscriptionId)]: new Date(triedSince) } };
+      await this.#customers.updateOne(filter, change);
     });
 
   saveDropDone: CustomerStore['saveDropDone'] = (tenantId, stripeSubscriptionId) =>
     guardWrite(async () => {
-      const change = { $pull: { dropped_subscription_ids: stripeSubscriptionId } };
+      const change = {
+        $pull: { dropped_subscription_ids: stripeSubscriptionId },
+        $unset: { [dropTimeOf(stripeSubscriptionId)]: '' as const },
+      };
+      await this.#customers.updateOne({ _id: tenantId }, change);
+    });
+
+  beginChoice: CustomerStore['beginChoice'] = (tenantId, choice) =>
+    this.#update(
+      { tenantId },
+      { 'card_choices.mark': { $ne: choice.mark } },
+      { $push: { card_choices: { $each: [toDocumentChoice(choice)], $slice: -CHOICES_MAX } } },
+    );
+
+  saveChoiceAnswer: CustomerStore['saveChoiceAnswer'] = (tenantId, mark, answer) =>
+    this.#update({ tenantId }, {}, { $set: { 'card_choices.$[choice].answer': toDocumentAnswer(answer) } }, [
+      { 'choice.mark': mark, 'choice.answer': { $exists: false } },
+    ]);
+
+  removeChoice: CustomerStore['removeChoice'] = (tenantId, mark) =>
+    guardWrite(async () => {
+      const change = { $pull: { card_choices: { mark, answer: { $exists: false } } } };
       await this.#customers.updateOne({ _id: tenantId }, change);
     });
 
@@ -128,23 +167,30 @@ class MongoCustomerStore implements CustomerStore {
 
   /** Changes the document where it is as said; answers the one that is there then. */
   async #update(
-    row: CustomerRow,
+    row: Pick<CustomerRow, 'tenantId'>,
     condition: mongo.Filter<CustomerDocument>,
     change: mongo.UpdateFilter<CustomerDocument>,
+    arrayFilters: readonly mongo.Document[] = [],
   ): Promise<CustomerRow> {
-    const updated = await guardWrite(() => this.#updateOne({ ...condition, _id: row.tenantId }, change));
+    const filter = { ...condition, _id: row.tenantId };
+    const updated = await guardWrite(() => this.#updateOne(filter, change, arrayFilters));
     return updated === null ? this.#loadThere(row) : fromDocumentCustomer(updated);
   }
 
-  async #loadThere({ tenantId }: CustomerRow): Promise<CustomerRow> {
+  async #loadThere({ tenantId }: Pick<CustomerRow, 'tenantId'>): Promise<CustomerRow> {
     const row = await this.loadCustomer(tenantId);
     if (row !== undefined) return row;
     throw new DomainError('INTERNAL', `the workspace ${tenantId} has no row in stripe_customers: insert it first`);
   }
 
-  async #updateOne(filter: mongo.Filter<CustomerDocument>, change: mongo.UpdateFilter<CustomerDocument>) {
+  async #updateOne(
+    filter: mongo.Filter<CustomerDocument>,
+    change: mongo.UpdateFilter<CustomerDocument>,
+    arrayFilters: readonly mongo.Document[],
+  ) {
     try {
-      const options = { returnDocument: 'after', maxTimeMS: TIMEOUT_MS } as const;
+      const chosen = arrayFilters.length === 0 ? {} : { arrayFilters: [...arrayFilters] };
+      const options = { ...chosen, returnDocument: 'after', maxTimeMS: TIMEOUT_MS } as const;
       return await this.#customers.findOneAndUpdate(filter, change, options);
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
@@ -159,6 +205,11 @@ class MongoCustomerStore implements CustomerStore {
       return document === null ? undefined : fromDocumentCustomer(document);
     });
   }
+}
+
+/** Stripe's ids have neither dots nor dollars. */
+function dropTimeOf(stripeSubscriptionId: string): `drop_times.${string}` {
+  return `drop_times.${stripeSubscriptionId}`;
 }
 
 /** Matches a row only as long as its customer is still to be made. */

@@ -4,10 +4,6 @@
 import type { Stripe } from 'stripe';
 import { expect } from 'vitest';
 import type { Balance } from '../../../gen/wheelhouse/ledger/v1/balance.ts';
-import {
-  LedgerAuditServiceService,
-  VerifyLedgerRequest,
-} from '../../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import { GetBalanceRequest, LedgerServiceService } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import {
   OpenPortalRequest,
@@ -29,6 +25,7 @@ import { moveTime } from '../../support/common-time.ts';
 import { sendCard } from '../../support/hosted-form.ts';
 import { type Callers, callersOf, OPERATOR } from './account.ts';
 import { type KernelFixture, newRequestId, openKernel } from './kernel-fixture.ts';
+import { expectLedgerClean } from './ledger-audit.ts';
 import { reconciliationCallsOf } from './reconciliation.ts';
 import { openStripe, type StripeFixture, syncCatalog, WEBHOOK_SECRET } from './stripe.ts';
 import { type TrialCalls, trialCallsOf } from './trial.ts';
@@ -194,10 +191,7 @@ export async function expectSound(
   { callers }: Pick<Shop, 'callers'>,
   { tenantId }: Pick<Workspace, 'tenantId'>,
 ): Promise<void> {
-  const request = VerifyLedgerRequest.fromPartial({ tenantId });
-  for await (const { finding } of callers.sysadmin.stream(LedgerAuditServiceService.verifyLedger, request)) {
-    expect(finding).toBeUndefined();
-  }
+  await expectLedgerClean(callers, tenantId);
   const compared = lastComparison.then(() => reconciliationCallsOf(callers).verify(tenantId));
   lastComparison = compared.catch(() => undefined);
   expect(await compared).toEqual([]);

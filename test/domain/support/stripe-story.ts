@@ -253,7 +253,7 @@ class StripePast {
     one.finalisedAt = NEVER;
     const state = facts.isContract ? 'open' : this.#charge();
     if (facts.isContract) one.overdueAt = this.#now + OVERDUE_AFTER_MS;
-    one.facts = { ...facts, cycleInvoice: { ...facts.cycleInvoice, state } };
+    one.facts = { ...facts, cycleInvoice: this.#stated(facts.cycleInvoice, state) };
     if (state === 'failed') this.#fail(one);
   }
 
@@ -269,7 +269,12 @@ class StripePast {
       const { cycleInvoice, changeInvoice, earlierChanges = [] } = one.facts;
       one.facts = {
         ...without(one.facts, 'failureCode'),
-        ...{ phase: 'live', isUnpaid: false, cycleInvoice: paid(cycleInvoice), changeInvoice: paid(changeInvoice) },
+        ...{
+          phase: 'live',
+          isUnpaid: false,
+          cycleInvoice: this.#stated(cycleInvoice, paid(cycleInvoice).state),
+          changeInvoice: paid(changeInvoice),
+        },
         earlierChanges: earlierChanges.map(paid),
       };
       one.endsAt = NEVER;
@@ -288,7 +293,11 @@ class StripePast {
 
   #invoice(state: InvoiceState): SubscriptionFacts['cycleInvoice'] {
     this.#numbers += 1;
-    return { state, stripeInvoiceId: `in_${this.#numbers}` };
+    return this.#stated({ state, stripeInvoiceId: `in_${this.#numbers}` }, state);
+  }
+
+  #stated(invoice: SubscriptionFacts['cycleInvoice'], state: InvoiceState): SubscriptionFacts['cycleInvoice'] {
+    return { ...invoice, state, ...(state === 'paid' ? { paidAt: invoice.paidAt ?? this.#now } : {}) };
   }
 }
 

@@ -21,8 +21,15 @@ export const FundsRemedy = {
   PAY_INVOICE: 1,
   /** TOP_UP - The plan allows pay-as-you-go credits to be bought. */
   TOP_UP: 2,
-  /** UPGRADE - There is a plan that the workspace can buy by itself: of a higher rank than the one it pays for, or any where it pays for none. */
+  /**
+   * UPGRADE - There is a plan that the workspace can buy by itself, and nothing is to be paid before: of a higher rank than the one it pays for,
+   * or any where it pays for none. What was sold by contract, with invoices that are sent, is not changed so.
+   */
   UPGRADE: 3,
+  /** AWAIT_RENEWAL - The period of the subscription is over and its renewal is being paid: the cycle's credits come with that, so try again then. */
+  AWAIT_RENEWAL: 4,
+  /** CONTACT_SALES - The subscription was sold by contract: sales can give more. */
+  CONTACT_SALES: 5,
 } as const;
 
 export type FundsRemedy = typeof FundsRemedy[keyof typeof FundsRemedy];
@@ -32,4 +39,6 @@ export namespace FundsRemedy {
   export type PAY_INVOICE = typeof FundsRemedy.PAY_INVOICE;
   export type TOP_UP = typeof FundsRemedy.TOP_UP;
   export type UPGRADE = typeof FundsRemedy.UPGRADE;
+  export type AWAIT_RENEWAL = typeof FundsRemedy.AWAIT_RENEWAL;
+  export type CONTACT_SALES = typeof FundsRemedy.CONTACT_SALES;
 }

@@ -49,6 +49,8 @@ export const DifferenceKind = {
   PAYMENT_DIFFERS: 9,
   /** WORKSPACE_UNREAD - Says that a workspace could not be compared, since Stripe or its account refused. */
   WORKSPACE_UNREAD: 10,
+  /** REFUND_FAILED - Says that a refund of what was no top-up was sent back by the payer's bank, and that as much was not paid back since. */
+  REFUND_FAILED: 11,
 } as const;
 
 export type DifferenceKind = typeof DifferenceKind[keyof typeof DifferenceKind];
@@ -65,6 +67,7 @@ export namespace DifferenceKind {
   export type UNKNOWN_PAYMENT = typeof DifferenceKind.UNKNOWN_PAYMENT;
   export type PAYMENT_DIFFERS = typeof DifferenceKind.PAYMENT_DIFFERS;
   export type WORKSPACE_UNREAD = typeof DifferenceKind.WORKSPACE_UNREAD;
+  export type REFUND_FAILED = typeof DifferenceKind.REFUND_FAILED;
 }
 
 /** Is one way in which a workspace and Stripe differ. */

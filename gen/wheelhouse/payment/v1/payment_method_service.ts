@@ -76,7 +76,7 @@ export interface SetDefaultPaymentMethodRequest {
 
 /** Answers with it. */
 export interface SetDefaultPaymentMethodResponse {
-  /** Is the default now. */
+  /** Is the payment method, as it was when the request was first carried out. */
   paymentMethod: PaymentMethod | undefined;
 }
 
@@ -689,7 +689,8 @@ export const PaymentMethodServiceService = {
     responseDeserialize: (value: Buffer): ListPaymentMethodsResponse => ListPaymentMethodsResponse.decode(value),
   },
   /**
-   * Makes a stored one the default. Idempotent by nature.
+   * Makes a stored one the default, also of what is paid for already. Idempotent by `request_id`: a retry is answered as the first
+   * time, and takes nothing back that was chosen since.
    * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, PAYMENT_METHOD_NOT_FOUND, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
    * TENANT_SUSPENDED, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
@@ -738,7 +739,8 @@ export interface PaymentMethodServiceServer extends UntypedServiceImplementation
    */
   listPaymentMethods: handleUnaryCall<ListPaymentMethodsRequest, ListPaymentMethodsResponse>;
   /**
-   * Makes a stored one the default. Idempotent by nature.
+   * Makes a stored one the default, also of what is paid for already. Idempotent by `request_id`: a retry is answered as the first
+   * time, and takes nothing back that was chosen since.
    * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, PAYMENT_METHOD_NOT_FOUND, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
    * TENANT_SUSPENDED, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
@@ -796,7 +798,8 @@ export interface PaymentMethodServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListPaymentMethodsResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Makes a stored one the default. Idempotent by nature.
+   * Makes a stored one the default, also of what is paid for already. Idempotent by `request_id`: a retry is answered as the first
+   * time, and takes nothing back that was chosen since.
    * Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED, TENANT_NOT_FOUND, PAYMENT_METHOD_NOT_FOUND, STRIPE_OFF, STRIPE_UNAVAILABLE, STRIPE_REFUSED,
    * TENANT_SUSPENDED, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */

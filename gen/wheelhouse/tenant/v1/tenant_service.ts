@@ -1378,9 +1378,9 @@ export const TenantServiceService = {
     responseDeserialize: (value: Buffer): CloseTenantResponse => CloseTenantResponse.decode(value),
   },
   /**
-   * Suspends a tenant, or lets it go on; sysadmin only. A kernel that did not do it itself knows of it within some seconds.
-   * Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
+   * Suspends a tenant, or lets it go on; sysadmin only. A kernel that did not do it itself knows of it within some seconds, and pages
+   * of Stripe to buy a plan on that were open are closed as soon. Idempotent by nature.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   setTenantSuspension: {
     path: "/wheelhouse.tenant.v1.TenantService/SetTenantSuspension" as const,
@@ -1451,9 +1451,9 @@ export interface TenantServiceServer extends UntypedServiceImplementation {
    */
   closeTenant: handleUnaryCall<CloseTenantRequest, CloseTenantResponse>;
   /**
-   * Suspends a tenant, or lets it go on; sysadmin only. A kernel that did not do it itself knows of it within some seconds.
-   * Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
+   * Suspends a tenant, or lets it go on; sysadmin only. A kernel that did not do it itself knows of it within some seconds, and pages
+   * of Stripe to buy a plan on that were open are closed as soon. Idempotent by nature.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   setTenantSuspension: handleUnaryCall<SetTenantSuspensionRequest, SetTenantSuspensionResponse>;
   /**
@@ -1574,9 +1574,9 @@ export interface TenantServiceClient extends Client {
     callback: (error: ServiceError | null, response: CloseTenantResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Suspends a tenant, or lets it go on; sysadmin only. A kernel that did not do it itself knows of it within some seconds.
-   * Idempotent by nature.
-   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
+   * Suspends a tenant, or lets it go on; sysadmin only. A kernel that did not do it itself knows of it within some seconds, and pages
+   * of Stripe to buy a plan on that were open are closed as soon. Idempotent by nature.
+   * Errors: INVALID_FIELD, TENANT_NOT_FOUND, TENANT_CLOSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   setTenantSuspension(
     request: SetTenantSuspensionRequest,
