@@ -7,9 +7,10 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
+import { isServiceError } from '../clients/grpc/error-detail.ts';
 import { ConversionError } from './convert.ts';
 import { createCors } from './cross-origin.ts';
-import { fromKernelError, isServiceError } from './kernel-problem.ts';
+import { fromKernelError } from './kernel-problem.ts';
 import { createDocumentPaths } from './openapi/document-path.ts';
 import { definePaths, type PathMethod } from './path-table.ts';
 import { invalidField, Problem } from './problem.ts';

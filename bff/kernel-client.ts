@@ -5,16 +5,17 @@
 
 import { Client, credentials, status as GrpcStatus, Metadata } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
+import { isServiceError } from '../clients/grpc/error-detail.ts';
+import { rankByRendezvous } from '../clients/grpc/rendezvous.ts';
+import { callUnary, type UnaryMethod } from '../clients/grpc/unary-call.ts';
 import {
   CatalogServiceService,
   type ListPlansRequest,
   type ListPlansResponse,
 } from '../gen/wheelhouse/catalog/v1/catalog_service.ts';
+import { decodeOnce } from './decode-once.ts';
 import { type Identity, keyOf } from './identity.ts';
-import { isServiceError } from './kernel-problem.ts';
-import { rankByRendezvous } from './rendezvous.ts';
 import { callStream, type StreamMethod } from './stream-call.ts';
-import { callUnary, decodeOnce, type UnaryMethod } from './unary-call.ts';
 
 /** The largest page: 1,000 entries with all their dimensions and many draws. */
 const RESPONSE_BYTES_MAX = 32 * 1_024 * 1_024;
