@@ -78,15 +78,12 @@ function toProbe(path: string, answer: () => Promise<object>): PathMethod {
 }
 
 /** Every response, of whatever kind, gets its id, its log line and its cache rule first. */
-function beginRequest({ requestTimeoutMs, health, logger }: AppDependencies): RequestHandler {
+function beginRequest({ requestTimeoutMs, logger }: AppDependencies): RequestHandler {
   return (request, response, next) => {
     const { requestId } = openContext(request, response, requestTimeoutMs);
     logWhenClosed(logger, request, response);
     response.setHeader('x-request-id', requestId);
     response.setHeader('Cache-Control', 'no-store');
-    if (health.isDraining) {
-      response.setHeader('Connection', 'close');
-    }
     next();
   };
 }

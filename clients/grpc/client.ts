@@ -21,9 +21,9 @@ const RESPONSE_BYTES_MAX = 32 * 1_048_576;
 
 const CHANNEL_OPTIONS = {
   'grpc.max_receive_message_length': RESPONSE_BYTES_MAX,
-  // A kernel that comes back is found within seconds, where the default backs off for up to two minutes.
+  // A kernel that comes back is found within a second or so, before the next one is replaced, where the default backs off for up to two minutes.
   'grpc.initial_reconnect_backoff_ms': 200,
-  'grpc.max_reconnect_backoff_ms': 3_000,
+  'grpc.max_reconnect_backoff_ms': 1_000,
   // Many answers arrive in one go; with the default window of 64 KiB they would wait for round trips.
   'grpc-node.flow_control_window': 1_048_576,
   // A peer that vanished without a word is noticed while calls wait for it.

@@ -11,8 +11,8 @@ const TIMEOUT_MS = 30_000;
 /** A server that wants longer is not waited for: its answer is the program's to judge. */
 const WAIT_MS_MAX = 10_000;
 const WAIT_MS = 250;
-/** Says that the same request can succeed later; what was done is not done again. */
-const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([429, 503, 504]);
+/** Say that the same request can succeed later; what was done is not done again. 502 is a proxy's, whose way to the API broke. */
+const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /** Says where the API is, and who calls it. */
 export interface BillingClientOptions {
