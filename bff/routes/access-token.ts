@@ -114,6 +114,7 @@ const revokeAccessToken = defineWorkspaceRoute({
   workspace: 'required',
   name: 'revokeAccessToken',
   summary: 'Revoke a personal access token',
+  repeat: 'by_nature',
   needs: 'project_viewer',
   isPersonal: true,
   responses: { 204: null },

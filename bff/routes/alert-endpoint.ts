@@ -94,6 +94,7 @@ const updateEndpoint = defineWorkspaceRoute({
   workspace: 'required',
   name: 'updateAlertEndpoint',
   summary: 'Change an endpoint',
+  repeat: 'by_nature',
   needs: 'tenant_admin',
   description: 'What is left out of the body is emptied.',
   body: defineBody<EndpointFields & { enabled: boolean }>({

@@ -88,6 +88,7 @@ const openPortal = defineWorkspaceRoute({
   workspace: 'required',
   name: 'openPortal',
   summary: 'Open Stripe’s page of invoices and payment methods',
+  repeat: 'by_nature',
   needs: 'tenant_admin',
   body: defineBody<{ return_path?: string }>({
     type: 'object',

@@ -142,6 +142,7 @@ const closeWorkspace = defineWorkspaceRoute({
   workspace: 'path',
   name: 'closeWorkspace',
   summary: 'Close a workspace for ever',
+  repeat: 'by_nature',
   needs: 'tenant_admin',
   responses: { 200: WORKSPACE },
   reasons: [],

@@ -264,6 +264,8 @@ export interface paths {
          * @description Changes nothing.
          *
          *     Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         post: operations["previewPlanChange"];
         delete?: never;
@@ -372,6 +374,8 @@ export interface paths {
         /**
          * Ask Stripe how the subscription stands
          * @description Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         post: operations["refreshSubscription"];
         delete?: never;
@@ -452,6 +456,8 @@ export interface paths {
         /**
          * Open Stripe’s page of invoices and payment methods
          * @description Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         post: operations["openPortal"];
         delete?: never;
@@ -626,6 +632,8 @@ export interface paths {
          * @description Changes nothing.
          *
          *     Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         post: operations["validateDiscount"];
         delete?: never;
@@ -719,6 +727,8 @@ export interface paths {
          * @description What is left out of the body is emptied.
          *
          *     Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         put: operations["updateAlertEndpoint"];
         post?: never;
@@ -918,6 +928,8 @@ export interface paths {
         /**
          * Close a workspace for ever
          * @description Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         post: operations["closeWorkspace"];
         delete?: never;
@@ -1029,6 +1041,8 @@ export interface paths {
         /**
          * Take an invitation back
          * @description Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         delete: operations["revokeInvitation"];
         options?: never;
@@ -1048,6 +1062,8 @@ export interface paths {
         /**
          * Accept an invitation
          * @description Needs a credential.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          *
          *     A personal access token can not call it.
          */
@@ -1148,6 +1164,8 @@ export interface paths {
          * Revoke a personal access token
          * @description Needs any role in the workspace.
          *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
+         *
          *     A personal access token can not call it.
          */
         delete: operations["revokeAccessToken"];
@@ -1190,6 +1208,8 @@ export interface paths {
         /**
          * Send the mail of a signup again
          * @description Needs no credential.
+         *
+         *     Each request does it anew; it takes no `Idempotency-Key`.
          */
         post: operations["resendSignup"];
         delete?: never;
@@ -1210,6 +1230,8 @@ export interface paths {
         /**
          * Open the workspace of a signup
          * @description Needs a credential.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          *
          *     A personal access token can not call it.
          */
@@ -3337,7 +3359,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Contact sales. Idempotency key reused. Nothing to change. Payments are off. Payments refused. Workspace closed. */
+            /** @description Account not open. Contact sales. Nothing to change. Payments are off. Payments refused. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3347,7 +3369,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "CONTACT_SALES" | "IDEMPOTENCY_KEY_REUSED" | "PLAN_UNCHANGED" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "CONTACT_SALES" | "PLAN_UNCHANGED" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -3800,7 +3822,7 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Idempotency key reused. Payments are off. Payments refused. Workspace closed. */
+            /** @description Account not open. Payments are off. Payments refused. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3810,7 +3832,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "IDEMPOTENCY_KEY_REUSED" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -4129,7 +4151,7 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Idempotency key reused. Payments are off. Payments refused. Workspace closed. */
+            /** @description Account not open. Payments are off. Payments refused. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4139,7 +4161,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "IDEMPOTENCY_KEY_REUSED" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -4912,7 +4934,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Contact sales. Idempotency key reused. Code already redeemed. Code ended. Code used up. Code not applicable. Payments are off. Payments refused. Workspace closed. */
+            /** @description Account not open. Contact sales. Code already redeemed. Code ended. Code used up. Code not applicable. Payments are off. Payments refused. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4922,7 +4944,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "CONTACT_SALES" | "IDEMPOTENCY_KEY_REUSED" | "PROMOTION_ALREADY_REDEEMED" | "PROMOTION_ENDED" | "PROMOTION_EXHAUSTED" | "PROMOTION_NOT_APPLICABLE" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "CONTACT_SALES" | "PROMOTION_ALREADY_REDEEMED" | "PROMOTION_ENDED" | "PROMOTION_EXHAUSTED" | "PROMOTION_NOT_APPLICABLE" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -5351,7 +5373,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Address not allowed. Idempotency key reused. Workspace closed. */
+            /** @description Account not open. Address not allowed. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5361,7 +5383,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "ALERT_TARGET_FORBIDDEN" | "IDEMPOTENCY_KEY_REUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "ALERT_TARGET_FORBIDDEN" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -6304,7 +6326,7 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Idempotency key reused. Workspace closed. */
+            /** @description Account not open. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6314,7 +6336,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "IDEMPOTENCY_KEY_REUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -6948,7 +6970,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Idempotency key reused. Workspace closed. */
+            /** @description Account not open. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6958,7 +6980,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "IDEMPOTENCY_KEY_REUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -7058,7 +7080,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Already a member. Idempotency key reused. Member limit reached. */
+            /** @description Already a member. Member limit reached. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7068,7 +7090,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ALREADY_MEMBER" | "IDEMPOTENCY_KEY_REUSED" | "MEMBER_LIMIT_REACHED";
+                        reason?: "ALREADY_MEMBER" | "MEMBER_LIMIT_REACHED";
                     };
                 };
             };
@@ -7601,7 +7623,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Idempotency key reused. Workspace closed. */
+            /** @description Account not open. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7611,7 +7633,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "IDEMPOTENCY_KEY_REUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -7770,8 +7792,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes it safe to repeat the request: with the same key it happens once. It has 1 to 128 letters, digits, dots, underscores, colons and hyphens. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /** @description Is an id of the client’s own for the request: 1 to 128 letters, digits, dots, underscores and hyphens. For any other one is made. */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
@@ -7820,20 +7840,6 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Idempotency key reused. */
-            409: {
-                headers: {
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {string} */
-                        reason?: "IDEMPOTENCY_KEY_REUSED";
-                    };
-                };
-            };
             /** @description Signup ended. */
             410: {
                 headers: {
@@ -7968,7 +7974,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Idempotency key reused. Limit reached. */
+            /** @description Limit reached. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7978,7 +7984,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "IDEMPOTENCY_KEY_REUSED" | "WORKSPACE_LIMIT_REACHED";
+                        reason?: "WORKSPACE_LIMIT_REACHED";
                     };
                 };
             };

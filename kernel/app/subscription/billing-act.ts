@@ -1,7 +1,7 @@
 // Owns what the log of a workspace keeps of what people do about its subscription, its payment methods, its top-ups, codes and
 // alerts.
 
-import type { Fingerprint } from '../../domain/id.ts';
+import type { Fingerprint, IdempotencyKey, TenantId } from '../../domain/id.ts';
 import type { TrialAct } from '../trial/ports.ts';
 
 /** Something that a person did. */
@@ -39,4 +39,6 @@ export interface BillingJournal {
    * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   noteBilling(act: BillingAct): Promise<void>;
+  /** Says whether an act is noted under a key. Throws DomainError DATABASE_UNAVAILABLE. */
+  isNoted(tenantId: TenantId, key: IdempotencyKey): Promise<boolean>;
 }

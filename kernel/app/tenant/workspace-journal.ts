@@ -2,7 +2,7 @@
 // tokens, its trial, its subscription and payment methods. Does not own those things.
 
 import { DomainError } from '../../domain/error.ts';
-import type { Fingerprint } from '../../domain/id.ts';
+import type { Fingerprint, IdempotencyKey, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import type { AccessTokenAct, AccessTokenJournal } from '../access/ports.ts';
 import { keyReused } from '../ledger/write-error.ts';
@@ -44,6 +44,11 @@ export class WorkspaceJournal implements AccessTokenJournal, TrialJournal, Billi
    */
   noteBilling({ accessTokenId, ...act }: BillingAct): Promise<void> {
     return this.#note(act, present({ accessTokenId }));
+  }
+
+  /** Says whether an act is noted under a key. Throws DomainError DATABASE_UNAVAILABLE. */
+  async isNoted(tenantId: TenantId, key: IdempotencyKey): Promise<boolean> {
+    return (await this.#parts.log.loadRecordByKey(tenantId, key)) !== undefined;
   }
 
   async #note(
