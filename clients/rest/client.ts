@@ -14,6 +14,9 @@ const WAIT_MS = 250;
 /** Say that the same request can succeed later; what was done is not done again. 502 is a proxy's, whose way to the API broke. */
 const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
+/** Are the types of answers that calls read; a list that can also be had as CSV is read as JSON. */
+type Json = 'application/json' | 'application/problem+json';
+
 /** Says where the API is, and who calls it. */
 export interface BillingClientOptions {
   /** Is the address of a BFF, such as `https://api.example.com`. */
@@ -32,9 +35,9 @@ export interface BillingClientOptions {
  * Makes a client. Its calls answer `data` or, where the API refuses, `error`, a problem document. They throw where no answer
  * came after several attempts.
  */
-export function createBillingClient(options: BillingClientOptions): Client<paths> {
+export function createBillingClient(options: BillingClientOptions): Client<paths, Json> {
   const { url, token, workspaceId, timeoutMs = TIMEOUT_MS, fetch: send = fetch } = options;
-  return createClient<paths>({
+  return createClient<paths, Json>({
     baseUrl: url,
     headers: {
       Authorization: `Bearer ${token}`,
