@@ -79,6 +79,7 @@ const listEndpoints = defineWorkspaceRoute({
   workspace: 'required',
   name: 'listAlertEndpoints',
   summary: 'List the endpoints for billing events',
+  description: 'The oldest first.',
   needs: 'tenant_admin',
   responses: { 200: object({ endpoints: list(ALERT_ENDPOINT) }) },
   reasons: [],

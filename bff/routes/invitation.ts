@@ -26,6 +26,7 @@ const listInvitations = defineWorkspaceRoute({
   workspace: 'path',
   name: 'listInvitations',
   summary: 'List the invitations',
+  description: 'The newest first, a page at a time: the open ones, and the newest 100 of those that have ended.',
   needs: 'tenant_admin',
   query: defineQuery<PageQuery & { status?: InvitationStatusName }>({
     type: 'object',

@@ -51,6 +51,7 @@ const listPaymentMethods = defineWorkspaceRoute({
   workspace: 'required',
   name: 'listPaymentMethods',
   summary: 'List the stored payment methods',
+  description: 'The default one first.',
   needs: 'tenant_admin',
   responses: { 200: object({ payment_methods: list(PAYMENT_METHOD) }) },
   reasons: ['STRIPE_OFF', 'STRIPE_REFUSED', 'STRIPE_UNAVAILABLE'],

@@ -37,6 +37,7 @@ const listWorkspaces = defineRoute({
   workspace: 'none',
   name: 'listWorkspaces',
   summary: 'List your workspaces',
+  description: 'By name, a page at a time.',
   needs: 'sign_in',
   query: defineQuery<PageQuery & { include_closed?: 'true' | 'false' }>({
     type: 'object',

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List the plans on offer
-         * @description Plans of this product alone. A workspace need not be named; where one is, plans are as they are for it.
+         * @description Plans of this product alone, by rank, period and code. A workspace need not be named; where one is, plans are as they are for it.
          *
          *     Needs the role `project_contributor` or a higher one.
          */
@@ -55,7 +55,9 @@ export interface paths {
         };
         /**
          * Read what each metered action costs
-         * @description Needs the role `project_contributor` or a higher one.
+         * @description By the name of the action.
+         *
+         *     Needs the role `project_contributor` or a higher one.
          */
         get: operations["listActionPrices"];
         put?: never;
@@ -141,7 +143,7 @@ export interface paths {
         };
         /**
          * Read what usage was for
-         * @description Lists the actions, projects, workflows and free dimensions of a range of time, with their totals. Without `end_time` the range ends now, without `start_time` it is the 30 days before its end. Who is no administrator sees the projects alone in which they have a role; an administrator sees all, and what belongs to none.
+         * @description Lists the actions, projects, workflows and free dimensions of a range of time, with their totals, each by name. Without `end_time` the range ends now, without `start_time` it is the 30 days before its end. Who is no administrator sees the projects alone in which they have a role; an administrator sees all, and what belongs to none.
          *
          *     Needs any role in the workspace.
          */
@@ -413,7 +415,9 @@ export interface paths {
         };
         /**
          * List the stored payment methods
-         * @description Needs the role `tenant_admin`.
+         * @description The default one first.
+         *
+         *     Needs the role `tenant_admin`.
          */
         get: operations["listPaymentMethods"];
         put?: never;
@@ -501,7 +505,9 @@ export interface paths {
         };
         /**
          * Read what credits cost
-         * @description Needs the role `project_contributor` or a higher one.
+         * @description The cheapest package first.
+         *
+         *     Needs the role `project_contributor` or a higher one.
          */
         get: operations["listTopUpPackages"];
         put?: never;
@@ -651,7 +657,9 @@ export interface paths {
         };
         /**
          * List the thresholds of the balance
-         * @description Needs the role `tenant_admin`.
+         * @description The highest first.
+         *
+         *     Needs the role `tenant_admin`.
          */
         get: operations["listThresholds"];
         /**
@@ -699,7 +707,9 @@ export interface paths {
         };
         /**
          * List the endpoints for billing events
-         * @description Needs the role `tenant_admin`.
+         * @description The oldest first.
+         *
+         *     Needs the role `tenant_admin`.
          */
         get: operations["listAlertEndpoints"];
         put?: never;
@@ -875,7 +885,9 @@ export interface paths {
         };
         /**
          * List your workspaces
-         * @description Needs a credential.
+         * @description By name, a page at a time.
+         *
+         *     Needs a credential.
          */
         get: operations["listWorkspaces"];
         put?: never;
@@ -969,7 +981,9 @@ export interface paths {
         };
         /**
          * List the members
-         * @description Needs the role `project_contributor` or a higher one.
+         * @description In the order in which they came, a page at a time.
+         *
+         *     Needs the role `project_contributor` or a higher one.
          */
         get: operations["listMembers"];
         put?: never;
@@ -1013,7 +1027,9 @@ export interface paths {
         };
         /**
          * List the invitations
-         * @description Needs the role `tenant_admin`.
+         * @description The newest first, a page at a time: the open ones, and the newest 100 of those that have ended.
+         *
+         *     Needs the role `tenant_admin`.
          */
         get: operations["listInvitations"];
         put?: never;
@@ -1083,7 +1099,9 @@ export interface paths {
         };
         /**
          * List the projects
-         * @description Needs membership in the workspace.
+         * @description In the order in which they were made, a page at a time: all of them for an administrator, else those in which the caller has a role.
+         *
+         *     Needs membership in the workspace.
          */
         get: operations["listProjects"];
         put?: never;
@@ -1127,7 +1145,7 @@ export interface paths {
         };
         /**
          * List your personal access tokens
-         * @description A tenant_admin sees those of all members.
+         * @description The newest first, a page at a time. A tenant_admin sees those of all members.
          *
          *     Needs any role in the workspace.
          *
