@@ -57,7 +57,7 @@ export function createKernelClient(address: string, token: string | undefined): 
     call: (method, request, settings = {}) => {
       const metadata = createMetadata();
       for (const [name, value] of Object.entries(settings.metadata ?? {})) metadata.set(name, value);
-      const deadline = new Date(Date.now() + (settings.deadlineMs ?? DEADLINE_MS_DEFAULT));
+      const deadline = Date.now() + (settings.deadlineMs ?? DEADLINE_MS_DEFAULT);
       return callUnary(client, method, request, { metadata, deadline });
     },
     async *stream<Request, Response>(method: ServerStreamMethod<Request, Response>, request: Request) {

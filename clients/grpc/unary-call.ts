@@ -22,7 +22,8 @@ export interface UnaryMethod<Request, Response> {
 /** What goes with a call, and when it ends early. */
 export interface UnaryOptions {
   readonly metadata: Metadata;
-  readonly deadline: Date;
+  /** Is a time, or the number of it in milliseconds; `Infinity` for none. */
+  readonly deadline: Date | number;
   /** Cancels the call when it fires. */
   readonly signal?: AbortSignal;
 }
