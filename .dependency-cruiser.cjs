@@ -74,7 +74,12 @@ module.exports = {
       'The alert adapter fulfils its port with HTTP; it judges addresses itself, so it reaches for the network and for nothing else.',
     ),
     layer('worker', '^kernel/worker/', ['^kernel/(worker|app)/'], 'Timers call use cases; they decide nothing.'),
-    layerOfSources('bff', '^bff/(?!console/)', ['^bff/', '^gen/'], 'A BFF speaks to the kernel over gRPC only.'),
+    layerOfSources(
+      'bff',
+      '^bff/(?!console/)',
+      ['^bff/', '^gen/', '^clients/grpc/'],
+      'A BFF speaks to the kernel over gRPC only, by what any service calls it with.',
+    ),
     layerOfSources(
       'console',
       '^bff/console/',
@@ -93,6 +98,12 @@ module.exports = {
       '^clients/rest/',
       ['^clients/rest/', packages('openapi-fetch')],
       'A client is made for programs elsewhere: it knows the document of the API alone, and needs what browsers have, too.',
+    ),
+    layer(
+      'grpc-client',
+      '^clients/grpc/',
+      ['^clients/grpc/', '^gen/', packages('@grpc/grpc-js', 'uuid'), '^(crypto|util|timers/promises)$'],
+      'A client is made for services elsewhere: it knows the contracts alone.',
     ),
     layerOfSources('gen', '^gen/', ['^gen/'], 'Generated contracts stand alone.'),
     {
@@ -162,7 +173,7 @@ module.exports = {
       name: 'deployed-code-needs-no-dev-dependency',
       severity: 'error',
       comment: 'Kernel and BFF run after `npm ci --omit=dev`. The Console is bundled before.',
-      from: { path: '^(kernel|bff|gen)/', pathNot: '^bff/console/' },
+      from: { path: '^(kernel|bff|gen|clients/grpc)/', pathNot: '^bff/console/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },
   ],

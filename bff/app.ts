@@ -7,9 +7,10 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
+import { isServiceError } from '../clients/grpc/error-detail.ts';
 import { ConversionError } from './convert.ts';
 import { createCors } from './cross-origin.ts';
-import { fromKernelError, isServiceError } from './kernel-problem.ts';
+import { fromKernelError } from './kernel-problem.ts';
 import { createDocumentPaths } from './openapi/document-path.ts';
 import { definePaths, type PathMethod } from './path-table.ts';
 import { invalidField, Problem } from './problem.ts';
@@ -77,15 +78,12 @@ function toProbe(path: string, answer: () => Promise<object>): PathMethod {
 }
 
 /** Every response, of whatever kind, gets its id, its log line and its cache rule first. */
-function beginRequest({ requestTimeoutMs, health, logger }: AppDependencies): RequestHandler {
+function beginRequest({ requestTimeoutMs, logger }: AppDependencies): RequestHandler {
   return (request, response, next) => {
     const { requestId } = openContext(request, response, requestTimeoutMs);
     logWhenClosed(logger, request, response);
     response.setHeader('x-request-id', requestId);
     response.setHeader('Cache-Control', 'no-store');
-    if (health.isDraining) {
-      response.setHeader('Connection', 'close');
-    }
     next();
   };
 }

@@ -38,6 +38,8 @@ export interface Config {
   readonly arrivalTimeoutMs: number;
   /** Is how long a request may take, the kernel's part included. */
   readonly requestTimeoutMs: number;
+  /** Is how long requests are still taken after `/readyz` says that this process ends. */
+  readonly drainNoticeMs: number;
 }
 
 /** What a deployment that browsers sign in to is told beside. */
@@ -69,6 +71,7 @@ const RATE_MAX = 10_000_000;
 const CONNECTIONS_MAX = 1_000_000;
 const REQUEST_TIMEOUT_MS_MIN = 100;
 const REQUEST_TIMEOUT_MS_MAX = 120_000;
+const DRAIN_NOTICE_MS_MAX = 120_000;
 const INTEGER_PATTERN = /^\d+$/;
 const TRAILING_SLASH_PATTERN = /\/$/;
 const SECRETS: ReadonlySet<string> = new Set(['KERNEL_TOKEN', 'OIDC_CLIENT_SECRET', 'SESSION_KEYS']);
@@ -100,6 +103,7 @@ interface Settings {
   LOG_LEVEL: LogLevel;
   ARRIVAL_TIMEOUT_MS: number;
   REQUEST_TIMEOUT_MS: number;
+  DRAIN_NOTICE_MS: number;
 }
 
 /** The variables that are whole numbers, with what they are where nobody sets them. */
@@ -109,6 +113,7 @@ const NUMBERS = {
   RATE_LIMIT_PER_CALLER: 1_200,
   ARRIVAL_TIMEOUT_MS: 15_000,
   REQUEST_TIMEOUT_MS: 10_000,
+  DRAIN_NOTICE_MS: 0,
 } as const satisfies Partial<Record<keyof Settings, number>>;
 
 const URL_EXPECTED = 'an https URL without user, password or fragment (http only for localhost, 127.0.0.1 and [::1])';
@@ -240,6 +245,12 @@ const SETTINGS_SCHEMA: Schema<Settings> = {
     LOG_LEVEL: { type: 'string', enum: LOG_LEVELS, description: `one of ${LOG_LEVELS.join(', ')}` },
     ARRIVAL_TIMEOUT_MS: TIMEOUT,
     REQUEST_TIMEOUT_MS: TIMEOUT,
+    DRAIN_NOTICE_MS: {
+      type: 'integer',
+      minimum: 0,
+      maximum: DRAIN_NOTICE_MS_MAX,
+      description: `a whole number of milliseconds from 0 to ${DRAIN_NOTICE_MS_MAX}`,
+    },
   },
   required: [
     'PRODUCT_CODE',
@@ -255,6 +266,7 @@ const SETTINGS_SCHEMA: Schema<Settings> = {
     'LOG_LEVEL',
     'ARRIVAL_TIMEOUT_MS',
     'REQUEST_TIMEOUT_MS',
+    'DRAIN_NOTICE_MS',
   ],
   additionalProperties: false,
 };
@@ -308,6 +320,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     logLevel: settings.LOG_LEVEL,
     arrivalTimeoutMs: settings.ARRIVAL_TIMEOUT_MS,
     requestTimeoutMs: settings.REQUEST_TIMEOUT_MS,
+    drainNoticeMs: settings.DRAIN_NOTICE_MS,
   };
 }
 
@@ -346,6 +359,7 @@ function readSettings(environment: Readonly<Record<string, string | undefined>>)
     LOG_LEVEL: read('LOG_LEVEL') ?? 'info',
     ARRIVAL_TIMEOUT_MS: readNumber('ARRIVAL_TIMEOUT_MS'),
     REQUEST_TIMEOUT_MS: readNumber('REQUEST_TIMEOUT_MS'),
+    DRAIN_NOTICE_MS: readNumber('DRAIN_NOTICE_MS'),
   };
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

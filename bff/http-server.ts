@@ -1,7 +1,7 @@
 // Owns the HTTP server below the app: its limits, the errors that Node finds before the app sees a request, and the end.
 // Invariants: also those errors are application/problem+json; a slow or broken client can't hold the server.
 
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { v7 as newUuid } from 'uuid';
 import { Problem } from './problem.ts';
@@ -24,8 +24,16 @@ export interface HttpServerOptions {
   readonly arrivalTimeoutMs: number;
 }
 
-/** Are the connections of each server on which no request has arrived. */
-const unusedSockets = new WeakMap<Server, ReadonlySet<Socket>>();
+/** What is known of a server's connections. */
+interface Traffic {
+  /** Are the connections on which no request has arrived. */
+  readonly unused: Set<Socket>;
+  /** Are the answers that are not sent yet. */
+  readonly open: Set<ServerResponse>;
+  isEnding: boolean;
+}
+
+const trafficOf = new WeakMap<Server, Traffic>();
 
 /** Builds the server; it does not listen yet. */
 export function createHttpServer(
@@ -43,8 +51,9 @@ export function createHttpServer(
   });
   server.maxConnections = connectionsMax;
   server.setTimeout(IDLE_TIMEOUT_MS);
-  const unused = new Set<Socket>();
-  unusedSockets.set(server, unused);
+  const traffic: Traffic = { unused: new Set(), open: new Set(), isEnding: false };
+  const { unused, open } = traffic;
+  trafficOf.set(server, traffic);
   server.on('connection', (socket: Socket) => {
     unused.add(socket);
     socket.once('close', () => unused.delete(socket));
@@ -57,7 +66,12 @@ export function createHttpServer(
     const { socket } = request;
     unused.delete(socket);
     count(socket, 1);
-    response.once('close', () => count(socket, -1));
+    open.add(response);
+    if (traffic.isEnding) response.shouldKeepAlive = false;
+    response.once('close', () => {
+      count(socket, -1);
+      open.delete(response);
+    });
     handle(request, response);
   };
   server.on('request', listener);
@@ -83,6 +97,17 @@ export async function listen(server: Server, address: { host: string; port: numb
   return address.host.includes(':') ? `[${address.host}]:${port}` : `${address.host}:${port}`;
 }
 
+/**
+ * Lets each answer from now on, also of requests that have arrived, say that its connection ends with it: so clients send their next
+ * request over another connection, instead of over one that is about to be closed.
+ */
+export function announceEnd(server: Server): void {
+  const traffic = trafficOf.get(server);
+  if (traffic === undefined) return;
+  traffic.isEnding = true;
+  for (const response of traffic.open) response.shouldKeepAlive = false;
+}
+
 /** Takes no new connection, lets open requests end, and cuts off what is left after the time given. */
 export async function closeGracefully(server: Server, timeoutMs: number): Promise<void> {
   const cutOff = setTimeout(() => server.closeAllConnections(), timeoutMs);
@@ -90,7 +115,7 @@ export async function closeGracefully(server: Server, timeoutMs: number): Promis
   const closeIdle = setInterval(() => {
     server.closeIdleConnections();
     // One that clients opened in advance, and sent nothing on, is none of the idle for Node.
-    for (const socket of unusedSockets.get(server) ?? []) if (socket.bytesRead === 0) socket.destroy();
+    for (const socket of trafficOf.get(server)?.unused ?? []) if (socket.bytesRead === 0) socket.destroy();
   }, IDLE_CHECK_INTERVAL_MS);
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearInterval(closeIdle);

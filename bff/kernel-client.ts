@@ -5,25 +5,26 @@
 
 import { Client, credentials, status as GrpcStatus, Metadata } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
+import { isServiceError } from '../clients/grpc/error-detail.ts';
+import { rankByRendezvous } from '../clients/grpc/rendezvous.ts';
+import { callUnary, type UnaryMethod } from '../clients/grpc/unary-call.ts';
 import {
   CatalogServiceService,
   type ListPlansRequest,
   type ListPlansResponse,
 } from '../gen/wheelhouse/catalog/v1/catalog_service.ts';
+import { decodeOnce } from './decode-once.ts';
 import { type Identity, keyOf } from './identity.ts';
-import { isServiceError } from './kernel-problem.ts';
-import { rankByRendezvous } from './rendezvous.ts';
 import { callStream, type StreamMethod } from './stream-call.ts';
-import { callUnary, decodeOnce, type UnaryMethod } from './unary-call.ts';
 
 /** The largest page: 1,000 entries with all their dimensions and many draws. */
 const RESPONSE_BYTES_MAX = 32 * 1_024 * 1_024;
 
 const CHANNEL_OPTIONS = {
   'grpc.max_receive_message_length': RESPONSE_BYTES_MAX,
-  // A kernel that comes back is found within seconds, where the default backs off for up to two minutes.
+  // A kernel that comes back is found within a second or so, before the next one is replaced, where the default backs off for up to two minutes.
   'grpc.initial_reconnect_backoff_ms': 200,
-  'grpc.max_reconnect_backoff_ms': 3_000,
+  'grpc.max_reconnect_backoff_ms': 1_000,
   // A large page arrives in one go; with the default window of 64 KiB it would wait for a round trip every few entries.
   'grpc-node.flow_control_window': 1_024 * 1_024,
   // A peer that vanished without a word is noticed while calls wait for it.

@@ -1,7 +1,9 @@
 // Owns the start and the end of a BFF process: it reads the configuration, wires the parts, listens, and drains when it is
 // told to stop. Does not own what any part does.
-// Invariants: what is wrong with a start is told in one message without a stack; a stop lets open requests end.
+// Invariants: what is wrong with a start is told in one message without a stack; a stop is announced before no connection is taken any
+// more, and lets open requests end.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { Admission } from './admission.ts';
 import { createApp } from './app.ts';
@@ -11,7 +13,7 @@ import { BrowserSessions } from './browser-session/browser-session.ts';
 import { SignIn } from './browser-session/sign-in.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { createConsolePaths } from './console-host.ts';
-import { closeGracefully, createHttpServer, listen } from './http-server.ts';
+import { announceEnd, closeGracefully, createHttpServer, listen } from './http-server.ts';
 import { KernelClient } from './kernel-client.ts';
 import { KeySet } from './key-set.ts';
 import { createMailPages } from './mail-page/mail-page.ts';
@@ -73,6 +75,9 @@ export async function startBff(config: Config, logger: Logger): Promise<RunningB
     http,
     stop: async () => {
       health.startDraining();
+      announceEnd(server);
+      // Balancers learn of it by their checks; until then they still send requests, over new connections too.
+      await delay(config.drainNoticeMs);
       streams.startDraining();
       await closeGracefully(server, requestTimeoutMs + DRAIN_MARGIN_MS);
       kernel.close();

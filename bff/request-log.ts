@@ -3,7 +3,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import { isServiceError, kernelReasonOf } from './kernel-problem.ts';
+import { isServiceError } from '../clients/grpc/error-detail.ts';
+import { kernelReasonOf } from './kernel-problem.ts';
 import { contextOf } from './request-context.ts';
 
 const PATH_LENGTH_MAX = 256;

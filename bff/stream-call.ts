@@ -2,7 +2,7 @@
 
 import type { Client, Metadata } from '@grpc/grpc-js';
 import { status as GrpcStatus, type ServiceError } from '@grpc/grpc-js';
-import { toUnavailable, type UnaryMethod, watchConnection } from './unary-call.ts';
+import { toUnavailable, type UnaryMethod, watchConnection } from '../clients/grpc/unary-call.ts';
 
 /** A method that answers with a stream, as ts-proto describes it. */
 export interface StreamMethod<Request, Response> extends UnaryMethod<Request, Response> {

@@ -1,8 +1,9 @@
 /**
- * Owns: calling a kernel's RPCs with a credential: promises in place of callbacks, a deadline on every call.
- * Does not own: what is called.
+ * Owns: calling a kernel's RPCs with any credential, once each: a deadline on every call.
+ * Does not own: what is called, nor the call itself (`clients/grpc`).
  */
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { callUnary, type UnaryMethod } from '../clients/grpc/unary-call.ts';
 import { toMessage } from './stack-error.ts';
 
 const DEADLINE_MS_DEFAULT = 20_000;
@@ -10,13 +11,6 @@ const STREAM_DEADLINE_MS = 120_000;
 
 /** Answers of large batches arrive in one go; with the default window of 64 KiB they would wait for round trips. */
 const CHANNEL_OPTIONS = { 'grpc-node.flow_control_window': 1_024 * 1_024 };
-
-/** Is a unary method as the generated service definitions describe it, such as `LedgerServiceService.debit`. */
-export interface UnaryMethod<Request, Response> {
-  readonly path: string;
-  readonly requestSerialize: (value: Request) => Buffer;
-  readonly responseDeserialize: (value: Buffer) => Response;
-}
 
 /** Is a method that answers one request with many messages. */
 export interface ServerStreamMethod<Request, Response> extends UnaryMethod<Request, Response> {
@@ -60,26 +54,12 @@ export function createKernelClient(address: string, token: string | undefined): 
     return metadata;
   };
   return {
-    call: (method, request, settings = {}) =>
-      new Promise((resolve, reject) => {
-        const metadata = createMetadata();
-        for (const [name, value] of Object.entries(settings.metadata ?? {})) metadata.set(name, value);
-        const { path, requestSerialize, responseDeserialize } = method;
-        const deadline = Date.now() + (settings.deadlineMs ?? DEADLINE_MS_DEFAULT);
-        client.makeUnaryRequest(
-          path,
-          requestSerialize,
-          responseDeserialize,
-          request,
-          metadata,
-          { deadline },
-          (...answer) => {
-            const [error, response] = answer;
-            if (response !== undefined) resolve(response);
-            else reject(error ?? new Error(`${path} answered with nothing.`));
-          },
-        );
-      }),
+    call: (method, request, settings = {}) => {
+      const metadata = createMetadata();
+      for (const [name, value] of Object.entries(settings.metadata ?? {})) metadata.set(name, value);
+      const deadline = Date.now() + (settings.deadlineMs ?? DEADLINE_MS_DEFAULT);
+      return callUnary(client, method, request, { metadata, deadline });
+    },
     async *stream<Request, Response>(method: ServerStreamMethod<Request, Response>, request: Request) {
       const { path, requestSerialize, responseDeserialize } = method;
       const deadline = Date.now() + STREAM_DEADLINE_MS;

@@ -20,7 +20,7 @@ const ANY: readonly ProblemReason[] = [
 ];
 const OF_ACCOUNTS: readonly ProblemReason[] = ['LEDGER_CORRUPT', 'HEAD_FROM_FUTURE', 'STATE_VERSION_UNSUPPORTED'];
 const SIGNED_IN: readonly ProblemReason[] = ['CREDENTIAL_INVALID', 'ISSUER_UNAVAILABLE'];
-const WRITES: readonly ProblemReason[] = ['IDEMPOTENCY_KEY_REUSED', 'OUTCOME_UNKNOWN', 'CLOCK_UNCERTAIN'];
+const WRITES: readonly ProblemReason[] = ['OUTCOME_UNKNOWN', 'CLOCK_UNCERTAIN'];
 const WRITES_OF_WORKSPACES: readonly ProblemReason[] = ['TENANT_SUSPENDED', 'TENANT_CLOSED'];
 
 /** Lists all reasons for which a route can be refused. */
@@ -36,6 +36,7 @@ export function reasonsOf(route: Route): readonly ProblemReason[] {
     ...(isAboutWorkspace ? [...OF_ACCOUNTS, 'TENANT_NOT_FOUND' as const, 'ACCOUNT_NOT_OPEN' as const] : []),
     ...(route.workspace === 'required' ? (['WORKSPACE_REQUIRED'] as const) : []),
     ...(writes ? WRITES : []),
+    ...(writes && (route.repeat ?? 'by_key') === 'by_key' ? (['IDEMPOTENCY_KEY_REUSED'] as const) : []),
     ...(writes && isAboutWorkspace ? WRITES_OF_WORKSPACES : []),
     ...route.reasons,
   ];

@@ -25,6 +25,12 @@ const ROLE_WORDS: Readonly<Record<RoleName, string>> = {
   project_viewer: 'any role in the workspace',
 };
 
+const REPEAT_WORDS = {
+  by_key: [],
+  by_nature: ['Sending it again changes nothing more, under whichever `Idempotency-Key`.'],
+  anew: ['Each request does it anew; it takes no `Idempotency-Key`.'],
+} as const;
+
 /** Says how a path is written in the document. */
 export function toDocumentPath(path: string): string {
   return path.replaceAll(PARAMETER_PATTERN, '{$1}');
@@ -62,10 +68,11 @@ function tagOf({ path }: Route): string {
   return isGroup && second !== undefined && second !== 'close' && second !== 'audit-log' ? second : first;
 }
 
-function describe({ description, needs, isPersonal }: Route): string {
+function describe({ description, needs, isPersonal, repeat = 'by_key' }: Route): string {
   const sentences = [
     ...(description === undefined ? [] : [description]),
     `Needs ${tellNeed(needs)}.`,
+    ...REPEAT_WORDS[repeat],
     ...(isPersonal === true ? ['A personal access token can not call it.'] : []),
   ];
   return sentences.join('\n\n');
@@ -115,7 +122,7 @@ function capitalize(text: unknown): string {
 function headerParameters(route: Route): readonly object[] {
   const names = [
     ...(route.workspace === 'required' || route.workspace === 'named' ? ['WorkspaceId'] : []),
-    ...(route.method === 'GET' ? [] : ['IdempotencyKey']),
+    ...(route.method === 'GET' || route.repeat === 'anew' ? [] : ['IdempotencyKey']),
     ...(route.hasEntityTag === true ? ['IfNoneMatch'] : []),
     'RequestId',
   ];

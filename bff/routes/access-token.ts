@@ -27,7 +27,7 @@ const listAccessTokens = defineWorkspaceRoute({
   summary: 'List your personal access tokens',
   needs: 'project_viewer',
   isPersonal: true,
-  description: 'A tenant_admin sees those of all members.',
+  description: 'The newest first, a page at a time. A tenant_admin sees those of all members.',
   query: defineQuery<PageQuery & { include_ended?: 'true' | 'false' }>({
     type: 'object',
     properties: { include_ended: FLAG, ...pageProperties(PEOPLE_PAGE.sizeMax) },
@@ -114,6 +114,7 @@ const revokeAccessToken = defineWorkspaceRoute({
   workspace: 'required',
   name: 'revokeAccessToken',
   summary: 'Revoke a personal access token',
+  repeat: 'by_nature',
   needs: 'project_viewer',
   isPersonal: true,
   responses: { 204: null },

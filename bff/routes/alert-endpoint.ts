@@ -79,6 +79,7 @@ const listEndpoints = defineWorkspaceRoute({
   workspace: 'required',
   name: 'listAlertEndpoints',
   summary: 'List the endpoints for billing events',
+  description: 'The oldest first.',
   needs: 'tenant_admin',
   responses: { 200: object({ endpoints: list(ALERT_ENDPOINT) }) },
   reasons: [],
@@ -94,6 +95,7 @@ const updateEndpoint = defineWorkspaceRoute({
   workspace: 'required',
   name: 'updateAlertEndpoint',
   summary: 'Change an endpoint',
+  repeat: 'by_nature',
   needs: 'tenant_admin',
   description: 'What is left out of the body is emptied.',
   body: defineBody<EndpointFields & { enabled: boolean }>({

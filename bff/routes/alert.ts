@@ -19,6 +19,7 @@ const listThresholds = defineWorkspaceRoute({
   workspace: 'required',
   name: 'listThresholds',
   summary: 'List the thresholds of the balance',
+  description: 'The highest first.',
   needs: 'tenant_admin',
   responses: { 200: THRESHOLDS },
   reasons: [],

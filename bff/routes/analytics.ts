@@ -34,7 +34,7 @@ const usageDimensions = defineWorkspaceRoute({
   workspace: 'required',
   name: 'listUsageDimensions',
   summary: 'Read what usage was for',
-  description: `Lists the actions, projects, workflows and free dimensions of a range of time, with their totals. ${RANGE} ${OF_WHOM}`,
+  description: `Lists the actions, projects, workflows and free dimensions of a range of time, with their totals, each by name. ${RANGE} ${OF_WHOM}`,
   needs: 'project_viewer',
   query: defineQuery<TimeRangeQuery & WorkQuery>({
     type: 'object',

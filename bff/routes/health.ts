@@ -22,10 +22,6 @@ export class Health {
     this.#isDraining = true;
   }
 
-  get isDraining(): boolean {
-    return this.#isDraining;
-  }
-
   /** Answers `/readyz`. Throws SHUTTING_DOWN while draining and KERNEL_UNAVAILABLE when no kernel serves. */
   async answerReadiness(): Promise<object> {
     if (this.#isDraining) {

@@ -26,6 +26,7 @@ const listInvitations = defineWorkspaceRoute({
   workspace: 'path',
   name: 'listInvitations',
   summary: 'List the invitations',
+  description: 'The newest first, a page at a time: the open ones, and the newest 100 of those that have ended.',
   needs: 'tenant_admin',
   query: defineQuery<PageQuery & { status?: InvitationStatusName }>({
     type: 'object',
@@ -99,6 +100,7 @@ const revokeInvitation = defineWorkspaceRoute({
   workspace: 'path',
   name: 'revokeInvitation',
   summary: 'Take an invitation back',
+  repeat: 'by_nature',
   needs: 'tenant_admin',
   responses: { 204: null },
   reasons: ['INVITATION_ENDED', 'INVITATION_NOT_FOUND'],
@@ -115,6 +117,7 @@ const acceptInvitationRoute = defineRoute({
   workspace: 'none',
   name: 'acceptInvitation',
   summary: 'Accept an invitation',
+  repeat: 'by_nature',
   needs: 'sign_in',
   isPersonal: true,
   body: MAIL_TOKEN_BODY,

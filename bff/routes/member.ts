@@ -14,6 +14,7 @@ const listMembers = defineWorkspaceRoute({
   workspace: 'path',
   name: 'listMembers',
   summary: 'List the members',
+  description: 'In the order in which they came, a page at a time.',
   needs: 'project_contributor',
   query: definePageQuery(PEOPLE_PAGE),
   responses: { 200: pageOf('members', MEMBER) },

@@ -51,6 +51,7 @@ const listPaymentMethods = defineWorkspaceRoute({
   workspace: 'required',
   name: 'listPaymentMethods',
   summary: 'List the stored payment methods',
+  description: 'The default one first.',
   needs: 'tenant_admin',
   responses: { 200: object({ payment_methods: list(PAYMENT_METHOD) }) },
   reasons: ['STRIPE_OFF', 'STRIPE_REFUSED', 'STRIPE_UNAVAILABLE'],
@@ -88,6 +89,7 @@ const openPortal = defineWorkspaceRoute({
   workspace: 'required',
   name: 'openPortal',
   summary: 'Open Stripe’s page of invoices and payment methods',
+  repeat: 'by_nature',
   needs: 'tenant_admin',
   body: defineBody<{ return_path?: string }>({
     type: 'object',

@@ -15,6 +15,8 @@ const listProjects = defineWorkspaceRoute({
   workspace: 'path',
   name: 'listProjects',
   summary: 'List the projects',
+  description:
+    'In the order in which they were made, a page at a time: all of them for an administrator, else those in which the caller has a role.',
   needs: 'membership',
   query: defineQuery<PageQuery & { include_archived?: 'true' | 'false' }>({
     type: 'object',

@@ -46,6 +46,7 @@ const validateDiscount = defineWorkspaceRoute({
   workspace: 'required',
   name: 'validateDiscount',
   summary: 'See what a code would do',
+  repeat: 'by_nature',
   needs: 'tenant_admin',
   description: 'Changes nothing.',
   body: defineBody<{ code: string; plan_code?: string }>({

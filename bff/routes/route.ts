@@ -122,8 +122,11 @@ export interface RouteDescription {
   readonly needs: Need;
   /** Says that only a person can call it, no personal access token. */
   readonly isPersonal?: boolean;
-  /** Says that it takes an idempotency key; default for all methods but GET. */
-  readonly isRepeatable?: boolean;
+  /**
+   * Says what a second request does where the method is not GET. Default `by_key`: under the same idempotency key nothing more.
+   * `by_nature`: nothing more under any key. `anew`: all of it again.
+   */
+  readonly repeat?: 'by_key' | 'by_nature' | 'anew';
   /** Says that the answer has an entity tag, and that who has it already is spared it. */
   readonly hasEntityTag?: boolean;
   /** Are the reasons why it is refused, but for those that every route of its kind has (openapi/common-reason.ts). */

@@ -27,6 +27,7 @@ const listPackages = defineWorkspaceRoute({
   workspace: 'required',
   name: 'listTopUpPackages',
   summary: 'Read what credits cost',
+  description: 'The cheapest package first.',
   needs: 'project_contributor',
   responses: { 200: TOP_UP_OFFER },
   reasons: [],

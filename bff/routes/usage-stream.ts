@@ -3,6 +3,7 @@
 // another without a word; the stream ends in order when this process drains, and clients come again by themselves.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { isServiceError } from '../../clients/grpc/error-detail.ts';
 import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import {
   LedgerStreamServiceService,
@@ -10,7 +11,7 @@ import {
 } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { fromProtoBalance, fromProtoInteger } from '../convert.ts';
 import type { CallContext } from '../kernel-client.ts';
-import { fromKernelError, isServiceError } from '../kernel-problem.ts';
+import { fromKernelError } from '../kernel-problem.ts';
 import { invalidField, type Problem } from '../problem.ts';
 import { StreamReply } from '../stream-reply.ts';
 import { defineWorkspaceRoute, type WorkspaceCall } from './route.ts';

@@ -37,6 +37,7 @@ const listWorkspaces = defineRoute({
   workspace: 'none',
   name: 'listWorkspaces',
   summary: 'List your workspaces',
+  description: 'By name, a page at a time.',
   needs: 'sign_in',
   query: defineQuery<PageQuery & { include_closed?: 'true' | 'false' }>({
     type: 'object',
@@ -142,6 +143,7 @@ const closeWorkspace = defineWorkspaceRoute({
   workspace: 'path',
   name: 'closeWorkspace',
   summary: 'Close a workspace for ever',
+  repeat: 'by_nature',
   needs: 'tenant_admin',
   responses: { 200: WORKSPACE },
   reasons: [],

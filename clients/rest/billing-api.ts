@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List the plans on offer
-         * @description Plans of this product alone. A workspace need not be named; where one is, plans are as they are for it.
+         * @description Plans of this product alone, by rank, period and code. A workspace need not be named; where one is, plans are as they are for it.
          *
          *     Needs the role `project_contributor` or a higher one.
          */
@@ -55,7 +55,9 @@ export interface paths {
         };
         /**
          * Read what each metered action costs
-         * @description Needs the role `project_contributor` or a higher one.
+         * @description By the name of the action.
+         *
+         *     Needs the role `project_contributor` or a higher one.
          */
         get: operations["listActionPrices"];
         put?: never;
@@ -141,7 +143,7 @@ export interface paths {
         };
         /**
          * Read what usage was for
-         * @description Lists the actions, projects, workflows and free dimensions of a range of time, with their totals. Without `end_time` the range ends now, without `start_time` it is the 30 days before its end. Who is no administrator sees the projects alone in which they have a role; an administrator sees all, and what belongs to none.
+         * @description Lists the actions, projects, workflows and free dimensions of a range of time, with their totals, each by name. Without `end_time` the range ends now, without `start_time` it is the 30 days before its end. Who is no administrator sees the projects alone in which they have a role; an administrator sees all, and what belongs to none.
          *
          *     Needs any role in the workspace.
          */
@@ -264,6 +266,8 @@ export interface paths {
          * @description Changes nothing.
          *
          *     Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         post: operations["previewPlanChange"];
         delete?: never;
@@ -372,6 +376,8 @@ export interface paths {
         /**
          * Ask Stripe how the subscription stands
          * @description Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         post: operations["refreshSubscription"];
         delete?: never;
@@ -409,7 +415,9 @@ export interface paths {
         };
         /**
          * List the stored payment methods
-         * @description Needs the role `tenant_admin`.
+         * @description The default one first.
+         *
+         *     Needs the role `tenant_admin`.
          */
         get: operations["listPaymentMethods"];
         put?: never;
@@ -452,6 +460,8 @@ export interface paths {
         /**
          * Open Stripe’s page of invoices and payment methods
          * @description Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         post: operations["openPortal"];
         delete?: never;
@@ -495,7 +505,9 @@ export interface paths {
         };
         /**
          * Read what credits cost
-         * @description Needs the role `project_contributor` or a higher one.
+         * @description The cheapest package first.
+         *
+         *     Needs the role `project_contributor` or a higher one.
          */
         get: operations["listTopUpPackages"];
         put?: never;
@@ -626,6 +638,8 @@ export interface paths {
          * @description Changes nothing.
          *
          *     Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         post: operations["validateDiscount"];
         delete?: never;
@@ -643,7 +657,9 @@ export interface paths {
         };
         /**
          * List the thresholds of the balance
-         * @description Needs the role `tenant_admin`.
+         * @description The highest first.
+         *
+         *     Needs the role `tenant_admin`.
          */
         get: operations["listThresholds"];
         /**
@@ -691,7 +707,9 @@ export interface paths {
         };
         /**
          * List the endpoints for billing events
-         * @description Needs the role `tenant_admin`.
+         * @description The oldest first.
+         *
+         *     Needs the role `tenant_admin`.
          */
         get: operations["listAlertEndpoints"];
         put?: never;
@@ -719,6 +737,8 @@ export interface paths {
          * @description What is left out of the body is emptied.
          *
          *     Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         put: operations["updateAlertEndpoint"];
         post?: never;
@@ -865,7 +885,9 @@ export interface paths {
         };
         /**
          * List your workspaces
-         * @description Needs a credential.
+         * @description By name, a page at a time.
+         *
+         *     Needs a credential.
          */
         get: operations["listWorkspaces"];
         put?: never;
@@ -918,6 +940,8 @@ export interface paths {
         /**
          * Close a workspace for ever
          * @description Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         post: operations["closeWorkspace"];
         delete?: never;
@@ -957,7 +981,9 @@ export interface paths {
         };
         /**
          * List the members
-         * @description Needs the role `project_contributor` or a higher one.
+         * @description In the order in which they came, a page at a time.
+         *
+         *     Needs the role `project_contributor` or a higher one.
          */
         get: operations["listMembers"];
         put?: never;
@@ -1001,7 +1027,9 @@ export interface paths {
         };
         /**
          * List the invitations
-         * @description Needs the role `tenant_admin`.
+         * @description The newest first, a page at a time: the open ones, and the newest 100 of those that have ended.
+         *
+         *     Needs the role `tenant_admin`.
          */
         get: operations["listInvitations"];
         put?: never;
@@ -1029,6 +1057,8 @@ export interface paths {
         /**
          * Take an invitation back
          * @description Needs the role `tenant_admin`.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          */
         delete: operations["revokeInvitation"];
         options?: never;
@@ -1049,6 +1079,8 @@ export interface paths {
          * Accept an invitation
          * @description Needs a credential.
          *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
+         *
          *     A personal access token can not call it.
          */
         post: operations["acceptInvitation"];
@@ -1067,7 +1099,9 @@ export interface paths {
         };
         /**
          * List the projects
-         * @description Needs membership in the workspace.
+         * @description In the order in which they were made, a page at a time: all of them for an administrator, else those in which the caller has a role.
+         *
+         *     Needs membership in the workspace.
          */
         get: operations["listProjects"];
         put?: never;
@@ -1111,7 +1145,7 @@ export interface paths {
         };
         /**
          * List your personal access tokens
-         * @description A tenant_admin sees those of all members.
+         * @description The newest first, a page at a time. A tenant_admin sees those of all members.
          *
          *     Needs any role in the workspace.
          *
@@ -1147,6 +1181,8 @@ export interface paths {
         /**
          * Revoke a personal access token
          * @description Needs any role in the workspace.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          *
          *     A personal access token can not call it.
          */
@@ -1190,6 +1226,8 @@ export interface paths {
         /**
          * Send the mail of a signup again
          * @description Needs no credential.
+         *
+         *     Each request does it anew; it takes no `Idempotency-Key`.
          */
         post: operations["resendSignup"];
         delete?: never;
@@ -1210,6 +1248,8 @@ export interface paths {
         /**
          * Open the workspace of a signup
          * @description Needs a credential.
+         *
+         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
          *
          *     A personal access token can not call it.
          */
@@ -3337,7 +3377,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Contact sales. Idempotency key reused. Nothing to change. Payments are off. Payments refused. Workspace closed. */
+            /** @description Account not open. Contact sales. Nothing to change. Payments are off. Payments refused. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3347,7 +3387,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "CONTACT_SALES" | "IDEMPOTENCY_KEY_REUSED" | "PLAN_UNCHANGED" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "CONTACT_SALES" | "PLAN_UNCHANGED" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -3800,7 +3840,7 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Idempotency key reused. Payments are off. Payments refused. Workspace closed. */
+            /** @description Account not open. Payments are off. Payments refused. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3810,7 +3850,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "IDEMPOTENCY_KEY_REUSED" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -4129,7 +4169,7 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Idempotency key reused. Payments are off. Payments refused. Workspace closed. */
+            /** @description Account not open. Payments are off. Payments refused. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4139,7 +4179,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "IDEMPOTENCY_KEY_REUSED" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -4912,7 +4952,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Contact sales. Idempotency key reused. Code already redeemed. Code ended. Code used up. Code not applicable. Payments are off. Payments refused. Workspace closed. */
+            /** @description Account not open. Contact sales. Code already redeemed. Code ended. Code used up. Code not applicable. Payments are off. Payments refused. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4922,7 +4962,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "CONTACT_SALES" | "IDEMPOTENCY_KEY_REUSED" | "PROMOTION_ALREADY_REDEEMED" | "PROMOTION_ENDED" | "PROMOTION_EXHAUSTED" | "PROMOTION_NOT_APPLICABLE" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "CONTACT_SALES" | "PROMOTION_ALREADY_REDEEMED" | "PROMOTION_ENDED" | "PROMOTION_EXHAUSTED" | "PROMOTION_NOT_APPLICABLE" | "STRIPE_OFF" | "STRIPE_REFUSED" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -5351,7 +5391,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Address not allowed. Idempotency key reused. Workspace closed. */
+            /** @description Account not open. Address not allowed. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5361,7 +5401,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "ALERT_TARGET_FORBIDDEN" | "IDEMPOTENCY_KEY_REUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "ALERT_TARGET_FORBIDDEN" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -6304,7 +6344,7 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Idempotency key reused. Workspace closed. */
+            /** @description Account not open. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6314,7 +6354,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "IDEMPOTENCY_KEY_REUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -6948,7 +6988,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Idempotency key reused. Workspace closed. */
+            /** @description Account not open. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6958,7 +6998,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "IDEMPOTENCY_KEY_REUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -7058,7 +7098,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Already a member. Idempotency key reused. Member limit reached. */
+            /** @description Already a member. Member limit reached. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7068,7 +7108,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ALREADY_MEMBER" | "IDEMPOTENCY_KEY_REUSED" | "MEMBER_LIMIT_REACHED";
+                        reason?: "ALREADY_MEMBER" | "MEMBER_LIMIT_REACHED";
                     };
                 };
             };
@@ -7601,7 +7641,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Account not open. Idempotency key reused. Workspace closed. */
+            /** @description Account not open. Workspace closed. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7611,7 +7651,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "ACCOUNT_NOT_OPEN" | "IDEMPOTENCY_KEY_REUSED" | "TENANT_CLOSED";
+                        reason?: "ACCOUNT_NOT_OPEN" | "TENANT_CLOSED";
                     };
                 };
             };
@@ -7770,8 +7810,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes it safe to repeat the request: with the same key it happens once. It has 1 to 128 letters, digits, dots, underscores, colons and hyphens. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /** @description Is an id of the client’s own for the request: 1 to 128 letters, digits, dots, underscores and hyphens. For any other one is made. */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
@@ -7820,20 +7858,6 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Idempotency key reused. */
-            409: {
-                headers: {
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @enum {string} */
-                        reason?: "IDEMPOTENCY_KEY_REUSED";
-                    };
-                };
-            };
             /** @description Signup ended. */
             410: {
                 headers: {
@@ -7968,7 +7992,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
-            /** @description Idempotency key reused. Limit reached. */
+            /** @description Limit reached. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7978,7 +8002,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        reason?: "IDEMPOTENCY_KEY_REUSED" | "WORKSPACE_LIMIT_REACHED";
+                        reason?: "WORKSPACE_LIMIT_REACHED";
                     };
                 };
             };

@@ -11,8 +11,11 @@ const TIMEOUT_MS = 30_000;
 /** A server that wants longer is not waited for: its answer is the program's to judge. */
 const WAIT_MS_MAX = 10_000;
 const WAIT_MS = 250;
-/** Says that the same request can succeed later; what was done is not done again. */
-const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([429, 503, 504]);
+/** Say that the same request can succeed later; what was done is not done again. 502 is a proxy's, whose way to the API broke. */
+const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+
+/** Are the types of answers that calls read; a list that can also be had as CSV is read as JSON. */
+type Json = 'application/json' | 'application/problem+json';
 
 /** Says where the API is, and who calls it. */
 export interface BillingClientOptions {
@@ -32,9 +35,9 @@ export interface BillingClientOptions {
  * Makes a client. Its calls answer `data` or, where the API refuses, `error`, a problem document. They throw where no answer
  * came after several attempts.
  */
-export function createBillingClient(options: BillingClientOptions): Client<paths> {
+export function createBillingClient(options: BillingClientOptions): Client<paths, Json> {
   const { url, token, workspaceId, timeoutMs = TIMEOUT_MS, fetch: send = fetch } = options;
-  return createClient<paths>({
+  return createClient<paths, Json>({
     baseUrl: url,
     headers: {
       Authorization: `Bearer ${token}`,

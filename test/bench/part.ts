@@ -1,7 +1,7 @@
 // Owns the parts of the bench: which workloads stand against each other, and which rows of the table they give, with the
 // figures that they are to reach. Nothing asserts them: the table says ok or below.
 
-import { rankByRendezvous } from '../../bff/rendezvous.ts';
+import { rankByRendezvous } from '../../clients/grpc/rendezvous.ts';
 import { toMessage } from '../../dev/stack-error.ts';
 import { measureFootprint } from './footprint-part.ts';
 import { measureHistory } from './history-part.ts';

@@ -36,6 +36,7 @@ test('fills in defaults', () => {
     logLevel: 'info',
     arrivalTimeoutMs: 15_000,
     requestTimeoutMs: 10_000,
+    drainNoticeMs: 0,
   });
 });
 
@@ -55,6 +56,7 @@ test('takes every setting', () => {
       RATE_LIMIT_PER_CALLER: '60',
       ARRIVAL_TIMEOUT_MS: '5000',
       REQUEST_TIMEOUT_MS: '2500',
+      DRAIN_NOTICE_MS: '7000',
       SOMETHING_ELSE: 'is not ours',
     }),
   ).toMatchObject({
@@ -69,6 +71,7 @@ test('takes every setting', () => {
     connectionsMax: 50,
     arrivalTimeoutMs: 5_000,
     requestTimeoutMs: 2_500,
+    drainNoticeMs: 7_000,
   });
 });
 
@@ -173,6 +176,8 @@ test.each([
   ['REQUEST_TIMEOUT_MS', '-1'],
   ['REQUEST_TIMEOUT_MS', '1e3'],
   ['REQUEST_TIMEOUT_MS', '120001'],
+  ['DRAIN_NOTICE_MS', '-1'],
+  ['DRAIN_NOTICE_MS', '120001'],
 ])('refuses %s=%j, and complains of nothing else', (name, value) => {
   const lines = complaints({ ...GOOD, [name]: value }).split('\n');
   expect(lines).toHaveLength(2);

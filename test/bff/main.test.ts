@@ -103,6 +103,32 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
+test('goes on answering while balancers take notice, and lets go of each connection with its answer', async () => {
+  const bff = spawnBff({ DRAIN_NOTICE_MS: '3000' });
+  const address = await waitForAddress(bff);
+  let release = (): void => {};
+  kernel.answers.getBalance = async () => {
+    await new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    return GetBalanceResponse.fromPartial({ balance: { paygRemainingMicrocredits: 7n } });
+  };
+  const begun = get(address);
+  await expect.poll(() => kernel.calls.length).toBe(1);
+
+  bff.child.kill('SIGTERM');
+  await expect.poll(bff.output).toContain('"msg":"draining"');
+  const probe = await fetch(`http://${address}/readyz`);
+  expect([probe.status, probe.headers.get('connection')]).toEqual([503, 'close']);
+  release();
+  const answer = await begun;
+  expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
+  kernel.answers.getBalance = () => GetBalanceResponse.fromPartial({ balance: {} });
+  const late = await get(address);
+  expect([late.status, late.headers.get('connection')]).toEqual([200, 'close']);
+  expect(await bff.exit).toEqual({ code: 0, signal: null });
+});
+
 test('drains no longer than a request may take', async () => {
   const bff = spawnBff({ REQUEST_TIMEOUT_MS: '500' });
   const address = await waitForAddress(bff);

@@ -33,6 +33,15 @@ describe('the document', () => {
     expect(validator.version).toBe('3.1');
   });
 
+  test('says of each list in which order it is', () => {
+    const lists = ROUTES.filter(({ method, name }) => method === 'GET' && name.startsWith('list'));
+    expect(lists.length).toBeGreaterThan(15);
+    const unsaid = lists.filter(
+      ({ description = '' }) => !/\bfirst\b|in the order|\bby (name|the name|rank)|ordered by/i.test(description),
+    );
+    expect(unsaid.map(({ name }) => name)).toEqual([]);
+  });
+
   test('is the same each time', () => {
     expect(JSON.stringify(build())).toBe(JSON.stringify(build()));
   });

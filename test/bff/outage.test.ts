@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { status as GrpcStatus } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { rankByRendezvous } from '../../bff/rendezvous.ts';
+import { rankByRendezvous } from '../../clients/grpc/rendezvous.ts';
 import { GetBalanceResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { CreateProjectResponse } from '../../gen/wheelhouse/tenant/v1/project_service.ts';
 import { TENANT_ID } from './support/issuer-peer.ts';

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { rankByRendezvous } from '../../bff/rendezvous.ts';
+import { rankByRendezvous } from '../../clients/grpc/rendezvous.ts';
 
 const ADDRESSES = ['10.0.0.1:50051', '10.0.0.2:50051', '10.0.0.3:50051', '10.0.0.4:50051'];
 const TENANTS = Array.from({ length: 4_000 }, (_, index) => `ten_${index}`);

@@ -1,9 +1,10 @@
 // The REST client against a BFF: it says who calls, repeats what failed for a time and nothing else, and a write with one key.
 
 import { status as GrpcStatus } from '@grpc/grpc-js';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, expectTypeOf, test } from 'vitest';
+import type { UsageEvent } from '../../clients/rest/billing-api.ts';
 import { createBillingClient } from '../../clients/rest/client.ts';
-import { GetBalanceResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { GetBalanceResponse, ListEntriesResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { ApplyCodeResponse, RedemptionOutcome } from '../../gen/wheelhouse/promotion/v1/promotion_service.ts';
 import { TENANT_ID } from './support/issuer-peer.ts';
 import { refusal } from './support/kernel-peer.ts';
@@ -30,6 +31,13 @@ test('reads what is there, with its types', async () => {
   stage.kernel.answers.getBalance = () => GetBalanceResponse.fromPartial({ balance: { availableMicrocredits: 5n } });
   const { data } = await (await makeClient()).GET('/v1/billing/usage');
   expect(data?.available).toBe(5);
+});
+
+test('reads a list that can be had as CSV too as what it is in JSON', async () => {
+  stage.kernel.answers.listEntries = () => ListEntriesResponse.fromPartial({});
+  const { data } = await (await makeClient()).GET('/v1/billing/usage-history');
+  expectTypeOf(data).toEqualTypeOf<{ events: UsageEvent[]; next_page_token: string | null } | undefined>();
+  expect(data).toEqual({ events: [], next_page_token: null });
 });
 
 test('a write that failed for a time is repeated with the same key, and done once', async () => {

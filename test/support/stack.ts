@@ -39,6 +39,8 @@ export interface TestKernel {
   kill9(): Promise<void>;
   /** Asks it to drain and end (SIGTERM). Returns its exit code. */
   terminate(): Promise<number | null>;
+  /** Returns the newest lines of its log. */
+  lastLines(): readonly string[];
   /** Starts it again on the same ports. */
   restart(): Promise<void>;
 }
@@ -127,6 +129,7 @@ function toTestKernel(options: KernelOptions, started: RunningKernel, lifetime: 
   return {
     grpc,
     http,
+    lastLines: () => running.process.lastLines(),
     async kill9() {
       await running.process.kill();
     },

@@ -166,12 +166,15 @@ export class EndpointService {
   }
 
   /**
-   * Removes an endpoint: nothing more is delivered to it. Throws DomainError ALERT_ENDPOINT_NOT_FOUND where it is not there, or not
-   * any more, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
+   * Removes an endpoint: nothing more is delivered to it. A request that has removed it before is answered as then. Throws DomainError
+   * ALERT_ENDPOINT_NOT_FOUND where it is not there, or not any more, DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   async remove(tenant: TenantRef, endpointId: string, asker: PersonAsker, context: WriteContext): Promise<void> {
-    await this.#load(tenant, endpointId);
     const key = keyOf(context, 'delete_alert_endpoint', endpointId);
+    const isThere = (await this.#parts.store.loadEndpoint(tenant.tenantId, endpointId)) !== undefined;
+    // It was noted while the endpoint was there, and is gone by now.
+    if (!isThere && (await this.#parts.journal.isNoted(tenant.tenantId, key))) return;
+    if (!isThere) throw endpointNotFound(endpointId);
     await this.#note(tenant, 'AlertEndpointService/DeleteEndpoint', asker, key);
     await this.#parts.store.removeEndpoint(tenant.tenantId, endpointId);
   }

@@ -39,6 +39,6 @@ export interface BillingJournal {
    * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
   noteBilling(act: BillingAct): Promise<void>;
-  /** Says whether an act was noted under a key. Throws DomainError DATABASE_UNAVAILABLE. */
+  /** Says whether an act is noted under a key. Throws DomainError DATABASE_UNAVAILABLE. */
   isNoted(tenantId: TenantId, key: IdempotencyKey): Promise<boolean>;
 }

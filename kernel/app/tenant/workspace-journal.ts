@@ -46,7 +46,7 @@ export class WorkspaceJournal implements AccessTokenJournal, TrialJournal, Billi
     return this.#note(act, present({ accessTokenId }));
   }
 
-  /** Says whether an act was noted under a key. Throws DomainError DATABASE_UNAVAILABLE. */
+  /** Says whether an act is noted under a key. Throws DomainError DATABASE_UNAVAILABLE. */
   async isNoted(tenantId: TenantId, key: IdempotencyKey): Promise<boolean> {
     return (await this.#parts.log.loadRecordByKey(tenantId, key)) !== undefined;
   }

@@ -93,6 +93,7 @@ export class BrowserStage {
       },
       logLevel: 'debug',
       requestTimeoutMs: 5_000,
+      drainNoticeMs: 0,
     };
     const logger = pino({ level: 'debug' }, { write: (line: string) => this.logLines.push(line) });
     const bff = await startBff(config, logger);

@@ -63,6 +63,7 @@ export class Stage {
       arrivalTimeoutMs: 15_000,
       logLevel: 'debug',
       requestTimeoutMs: 5_000,
+      drainNoticeMs: 0,
       ...changes,
     };
     const logLines: string[] = [];

@@ -110,7 +110,7 @@ export interface RotateEndpointSecretResponse {
 
 /** Asks to delete an endpoint. */
 export interface DeleteEndpointRequest {
-  /** Names the request in the log of the workspace: 1 to 128 characters of `A-Z a-z 0-9 . _ : -`; required. */
+  /** Is the idempotency key: 1 to 128 characters of `A-Z a-z 0-9 . _ : -`; required. */
   requestId: string;
   /** Is the workspace; required. */
   tenantId: string;
@@ -1447,7 +1447,8 @@ export const AlertEndpointServiceService = {
     responseDeserialize: (value: Buffer): RotateEndpointSecretResponse => RotateEndpointSecretResponse.decode(value),
   },
   /**
-   * Deletes an endpoint: nothing more is delivered to it. A retry is answered that it is not there.
+   * Deletes an endpoint: nothing more is delivered to it. Idempotent by `request_id`; under another one it is answered that the
+   * endpoint is not there.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ALERT_ENDPOINT_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED,
    * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
@@ -1539,7 +1540,8 @@ export interface AlertEndpointServiceServer extends UntypedServiceImplementation
    */
   rotateEndpointSecret: handleUnaryCall<RotateEndpointSecretRequest, RotateEndpointSecretResponse>;
   /**
-   * Deletes an endpoint: nothing more is delivered to it. A retry is answered that it is not there.
+   * Deletes an endpoint: nothing more is delivered to it. Idempotent by `request_id`; under another one it is answered that the
+   * endpoint is not there.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ALERT_ENDPOINT_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED,
    * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
@@ -1648,7 +1650,8 @@ export interface AlertEndpointServiceClient extends Client {
     callback: (error: ServiceError | null, response: RotateEndpointSecretResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Deletes an endpoint: nothing more is delivered to it. A retry is answered that it is not there.
+   * Deletes an endpoint: nothing more is delivered to it. Idempotent by `request_id`; under another one it is answered that the
+   * endpoint is not there.
    * Errors: INVALID_FIELD, TENANT_NOT_FOUND, ALERT_ENDPOINT_NOT_FOUND, TENANT_SUSPENDED, TENANT_CLOSED,
    * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */

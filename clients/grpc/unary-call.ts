@@ -19,28 +19,11 @@ export interface UnaryMethod<Request, Response> {
   readonly responseDeserialize: (value: Buffer) => Response;
 }
 
-/**
- * Makes a method out of another that decodes an answer which is, byte for byte, the one before it only once: both are then
- * the same object, which nobody may change.
- */
-export function decodeOnce<Request, Response>(method: UnaryMethod<Request, Response>): UnaryMethod<Request, Response> {
-  let last: { readonly bytes: Buffer; readonly response: Response } | undefined;
-  return {
-    path: method.path,
-    requestSerialize: method.requestSerialize,
-    responseDeserialize: (bytes) => {
-      if (last === undefined || !last.bytes.equals(bytes)) {
-        last = { bytes: Buffer.from(bytes), response: method.responseDeserialize(bytes) };
-      }
-      return last.response;
-    },
-  };
-}
-
 /** What goes with a call, and when it ends early. */
 export interface UnaryOptions {
   readonly metadata: Metadata;
-  readonly deadline: Date;
+  /** Is a time, or the number of it in milliseconds; `Infinity` for none. */
+  readonly deadline: Date | number;
   /** Cancels the call when it fires. */
   readonly signal?: AbortSignal;
 }

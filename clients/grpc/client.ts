@@ -1,0 +1,167 @@
+// Owns the client of the kernel for services inside the platform: credential, deadlines, repeats that are safe.
+// Does not own debits that travel together (debit-queue.ts), nor which methods there are (service-method.ts).
+// Invariants: a write that is repeated bears the same request id, so that it happens once; no call is under way for longer than its
+// time; what is refused for good is not repeated.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { v7 as newUuid } from 'uuid';
+import { computeBackoffMs } from './backoff.ts';
+import { DebitQueue, type DebitQueueOptions } from './debit-queue.ts';
+import { KernelError, toKernelError } from './kernel-error.ts';
+import { rankByRendezvous } from './rendezvous.ts';
+import { type Fields, SERVICE_METHODS, type ServiceMethod } from './service-method.ts';
+import { callUnary, type UnaryMethod } from './unary-call.ts';
+
+const TIMEOUT_MS = 30_000;
+/** One kernel that hangs must not use up the time in which another one would have answered. */
+const ATTEMPT_TIMEOUT_MS = 10_000;
+/** A page of 1,000 entries with all their dimensions and many draws. */
+const RESPONSE_BYTES_MAX = 32 * 1_048_576;
+
+const CHANNEL_OPTIONS = {
+  'grpc.max_receive_message_length': RESPONSE_BYTES_MAX,
+  // A kernel that comes back is found within a second or so, before the next one is replaced, where the default backs off for up to two minutes.
+  'grpc.initial_reconnect_backoff_ms': 200,
+  'grpc.max_reconnect_backoff_ms': 1_000,
+  // Many answers arrive in one go; with the default window of 64 KiB they would wait for round trips.
+  'grpc-node.flow_control_window': 1_048_576,
+  // A peer that vanished without a word is noticed while calls wait for it.
+  'grpc.keepalive_time_ms': 30_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  // The kernel is inside the network: no proxy of the environment, no service config out of DNS.
+  'grpc.enable_http_proxy': 0,
+  'grpc.service_config_disable_resolution': 1,
+};
+
+/** Says where the kernels are, and who calls. */
+export interface ServiceClientOptions {
+  /** Are the kernels, each `host:port`; any of them can do everything. */
+  readonly addresses: readonly string[];
+  /** Is the token of the service's credential; secret. */
+  readonly token: string;
+  /** Is the PEM of the authority of the kernels' certificates; absent means plain text. */
+  readonly authority?: Buffer;
+  /** Is how long a call may take with all its attempts, in milliseconds; default 30,000. */
+  readonly timeoutMs?: number;
+  /** Is how long one attempt may take, in milliseconds; default 10,000. */
+  readonly attemptTimeoutMs?: number;
+}
+
+/** What one call may have of its own. */
+export interface CallOptions {
+  /** Is how long it may take with all its attempts, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** Ends the call when it fires; what was written by then stays. */
+  readonly signal?: AbortSignal;
+}
+
+type MethodName = keyof typeof SERVICE_METHODS;
+
+/**
+ * Are the calls: each takes the fields that are set. A write without a request id gets one. Throws KernelError where the kernel refuses
+ * for good, or there was no answer in time.
+ */
+export type ServiceCalls = {
+  readonly [Name in MethodName]: (typeof SERVICE_METHODS)[Name] extends ServiceMethod<infer Request, infer Response>
+    ? (fields: Fields<Request>, options?: CallOptions) => Promise<Response>
+    : never;
+};
+
+/** Calls the kernel, however many processes it has, as one service. */
+export class ServiceClient {
+  /** Calls one method. */
+  readonly calls: ServiceCalls;
+  readonly #options: ServiceClientOptions;
+  readonly #clients: ReadonlyMap<string, Client>;
+
+  /** Throws RangeError where there is no address. It connects when it is first used. */
+  constructor(options: ServiceClientOptions) {
+    if (options.addresses.length === 0) throw new RangeError('addresses is empty; give the address of a kernel');
+    this.#options = options;
+    const security =
+      options.authority === undefined ? credentials.createInsecure() : credentials.createSsl(options.authority);
+    this.#clients = new Map(
+      options.addresses.map((address) => [address, new Client(address, security, CHANNEL_OPTIONS)]),
+    );
+    // Each name has the call of its own method: `ServiceCalls` has the types that are lost on the way.
+    const methods = Object.entries(SERVICE_METHODS as unknown as Record<MethodName, ServiceMethod<object, object>>);
+    const calls = methods.map(([name, method]) => [name, this.#toCall(method)]);
+    this.calls = Object.fromEntries(calls) as ServiceCalls;
+  }
+
+  /** Opens a queue that sends single debits together over a stream. Close it before the client. */
+  openDebits(options: DebitQueueOptions = {}): DebitQueue {
+    const ranked = this.#rank(newUuid()).map((address) => this.#clientAt(address));
+    return new DebitQueue(ranked, () => this.#metadata(), { timeoutMs: this.#timeoutMs, ...options });
+  }
+
+  /** Closes the connections; calls that still wait end with an error. */
+  close(): void {
+    for (const client of this.#clients.values()) client.close();
+  }
+
+  get #timeoutMs(): number {
+    return this.#options.timeoutMs ?? TIMEOUT_MS;
+  }
+
+  #toCall<Request extends object, Response>({ method, toRequest }: ServiceMethod<Request, Response>) {
+    return (fields: Fields<Request>, options: CallOptions = {}): Promise<Response> =>
+      this.#callUntilAnswered(method, withRequestId(toRequest(fields)), options);
+  }
+
+  async #callUntilAnswered<Request extends object, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    { timeoutMs = this.#timeoutMs, signal }: CallOptions,
+  ): Promise<Response> {
+    const deadlineMs = Date.now() + timeoutMs;
+    const ranked = this.#rank(textOf(request, 'tenantId') ?? '');
+    for (let attempt = 1; ; attempt += 1) {
+      const deadline = new Date(
+        Math.min(deadlineMs, Date.now() + (this.#options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS)),
+      );
+      const settings = { metadata: this.#metadata(), deadline, ...(signal && { signal }) };
+      const client = this.#clientAt(ranked[(attempt - 1) % ranked.length] ?? '');
+      try {
+        return await callUnary(client, method, request, settings);
+      } catch (thrown) {
+        const error = toKernelError(thrown, textOf(request, 'requestId'));
+        const waitMs = waitMsAfter(error, attempt);
+        if (waitMs === undefined || signal?.aborted || Date.now() + waitMs >= deadlineMs) throw error;
+        await delay(waitMs, undefined, signal && { signal });
+      }
+    }
+  }
+
+  /** A tenant is asked about at the same kernel each time, which is faster where many write. */
+  #rank(key: string): readonly string[] {
+    return rankByRendezvous([...this.#clients.keys()], key);
+  }
+
+  #clientAt(address: string): Client {
+    const client = this.#clients.get(address);
+    if (client === undefined) throw new Error(`there is no client for the kernel at ${address}`);
+    return client;
+  }
+
+  #metadata(): Metadata {
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${this.#options.token}`);
+    return metadata;
+  }
+}
+
+function waitMsAfter(error: unknown, attempt: number): number | undefined {
+  return error instanceof KernelError && error.isRetriable ? computeBackoffMs(attempt, error.retryDelayMs) : undefined;
+}
+
+/** A write that names no key gets one, by which its repeats are known. */
+function withRequestId<Request>(request: Request): Request {
+  return textOf(request, 'requestId') === '' ? { ...request, requestId: newUuid() } : request;
+}
+
+function textOf(request: unknown, field: string): string | undefined {
+  const value: unknown = typeof request === 'object' && request !== null ? Reflect.get(request, field) : undefined;
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,361 @@
+// Owns debits that were handed over one by one and travel together: how many wait, which are sent, which are sent again.
+// Does not own the stream (debit-stream.ts), nor what becomes of a debit.
+// Invariants: a debit is settled once, and before its time is over; what is sent again bears the same request id; no more debits are
+// kept than the bounds allow, whatever the kernel does.
+
+import { isDeepStrictEqual } from 'node:util';
+import { type Client, type Metadata, status } from '@grpc/grpc-js';
+import { v7 as newUuid } from 'uuid';
+import { DebitRequest, type DebitResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import type { StreamedDebit } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
+import { computeBackoffMs } from './backoff.ts';
+import { type DebitStream, openDebitStream } from './debit-stream.ts';
+import { fromProtoDebitError, KernelError } from './kernel-error.ts';
+import type { Fields } from './service-method.ts';
+
+const PENDING_MAX = 4_096;
+const WAITING_MAX = 65_536;
+const TIMEOUT_MS = 30_000;
+/** A stream on which debits wait and nothing is answered for so long is given up. */
+const SILENCE_MS_MAX = 15_000;
+/** As many as the kernel reads of one stream before it answers. */
+const SENT_MAX = 1_024;
+/** As many as the contract allows in one message. */
+const PER_MESSAGE_MAX = 256;
+/** The kernel takes 4 MiB. */
+const MESSAGE_BYTES_MAX = 2 * 1_048_576;
+/** More than any debit has that the kernel takes. */
+const DEBIT_BYTES_MAX = 65_536;
+/** The kernel answers with as much of an id, which an answer is known by. */
+const ID_LENGTH_MAX = 256;
+const UTF8_BYTES_MAX = 3;
+/** How long a stream of which everything is answered may take to end. */
+const FINISH_MS_MAX = 5_000;
+/** How often is looked for what is over, in milliseconds. */
+const TICK_MS = 50;
+
+/** Says how much a queue keeps, and for how long. */
+export interface DebitQueueOptions {
+  /** Is how many debits may be under way; default 4,096. */
+  readonly pendingMax?: number;
+  /** Is how many more may wait for room; default 65,536. */
+  readonly waitingMax?: number;
+  /** Says what becomes of a debit that finds no room: it waits, or is refused at once. Default `wait`. */
+  readonly whenFull?: 'wait' | 'refuse';
+  /** Is how long a debit may take from being handed over to its answer, in milliseconds; default that of the client. */
+  readonly timeoutMs?: number;
+}
+
+/** Says that a debit was not taken, so that nothing was charged. */
+export class DebitNotTakenError extends Error {
+  /** Is the idempotency key of the debit. */
+  readonly requestId: string;
+
+  constructor(message: string, requestId: string) {
+    super(message);
+    this.name = 'DebitNotTakenError';
+    this.requestId = requestId;
+  }
+}
+
+/** One debit on its way. */
+interface Item {
+  readonly key: string;
+  readonly request: DebitRequest;
+  readonly bytes: number;
+  readonly expiresAtMs: number;
+  readonly promise: Promise<DebitResponse>;
+  readonly resolve: (response: DebitResponse) => void;
+  readonly reject: (error: unknown) => void;
+  attempts: number;
+  /** Is when it may be sent again. */
+  restsUntilMs: number;
+}
+
+/** Turns single debits into a stream of them, each with an answer of its own. */
+export class DebitQueue {
+  readonly #clients: readonly Client[];
+  readonly #toMetadata: () => Metadata;
+  readonly #options: Required<DebitQueueOptions>;
+  /** Are all that are not settled, in the order in which they came, which is that in which their time ends. */
+  readonly #items = new Map<string, Item>();
+  /** Are those that found no room. */
+  #waiting: Item[] = [];
+  /** Are those to be sent. */
+  #ready: Item[] = [];
+  /** Are those that the open stream has not answered. */
+  readonly #sent = new Map<string, Item>();
+  /** Are those that the kernel wants to come again later. */
+  readonly #resting = new Set<Item>();
+  #stream: DebitStream | undefined;
+  #streamEnd = Promise.resolve();
+  #heardAtMs = 0;
+  /** Is how many streams ended in a row without having answered anything. */
+  #failures = 0;
+  #opensAtMs = 0;
+  #streams = 0;
+  #isFlushDue = false;
+  #isClosing = false;
+  #ticker: NodeJS.Timeout | undefined;
+
+  constructor(clients: readonly Client[], toMetadata: () => Metadata, options: DebitQueueOptions) {
+    this.#clients = clients;
+    this.#toMetadata = toMetadata;
+    const defaults = {
+      pendingMax: PENDING_MAX,
+      waitingMax: WAITING_MAX,
+      whenFull: 'wait',
+      timeoutMs: TIMEOUT_MS,
+    } as const;
+    this.#options = { ...defaults, ...options };
+  }
+
+  /** Is how many debits are under way, and how many wait for room. */
+  get size(): { readonly pending: number; readonly waiting: number } {
+    return { pending: this.#items.size - this.#waiting.length, waiting: this.#waiting.length };
+  }
+
+  /**
+   * Charges usage, as `calls.debit` does; one without a request id gets one. The same debit again, while it is under way, shares its
+   * answer. Throws KernelError where the kernel refuses it for good, and with DEADLINE_EXCEEDED where it was not answered in time, which
+   * says nothing of whether it was charged; DebitNotTakenError where the queue is full or closed.
+   */
+  debit(fields: Fields<DebitRequest>): Promise<DebitResponse> {
+    const request = DebitRequest.fromPartial({ ...fields, requestId: fields.requestId || newUuid() });
+    const same = this.#items.get(keyOf(request));
+    if (same !== undefined) return shareAnswer(same, request);
+    const refusal = this.#refusalOf(request);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const item = this.#toItem(request);
+    const hasRoom = this.size.pending < this.#options.pendingMax;
+    this.#items.set(item.key, item);
+    if (hasRoom) this.#admit(item);
+    else this.#waiting.push(item);
+    this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
+    return item.promise;
+  }
+
+  /** Takes no more debits, and resolves when all are settled and the stream has ended. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.allSettled([...this.#items.values()].map(({ promise }) => promise));
+    const cutOff = setTimeout(() => this.#stream?.cancel(), FINISH_MS_MAX);
+    this.#stream?.finish();
+    await this.#streamEnd;
+    clearTimeout(cutOff);
+  }
+
+  #refusalOf(request: DebitRequest): Error | undefined {
+    const { requestId } = request;
+    if (this.#isClosing) return new DebitNotTakenError('the queue is closed; open another one', requestId);
+    const { pendingMax, waitingMax, whenFull } = this.#options;
+    const { pending, waiting } = this.size;
+    if (pending >= pendingMax && (whenFull === 'refuse' || waiting >= waitingMax)) {
+      const advice = `${pending} debits are under way and ${waiting} wait; await some of them before more are made`;
+      return new DebitNotTakenError(`the queue is full: ${advice}`, requestId);
+    }
+    return complainOf(request);
+  }
+
+  #toItem(request: DebitRequest): Item {
+    return {
+      ...{ ...Promise.withResolvers<DebitResponse>(), request, key: keyOf(request), bytes: estimateBytes(request) },
+      ...{ expiresAtMs: performance.now() + this.#options.timeoutMs, attempts: 0, restsUntilMs: 0 },
+    };
+  }
+
+  #admit(item: Item): void {
+    this.#ready.push(item);
+    this.#flushSoon();
+  }
+
+  /** What is handed over in one turn travels together. */
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    setImmediate(() => {
+      this.#isFlushDue = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#ready.length === 0 || (this.#stream === undefined && performance.now() < this.#opensAtMs)) return;
+    this.#stream ??= this.#open();
+    if (this.#sent.size === 0) this.#heardAtMs = performance.now();
+    while (this.#ready.length > 0 && this.#sent.size < SENT_MAX) {
+      const message = this.#ready.splice(0, this.#countForMessage());
+      for (const item of message) {
+        item.attempts += 1;
+        this.#sent.set(item.key, item);
+      }
+      this.#stream.send(message.map(({ request }) => request));
+    }
+  }
+
+  #countForMessage(): number {
+    const countMax = Math.min(PER_MESSAGE_MAX, SENT_MAX - this.#sent.size);
+    let bytes = 0;
+    const tooMany = this.#ready.slice(0, countMax).findIndex((item) => {
+      bytes += item.bytes;
+      return bytes > MESSAGE_BYTES_MAX;
+    });
+    return tooMany === -1 ? countMax : tooMany;
+  }
+
+  #open(): DebitStream {
+    const client = this.#clients[this.#streams % this.#clients.length];
+    if (client === undefined) throw new Error('there is no kernel to open a stream at');
+    this.#streams += 1;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#streamEnd = promise;
+    const stream = openDebitStream(client, this.#toMetadata(), {
+      onAnswers: (answers) => {
+        if (this.#stream === stream) this.#take(answers);
+      },
+      onEnd: (error) => {
+        resolve();
+        if (this.#stream === stream) this.#recover(error);
+      },
+    });
+    return stream;
+  }
+
+  #take(answers: readonly StreamedDebit[]): void {
+    this.#heardAtMs = performance.now();
+    this.#failures = 0;
+    for (const answer of answers) {
+      const item = this.#sent.get(keyOf(answer));
+      if (item !== undefined) this.#conclude(item, answer);
+    }
+    this.#flush();
+  }
+
+  #conclude(item: Item, { requestId, result }: StreamedDebit): void {
+    const outcome = result?.outcome;
+    if (outcome?.$case === 'debit') {
+      this.#settle(item, () => item.resolve(outcome.value));
+      return;
+    }
+    const error =
+      outcome === undefined
+        ? new KernelError({ code: status.INTERNAL, message: 'the kernel answered with no result', requestId })
+        : fromProtoDebitError(outcome.value, requestId);
+    if (!error.isRetriable) {
+      this.#settle(item, () => item.reject(error));
+      return;
+    }
+    this.#sent.delete(item.key);
+    item.restsUntilMs = performance.now() + (computeBackoffMs(item.attempts) ?? 0);
+    this.#resting.add(item);
+  }
+
+  /** Sends what the stream did not answer over the next one, unless the kernels refuse the caller itself. */
+  #recover(error: unknown): void {
+    this.#stream = undefined;
+    const unanswered = [...this.#sent.values()];
+    this.#sent.clear();
+    this.#ready = [...unanswered, ...this.#ready];
+    const waitMs = error instanceof KernelError && error.isRetriable ? this.#computeWaitMs(error) : undefined;
+    if (waitMs !== undefined) {
+      this.#opensAtMs = performance.now() + waitMs;
+      return;
+    }
+    [this.#ready, this.#waiting] = [[], []];
+    for (const item of [...this.#items.values()]) this.#settle(item, () => item.reject(withRequestId(error, item)));
+  }
+
+  #computeWaitMs({ retryDelayMs }: KernelError): number | undefined {
+    this.#failures += 1;
+    return computeBackoffMs(this.#failures, retryDelayMs);
+  }
+
+  #settle(item: Item, tell: () => void): void {
+    this.#items.delete(item.key);
+    this.#sent.delete(item.key);
+    this.#resting.delete(item);
+    tell();
+    const next = this.size.pending < this.#options.pendingMax ? this.#waiting.shift() : undefined;
+    if (next !== undefined) this.#admit(next);
+    if (this.#items.size > 0) return;
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    this.#expire(nowMs);
+    for (const item of this.#resting) {
+      if (item.restsUntilMs > nowMs) continue;
+      this.#resting.delete(item);
+      this.#ready.push(item);
+    }
+    // Its end is told as that of any other broken stream.
+    if (this.#sent.size > 0 && nowMs - this.#heardAtMs > SILENCE_MS_MAX) this.#stream?.cancel();
+    this.#flush();
+  }
+
+  #expire(nowMs: number): void {
+    const over: Item[] = [];
+    for (const item of this.#items.values()) {
+      if (item.expiresAtMs > nowMs) break;
+      over.push(item);
+    }
+    if (over.length === 0) return;
+    const isOver = new Set(over);
+    this.#ready = this.#ready.filter((item) => !isOver.has(item));
+    this.#waiting = this.#waiting.filter((item) => !isOver.has(item));
+    for (const item of over) this.#settle(item, () => item.reject(this.#expired(item)));
+  }
+
+  #expired({ request: { requestId }, attempts }: Item): Error {
+    const { timeoutMs } = this.#options;
+    if (attempts === 0)
+      return new DebitNotTakenError(
+        `the debit was not sent within ${timeoutMs} ms: others went before it, or no kernel was there`,
+        requestId,
+      );
+    const advice = `it may have been charged; send it again under the request id ${requestId} to know`;
+    const message = `the debit was not answered within ${timeoutMs} ms: ${advice}`;
+    return new KernelError({ code: status.DEADLINE_EXCEEDED, message, requestId });
+  }
+}
+
+function keyOf({ tenantId, requestId }: Pick<StreamedDebit, 'tenantId' | 'requestId'>): string {
+  return `${tenantId}\n${requestId}`;
+}
+
+/** Two debits of one key that are under way at once could not be told apart by their answers. */
+function shareAnswer({ request, promise }: Item, again: DebitRequest): Promise<DebitResponse> {
+  if (isDeepStrictEqual(request, again)) return promise;
+  const { requestId } = again;
+  const message = `another debit is under way with the request id ${requestId}; give each debit one of its own`;
+  return Promise.reject(
+    new KernelError({ code: status.ALREADY_EXISTS, reason: 'IDEMPOTENCY_KEY_REUSED', message, requestId }),
+  );
+}
+
+/** Says what no kernel could answer, or even read. */
+function complainOf(request: DebitRequest): KernelError | undefined {
+  const { requestId, tenantId } = request;
+  const ids = Object.entries({ request_id: requestId, tenant_id: tenantId });
+  const malformed = ids.find(([, id]) => id.length > ID_LENGTH_MAX || !id.isWellFormed());
+  const violation =
+    malformed === undefined
+      ? estimateBytes(request) > DEBIT_BYTES_MAX && { field: 'debit', description: 'is larger than any debit may be' }
+      : { field: malformed[0], description: `is no text of at most ${ID_LENGTH_MAX} characters` };
+  if (!violation) return undefined;
+  const message = `${violation.field} ${violation.description}`;
+  const parts = { code: status.INVALID_ARGUMENT, reason: 'INVALID_FIELD', violations: [violation] } as const;
+  return new KernelError({ ...parts, message, requestId: requestId.slice(0, ID_LENGTH_MAX) });
+}
+
+/** Answers about how large a debit is on the wire, rather too large than too small. */
+function estimateBytes({ dimensions, ...fields }: DebitRequest): number {
+  const texts = Object.values(fields).map((value) => String(value));
+  return UTF8_BYTES_MAX * [...texts, ...[...dimensions].flat()].reduce((sum, text) => sum + text.length + 2, 0);
+}
+
+function withRequestId(error: unknown, { request: { requestId } }: Item): unknown {
+  return error instanceof KernelError ? new KernelError({ ...error, message: error.message, requestId }) : error;
+}
