@@ -236,6 +236,7 @@ export const STRINGS = {
         price_changed: 'The price of credits has changed. Set it up again to agree to the new one.',
         not_offered: 'Your plan sells no credits.',
         not_paid: 'The last purchase was not paid. Set it up again to go on.',
+        returned: 'Money of a purchase went back, or a bank holds it for a dispute. Set it up again to go on.',
       },
       setUp: 'Set up',
       edit: 'Edit',
