@@ -1,4 +1,5 @@
-// Owns the REST client of the billing API for programs: typed by the document, with the credential, and with repeats that are safe.
+// Owns the REST client of the billing API, for programs and for the Console: typed by the document, with what says who calls, and
+// with repeats that are safe.
 // Does not own the types of requests and answers (billing-api.ts, made from the document by `npm run gen`).
 // Invariants: a write that is repeated bears the same idempotency key, so that it happens once; what is refused for good is not
 // repeated; no request is under way for longer than its time.
@@ -18,10 +19,12 @@ const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([429, 503, 504]);
 export interface BillingClientOptions {
   /** Is the address of a BFF, such as `https://api.example.com`. */
   readonly url: string;
-  /** Is a personal access token, or the access token of a person. */
-  readonly token: string;
+  /** Is a personal access token, or the access token of a person; absent in a browser, whose session says who calls. */
+  readonly token?: string | undefined;
+  /** Is what a browser's session gives its own pages (`GET /v1/me`), so that no other page can write in its name. */
+  readonly csrfToken?: string | undefined;
   /** Is the workspace that calls are about; a personal access token has its own. */
-  readonly workspaceId?: string;
+  readonly workspaceId?: string | undefined;
   /** Is how long one attempt may take, in milliseconds; default 30,000. */
   readonly timeoutMs?: number;
   /** Is how requests are sent; default `fetch`. */
@@ -33,11 +36,12 @@ export interface BillingClientOptions {
  * came after several attempts.
  */
 export function createBillingClient(options: BillingClientOptions): Client<paths> {
-  const { url, token, workspaceId, timeoutMs = TIMEOUT_MS, fetch: send = fetch } = options;
+  const { url, token, csrfToken, workspaceId, timeoutMs = TIMEOUT_MS, fetch: send = fetch } = options;
   return createClient<paths>({
     baseUrl: url,
     headers: {
-      Authorization: `Bearer ${token}`,
+      ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+      ...(csrfToken !== undefined && { 'X-CSRF-Token': csrfToken }),
       ...(workspaceId !== undefined && { 'X-Workspace-Id': workspaceId }),
     },
     fetch: (request) => sendUntilAnswered(withKey(request), timeoutMs, send),

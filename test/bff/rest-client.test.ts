@@ -75,3 +75,17 @@ test('whoever wants to be left alone for long is', async () => {
   const { response } = await (await makeClient()).GET('/v1/billing/usage');
   expect(response.headers.get('retry-after')).toBe('60');
 });
+
+test('a page of a browser’s session names its proof and its workspace, and no credential', async () => {
+  let sent: Request | undefined;
+  const client = createBillingClient({
+    ...{ url: stage.url, csrfToken: 'proof', workspaceId: TENANT_ID },
+    fetch: (request) => {
+      sent = request;
+      return fetch(request);
+    },
+  });
+  await client.POST('/v1/billing/codes/apply', { body: { code: 'WELCOME' } });
+  const names = ['x-csrf-token', 'x-workspace-id', 'authorization'];
+  expect(names.map((name) => sent?.headers.get(name))).toEqual(['proof', TENANT_ID, null]);
+});

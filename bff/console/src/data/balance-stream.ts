@@ -64,7 +64,7 @@ async function follow(following: Following): Promise<void> {
 }
 
 async function* openStream({ api, signal }: Following, lastEventId: string | undefined): AsyncGenerator<ServerEvent> {
-  const { body } = await api.openBalanceStream(signal, lastEventId);
+  const body = await api.openBalanceStream(signal, lastEventId);
   if (body !== null) yield* readServerEvents(body);
 }
 

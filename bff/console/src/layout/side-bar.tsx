@@ -7,9 +7,9 @@ import { Link, useLocation } from 'react-router';
 import { PAGE_PATHS } from '../../page-path.ts';
 import { Brand } from '../part/brand.tsx';
 import { STRINGS } from '../strings.ts';
-import { AccountMenu } from './account-menu.tsx';
+import { AccountButton } from './account-button.tsx';
 import classes from './side-bar.module.css';
-import { WorkspaceSwitcher } from './workspace-switcher.tsx';
+import { WorkspaceButton } from './workspace-button.tsx';
 
 interface Entry {
   readonly path: string;
@@ -35,12 +35,12 @@ export function SideBar() {
       <div className={classes['brand']}>
         <Brand />
       </div>
-      <WorkspaceSwitcher />
+      <WorkspaceButton />
       <Stack gap="lg" className={classes['entries']}>
         <Entries title={STRINGS.nav.insights} entries={INSIGHTS} />
         <Entries title={STRINGS.nav.settings} entries={SETTINGS} />
       </Stack>
-      <AccountMenu />
+      <AccountButton />
     </div>
   );
 }
