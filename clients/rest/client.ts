@@ -9,6 +9,7 @@ import type { paths } from './billing-api.ts';
 
 const ATTEMPTS_MAX = 4;
 const TIMEOUT_MS = 30_000;
+const REPEAT_MS = 60_000;
 /** A server that wants longer is not waited for: its answer is the program's to judge. */
 const WAIT_MS_MAX = 10_000;
 const WAIT_MS = 250;
@@ -27,6 +28,8 @@ export interface BillingClientOptions {
   readonly workspaceId?: string | undefined;
   /** Is how long one attempt may take, in milliseconds; default 30,000. */
   readonly timeoutMs?: number;
+  /** Is how long after its beginning a call is still repeated, in milliseconds; default 60,000. */
+  readonly repeatMs?: number;
   /** Is how requests are sent; default `fetch`. */
   readonly fetch?: (request: Request) => Promise<Response>;
 }
@@ -36,7 +39,8 @@ export interface BillingClientOptions {
  * came after several attempts.
  */
 export function createBillingClient(options: BillingClientOptions): Client<paths> {
-  const { url, token, csrfToken, workspaceId, timeoutMs = TIMEOUT_MS, fetch: send = fetch } = options;
+  const { url, token, csrfToken, workspaceId, fetch: send = fetch } = options;
+  const limits = { timeoutMs: options.timeoutMs ?? TIMEOUT_MS, repeatMs: options.repeatMs ?? REPEAT_MS };
   return createClient<paths>({
     baseUrl: url,
     headers: {
@@ -44,7 +48,7 @@ export function createBillingClient(options: BillingClientOptions): Client<paths
       ...(csrfToken !== undefined && { 'X-CSRF-Token': csrfToken }),
       ...(workspaceId !== undefined && { 'X-Workspace-Id': workspaceId }),
     },
-    fetch: (request) => sendUntilAnswered(withKey(request), timeoutMs, send),
+    fetch: (request) => sendUntilAnswered(withKey(request), limits, send),
   });
 }
 
@@ -58,14 +62,16 @@ function withKey(request: Request): Request {
 
 async function sendUntilAnswered(
   request: Request,
-  timeoutMs: number,
+  { timeoutMs, repeatMs }: { readonly timeoutMs: number; readonly repeatMs: number },
   send: (request: Request) => Promise<Response>,
 ): Promise<Response> {
+  const repeatedUntil = Date.now() + repeatMs;
   for (let attempt = 1; ; attempt += 1) {
     const signal = AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]);
     const outcome = await send(new Request(request.clone(), { signal })).catch((error: unknown) => ({ error }));
     const waitMs = computeWaitMs(outcome, attempt);
-    if (attempt === ATTEMPTS_MAX || request.signal.aborted || waitMs === undefined) {
+    const isLast = attempt === ATTEMPTS_MAX || request.signal.aborted || Date.now() + (waitMs ?? 0) > repeatedUntil;
+    if (isLast || waitMs === undefined) {
       if (outcome instanceof Response) return outcome;
       throw outcome.error;
     }

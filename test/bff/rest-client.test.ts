@@ -68,6 +68,22 @@ test('what is refused for good is told at once, by its reason', async () => {
   expect(stage.kernel.calls).toHaveLength(1);
 });
 
+test('a program that can wait no longer has the last answer at once', async () => {
+  stage.kernel.answers.getBalance = () => {
+    throw BUSY;
+  };
+  let sent = 0;
+  const client = createBillingClient({
+    ...{ url: stage.url, token: await stage.issuer.sign(), workspaceId: TENANT_ID, repeatMs: 0 },
+    fetch: (request) => {
+      sent += 1;
+      return fetch(request);
+    },
+  });
+  const { response } = await client.GET('/v1/billing/usage');
+  expect([response.status, sent]).toEqual([503, 1]);
+});
+
 test('whoever wants to be left alone for long is', async () => {
   stage.kernel.answers.getBalance = () => {
     throw refusal({ code: GrpcStatus.UNAVAILABLE, reason: 'SHUTTING_DOWN', retryDelayMs: 60_000 });

@@ -27,6 +27,9 @@ export type AutoTopUpRule = BodyOf<'/v1/billing/topups/auto', 'put'>;
 export type NewAccessToken = BodyOf<'/v1/tokens', 'post'>;
 /** Says what a member may do. */
 export type MemberRoles = BodyOf<'/v1/workspaces/{workspace_id}/members/{user_id}', 'patch'>;
+/** Says where alerts are sent to. */
+export type EndpointFields = BodyOf<'/v1/billing/alerts/endpoints', 'post'>;
+type EndpointUpdate = BodyOf<'/v1/billing/alerts/endpoints/{endpoint_id}', 'put'>;
 type NewInvitation = BodyOf<'/v1/workspaces/{workspace_id}/invitations', 'post'>;
 
 const PAGE_SIZE = '50';
@@ -45,7 +48,9 @@ export function createApi(scope: RequestScope) {
     ...createPlanCalls(client),
     ...createPaymentCalls(client),
     ...createUsageCalls(client),
+    ...createAlertCalls(client),
     ...createLongCalls(createClientOf(scope, LONG_CALL_MS)),
+    ...createWorkspaceCalls(scope.workspaceId ?? '', client),
     ...createPeopleCalls(scope.workspaceId ?? '', client),
     ...createAccessTokenCalls(client),
   };
@@ -114,7 +119,6 @@ function createPaymentCalls(client: Client) {
       read(client.POST('/v1/billing/topups/{topup_id}/cancel', { params: { path: { topup_id: topUpId } } })),
     getAutoTopUp: () => read(client.GET('/v1/billing/topups/auto')),
     setAutoTopUp: (rule: AutoTopUpRule) => read(client.PUT('/v1/billing/topups/auto', { body: rule })),
-    listThresholds: () => read(client.GET('/v1/billing/alerts/thresholds')),
     listPayments: (pageToken?: string) =>
       read(client.GET('/v1/billing/payment-history', { params: { query: toPage(pageToken) } })),
   };
@@ -141,6 +145,34 @@ function createUsageCalls(client: Client) {
   };
 }
 
+function createAlertCalls(client: Client) {
+  const toPath = (endpointId: string) => ({ params: { path: { endpoint_id: endpointId } } });
+  return {
+    listThresholds: () => read(client.GET('/v1/billing/alerts/thresholds')),
+    setThresholds: (microcredits: number[]) =>
+      read(client.PUT('/v1/billing/alerts/thresholds', { body: { microcredits } })),
+    listAlertEndpoints: () => read(client.GET('/v1/billing/alerts/endpoints')),
+    createAlertEndpoint: (fields: EndpointFields) =>
+      read(client.POST('/v1/billing/alerts/endpoints', { body: fields })),
+    updateAlertEndpoint: (endpointId: string, fields: EndpointUpdate) =>
+      read(client.PUT('/v1/billing/alerts/endpoints/{endpoint_id}', { ...toPath(endpointId), body: fields })),
+    rotateAlertEndpointSecret: (endpointId: string) =>
+      read(client.POST('/v1/billing/alerts/endpoints/{endpoint_id}/rotate-secret', toPath(endpointId))),
+    testAlertEndpoint: (endpointId: string) =>
+      read(client.POST('/v1/billing/alerts/endpoints/{endpoint_id}/test', toPath(endpointId))),
+    deleteAlertEndpoint: (endpointId: string) =>
+      finish(client.DELETE('/v1/billing/alerts/endpoints/{endpoint_id}', toPath(endpointId))),
+    listAlertDeliveries: (pageToken?: string) =>
+      read(client.GET('/v1/billing/alerts/deliveries', { params: { query: toPage(pageToken) } })),
+    resendAlertDelivery: (deliveryId: string) =>
+      read(
+        client.POST('/v1/billing/alerts/deliveries/{delivery_id}/resend', {
+          params: { path: { delivery_id: deliveryId } },
+        }),
+      ),
+  };
+}
+
 function createLongCalls(client: Client) {
   return {
     exportUsage: (filter: UsageFilter): Promise<Blob> =>
@@ -156,6 +188,15 @@ function createLongCalls(client: Client) {
           signal,
         }),
       ),
+  };
+}
+
+function createWorkspaceCalls(workspaceId: string, client: Client) {
+  const params = { path: { workspace_id: workspaceId } };
+  return {
+    renameWorkspace: (displayName: string) =>
+      read(client.PATCH('/v1/workspaces/{workspace_id}', { params, body: { display_name: displayName } })),
+    closeWorkspace: () => read(client.POST('/v1/workspaces/{workspace_id}/close', { params })),
   };
 }
 

@@ -6,6 +6,9 @@ import type { paths } from '../../../../clients/rest/billing-api.ts';
 import { createBillingClient } from '../../../../clients/rest/client.ts';
 import { ApiProblem, unreachable } from './problem.ts';
 
+/** Somebody is waiting: what has taken longer is told, with a button to try again. */
+const REPEAT_MS = 5_000;
+
 /** Says by which session and about which workspace requests are made. */
 export interface RequestScope {
   readonly csrfToken: string | null;
@@ -33,6 +36,7 @@ export function createClientOf({ csrfToken, workspaceId }: RequestScope, timeout
     url: location.origin,
     csrfToken: csrfToken ?? undefined,
     workspaceId: workspaceId ?? undefined,
+    repeatMs: REPEAT_MS,
     ...(timeoutMs !== undefined && { timeoutMs }),
   });
 }

@@ -5,6 +5,8 @@ import type { components } from '../../../../clients/rest/billing-api.ts';
 type Schemas = components['schemas'];
 
 export type AccessToken = Schemas['AccessToken'];
+export type AlertDelivery = Schemas['AlertDelivery'];
+export type AlertEndpoint = Schemas['AlertEndpoint'];
 export type AutoTopUp = Schemas['AutoTopUp'];
 export type Balance = Schemas['Balance'];
 export type CodeForecast = Schemas['CodeForecast'];
@@ -21,6 +23,7 @@ export type Project = Schemas['Project'];
 export type Subscription = Schemas['Subscription'];
 export type SubscriptionChange = Schemas['SubscriptionChange'];
 export type SubscriptionState = Schemas['SubscriptionState'];
+export type Threshold = Schemas['Threshold'];
 export type TopUp = Schemas['TopUp'];
 export type TopUpOffer = Schemas['TopUpOffer'];
 export type Trial = Schemas['Trial'];

@@ -9,8 +9,9 @@ export function createQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
       // What failed for a time has been repeated by then, reads and writes alike.
-      queries: { staleTime: STALE_MS, retry: false },
-      mutations: { retry: false },
+      // Nothing waits in silence for a line that is cut: whoever asked is told, and asks again.
+      queries: { staleTime: STALE_MS, retry: false, networkMode: 'always' },
+      mutations: { retry: false, networkMode: 'always' },
     },
   });
 }

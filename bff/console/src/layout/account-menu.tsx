@@ -8,7 +8,7 @@ import { tellProblem } from '../data/act.ts';
 import { useSession } from '../session/session.ts';
 import { STRINGS } from '../strings.ts';
 import type { MenuProps } from './lazy-menu.tsx';
-import { MenuFrame } from './menu-frame.tsx';
+import { MenuFrame, MenuGroup } from './menu-frame.tsx';
 
 const SCHEMES = [
   { value: 'light', icon: IconSun },
@@ -39,8 +39,7 @@ export function AccountMenu(button: MenuProps) {
 function SchemeItems() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
-    <>
-      <Menu.Label>{STRINGS.account.scheme}</Menu.Label>
+    <MenuGroup label={STRINGS.account.scheme}>
       {SCHEMES.map(({ value, icon: Icon }) => (
         <Menu.Item
           key={value}
@@ -52,6 +51,6 @@ function SchemeItems() {
           {STRINGS.account.schemes[value]}
         </Menu.Item>
       ))}
-    </>
+    </MenuGroup>
   );
 }

@@ -2,7 +2,7 @@
 // Does not own when their code is loaded (lazy-menu.tsx).
 
 import { Menu, UnstyledButton } from '@mantine/core';
-import type { ReactNode } from 'react';
+import { type PropsWithChildren, type ReactNode, useEffect, useState } from 'react';
 import type { MenuProps } from './lazy-menu.tsx';
 import classes from './menu-button.module.css';
 
@@ -12,10 +12,23 @@ interface MenuFrameProps {
   readonly items: ReactNode;
 }
 
-/** Shows a menu that is open from the beginning. */
+/** Shows a menu that opens by itself the first time. */
 export function MenuFrame({ button, position, items }: MenuFrameProps) {
+  const [isOpen, setIsOpen] = useState(false);
+  // Not from the beginning: a menu gives the focus back to what had it when it opened.
+  useEffect(() => setIsOpen(true), []);
   return (
-    <Menu width="target" position={position} shadow="md" radius="md" defaultOpened>
+    <Menu
+      opened={isOpen}
+      onChange={setIsOpen}
+      width="target"
+      position={position}
+      shadow="md"
+      radius="md"
+      // Of the navigation, and nothing but items: so it is found, and read, by those who hear the page.
+      withinPortal={false}
+      withInitialFocusPlaceholder={false}
+    >
       <Menu.Target>
         <UnstyledButton className={button.className} ref={takeFocus}>
           {button.children}
@@ -23,6 +36,17 @@ export function MenuFrame({ button, position, items }: MenuFrameProps) {
       </Menu.Target>
       <Menu.Dropdown className={classes['dropdown']}>{items}</Menu.Dropdown>
     </Menu>
+  );
+}
+
+/** Shows items that belong together, under what they have in common. */
+export function MenuGroup({ label, children }: PropsWithChildren<{ readonly label: string }>) {
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is none of a menu.
+    <div role="group" aria-label={label}>
+      <Menu.Label aria-hidden>{label}</Menu.Label>
+      {children}
+    </div>
   );
 }
 

@@ -7,7 +7,7 @@ import { PAGE_PATHS } from '../../page-path.ts';
 import { useSession, useWorkspace } from '../session/session.ts';
 import { STRINGS } from '../strings.ts';
 import type { MenuProps } from './lazy-menu.tsx';
-import { MenuFrame } from './menu-frame.tsx';
+import { MenuFrame, MenuGroup } from './menu-frame.tsx';
 import { WorkspaceMark } from './workspace-mark.tsx';
 
 /** Shows the workspaces. */
@@ -18,19 +18,20 @@ export function WorkspaceMenu(button: MenuProps) {
   const shown = workspaces.filter(({ status }) => status !== 'closed');
   const items = (
     <>
-      <Menu.Label>{STRINGS.switcher.title}</Menu.Label>
-      {shown.map(({ workspace_id, display_name }) => (
-        <Menu.Item
-          key={workspace_id}
-          onClick={() => switchTo(workspace_id)}
-          leftSection={<WorkspaceMark name={display_name} />}
-          rightSection={
-            workspace_id === workspace.workspace_id && <IconCheck size={16} aria-label={STRINGS.switcher.current} />
-          }
-        >
-          {display_name}
-        </Menu.Item>
-      ))}
+      <MenuGroup label={STRINGS.switcher.title}>
+        {shown.map(({ workspace_id, display_name }) => (
+          <Menu.Item
+            key={workspace_id}
+            onClick={() => switchTo(workspace_id)}
+            leftSection={<WorkspaceMark name={display_name} />}
+            rightSection={
+              workspace_id === workspace.workspace_id && <IconCheck size={16} aria-label={STRINGS.switcher.current} />
+            }
+          >
+            {display_name}
+          </Menu.Item>
+        ))}
+      </MenuGroup>
       <Menu.Divider />
       <Menu.Item leftSection={<IconPlus size={16} aria-hidden />} onClick={() => void navigate(PAGE_PATHS.welcome)}>
         {STRINGS.switcher.create}

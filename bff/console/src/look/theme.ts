@@ -91,6 +91,7 @@ export const resolveVariables: CSSVariablesResolver = () => ({
     '--mantine-color-dimmed': '#5b6270',
     '--mantine-color-placeholder': '#6b7280',
     '--mantine-color-error': '#c02626',
+    '--mantine-color-red-outline': '#c02626',
     // On their own light grounds the library's are too pale to be read at the size of a badge.
     '--mantine-color-teal-light-color': '#0a6152',
     '--mantine-color-yellow-light-color': '#7a4f00',
@@ -113,6 +114,7 @@ export const resolveVariables: CSSVariablesResolver = () => ({
     '--mantine-color-dimmed': '#9aa0ad',
     '--mantine-color-placeholder': '#8b92a0',
     '--mantine-color-error': '#ff8585',
+    '--mantine-color-red-outline': '#ff8585',
     '--wh-ground': '#0f1115',
     '--wh-paper': '#14161b',
     '--wh-line': '#2a2e37',
