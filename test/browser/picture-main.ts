@@ -78,21 +78,20 @@ async function live(visitor: Visitor): Promise<void> {
   await page.getByRole('button', { name: 'Continue to payment' }).click();
   await payWith(page, CARDS.good);
   await page.getByText('Active', { exact: true }).waitFor();
-  await setUp(visitor);
   await work(await visitor.workspaceId());
+  await setUp(visitor);
 }
 
 /** Somebody is invited, programs get a token, and alerts are set. */
 async function setUp(visitor: Visitor): Promise<void> {
   const { page } = visitor;
   const dialog = page.getByRole('dialog');
-  await visitor.storeCard(CARDS.good);
   await visitor.open(PAGE_PATHS.people);
   await page.getByRole('button', { name: 'Invite' }).click();
   await dialog.getByLabel('Email address').fill('alan@example.com');
   await dialog.getByLabel('Administrator').check();
   await dialog.getByRole('button', { name: 'Send invitation' }).click();
-  await page.getByRole('cell', { name: 'alan@example.com' }).waitFor();
+  await page.getByRole('cell', { name: 'alan@example.com', exact: true }).waitFor();
   await visitor.open(PAGE_PATHS.tokens);
   await page.getByRole('button', { name: 'New token' }).click();
   await dialog.getByLabel('Name').fill('nightly report');

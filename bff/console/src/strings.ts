@@ -20,6 +20,7 @@ export const STRINGS = {
     none: '–',
     opensNewTab: '(opens in a new tab)',
     credits: (amount: string) => `${amount} ${amount === '1' ? 'credit' : 'credits'}`,
+    creditsUnit: 'credits',
     requestId: (id: string) => `Request ${id}`,
     skipToContent: 'Skip to content',
     copy: 'Copy',
@@ -38,8 +39,7 @@ export const STRINGS = {
       DATABASE_UNAVAILABLE: 'Billing is not available for a moment. Nothing was changed; try again shortly.',
       OUTCOME_UNKNOWN: 'We could not find out whether this was done. Reload the page to see; nothing is charged twice.',
       KILL_SWITCH_OFF: 'This is switched off at present. Nothing was changed; try again later.',
-      DEADLINE_EXCEEDED:
-        'Billing takes too long to answer. Reload the page to see how it stands; nothing is done twice.',
+      DEADLINE_EXCEEDED: 'Billing takes too long to answer. Try again shortly; nothing is done twice.',
       PAYMENT_METHOD_REQUIRED: 'There is no stored card to charge. Add one first, or pay on the payment page.',
       MEMBER_LIMIT_REACHED:
         'This workspace has as many members as its plan allows. Upgrade the plan, or remove somebody first.',
@@ -261,7 +261,6 @@ export const STRINGS = {
       turnedOff: 'Auto top-up is off.',
       thresholdInvalid: 'Type a number of credits, such as 5.',
       limitInvalid: 'Type an amount that allows at least one purchase.',
-      creditsSuffix: 'credits',
     },
     cancel: {
       title: (plan: string) => `Cancel ${plan}?`,
@@ -657,7 +656,6 @@ export const STRINGS = {
       none: 'No threshold is set. The overview warns below 5 credits.',
       label: 'When fewer credits are left than',
       add: 'Add threshold',
-      suffix: 'credits',
       invalid: 'Type a number of credits, such as 5.',
       known: 'There is this threshold already.',
       full: (max: number) => `There are ${max} thresholds, which is as many as there can be. Remove one first.`,

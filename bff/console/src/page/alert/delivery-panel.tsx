@@ -56,7 +56,7 @@ function DeliveryTable({ query: { hasNextPage, fetchNextPage, isFetchingNextPage
   }
   const { columns } = WORDS;
   return (
-    <Stack gap="md" align="center">
+    <Stack gap="md">
       <DataTable
         label={WORDS.title}
         columns={[
@@ -76,9 +76,11 @@ function DeliveryTable({ query: { hasNextPage, fetchNextPage, isFetchingNextPage
         ))}
       </DataTable>
       {hasNextPage && (
-        <Button variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-          {STRINGS.common.loadMore}
-        </Button>
+        <Group justify="center">
+          <Button variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+            {STRINGS.common.loadMore}
+          </Button>
+        </Group>
       )}
     </Stack>
   );

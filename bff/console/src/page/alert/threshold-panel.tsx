@@ -6,6 +6,7 @@ import type { Threshold } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
 import { useThresholds } from '../../data/billing-query.ts';
 import { formatCredits, parseCredits } from '../../format/credit.ts';
+import { CREDIT_FIELD } from '../../part/credit-field.tsx';
 import { Loaded } from '../../part/loaded.tsx';
 import { Panel } from '../../part/panel.tsx';
 import { ProblemNote } from '../../part/problem-note.tsx';
@@ -112,9 +113,7 @@ function ThresholdForm({ thresholds }: KnownThresholds) {
         <Group align="flex-start" gap="sm">
           <TextInput
             label={WORDS.label}
-            rightSection={WORDS.suffix}
-            rightSectionWidth={72}
-            inputMode="decimal"
+            {...CREDIT_FIELD}
             value={typed}
             onChange={({ currentTarget }) => setTyped(currentTarget.value)}
             error={typed === '' ? undefined : toComplaint(amount, isKnown)}
