@@ -2,7 +2,9 @@
  * Owns: `npm run pictures`: the pictures of the Console in docs/picture, taken of the whole running stack after some weeks of work.
  * Does not own: what is on them. With a folder as its argument it takes them there, in both schemes and on a phone, too.
  */
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
 import { PAGE_PATHS } from '../../bff/console/page-path.ts';
 import { stopGuard } from '../../dev/process/guard.ts';
@@ -102,7 +104,7 @@ async function setUp(visitor: Visitor): Promise<void> {
   await page.getByRole('button', { name: 'Add threshold' }).click();
   await page.getByText('Below 20 credits').waitFor();
   await page.getByRole('button', { name: 'Add endpoint' }).click();
-  await dialog.getByLabel('Address').fill(`${stage.dev.issuer.url}/hook`);
+  await dialog.getByLabel('Address').fill(`http://127.0.0.1:${await listenForEvents()}/hook`);
   await dialog.getByLabel('Description').fill('pager of the night shift');
   await dialog.getByRole('button', { name: 'Add endpoint' }).click();
   await dialog.getByText(/^whsec_/).waitFor();
@@ -110,7 +112,18 @@ async function setUp(visitor: Visitor): Promise<void> {
   await dialog.getByRole('button', { name: 'Done' }).click();
   await page.getByRole('button', { name: /^Actions/ }).click();
   await page.getByRole('menuitem', { name: 'Send a test event' }).click();
-  await page.getByText('Failed', { exact: true }).waitFor();
+  await page.getByText('Delivered', { exact: true }).waitFor();
+}
+
+/** Takes events, and lets the program end. Returns its port. */
+async function listenForEvents(): Promise<number> {
+  const server = createServer((_request, response) => response.writeHead(204).end())
+    .listen(0, '127.0.0.1')
+    .unref();
+  await once(server, 'listening');
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new Error('The server listens at no port.');
+  return address.port;
 }
 
 /** What somebody sees before they are in. */

@@ -572,7 +572,7 @@ export const STRINGS = {
     text: 'Who works in this workspace, and what they may do.',
     members: 'Members',
     membersOf: (number: number, limit: number) => `${number} of ${count(limit, 'member', 'members')}`,
-    columns: { who: 'Who', role: 'Role', since: 'Since' },
+    columns: { who: 'Who', role: 'Role', since: 'Since', valid: 'Valid' },
     owner: 'Owner',
     you: 'you',
     unknown: 'Somebody without a verified address',
