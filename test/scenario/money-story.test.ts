@@ -88,9 +88,9 @@ test('credits are bought without a person: within the limit of a month, not by a
   await stage.advance(HOUR_MS);
   await workspace.expectState({ payg_remaining: 14 * CREDIT });
   expect(await workspace.charged()).toEqual([1_000, 1_000, 1_000]);
-  await expect.poll(async () => (await told()).filter((type) => type.startsWith('auto_topup.'))).toEqual(
-    ['succeeded', 'succeeded', 'failed', 'stopped', 'succeeded'].map((end) => `auto_topup.${end}`),
-  );
+  await expect
+    .poll(async () => (await told()).filter((type) => type.startsWith('auto_topup.')))
+    .toEqual(['succeeded', 'succeeded', 'failed', 'stopped', 'succeeded'].map((end) => `auto_topup.${end}`));
 });
 
 test('a code gives credits once, another a discount of the plan, and what each would do is told before', async () => {
