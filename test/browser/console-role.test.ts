@@ -29,6 +29,13 @@ describe('each role sees what it may', () => {
   it.each([
     ['project-contributor@example.com', PAGE_PATHS.billing, 'Credits', ['Buy credits', 'Cancel plan', 'Add card']],
     ['project-contributor@example.com', PAGE_PATHS.plans, 'Pro', ['Subscribe: Pro', 'Upgrade: Plus']],
+    [
+      'project-contributor@example.com',
+      PAGE_PATHS.alerts,
+      'Not visible with your role',
+      ['Add endpoint', 'Add threshold'],
+    ],
+    ['project-contributor@example.com', PAGE_PATHS.workspace, 'About', ['Save', 'Close workspace']],
     ['project-viewer@example.com', PAGE_PATHS.billing, 'Not visible with your role', ['Buy credits']],
     ['project-viewer@example.com', PAGE_PATHS.analytics, 'Analytics', []],
   ] as const)('%s at %s', { timeout: STORY_TIMEOUT_MS }, async (email, path, heading, absent) => {
