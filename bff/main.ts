@@ -98,10 +98,14 @@ function createBrowserParts(
   const sessions = new BrowserSessions({ productCode, issuer, ...browserSession });
   const signIn = new SignIn({ productCode, issuer, ...browserSession });
   const authRoutes = createAuthRoutes({ sessions, signIn, publicUrl });
+  const mailPages = createMailPages({
+    ...{ sessions, kernel, productCode, hasConsole: console !== undefined },
+    productName: console?.productName ?? productCode,
+  });
   const consolePaths = console === undefined ? [] : createConsolePaths(console, sessions);
   return {
     sessions,
-    browserPaths: [...authRoutes, ...createMailPages({ sessions, kernel, productCode }), ...consolePaths],
+    browserPaths: [...authRoutes, ...mailPages, ...consolePaths],
   };
 }
 

@@ -2,7 +2,7 @@
  * Owns: TCP ports of the loopback interface: which are free, which are taken.
  * Does not own: which part of the stack has which port; `stack-config.ts` does.
  */
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { StackError, toMessage } from './stack-error.ts';
 
 /** Is the only interface that anything of the local stack listens on. */
@@ -20,9 +20,23 @@ export interface NamedPort {
   readonly variable: string;
 }
 
+/** Is a port that nothing else gets. */
+export interface HeldPort {
+  readonly port: number;
+  /** Lets go of it, for whoever it is for. */
+  release(): Promise<void>;
+}
+
 /** Returns a port that is free right now. Throws the system's error when there is none. */
 export async function findFreePort(): Promise<number> {
   return await tryListen(0);
+}
+
+/** Takes a free port for something that starts later: until then nobody else finds it free. Throws as `findFreePort`. */
+export async function holdFreePort(): Promise<HeldPort> {
+  const server = createServer().unref();
+  const port = await listen(server, 0);
+  return { port, release: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
 /**
@@ -56,12 +70,17 @@ async function isPortFree(port: number): Promise<boolean> {
 
 async function tryListen(port: number): Promise<number> {
   const server = createServer();
+  const taken = await listen(server, port);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return taken;
+}
+
+async function listen(server: Server, port: number): Promise<number> {
   return await new Promise<number>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ port, host: LOOPBACK }, () => {
       const address = server.address();
-      const taken = typeof address === 'object' && address !== null ? address.port : port;
-      server.close(() => resolve(taken));
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
     });
   });
 }

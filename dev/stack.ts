@@ -19,7 +19,7 @@ import { loadSigningKey } from './issuer/signing-key.ts';
 import { createKernelClient } from './kernel-client.ts';
 import type { Lifetime } from './lifetime.ts';
 import { type MailInbox, startMailInbox } from './mail-inbox/mail-inbox.ts';
-import { assertPortsFree, findFreePort, LOOPBACK } from './port.ts';
+import { assertPortsFree, type HeldPort, holdFreePort, LOOPBACK } from './port.ts';
 import type { ManagedProcess } from './process/managed-process.ts';
 import { DEMO_PRODUCTS, ROLES } from './product.ts';
 import { type RunningKernel, seedCatalog, startBff, startKernel, startStripeSandbox } from './program.ts';
@@ -59,6 +59,8 @@ interface Start {
   readonly credentials: Credentials;
   /** Are the BFFs' URLs by product code: the issuer sends browsers back there, so it is told before they start. */
   readonly bffUrls: ReadonlyMap<string, string>;
+  /** Are the ports that are held for those of them that may have any. */
+  readonly heldPorts: ReadonlyMap<string, HeldPort>;
 }
 
 /**
@@ -126,15 +128,24 @@ async function prepare(config: StackConfig, environment: NodeJS.ProcessEnv, life
     join(config.home, 'credentials.json'),
     DEMO_PRODUCTS.map(({ code }) => code),
   );
-  return { config, environment, lifetime, record, credentials, bffUrls: await chooseBffUrls(config) };
+  return { config, environment, lifetime, record, credentials, ...(await chooseBffUrls(config, lifetime)) };
 }
 
-async function chooseBffUrls({ ports }: StackConfig): Promise<ReadonlyMap<string, string>> {
-  const urls = new Map<string, string>();
-  for (const [code, { port }] of ports.products) {
-    urls.set(code, `http://${LOOPBACK}:${port === 0 ? await findFreePort() : port}`);
+async function chooseBffUrls(
+  { ports }: StackConfig,
+  lifetime: Lifetime,
+): Promise<Pick<Start, 'bffUrls' | 'heldPorts'>> {
+  const bffUrls = new Map<string, string>();
+  const heldPorts = new Map<string, HeldPort>();
+  for (const [code, named] of ports.products) {
+    const held = named.port === 0 ? await holdFreePort() : undefined;
+    if (held !== undefined) {
+      heldPorts.set(code, held);
+      lifetime.add(() => held.release());
+    }
+    bffUrls.set(code, `http://${LOOPBACK}:${held?.port ?? named.port}`);
   }
-  return urls;
+  return { bffUrls, heldPorts };
 }
 
 function toClientId(productCode: string): string {
@@ -315,6 +326,7 @@ async function runProduct(
   { code, tenantId, kernel, issuer, consoleFolder }: ProductStart,
 ): Promise<DevProduct> {
   const publicUrl = start.bffUrls.get(code) ?? '';
+  await start.heldPorts.get(code)?.release();
   const bff = await startBff({
     environment: start.environment,
     productCode: code,

@@ -1,5 +1,5 @@
-// Owns `/confirm-signup` and `/accept-invitation`, where the links of mails lead: what a person is shown and asked there, until
-// a web app has pages of its own. Does not own what confirming and accepting are (routes/), or how the pages look (page.ts).
+// Owns `/confirm-signup` and `/accept-invitation`, where the links of mails lead: what a person is shown and asked there, and
+// that it leads into the Console, where there is one. Does not own what confirming and accepting are (routes/), or how the pages look (page.ts).
 // Invariants: to open a link changes nothing, since programs that look through mails open it too: only a form that our own
 // page showed does; the token of a mail is in no address that is sent to a server, and in no log.
 
@@ -7,6 +7,7 @@ import type { Request, Response } from 'express';
 import { missingCredential } from '../bearer-challenge.ts';
 import { readForm } from '../body.ts';
 import type { BrowserSession, BrowserSessions } from '../browser-session/browser-session.ts';
+import { ARRIVAL_PARAMETER, PAGE_PATHS } from '../console/page-path.ts';
 import type { MyWorkspaceJson } from '../convert-people.ts';
 import { html, type Markup } from '../html.ts';
 import type { KernelClient } from '../kernel-client.ts';
@@ -27,6 +28,10 @@ export interface MailPageDependencies {
   readonly sessions: BrowserSessions;
   readonly kernel: KernelClient;
   readonly productCode: string;
+  /** Is the name of the product, as people know it. */
+  readonly productName: string;
+  /** Says that the deployment serves the Console. */
+  readonly hasConsole: boolean;
 }
 
 /** What one of the pages says and does. */
@@ -95,24 +100,25 @@ export function createMailPages(dependencies: MailPageDependencies): readonly Pa
 /** Says what will happen, and asks whether it shall, or to sign in first. */
 async function show(
   page: MailPage,
-  { sessions }: MailPageDependencies,
+  { sessions, productName }: MailPageDependencies,
   request: Request,
   response: Response,
 ): Promise<void> {
-  showProblemsOn(page, response);
+  showProblemsOn(page, productName, response);
   const session = await sessions.find(request);
   if (session !== undefined) contextOf(response).identity = session.person;
-  sendPage(response, 200, page.title, session === undefined ? toSignInFirst(page) : toForm(page, session));
+  const content = session === undefined ? toSignInFirst(page) : toForm(page, session);
+  sendPage(response, 200, { title: page.title, productName, content });
 }
 
 /** Does what the page said. */
 async function perform(
   page: MailPage,
-  { sessions, kernel, productCode }: MailPageDependencies,
+  { sessions, kernel, productCode, productName, hasConsole }: MailPageDependencies,
   request: Request,
   response: Response,
 ): Promise<void> {
-  showProblemsOn(page, response);
+  showProblemsOn(page, productName, response);
   const session = await sessions.open(request);
   if (session === undefined) throw missingCredential('This browser has no session; sign in at /auth/login.');
   contextOf(response).identity = session.person;
@@ -121,8 +127,19 @@ async function perform(
   const body = MAIL_TOKEN_BODY({ token: fields.get('token')?.trim().replace(BEFORE_TOKEN, '') });
   const context = toCallContext(session.person, request, response);
   const { workspace } = await page.act(body, { kernel, productCode, context });
-  const done = html`<p data-done>${page.tell(workspace)}</p><p class="quiet">You can close this page.</p>`;
-  sendPage(response, 200, page.doneTitle, done);
+  if (hasConsole) {
+    sendToConsole(response, workspace);
+    return;
+  }
+  const content = html`<p data-done>${page.tell(workspace)}</p><p class="quiet">You can close this page.</p>`;
+  sendPage(response, 200, { title: page.doneTitle, productName, content });
+}
+
+/** Sends a browser on into the workspace, which the Console then says; 303, since it came with a form. */
+function sendToConsole(response: Response, { workspace_id: id }: Pick<MyWorkspaceJson, 'workspace_id'>): void {
+  response.statusCode = 303;
+  response.setHeader('Location', `${PAGE_PATHS.billing}?${new URLSearchParams({ [ARRIVAL_PARAMETER]: id })}`);
+  response.end();
 }
 
 function toSignInFirst({ path, announcement }: MailPage): Markup {
@@ -145,7 +162,7 @@ ${toAside(toSignInAnew(path), 'Sign in with another address')}`;
 }
 
 /** Problems of this request are shown in words, with the ways on from there. */
-function showProblemsOn({ path }: MailPage, response: Response): void {
+function showProblemsOn({ path }: MailPage, productName: string, response: Response): void {
   const context = contextOf(response);
   context.showProblem = (problem) => {
     for (const [name, value] of Object.entries(problem.toHeaders())) response.setHeader(name, value);
@@ -155,7 +172,7 @@ function showProblemsOn({ path }: MailPage, response: Response): void {
     const content = html`<p role="alert">${WORDS.get(problem.reason) ?? problem.kind.detail}</p>
 ${waysOn}
 <p class="quiet">Request ${context.requestId}</p>`;
-    sendPage(response, problem.kind.status, problem.kind.title, content);
+    sendPage(response, problem.kind.status, { title: problem.kind.title, productName, content });
   };
 }
 

@@ -1,4 +1,5 @@
-// Owns the REST client of the billing API for programs: typed by the document, with the credential, and with repeats that are safe.
+// Owns the REST client of the billing API, for programs and for the Console: typed by the document, with what says who calls, and
+// with repeats that are safe.
 // Does not own the types of requests and answers (billing-api.ts, made from the document by `npm run gen`).
 // Invariants: a write that is repeated bears the same idempotency key, so that it happens once; what is refused for good is not
 // repeated; no request is under way for longer than its time.
@@ -8,6 +9,7 @@ import type { paths } from './billing-api.ts';
 
 const ATTEMPTS_MAX = 4;
 const TIMEOUT_MS = 30_000;
+const REPEAT_MS = 60_000;
 /** A server that wants longer is not waited for: its answer is the program's to judge. */
 const WAIT_MS_MAX = 10_000;
 const WAIT_MS = 250;
@@ -21,12 +23,16 @@ type Json = 'application/json' | 'application/problem+json';
 export interface BillingClientOptions {
   /** Is the address of a BFF, such as `https://api.example.com`. */
   readonly url: string;
-  /** Is a personal access token, or the access token of a person. */
-  readonly token: string;
+  /** Is a personal access token, or the access token of a person; absent in a browser, whose session says who calls. */
+  readonly token?: string | undefined;
+  /** Is what a browser's session gives its own pages (`GET /v1/me`), so that no other page can write in its name. */
+  readonly csrfToken?: string | undefined;
   /** Is the workspace that calls are about; a personal access token has its own. */
-  readonly workspaceId?: string;
+  readonly workspaceId?: string | undefined;
   /** Is how long one attempt may take, in milliseconds; default 30,000. */
   readonly timeoutMs?: number;
+  /** Is how long after its beginning a call is still repeated, in milliseconds; default 60,000. */
+  readonly repeatMs?: number;
   /** Is how requests are sent; default `fetch`. */
   readonly fetch?: (request: Request) => Promise<Response>;
 }
@@ -36,14 +42,16 @@ export interface BillingClientOptions {
  * came after several attempts.
  */
 export function createBillingClient(options: BillingClientOptions): Client<paths, Json> {
-  const { url, token, workspaceId, timeoutMs = TIMEOUT_MS, fetch: send = fetch } = options;
+  const { url, token, csrfToken, workspaceId, fetch: send = fetch } = options;
+  const limits = { timeoutMs: options.timeoutMs ?? TIMEOUT_MS, repeatMs: options.repeatMs ?? REPEAT_MS };
   return createClient<paths, Json>({
     baseUrl: url,
     headers: {
-      Authorization: `Bearer ${token}`,
+      ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+      ...(csrfToken !== undefined && { 'X-CSRF-Token': csrfToken }),
       ...(workspaceId !== undefined && { 'X-Workspace-Id': workspaceId }),
     },
-    fetch: (request) => sendUntilAnswered(withKey(request), timeoutMs, send),
+    fetch: (request) => sendUntilAnswered(withKey(request), limits, send),
   });
 }
 
@@ -57,14 +65,16 @@ function withKey(request: Request): Request {
 
 async function sendUntilAnswered(
   request: Request,
-  timeoutMs: number,
+  { timeoutMs, repeatMs }: { readonly timeoutMs: number; readonly repeatMs: number },
   send: (request: Request) => Promise<Response>,
 ): Promise<Response> {
+  const repeatedUntil = Date.now() + repeatMs;
   for (let attempt = 1; ; attempt += 1) {
     const signal = AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]);
     const outcome = await send(new Request(request.clone(), { signal })).catch((error: unknown) => ({ error }));
     const waitMs = computeWaitMs(outcome, attempt);
-    if (attempt === ATTEMPTS_MAX || request.signal.aborted || waitMs === undefined) {
+    const isLast = attempt === ATTEMPTS_MAX || request.signal.aborted || Date.now() + (waitMs ?? 0) > repeatedUntil;
+    if (isLast || waitMs === undefined) {
       if (outcome instanceof Response) return outcome;
       throw outcome.error;
     }

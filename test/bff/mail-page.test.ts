@@ -1,6 +1,9 @@
 // Where the links of mails lead: what people are shown, that only our own form does anything, and that the token of a mail is
 // told to nobody on the way.
 
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { status as GrpcStatus } from '@grpc/grpc-js';
 import type { Browser as Chromium, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, type TestContext, test } from 'vitest';
@@ -100,6 +103,24 @@ describe.each(PATHS)('%s', (path) => {
       },
     ]);
     expect(stage.logLines.join('')).not.toContain(TOKEN);
+  });
+
+  test('leads into the workspace where the deployment has the Console, under its name', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-bundle-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await mkdir(join(folder, 'assets'));
+    await Promise.all(['index.html', 'icon.svg'].map((name) => writeFile(join(folder, name), '')));
+    const { http } = await stage.startBff({ console: { folder, productName: 'Agents & Co' } });
+    const { browser } = await stage.signIn();
+    const shown = await (await browser.send(`http://${http}${path}`)).text();
+    const [, csrf = ''] = /name="csrf_token" value="([\w-]+)"/.exec(shown) ?? [];
+    const answer = await browser.send(`http://${http}${path}`, {
+      method: 'POST',
+      body: new URLSearchParams({ csrf_token: csrf, token: TOKEN }),
+    });
+
+    expect(shown).toContain('<strong>Agents &amp; Co</strong>');
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, `/settings/billing?arrived=${TENANT_ID}`]);
   });
 
   test('takes the whole link of the mail too', async () => {

@@ -76,10 +76,40 @@ test('what is refused for good is told at once, by its reason', async () => {
   expect(stage.kernel.calls).toHaveLength(1);
 });
 
+test('a program that can wait no longer has the last answer at once', async () => {
+  stage.kernel.answers.getBalance = () => {
+    throw BUSY;
+  };
+  let sent = 0;
+  const client = createBillingClient({
+    ...{ url: stage.url, token: await stage.issuer.sign(), workspaceId: TENANT_ID, repeatMs: 0 },
+    fetch: (request) => {
+      sent += 1;
+      return fetch(request);
+    },
+  });
+  const { response } = await client.GET('/v1/billing/usage');
+  expect([response.status, sent]).toEqual([503, 1]);
+});
+
 test('whoever wants to be left alone for long is', async () => {
   stage.kernel.answers.getBalance = () => {
     throw refusal({ code: GrpcStatus.UNAVAILABLE, reason: 'SHUTTING_DOWN', retryDelayMs: 60_000 });
   };
   const { response } = await (await makeClient()).GET('/v1/billing/usage');
   expect(response.headers.get('retry-after')).toBe('60');
+});
+
+test('a page of a browser’s session names its proof and its workspace, and no credential', async () => {
+  let sent: Request | undefined;
+  const client = createBillingClient({
+    ...{ url: stage.url, csrfToken: 'proof', workspaceId: TENANT_ID },
+    fetch: (request) => {
+      sent = request;
+      return fetch(request);
+    },
+  });
+  await client.POST('/v1/billing/codes/apply', { body: { code: 'WELCOME' } });
+  const names = ['x-csrf-token', 'x-workspace-id', 'authorization'];
+  expect(names.map((name) => sent?.headers.get(name))).toEqual(['proof', TENANT_ID, null]);
 });

@@ -2,7 +2,9 @@
  * Owns: `npm run pictures`: the pictures of the Console in docs/picture, taken of the whole running stack after some weeks of work.
  * Does not own: what is on them. With a folder as its argument it takes them there, in both schemes and on a phone, too.
  */
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
 import { PAGE_PATHS } from '../../bff/console/page-path.ts';
 import { stopGuard } from '../../dev/process/guard.ts';
@@ -23,6 +25,8 @@ const PICTURES = [
   ['analytics', PAGE_PATHS.analytics],
   ['people', PAGE_PATHS.people],
   ['tokens', PAGE_PATHS.tokens],
+  ['alerts', PAGE_PATHS.alerts],
+  ['workspace', PAGE_PATHS.workspace],
 ] as const;
 
 interface Album {
@@ -57,20 +61,17 @@ try {
 
 /** A workspace begins, buys credits and a plan, and works for some days. */
 async function live(visitor: Visitor): Promise<void> {
-  const { page, context } = visitor;
+  const { page } = visitor;
+  if (album.isWhole) await takeWayIn(visitor);
   await visitor.signIn('grace@example.com');
   await take(visitor, 'onboarding');
-  await page.getByLabel('Workspace name').fill('Grace Computing');
-  await page.getByRole('button', { name: 'Create workspace' }).click();
+  await visitor.createWorkspace('Grace Computing');
   await page.getByText('Trial, 14 days left').waitFor();
-  if (album.isWhole) await take(visitor, 'trial');
+  if (album.isWhole) await takeTrial(visitor);
   await page.getByRole('button', { name: 'Buy credits' }).first().click();
   await page.getByText('100 credits').click();
   await page.getByRole('button', { name: 'Continue to payment' }).click();
-  const [payment] = await Promise.all([
-    context.waitForEvent('page'),
-    page.getByRole('link', { name: /^Open payment page/ }).click(),
-  ]);
+  const payment = await visitor.openPaymentPage();
   await payWith(payment, CARDS.good);
   await page.getByText('100 credits added').waitFor();
   await payment.close();
@@ -80,6 +81,91 @@ async function live(visitor: Visitor): Promise<void> {
   await payWith(page, CARDS.good);
   await page.getByText('Active', { exact: true }).waitFor();
   await work(await visitor.workspaceId());
+  await setUp(visitor);
+}
+
+/** Somebody is invited, programs get a token, and alerts are set. */
+async function setUp(visitor: Visitor): Promise<void> {
+  const { page } = visitor;
+  const dialog = page.getByRole('dialog');
+  await visitor.open(PAGE_PATHS.people);
+  await page.getByRole('button', { name: 'Invite' }).click();
+  await dialog.getByLabel('Email address').fill('alan@example.com');
+  await dialog.getByLabel('Administrator').check();
+  await dialog.getByRole('button', { name: 'Send invitation' }).click();
+  await page.getByRole('cell', { name: 'alan@example.com', exact: true }).waitFor();
+  await visitor.open(PAGE_PATHS.tokens);
+  await page.getByRole('button', { name: 'New token' }).click();
+  await dialog.getByLabel('Name').fill('nightly report');
+  await dialog.getByRole('button', { name: 'Create token' }).click();
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await visitor.open(PAGE_PATHS.alerts);
+  await page.getByLabel('When fewer credits are left than').fill('20');
+  await page.getByRole('button', { name: 'Add threshold' }).click();
+  await page.getByText('Below 20 credits').waitFor();
+  await page.getByRole('button', { name: 'Add endpoint' }).click();
+  await dialog.getByLabel('Address').fill(`http://127.0.0.1:${await listenForEvents()}/hook`);
+  await dialog.getByLabel('Description').fill('pager of the night shift');
+  await dialog.getByRole('button', { name: 'Add endpoint' }).click();
+  await dialog.getByText(/^whsec_/).waitFor();
+  if (album.isWhole) await take(visitor, 'secret');
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('button', { name: /^Actions/ }).click();
+  await page.getByRole('menuitem', { name: 'Send a test event' }).click();
+  await page.getByText('Delivered', { exact: true }).waitFor();
+}
+
+/** Takes events, and lets the program end. Returns its port. */
+async function listenForEvents(): Promise<number> {
+  const server = createServer((_request, response) => response.writeHead(204).end())
+    .listen(0, '127.0.0.1')
+    .unref();
+  await once(server, 'listening');
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new Error('The server listens at no port.');
+  return address.port;
+}
+
+/** What somebody sees before they are in. */
+async function takeWayIn(visitor: Visitor): Promise<void> {
+  await visitor.page.goto(stage.urlOf(PRODUCT));
+  await visitor.page.getByRole('link', { name: 'Sign in' }).waitFor();
+  await take(visitor, 'sign-in');
+  await visitor.page.goto(`${stage.urlOf(PRODUCT)}/accept-invitation`);
+  await take(visitor, 'invitation');
+}
+
+async function takeTrial(visitor: Visitor): Promise<void> {
+  const { page } = visitor;
+  await take(visitor, 'trial');
+  await takeDialog(visitor, 'continue-trial', PAGE_PATHS.billing, 'Continue after trial');
+  await takeDialog(visitor, 'end-trial', PAGE_PATHS.billing, 'End trial');
+  for (const [name, path] of [
+    ['usage-empty', PAGE_PATHS.usage],
+    ['analytics-empty', PAGE_PATHS.analytics],
+    ['tokens-empty', PAGE_PATHS.tokens],
+    ['alerts-empty', PAGE_PATHS.alerts],
+  ] as const) {
+    await visitor.open(path);
+    await take(visitor, name);
+  }
+  await visitor.open(PAGE_PATHS.billing);
+  await page.getByRole('button', { name: /^Switch workspace/ }).click();
+  await page.getByRole('menuitem').first().waitFor();
+  await take(visitor, 'switcher');
+  await visitor.open(PAGE_PATHS.billing);
+  await page.getByRole('button', { name: /^Account of/ }).click();
+  await page.getByRole('menuitem').first().waitFor();
+  await take(visitor, 'account');
+  await visitor.open(PAGE_PATHS.billing);
+}
+
+/** Opens a dialog by its button, and takes it. */
+async function takeDialog(visitor: Visitor, name: string, path: string, button: string | RegExp): Promise<void> {
+  await visitor.open(path);
+  await visitor.page.getByRole('button', { name: button }).first().click();
+  await visitor.page.getByRole('dialog').waitFor();
+  await take(visitor, name);
 }
 
 async function work(tenantId: string): Promise<void> {
@@ -158,15 +244,39 @@ async function takeDialogs(visitor: Visitor): Promise<void> {
   await page.getByRole('textbox', { name: 'Credits' }).fill('25');
   await take(visitor, 'top-up');
   if (!album.isWhole) return;
-  await visitor.open(PAGE_PATHS.billing);
-  await page.getByRole('button', { name: 'Cancel plan' }).click();
-  await take(visitor, 'cancel');
-  await visitor.open(PAGE_PATHS.people);
-  await page.getByRole('button', { name: 'Invite' }).click();
-  await take(visitor, 'invite');
-  await visitor.open(PAGE_PATHS.billing);
-  await page.getByRole('button', { name: 'Set up' }).click();
-  await take(visitor, 'auto-top-up');
+  await takeDialog(visitor, 'cancel', PAGE_PATHS.billing, 'Cancel plan');
+  await takeDialog(visitor, 'auto-top-up', PAGE_PATHS.billing, 'Set up');
+  await takeDialog(visitor, 'invite', PAGE_PATHS.people, 'Invite');
+  await takeDialog(visitor, 'project', PAGE_PATHS.people, 'New project');
+  await takeDialog(visitor, 'token', PAGE_PATHS.tokens, 'New token');
+  await takeDialog(visitor, 'revoke', PAGE_PATHS.tokens, /^Revoke/);
+  await takeDialog(visitor, 'endpoint', PAGE_PATHS.alerts, 'Add endpoint');
+  await takeDialog(visitor, 'close', PAGE_PATHS.workspace, 'Close workspace');
+  await visitor.open(`${PAGE_PATHS.usage}?tab=prices`);
+  await take(visitor, 'prices');
   await visitor.open(`${PAGE_PATHS.usage}?tab=codes`);
   await take(visitor, 'codes');
+  await page.setViewportSize(VIEWPORTS.phone);
+  await page.getByRole('button', { name: 'Open navigation' }).click();
+  await page.screenshot({ path: join(album.folder, 'navigation-phone.png') });
+  await page.setViewportSize(VIEWPORTS.wide);
+  await takeFailure(visitor);
+}
+
+/** A renewal that the bank declines, and a service that stands still. */
+async function takeFailure(visitor: Visitor): Promise<void> {
+  await visitor.storeCard(CARDS.declinedLater);
+  await stage.advance('22d');
+  await visitor.open(PAGE_PATHS.billing);
+  await visitor.page.getByText('Your last payment failed').waitFor();
+  await take(visitor, 'past-due');
+  await visitor.open(PAGE_PATHS.people);
+  const goOn = await stage.pauseKernel();
+  try {
+    await visitor.page.getByRole('link', { name: 'Plans' }).click();
+    await visitor.page.getByRole('button', { name: 'Try again' }).first().waitFor({ timeout: 60_000 });
+    await take(visitor, 'problem');
+  } finally {
+    goOn();
+  }
 }

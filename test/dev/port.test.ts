@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { assertPortsFree, findFreePort } from '../../dev/port.ts';
+import { assertPortsFree, findFreePort, holdFreePort } from '../../dev/port.ts';
 import { loadStackConfig } from '../../dev/stack-config.ts';
 
 async function takePort(): Promise<number> {
@@ -18,6 +18,14 @@ describe('ports', () => {
       { purpose: 'one', port: free, variable: 'ONE' },
       { purpose: 'any', port: 0, variable: 'ANY' },
     ]);
+  });
+
+  it('that are held are nobody else’s until they are let go of', async () => {
+    const held = await holdFreePort();
+    const wanted = [{ purpose: 'one', port: held.port, variable: 'ONE' }];
+    await expect(assertPortsFree(wanted)).rejects.toThrow(`Port ${held.port} (one) is already in use`);
+    await held.release();
+    await assertPortsFree(wanted);
   });
 
   it('that are taken are all named, with what moves them', async () => {

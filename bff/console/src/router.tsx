@@ -13,6 +13,10 @@ const PlansPage = lazy(async () => ({ default: (await import('./page/plans/plans
 const UsagePage = lazy(async () => ({ default: (await import('./page/usage/usage-page.tsx')).UsagePage }));
 const PeoplePage = lazy(async () => ({ default: (await import('./page/people/people-page.tsx')).PeoplePage }));
 const TokenPage = lazy(async () => ({ default: (await import('./page/token/token-page.tsx')).TokenPage }));
+const AlertPage = lazy(async () => ({ default: (await import('./page/alert/alert-page.tsx')).AlertPage }));
+const WorkspacePage = lazy(async () => ({
+  default: (await import('./page/workspace/workspace-page.tsx')).WorkspacePage,
+}));
 const AnalyticsPage = lazy(async () => ({
   default: (await import('./page/analytics/analytics-page.tsx')).AnalyticsPage,
 }));
@@ -31,6 +35,8 @@ export function Router() {
             <Route path={PAGE_PATHS.usage} element={<UsagePage />} />
             <Route path={PAGE_PATHS.people} element={<PeoplePage />} />
             <Route path={PAGE_PATHS.tokens} element={<TokenPage />} />
+            <Route path={PAGE_PATHS.alerts} element={<AlertPage />} />
+            <Route path={PAGE_PATHS.workspace} element={<WorkspacePage />} />
             <Route path={PAGE_PATHS.analytics} element={<AnalyticsPage />} />
             <Route path="*" element={<NotFoundPage />} />
           </Route>

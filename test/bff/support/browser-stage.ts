@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type { BrowserSessionConfig, Config } from '../../../bff/config.ts';
+import type { BrowserSessionConfig, Config, ConsoleConfig } from '../../../bff/config.ts';
 import { type RunningBff, startBff } from '../../../bff/main.ts';
 import { Browser, locationOf } from '../../../dev/issuer/browser.ts';
 import { type Issuer, startIssuer } from '../../../dev/issuer/issuer.ts';
@@ -30,6 +30,7 @@ export interface BffChanges {
   readonly productCode?: string;
   readonly browserSession?: Partial<BrowserSessionConfig>;
   readonly issuer?: string;
+  readonly console?: ConsoleConfig;
 }
 
 /** All that stands on the stage. */
@@ -91,6 +92,7 @@ export class BrowserStage {
         keys: [this.key],
         ...browserSession,
       },
+      ...(changes.console && { console: changes.console }),
       logLevel: 'debug',
       requestTimeoutMs: 5_000,
       drainNoticeMs: 0,

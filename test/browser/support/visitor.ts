@@ -6,13 +6,23 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
-import type { BrowserContext, ConsoleMessage, Page, Request } from 'playwright-core';
+import type { BrowserContext, ConsoleMessage, Page, Request, Route } from 'playwright-core';
+import { PAGE_PATHS } from '../../../bff/console/page-path.ts';
 import type { ConsoleStage } from './console-stage.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** A card that is charged, and one that never is. */
-export const CARDS = { good: '4242 4242 4242 4242', declined: '4000 0000 0000 0002' } as const;
+/** Are cards, by what becomes of a payment. */
+export const CARDS = {
+  good: '4242 4242 4242 4242',
+  declined: '4000 0000 0000 0002',
+  /** Can be stored, and is declined when it is charged. */
+  declinedLater: '4000 0000 0000 0341',
+  /** Is charged after its owner has confirmed it at their bank. */
+  confirmed: '4000 0025 0000 3155',
+  /** Is charged never but so. */
+  alwaysConfirmed: '4000 0027 6000 3184',
+} as const;
 
 /** Is how wide a page is looked at. */
 export const VIEWPORTS = {
@@ -66,10 +76,67 @@ export class Visitor {
     await this.page.getByRole('heading', { level: 1 }).waitFor();
   }
 
+  /** Makes a workspace, on the page that whoever has none is led to. */
+  async createWorkspace(name: string): Promise<void> {
+    await this.page.getByLabel('Workspace name').fill(name);
+    await this.page.getByRole('button', { name: 'Create workspace' }).click();
+    await this.page.getByRole('heading', { level: 1, name: 'Billing' }).waitFor();
+  }
+
+  /** Buys a plan on its payment page, with a good card. */
+  async subscribe(plan: string): Promise<void> {
+    const { page } = this;
+    await this.open(PAGE_PATHS.plans);
+    await page.getByRole('button', { name: `Subscribe: ${plan}` }).click();
+    await page.getByRole('button', { name: 'Continue to payment' }).click();
+    await page.getByLabel('Card number').waitFor();
+    await payWith(page, CARDS.good);
+    await page.getByText('Active', { exact: true }).waitFor();
+  }
+
+  /** Stores a card, on the page that is for it, and makes it the one that is charged. */
+  async storeCard(card: string): Promise<void> {
+    const { page } = this;
+    await this.open(PAGE_PATHS.billing);
+    await page.getByRole('button', { name: /^Add (?:another )?card$/ }).click();
+    await page.getByLabel('Card number').waitFor();
+    await payWith(page, card);
+    const complete = page.getByRole('button', { name: 'Complete authentication' });
+    const stored = page.getByText(`•••• ${card.slice(-4)}`);
+    await complete.or(stored).first().waitFor();
+    if (await complete.isVisible()) await complete.click();
+    const row = page.getByRole('listitem').filter({ has: stored });
+    await row.waitFor();
+    const choose = row.getByRole('button', { name: 'Make default' });
+    if (await choose.isVisible()) await choose.click();
+    await row.getByText('Default', { exact: true }).waitFor();
+  }
+
+  /** Returns how many credits the page says are available. */
+  async available(): Promise<string | null> {
+    return await this.page.getByTestId('available').textContent();
+  }
+
+  /** Goes on with a purchase on its page, in a tab of its own. */
+  async openPaymentPage(): Promise<Page> {
+    const [payment] = await Promise.all([
+      this.context.waitForEvent('page'),
+      this.page.getByRole('link', { name: /^Open payment page/ }).click(),
+    ]);
+    await payment.getByLabel('Card number').waitFor();
+    return payment;
+  }
+
+  /** Asks the API, as the Console does; a person of one workspace need not name it. */
+  async ask<Answer>(path: string): Promise<Answer> {
+    const answer = await this.page.request.get(`${this.#origin}${path}`);
+    // Whoever asks names the shape of which the document of the API says that it is the answer.
+    return (await answer.json()) as Answer;
+  }
+
   /** Returns the id of the workspace that the Console has chosen. */
   async workspaceId(): Promise<string> {
-    const answer = await this.page.request.get(`${this.#origin}/v1/workspaces`);
-    const { workspaces } = (await answer.json()) as { workspaces: { workspace_id: string }[] };
+    const { workspaces } = await this.ask<{ workspaces: { workspace_id: string }[] }>('/v1/workspaces');
     const [first] = workspaces;
     if (first === undefined) throw new Error('The visitor has no workspace.');
     return first.workspace_id;
@@ -96,6 +163,12 @@ export class Visitor {
     const isForeign = new URL(request.url()).origin !== this.#origin && !request.url().startsWith('blob:');
     if (isOurs && isForeign && !request.isNavigationRequest()) this.complaints.push(`asked ${request.url()}`);
   }
+}
+
+/** Lets requests go on after a while only, as on a slow line. */
+export async function continueLater(route: Route, afterMs: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
+  await route.continue();
 }
 
 /** Types a card into a page of the Stripe sandbox, and pays. */

@@ -1,231 +1,253 @@
 // Owns which calls of the API the Console makes: the only module that knows their addresses.
 // Does not own how they travel (request.ts), or how long their answers count (data/).
 
-import { type RequestOptions, type RequestScope, send, sendForJson } from './request.ts';
-import type {
-  AccessToken,
-  ActionPrice,
-  AppliedCode,
-  AutoTopUp,
-  Balance,
-  CodeForecast,
-  CreditRow,
-  Invitation,
-  Member,
-  MyWorkspace,
-  Page,
-  Payment,
-  PaymentMethod,
-  Plan,
-  PlanChangePreview,
-  Project,
-  ProjectRole,
-  Role,
-  SubscriptionChange,
-  SubscriptionState,
-  TopUp,
-  TopUpOffer,
-  Trial,
-  UsageDimensions,
-  UsageEvent,
-  UsageExplanation,
-  User,
-  Workspace,
-} from './type.ts';
-
-/** Is who is signed in. */
-export interface Me {
-  readonly user: User;
-  readonly csrf_token: string | null;
-}
+import { type BodyOf, type Client, createClientOf, finish, type QueryOf, type RequestScope, read } from './request.ts';
 
 /** Limits metered events; what is absent limits nothing. */
-export interface UsageFilter {
-  readonly action?: string | undefined;
-  readonly project_id?: string | undefined;
-  readonly start_time?: string | undefined;
-  readonly end_time?: string | undefined;
-}
-
+export type UsageFilter = Pick<
+  QueryOf<'/v1/billing/usage-history'>,
+  'action' | 'project_id' | 'start_time' | 'end_time'
+>;
 /** Asks how credits were used over time. */
-export interface AnalyticsQuery {
+export type AnalyticsQuery = Pick<QueryOf<'/v1/billing/analytics/credits'>, 'interval' | 'group_by' | 'project_id'> & {
   readonly start_time: string;
   readonly end_time: string;
-  readonly interval?: 'hour' | 'day';
-  readonly group_by?: 'action' | 'project' | 'workflow';
-  readonly project_id?: string | undefined;
-}
+};
+/** Says of what usage is looked at. */
+export type AnalyticsRange = Pick<AnalyticsQuery, 'start_time' | 'end_time' | 'project_id'>;
 
+type Activation = BodyOf<'/v1/billing/subscription', 'post'>;
+type Conversion = BodyOf<'/v1/billing/subscription/convert-trial-now', 'post'>;
+type CardSetup = Omit<BodyOf<'/v1/billing/payment-methods/setup', 'post'>, 'hosted_page'>;
 /** Buys credits. */
-export interface TopUpOrder {
-  readonly amount_cents: number;
-  readonly microcredits: number;
-  readonly currency: string;
-  readonly use_stored_card: boolean;
-}
-
+export type TopUpOrder = BodyOf<'/v1/billing/topups/payg/intent', 'post'>;
 /** Sets the rule by which credits are bought without a person. */
-export interface AutoTopUpRule {
-  readonly enabled: boolean;
-  readonly consent: boolean;
-  readonly threshold_microcredits: number;
-  readonly amount_cents: number;
-  readonly currency: string;
-  readonly microcredits: number;
-  readonly monthly_limit_cents: number;
-}
-
+export type AutoTopUpRule = BodyOf<'/v1/billing/topups/auto', 'put'>;
 /** Asks for a personal access token. */
-export interface NewAccessToken {
-  readonly display_name: string;
-  readonly role: Role;
-  readonly project_ids?: readonly string[];
-  readonly expire_time?: string;
-}
-
+export type NewAccessToken = BodyOf<'/v1/tokens', 'post'>;
 /** Says what a member may do. */
-export interface MemberRoles {
-  readonly tenant_admin: boolean;
-  readonly project_roles: readonly ProjectRole[];
-}
+export type MemberRoles = BodyOf<'/v1/workspaces/{workspace_id}/members/{user_id}', 'patch'>;
+/** Says where alerts are sent to. */
+export type EndpointFields = BodyOf<'/v1/billing/alerts/endpoints', 'post'>;
+type EndpointUpdate = BodyOf<'/v1/billing/alerts/endpoints/{endpoint_id}', 'put'>;
+type NewInvitation = BodyOf<'/v1/workspaces/{workspace_id}/invitations', 'post'>;
 
-const BILLING = '/v1/billing';
 const PAGE_SIZE = '50';
 /** The largest page there is of people and what is theirs. */
 const PEOPLE_PAGE_SIZE = '200';
 const SERIES_PAGE_SIZE = '1000';
+/** A stream ends by itself before; a file can take as long as its workspace is old. */
+const LONG_CALL_MS = 660_000;
 
 /** Makes the calls of one session, about one workspace at most. */
 export function createApi(scope: RequestScope) {
-  const get = <Answer>(path: string, options?: RequestOptions): Promise<Answer> =>
-    sendForJson<Answer>(scope, 'GET', path, options);
-  const post = <Answer>(path: string, body: object = {}): Promise<Answer> =>
-    sendForJson<Answer>(scope, 'POST', path, { body });
+  const client = createClientOf(scope);
   return {
     scope,
-    ...createPersonCalls(scope, get, post),
-    ...createBillingCalls(get, post),
-    ...createPaymentCalls(scope, get, post),
-    ...createUsageCalls(scope, get),
-    ...createPeopleCalls(scope, get, post),
+    ...createPersonCalls(scope, client),
+    ...createPlanCalls(client),
+    ...createPaymentCalls(client),
+    ...createUsageCalls(client),
+    ...createAlertCalls(client),
+    ...createLongCalls(createClientOf(scope, LONG_CALL_MS)),
+    ...createWorkspaceCalls(scope.workspaceId ?? '', client),
+    ...createPeopleCalls(scope.workspaceId ?? '', client),
+    ...createAccessTokenCalls(client),
   };
 }
 
 /** The calls of one session. */
 export type Api = ReturnType<typeof createApi>;
 
-type Get = <Answer>(path: string, options?: RequestOptions) => Promise<Answer>;
-type Post = <Answer>(path: string, body?: object) => Promise<Answer>;
-
-function createPersonCalls(scope: RequestScope, get: Get, post: Post) {
+function createPersonCalls({ csrfToken }: RequestScope, client: Client) {
   return {
-    getMe: () => get<Me>('/v1/me'),
-    listWorkspaces: () =>
-      get<Page & { workspaces: MyWorkspace[] }>('/v1/workspaces', { query: { page_size: PEOPLE_PAGE_SIZE } }),
-    createWorkspace: (displayName: string) => post<Workspace>('/v1/workspaces', { display_name: displayName }),
-    signOut: () => send(scope, 'POST', '/auth/logout'),
+    getMe: () => read(client.GET('/v1/me')),
+    listWorkspaces: () => read(client.GET('/v1/workspaces', { params: { query: { page_size: PEOPLE_PAGE_SIZE } } })),
+    createWorkspace: (displayName: string) =>
+      read(client.POST('/v1/workspaces', { body: { display_name: displayName } })),
+    /** Is no call of the API, but of the session itself. */
+    signOut: () =>
+      finish(
+        fetch('/auth/logout', { method: 'POST', headers: { 'X-CSRF-Token': csrfToken ?? '' } }).then((response) => ({
+          response,
+        })),
+      ),
   };
 }
 
-function createBillingCalls(get: Get, post: Post) {
-  const subscription = `${BILLING}/subscription`;
+function createPlanCalls(client: Client) {
   return {
-    listPlans: () => get<{ plans: Plan[] }>(`${BILLING}/plans`),
-    getBalance: () => get<Balance>(`${BILLING}/usage`),
-    getSubscription: () => get<SubscriptionState>(subscription),
+    listPlans: () => read(client.GET('/v1/billing/plans')),
+    getSubscription: () => read(client.GET('/v1/billing/subscription')),
     /** Has the service read Stripe again, on the way back from a page. */
-    refreshSubscription: () => post<SubscriptionState>(`${subscription}/refresh`),
-    startTrial: (planCode: string) => post<Trial>(`${BILLING}/trial`, { plan_code: planCode }),
-    cancelTrial: () => post<Trial>(`${BILLING}/trial/cancel`),
-    activate: (order: { plan_code: string; hosted_page: boolean; promotion_code?: string; return_path: string }) =>
-      post<SubscriptionChange>(subscription, order),
-    convertTrial: (order: { hosted_page: boolean; return_path: string }) =>
-      post<SubscriptionChange>(`${subscription}/convert-trial-now`, order),
+    refreshSubscription: () => read(client.POST('/v1/billing/subscription/refresh')),
+    startTrial: (planCode: string) => read(client.POST('/v1/billing/trial', { body: { plan_code: planCode } })),
+    cancelTrial: () => read(client.POST('/v1/billing/trial/cancel')),
+    activate: (order: Activation) => read(client.POST('/v1/billing/subscription', { body: order })),
+    convertTrial: (order: Conversion) =>
+      read(client.POST('/v1/billing/subscription/convert-trial-now', { body: order })),
     previewPlanChange: (planCode: string) =>
-      post<PlanChangePreview>(`${subscription}/preview`, { plan_code: planCode }),
-    changePlan: (planCode: string) => post<SubscriptionChange>(`${subscription}/change-plan`, { plan_code: planCode }),
-    cancelSubscription: () => post<SubscriptionChange>(`${subscription}/cancel`),
-    resumeSubscription: () => post<SubscriptionChange>(`${subscription}/resume`),
+      read(client.POST('/v1/billing/subscription/preview', { body: { plan_code: planCode } })),
+    changePlan: (planCode: string) =>
+      read(client.POST('/v1/billing/subscription/change-plan', { body: { plan_code: planCode } })),
+    cancelSubscription: () => read(client.POST('/v1/billing/subscription/cancel')),
+    resumeSubscription: () => read(client.POST('/v1/billing/subscription/resume')),
     validateCode: (code: string, planCode?: string) =>
-      post<CodeForecast>(`${BILLING}/discounts/validate`, {
-        code,
-        ...(planCode !== undefined && { plan_code: planCode }),
-      }),
-    applyCode: (code: string) => post<AppliedCode>(`${BILLING}/codes/apply`, { code }),
+      read(
+        client.POST('/v1/billing/discounts/validate', {
+          body: { code, ...(planCode !== undefined && { plan_code: planCode }) },
+        }),
+      ),
+    applyCode: (code: string) => read(client.POST('/v1/billing/codes/apply', { body: { code } })),
   };
 }
 
-function createPaymentCalls(scope: RequestScope, get: Get, post: Post) {
-  const methods = `${BILLING}/payment-methods`;
-  const topUps = `${BILLING}/topups`;
+function createPaymentCalls(client: Client) {
   return {
-    listPaymentMethods: () => get<{ payment_methods: PaymentMethod[] }>(methods),
+    listPaymentMethods: () => read(client.GET('/v1/billing/payment-methods')),
     /** Opens the page to store a card on; with consent, the trial becomes the paid plan at its end. */
-    setUpPaymentMethod: (order: { consent_to_charge: boolean; return_path: string }) =>
-      post<{ url: string | null }>(`${methods}/setup`, { hosted_page: true, ...order }),
+    setUpPaymentMethod: (order: CardSetup) =>
+      read(client.POST('/v1/billing/payment-methods/setup', { body: { hosted_page: true, ...order } })),
     setDefaultPaymentMethod: (paymentMethodId: string) =>
-      sendForJson<PaymentMethod>(scope, 'PUT', `${methods}/default`, { body: { payment_method_id: paymentMethodId } }),
-    openPortal: (returnPath: string) => post<{ url: string }>(`${BILLING}/portal`, { return_path: returnPath }),
-    getTopUpOffer: () => get<TopUpOffer>(`${topUps}/packages`),
-    createTopUp: (order: TopUpOrder) => post<TopUp>(`${topUps}/payg/intent`, order),
-    getTopUp: (topUpId: string) => get<TopUp>(`${topUps}/${encodeURIComponent(topUpId)}`),
-    cancelTopUp: (topUpId: string) => post<TopUp>(`${topUps}/${encodeURIComponent(topUpId)}/cancel`),
-    getAutoTopUp: () => get<AutoTopUp>(`${topUps}/auto`),
-    setAutoTopUp: (rule: AutoTopUpRule) => sendForJson<AutoTopUp>(scope, 'PUT', `${topUps}/auto`, { body: rule }),
-    listThresholds: () =>
-      get<{ thresholds: { microcredits: number; below: boolean }[] }>(`${BILLING}/alerts/thresholds`),
-    listPayments: (pageToken: string | undefined) =>
-      get<Page & { payments: Payment[] }>(`${BILLING}/payment-history`, {
-        query: { page_size: PAGE_SIZE, page_token: pageToken },
-      }),
+      read(client.PUT('/v1/billing/payment-methods/default', { body: { payment_method_id: paymentMethodId } })),
+    openPortal: (returnPath: string) => read(client.POST('/v1/billing/portal', { body: { return_path: returnPath } })),
+    getTopUpOffer: () => read(client.GET('/v1/billing/topups/packages')),
+    createTopUp: (order: TopUpOrder) => read(client.POST('/v1/billing/topups/payg/intent', { body: order })),
+    getTopUp: (topUpId: string) =>
+      read(client.GET('/v1/billing/topups/{topup_id}', { params: { path: { topup_id: topUpId } } })),
+    cancelTopUp: (topUpId: string) =>
+      read(client.POST('/v1/billing/topups/{topup_id}/cancel', { params: { path: { topup_id: topUpId } } })),
+    getAutoTopUp: () => read(client.GET('/v1/billing/topups/auto')),
+    setAutoTopUp: (rule: AutoTopUpRule) => read(client.PUT('/v1/billing/topups/auto', { body: rule })),
+    listPayments: (pageToken?: string) =>
+      read(client.GET('/v1/billing/payment-history', { params: { query: toPage(pageToken) } })),
   };
 }
 
-function createUsageCalls(scope: RequestScope, get: Get) {
-  const history = `${BILLING}/usage-history`;
+function createUsageCalls(client: Client) {
   return {
-    listActionPrices: () => get<{ action_prices: ActionPrice[] }>(`${BILLING}/action-pricing`),
-    listUsageEvents: (filter: UsageFilter, pageToken: string | undefined) =>
-      get<Page & { events: UsageEvent[] }>(history, {
-        query: { ...filter, page_size: PAGE_SIZE, page_token: pageToken },
-      }),
-    explainUsageEvent: (entryId: string) => get<UsageExplanation>(`${history}/${encodeURIComponent(entryId)}`),
-    exportUsage: async (filter: UsageFilter): Promise<Blob> => {
-      const response = await send(scope, 'GET', history, { query: { ...filter }, accept: 'text/csv' });
-      return await response.blob();
-    },
-    /** Opens the stream of the balance. */
-    openBalanceStream: (signal: AbortSignal, lastEventId: string | undefined) =>
-      send(scope, 'GET', `${BILLING}/usage/stream`, { accept: 'text/event-stream', signal, lastEventId }),
-    listUsageDimensions: (range: Pick<AnalyticsQuery, 'start_time' | 'end_time' | 'project_id'>) =>
-      get<UsageDimensions>(`${BILLING}/usage-dimensions`, { query: { ...range } }),
+    getBalance: () => read(client.GET('/v1/billing/usage')),
+    listActionPrices: () => read(client.GET('/v1/billing/action-pricing')),
+    listUsageEvents: (filter: UsageFilter, pageToken?: string) =>
+      read(client.GET('/v1/billing/usage-history', { params: { query: { ...filter, ...toPage(pageToken) } } })),
+    explainUsageEvent: (entryId: string) =>
+      read(client.GET('/v1/billing/usage-history/{entry_id}', { params: { path: { entry_id: entryId } } })),
+    listUsageDimensions: (range: AnalyticsRange) =>
+      read(client.GET('/v1/billing/usage-dimensions', { params: { query: range } })),
     listCreditAnalytics: (query: AnalyticsQuery) =>
-      get<Page & { rows: CreditRow[] }>(`${BILLING}/analytics/credits`, {
-        query: { ...query, page_size: SERIES_PAGE_SIZE },
-      }),
+      read(
+        client.GET('/v1/billing/analytics/credits', { params: { query: { ...query, page_size: SERIES_PAGE_SIZE } } }),
+      ),
   };
 }
 
-function createPeopleCalls(scope: RequestScope, get: Get, post: Post) {
-  const workspace = `/v1/workspaces/${encodeURIComponent(scope.workspaceId ?? '')}`;
-  const query = { page_size: PEOPLE_PAGE_SIZE };
-  const remove = async (path: string): Promise<void> => {
-    await send(scope, 'DELETE', path);
-  };
+function createAlertCalls(client: Client) {
+  const toPath = (endpointId: string) => ({ params: { path: { endpoint_id: endpointId } } });
   return {
-    listMembers: () => get<Page & { members: Member[] }>(`${workspace}/members`, { query }),
-    updateMember: (userId: string, roles: MemberRoles) =>
-      sendForJson<Member>(scope, 'PATCH', `${workspace}/members/${encodeURIComponent(userId)}`, { body: roles }),
-    removeMember: (userId: string) => remove(`${workspace}/members/${encodeURIComponent(userId)}`),
-    listInvitations: () =>
-      get<Page & { invitations: Invitation[] }>(`${workspace}/invitations`, { query: { ...query, status: 'pending' } }),
-    invite: (invitation: { email: string } & MemberRoles) => post<Invitation>(`${workspace}/invitations`, invitation),
-    revokeInvitation: (invitationId: string) => remove(`${workspace}/invitations/${encodeURIComponent(invitationId)}`),
-    listProjects: () => get<Page & { projects: Project[] }>(`${workspace}/projects`, { query }),
-    createProject: (displayName: string) => post<Project>(`${workspace}/projects`, { display_name: displayName }),
-    listAccessTokens: () => get<Page & { access_tokens: AccessToken[] }>('/v1/tokens', { query }),
-    createAccessToken: (token: NewAccessToken) =>
-      post<{ access_token: AccessToken; token: string | null }>('/v1/tokens', token),
-    revokeAccessToken: (accessTokenId: string) => remove(`/v1/tokens/${encodeURIComponent(accessTokenId)}`),
+    listThresholds: () => read(client.GET('/v1/billing/alerts/thresholds')),
+    setThresholds: (microcredits: number[]) =>
+      read(client.PUT('/v1/billing/alerts/thresholds', { body: { microcredits } })),
+    listAlertEndpoints: () => read(client.GET('/v1/billing/alerts/endpoints')),
+    createAlertEndpoint: (fields: EndpointFields) =>
+      read(client.POST('/v1/billing/alerts/endpoints', { body: fields })),
+    updateAlertEndpoint: (endpointId: string, fields: EndpointUpdate) =>
+      read(client.PUT('/v1/billing/alerts/endpoints/{endpoint_id}', { ...toPath(endpointId), body: fields })),
+    rotateAlertEndpointSecret: (endpointId: string) =>
+      read(client.POST('/v1/billing/alerts/endpoints/{endpoint_id}/rotate-secret', toPath(endpointId))),
+    testAlertEndpoint: (endpointId: string) =>
+      read(client.POST('/v1/billing/alerts/endpoints/{endpoint_id}/test', toPath(endpointId))),
+    deleteAlertEndpoint: (endpointId: string) =>
+      finish(client.DELETE('/v1/billing/alerts/endpoints/{endpoint_id}', toPath(endpointId))),
+    listAlertDeliveries: (pageToken?: string) =>
+      read(client.GET('/v1/billing/alerts/deliveries', { params: { query: toPage(pageToken) } })),
+    resendAlertDelivery: (deliveryId: string) =>
+      read(
+        client.POST('/v1/billing/alerts/deliveries/{delivery_id}/resend', {
+          params: { path: { delivery_id: deliveryId } },
+        }),
+      ),
   };
+}
+
+function createLongCalls(client: Client) {
+  return {
+    exportUsage: (filter: UsageFilter): Promise<Blob> =>
+      read(
+        client.GET('/v1/billing/usage-history', { params: { query: { ...filter, format: 'csv' } }, parseAs: 'blob' }),
+      ),
+    /** Opens the stream of the balance, where the last one ended. */
+    openBalanceStream: (signal: AbortSignal, lastEventId: string | undefined) =>
+      read(
+        client.GET('/v1/billing/usage/stream', {
+          headers: lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId },
+          parseAs: 'stream',
+          signal,
+        }),
+      ),
+  };
+}
+
+function createWorkspaceCalls(workspaceId: string, client: Client) {
+  const params = { path: { workspace_id: workspaceId } };
+  return {
+    renameWorkspace: (displayName: string) =>
+      read(client.PATCH('/v1/workspaces/{workspace_id}', { params, body: { display_name: displayName } })),
+    closeWorkspace: () => read(client.POST('/v1/workspaces/{workspace_id}/close', { params })),
+  };
+}
+
+function createPeopleCalls(workspaceId: string, client: Client) {
+  const path = { workspace_id: workspaceId };
+  const all = { path, query: { page_size: PEOPLE_PAGE_SIZE } };
+  return {
+    listMembers: () => read(client.GET('/v1/workspaces/{workspace_id}/members', { params: all })),
+    updateMember: (userId: string, roles: MemberRoles) =>
+      read(
+        client.PATCH('/v1/workspaces/{workspace_id}/members/{user_id}', {
+          params: { path: { ...path, user_id: userId } },
+          body: roles,
+        }),
+      ),
+    removeMember: (userId: string) =>
+      finish(
+        client.DELETE('/v1/workspaces/{workspace_id}/members/{user_id}', {
+          params: { path: { ...path, user_id: userId } },
+        }),
+      ),
+    listInvitations: () =>
+      read(
+        client.GET('/v1/workspaces/{workspace_id}/invitations', {
+          params: { path, query: { ...all.query, status: 'pending' } },
+        }),
+      ),
+    invite: (invitation: NewInvitation) =>
+      read(client.POST('/v1/workspaces/{workspace_id}/invitations', { params: { path }, body: invitation })),
+    revokeInvitation: (invitationId: string) =>
+      finish(
+        client.DELETE('/v1/workspaces/{workspace_id}/invitations/{invitation_id}', {
+          params: { path: { ...path, invitation_id: invitationId } },
+        }),
+      ),
+    listProjects: () => read(client.GET('/v1/workspaces/{workspace_id}/projects', { params: all })),
+    createProject: (displayName: string) =>
+      read(
+        client.POST('/v1/workspaces/{workspace_id}/projects', {
+          params: { path },
+          body: { display_name: displayName },
+        }),
+      ),
+  };
+}
+
+function createAccessTokenCalls(client: Client) {
+  return {
+    listAccessTokens: () => read(client.GET('/v1/tokens', { params: { query: { page_size: PEOPLE_PAGE_SIZE } } })),
+    createAccessToken: (token: NewAccessToken) => read(client.POST('/v1/tokens', { body: token })),
+    revokeAccessToken: (accessTokenId: string) =>
+      finish(client.DELETE('/v1/tokens/{access_token_id}', { params: { path: { access_token_id: accessTokenId } } })),
+  };
+}
+
+function toPage(pageToken: string | undefined) {
+  return { page_size: PAGE_SIZE, ...(pageToken !== undefined && { page_token: pageToken }) };
 }

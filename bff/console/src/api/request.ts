@@ -1,8 +1,13 @@
-// Owns how a request goes to the API and how its answer comes back: headers of the session, keys that make writes safe to repeat,
-// and problems as errors. Does not own which calls there are (api.ts).
-// Invariants: everything goes to the origin that the page is from; a write whose answer was lost is sent again by its own key.
+// Owns how the Console's calls go to the API: by the REST client, in the session of the browser, with problems as errors.
+// Does not own which calls there are (api.ts), or how they are repeated (REST client).
+// Invariant: everything goes to the origin that the page is from.
 
+import type { paths } from '../../../../clients/rest/billing-api.ts';
+import { createBillingClient } from '../../../../clients/rest/client.ts';
 import { ApiProblem, unreachable } from './problem.ts';
+
+/** Somebody is waiting: what has taken longer is told, with a button to try again. */
+const REPEAT_MS = 5_000;
 
 /** Says by which session and about which workspace requests are made. */
 export interface RequestScope {
@@ -10,102 +15,66 @@ export interface RequestScope {
   readonly workspaceId: string | null;
 }
 
-/** What a request asks for. */
-export interface RequestOptions {
-  readonly query?: Readonly<Record<string, string | undefined>>;
-  readonly body?: object;
-  readonly accept?: string;
-  readonly signal?: AbortSignal | undefined;
-  /** Is the id of the last event that a stream had. */
-  readonly lastEventId?: string | undefined;
+/** Is the REST client. */
+export type Client = ReturnType<typeof createBillingClient>;
+
+/** Is a body that a call sends. */
+export type BodyOf<Path extends keyof paths, Method extends keyof paths[Path]> = paths[Path][Method] extends {
+  requestBody?: { content: { 'application/json': infer Body } };
 }
+  ? Body
+  : never;
 
-type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+/** Are the parameters that a call may have in its address. */
+export type QueryOf<Path extends keyof paths> = paths[Path] extends { get: { parameters: { query?: infer Query } } }
+  ? NonNullable<Query>
+  : never;
 
-const WRITE_ATTEMPTS_MAX = 3;
-const RETRY_DELAY_MS = 600;
-/** Are the statuses after which the same write may be sent again. */
-const RETRIED_STATUSES: ReadonlySet<number> = new Set([502, 503, 504]);
-
-/** Sends a request. Returns the answer that is no problem. Throws ApiProblem. */
-export async function send(
-  scope: RequestScope,
-  method: Method,
-  path: string,
-  options: RequestOptions = {},
-): Promise<Response> {
-  const request = toRequest(scope, method, path, options);
-  for (let attempt = 1; ; attempt += 1) {
-    const isLast = method === 'GET' || attempt >= WRITE_ATTEMPTS_MAX;
-    const response = await tryToFetch(request.clone());
-    if (response?.ok === true) return response;
-    if (isLast || (response !== undefined && !RETRIED_STATUSES.has(response.status))) {
-      throw response === undefined ? unreachable() : await readProblem(response);
-    }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY_MS * attempt));
-  }
-}
-
-/** Sends a request, and reads the JSON of its answer. Throws ApiProblem. */
-export async function sendForJson<Answer>(
-  scope: RequestScope,
-  method: Method,
-  path: string,
-  options: RequestOptions = {},
-): Promise<Answer> {
-  const response = await send(scope, method, path, options);
-  // The document of the API, which the types are made from, says that it has this shape; the service's tests hold it to that.
-  return (await response.json()) as Answer;
-}
-
-function toRequest(scope: RequestScope, method: Method, path: string, options: RequestOptions): Request {
-  const headers = new Headers({ accept: options.accept ?? 'application/json' });
-  if (scope.workspaceId !== null) headers.set('x-workspace-id', scope.workspaceId);
-  if (options.body !== undefined) headers.set('content-type', 'application/json');
-  if (options.lastEventId !== undefined) headers.set('last-event-id', options.lastEventId);
-  if (method !== 'GET') {
-    headers.set('idempotency-key', crypto.randomUUID());
-    if (scope.csrfToken !== null) headers.set('x-csrf-token', scope.csrfToken);
-  }
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(options.query ?? {})) {
-    if (value !== undefined && value !== '') search.set(name, value);
-  }
-  const address = search.size === 0 ? path : `${path}?${search.toString()}`;
-  return new Request(new URL(address, location.origin), {
-    method,
-    headers,
-    ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
-    ...(options.signal !== undefined && { signal: options.signal }),
+/** Makes the client of a session. What takes long by its nature gets more time than the client gives. */
+export function createClientOf({ csrfToken, workspaceId }: RequestScope, timeoutMs?: number): Client {
+  return createBillingClient({
+    url: location.origin,
+    csrfToken: csrfToken ?? undefined,
+    workspaceId: workspaceId ?? undefined,
+    repeatMs: REPEAT_MS,
+    ...(timeoutMs !== undefined && { timeoutMs }),
   });
 }
 
-async function tryToFetch(request: Request): Promise<Response | undefined> {
-  try {
-    return await fetch(request);
-  } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') throw error;
-    return undefined;
-  }
+/** Is what the client says of a call that was answered. */
+interface Outcome<Answer> {
+  readonly data?: Answer;
+  readonly error?: unknown;
+  readonly response: Response;
 }
 
-interface ProblemDocument {
-  readonly reason?: string;
-  readonly detail?: string;
-  readonly metadata?: Readonly<Record<string, string>>;
+/** Returns what a call was answered with. Throws ApiProblem where it was refused, or where no answer came. */
+export async function read<Answer>(call: Promise<Outcome<Answer>>): Promise<Answer> {
+  const { data, error, response } = await reach(call);
+  if (data === undefined || !response.ok) throw toProblem(error, response);
+  return data;
 }
 
-async function readProblem(response: Response): Promise<ApiProblem> {
-  const document = await response.json().then(
-    // Anything can answer in the place of our service; what is no problem document has none of these fields.
-    (json: unknown) => (typeof json === 'object' && json !== null ? (json as ProblemDocument) : {}),
-    () => ({}) as ProblemDocument,
-  );
+/** Waits for a call that is answered with nothing. Throws as `read` does. */
+export async function finish(call: Promise<Outcome<unknown>>): Promise<void> {
+  const { error, response } = await reach(call);
+  if (!response.ok) throw toProblem(error, response);
+}
+
+async function reach<Answer>(call: Promise<Outcome<Answer>>): Promise<Outcome<Answer>> {
+  return await call.catch(() => {
+    throw unreachable();
+  });
+}
+
+/** Anything can answer in the place of our service: what is no problem document has none of its fields. */
+function toProblem(error: unknown, response: Response): ApiProblem {
+  const { reason, detail, metadata }: Partial<Record<string, unknown>> = Object(error);
   return new ApiProblem({
     status: response.status,
-    reason: document.reason ?? `HTTP_${response.status}`,
-    detail: document.detail ?? response.statusText,
-    metadata: document.metadata ?? {},
+    reason: typeof reason === 'string' ? reason : `HTTP_${response.status}`,
+    detail: typeof detail === 'string' ? detail : response.statusText,
+    metadata: Object.fromEntries(Object.entries(Object(metadata)).map(([name, value]) => [name, String(value)])),
     requestId: response.headers.get('x-request-id'),
   });
 }

@@ -5,8 +5,8 @@ import type { components } from '../../../../clients/rest/billing-api.ts';
 type Schemas = components['schemas'];
 
 export type AccessToken = Schemas['AccessToken'];
-export type ActionPrice = Schemas['ActionPrice'];
-export type AppliedCode = Schemas['AppliedCode'];
+export type AlertDelivery = Schemas['AlertDelivery'];
+export type AlertEndpoint = Schemas['AlertEndpoint'];
 export type AutoTopUp = Schemas['AutoTopUp'];
 export type Balance = Schemas['Balance'];
 export type CodeForecast = Schemas['CodeForecast'];
@@ -20,10 +20,10 @@ export type PaymentMethod = Schemas['PaymentMethod'];
 export type Plan = Schemas['Plan'];
 export type PlanChangePreview = Schemas['PlanChangePreview'];
 export type Project = Schemas['Project'];
-export type ProjectRole = Schemas['ProjectRole'];
 export type Subscription = Schemas['Subscription'];
 export type SubscriptionChange = Schemas['SubscriptionChange'];
 export type SubscriptionState = Schemas['SubscriptionState'];
+export type Threshold = Schemas['Threshold'];
 export type TopUp = Schemas['TopUp'];
 export type TopUpOffer = Schemas['TopUpOffer'];
 export type Trial = Schemas['Trial'];
@@ -31,12 +31,6 @@ export type UsageDimensions = Schemas['UsageDimensions'];
 export type UsageEvent = Schemas['UsageEvent'];
 export type UsageExplanation = Schemas['UsageExplanation'];
 export type User = Schemas['User'];
-export type Workspace = Schemas['Workspace'];
 
 /** Is what somebody may do in a workspace. */
 export type Role = NonNullable<MyWorkspace['role']>;
-
-/** Says which of a list comes next; null at its end. */
-export interface Page {
-  readonly next_page_token: string | null;
-}

@@ -64,7 +64,7 @@ async function follow(following: Following): Promise<void> {
 }
 
 async function* openStream({ api, signal }: Following, lastEventId: string | undefined): AsyncGenerator<ServerEvent> {
-  const { body } = await api.openBalanceStream(signal, lastEventId);
+  const body = await api.openBalanceStream(signal, lastEventId);
   if (body !== null) yield* readServerEvents(body);
 }
 
@@ -73,8 +73,10 @@ function take({ client, key, api }: Following, { data }: ServerEvent): void {
   const balance = JSON.parse(data) as Balance;
   const before = client.getQueryData<Balance>(key);
   client.setQueryData(key, balance);
-  // What was metered meanwhile is in the lists, too.
+  // What was metered or bought meanwhile is in the lists, too.
   if (before !== undefined && before.available !== balance.available) {
-    void client.invalidateQueries({ queryKey: ['workspace', api.scope.workspaceId, 'usage'] });
+    for (const part of ['usage', 'auto-top-up']) {
+      void client.invalidateQueries({ queryKey: ['workspace', api.scope.workspaceId, part] });
+    }
   }
 }

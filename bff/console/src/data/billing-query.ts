@@ -2,6 +2,7 @@
 
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { AnalyticsQuery, Api, UsageFilter } from '../api/api.ts';
+import type { AutoTopUp, Subscription } from '../api/type.ts';
 import { useRole, useWorkspace } from '../session/session.ts';
 import { noteServiceTime } from './service-clock.ts';
 
@@ -31,6 +32,9 @@ export function useBalance() {
   });
 }
 
+/** What is under way at Stripe, or in another tab, is over soon; the page that shows it is not to be reloaded for that. */
+const UNDER_WAY_ASKED_MS = 3_000;
+
 export function useSubscription() {
   const { api } = useWorkspace();
   return useQuery({
@@ -40,8 +44,13 @@ export function useSubscription() {
       noteServiceTime(state.as_of_time);
       return state;
     },
+    refetchInterval: ({ state }) => (isUnderWay(state.data?.subscription) ? UNDER_WAY_ASKED_MS : false),
     enabled: useRole('project_contributor'),
   });
+}
+
+function isUnderWay(subscription: Subscription | null | undefined): boolean {
+  return subscription?.status === 'past_due' || subscription?.status === 'renewal_pending';
 }
 
 const PLANS_STALE_MS = 300_000;
@@ -74,13 +83,24 @@ export function useTopUpOffer() {
   });
 }
 
+/** It can rest for minutes between two purchases. */
+const RULE_ASKED_MS = 5_000;
+
 export function useAutoTopUp() {
   const { api } = useWorkspace();
+  const available = useBalance().data?.available;
   return useQuery({
     queryKey: keyOf(api, 'auto-top-up'),
     queryFn: () => api.getAutoTopUp(),
+    // A purchase that the rule asks for is made, or declined, within seconds.
+    refetchInterval: ({ state }) => (isDue(state.data, available) ? RULE_ASKED_MS : false),
     enabled: useRole('tenant_admin'),
   });
+}
+
+function isDue(rule: AutoTopUp | undefined, available: number | undefined): boolean {
+  if (rule?.state !== 'active' || rule.threshold_microcredits === null) return false;
+  return available !== undefined && available < rule.threshold_microcredits;
 }
 
 export function useThresholds() {
@@ -89,6 +109,31 @@ export function useThresholds() {
     queryKey: keyOf(api, 'thresholds'),
     queryFn: async () => (await api.listThresholds()).thresholds,
     enabled: useRole('tenant_admin'),
+  });
+}
+
+export function useAlertEndpoints() {
+  const { api } = useWorkspace();
+  return useQuery({
+    queryKey: keyOf(api, 'alert-endpoints'),
+    queryFn: async () => (await api.listAlertEndpoints()).endpoints,
+    enabled: useRole('tenant_admin'),
+  });
+}
+
+export function useAlertDeliveries() {
+  const { api } = useWorkspace();
+  return useInfiniteQuery({
+    queryKey: keyOf(api, 'alert-deliveries'),
+    queryFn: ({ pageParam }) => api.listAlertDeliveries(pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_page_token ?? undefined,
+    enabled: useRole('tenant_admin'),
+    // One that is on its way has an end soon.
+    refetchInterval: ({ state }) =>
+      state.data?.pages[0]?.deliveries.some((delivery) => delivery.state === 'pending') === true
+        ? UNDER_WAY_ASKED_MS
+        : false,
   });
 }
 

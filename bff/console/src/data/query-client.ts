@@ -1,26 +1,17 @@
-// Owns how long answers count and when a call is made again.
+// Owns how long answers count. Does not own when a call is made again (REST client).
 
 import { QueryClient } from '@tanstack/react-query';
-import { ApiProblem } from '../api/problem.ts';
 
-const RETRIES_MAX = 2;
 const STALE_MS = 15_000;
 
 /** Makes the store of answers. */
 export function createQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
-      queries: {
-        staleTime: STALE_MS,
-        // What was refused for a reason is refused again; a service that is away may be back.
-        retry: (failures, error) => failures < RETRIES_MAX && error instanceof ApiProblem && isPassing(error),
-      },
-      // Writes are repeated by the key that they carry (api/request.ts), and by nothing else.
-      mutations: { retry: false },
+      // What failed for a time has been repeated by then, reads and writes alike.
+      // Nothing waits in silence for a line that is cut: whoever asked is told, and asks again.
+      queries: { staleTime: STALE_MS, retry: false, networkMode: 'always' },
+      mutations: { retry: false, networkMode: 'always' },
     },
   });
-}
-
-function isPassing({ status }: ApiProblem): boolean {
-  return status === 0 || status >= 500;
 }

@@ -27,7 +27,9 @@ export function useReturn(): boolean {
     setParameters({}, { replace: true });
     void api
       .refreshSubscription()
-      .then(forget, tellProblem)
+      // What Stripe could not tell now, the service may have been told meanwhile.
+      .catch(tellProblem)
+      .then(forget)
       .then(() => setIsReturning(false));
   }, [api, forget, isReturning, setParameters]);
   return isReturning;

@@ -7,6 +7,7 @@ import { Navigate, Outlet, useLocation } from 'react-router';
 import { PAGE_PATHS } from '../../page-path.ts';
 import { Brand } from '../part/brand.tsx';
 import { Waiting } from '../part/loaded.tsx';
+import { useArrival } from '../session/arrival.ts';
 import { useSession } from '../session/session.ts';
 import { STRINGS } from '../strings.ts';
 import classes from './console-layout.module.css';
@@ -18,6 +19,7 @@ const WAITING_HEIGHT = 420;
 export function ConsoleLayout() {
   const { workspaces } = useSession();
   const { pathname } = useLocation();
+  useArrival();
   const [isOpen, { toggle, close }] = useDisclosure(false);
   // biome-ignore lint/correctness/useExhaustiveDependencies: on each way to another page.
   useEffect(close, [pathname]);

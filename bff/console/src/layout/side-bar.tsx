@@ -1,15 +1,24 @@
 // Owns the navigation: in which workspace, which pages there are for somebody's role, and who is signed in.
 
 import { NavLink, Stack, Text } from '@mantine/core';
-import { IconChartHistogram, IconCreditCard, IconKey, IconReceipt2, IconStack2, IconUsers } from '@tabler/icons-react';
+import {
+  IconBell,
+  IconChartHistogram,
+  IconCreditCard,
+  IconKey,
+  IconReceipt2,
+  IconSettings,
+  IconStack2,
+  IconUsers,
+} from '@tabler/icons-react';
 import type { ComponentType } from 'react';
 import { Link, useLocation } from 'react-router';
 import { PAGE_PATHS } from '../../page-path.ts';
 import { Brand } from '../part/brand.tsx';
 import { STRINGS } from '../strings.ts';
-import { AccountMenu } from './account-menu.tsx';
+import { AccountButton } from './account-button.tsx';
 import classes from './side-bar.module.css';
-import { WorkspaceSwitcher } from './workspace-switcher.tsx';
+import { WorkspaceButton } from './workspace-button.tsx';
 
 interface Entry {
   readonly path: string;
@@ -23,6 +32,8 @@ const SETTINGS: readonly Entry[] = [
   { path: PAGE_PATHS.usage, words: STRINGS.nav.usage, icon: IconReceipt2 },
   { path: PAGE_PATHS.people, words: STRINGS.nav.people, icon: IconUsers },
   { path: PAGE_PATHS.tokens, words: STRINGS.nav.tokens, icon: IconKey },
+  { path: PAGE_PATHS.alerts, words: STRINGS.nav.alerts, icon: IconBell },
+  { path: PAGE_PATHS.workspace, words: STRINGS.nav.workspace, icon: IconSettings },
 ];
 const INSIGHTS: readonly Entry[] = [
   { path: PAGE_PATHS.analytics, words: STRINGS.nav.analytics, icon: IconChartHistogram },
@@ -35,12 +46,12 @@ export function SideBar() {
       <div className={classes['brand']}>
         <Brand />
       </div>
-      <WorkspaceSwitcher />
+      <WorkspaceButton />
       <Stack gap="lg" className={classes['entries']}>
         <Entries title={STRINGS.nav.insights} entries={INSIGHTS} />
         <Entries title={STRINGS.nav.settings} entries={SETTINGS} />
       </Stack>
-      <AccountMenu />
+      <AccountButton />
     </div>
   );
 }

@@ -9,10 +9,11 @@ interface ProblemNoteProps {
   readonly error: unknown;
   readonly title?: string;
   readonly onRetry?: () => void;
+  readonly isRetrying?: boolean;
 }
 
 /** Says what went wrong, in words, with the id of the request for whoever is asked for help. */
-export function ProblemNote({ error, title = STRINGS.problem.title, onRetry }: ProblemNoteProps) {
+export function ProblemNote({ error, title = STRINGS.problem.title, onRetry, isRetrying = false }: ProblemNoteProps) {
   const requestId = error instanceof ApiProblem ? error.requestId : null;
   return (
     <Alert role="alert" color="red" variant="light" icon={<IconAlertCircle aria-hidden />} title={title}>
@@ -24,7 +25,7 @@ export function ProblemNote({ error, title = STRINGS.problem.title, onRetry }: P
           </Text>
         )}
         {onRetry !== undefined && (
-          <Button variant="default" size="xs" onClick={onRetry}>
+          <Button variant="default" size="xs" onClick={onRetry} loading={isRetrying}>
             {STRINGS.common.retry}
           </Button>
         )}

@@ -7,6 +7,7 @@ import { createApi } from '../api/api.ts';
 import { isProblem } from '../api/problem.ts';
 import { FullPageLoader } from '../part/full-page-loader.tsx';
 import { FullPageProblem } from '../part/full-page-problem.tsx';
+import { readArrival } from './arrival.ts';
 import { HAS_SESSION } from './product.ts';
 import { type Session, SessionContext, WorkspaceContext } from './session.ts';
 import { SignInPage } from './sign-in-page.tsx';
@@ -67,7 +68,7 @@ interface SignedInProps {
 
 function SignedIn({ known, reload, children }: PropsWithChildren<SignedInProps>) {
   const { user, csrfToken, workspaces } = known;
-  const [chosenId, setChosenId] = useState<string>();
+  const [chosenId, setChosenId] = useState(readArrival);
   const workspace = workspaces.find(({ workspace_id }) => workspace_id === chosenId) ?? chooseWorkspace(workspaces);
   const switchTo = useCallback((workspaceId: string) => {
     rememberWorkspace(workspaceId);

@@ -8,6 +8,7 @@ import { useAct } from '../../data/act.ts';
 import { useTopUpOffer } from '../../data/billing-query.ts';
 import { formatCredits, formatCreditsShort, parseCredits } from '../../format/credit.ts';
 import { formatPrice, parseMoney, toMoneyText } from '../../format/money.ts';
+import { CREDIT_FIELD } from '../../part/credit-field.tsx';
 import { EmptyNote } from '../../part/empty-note.tsx';
 import { useFocusBack } from '../../part/focus-back.ts';
 import { Loaded } from '../../part/loaded.tsx';
@@ -79,9 +80,7 @@ function RuleForm({ rule, offer, onClose }: RuleFormProps) {
       <Stack gap="md">
         <TextInput
           label={WORDS.threshold}
-          rightSection={WORDS.creditsSuffix}
-          rightSectionWidth={72}
-          inputMode="decimal"
+          {...CREDIT_FIELD}
           value={threshold}
           onChange={({ currentTarget }) => setThreshold(currentTarget.value)}
           error={thresholdMicrocredits === undefined ? WORDS.thresholdInvalid : undefined}

@@ -36,7 +36,7 @@ export function InvitationPanel() {
               columns={[
                 { words: columns.who },
                 { words: columns.role },
-                { words: columns.since },
+                { words: columns.valid },
                 { words: STRINGS.common.actions, isHidden: true },
               ]}
             >
@@ -67,7 +67,7 @@ function InvitationRow({ invitation }: { readonly invitation: Invitation }) {
         {invitation.email}
       </Table.Td>
       <Table.Td data-label={columns.role}>{role === null ? STRINGS.role.none : STRINGS.role[role]}</Table.Td>
-      <Table.Td data-label={columns.since} c="dimmed">
+      <Table.Td data-label={columns.valid} c="dimmed">
         {WORDS.expires(formatDate(invitation.expire_time))}
       </Table.Td>
       <Table.Td data-label="" data-place="act" ta="right">

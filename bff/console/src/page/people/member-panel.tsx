@@ -1,12 +1,12 @@
 // Owns the list of members, and what an administrator can do to each.
 
-import { ActionIcon, Avatar, Badge, Group, Menu, Stack, Table, Text } from '@mantine/core';
-import { IconDots } from '@tabler/icons-react';
+import { Avatar, Badge, Group, Stack, Table, Text } from '@mantine/core';
 import { lazy, Suspense, useState } from 'react';
 import type { Member } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
 import { useMembers } from '../../data/billing-query.ts';
 import { formatDate } from '../../format/time.ts';
+import { ActionMenu } from '../../part/action-menu.tsx';
 import { ConfirmDialog } from '../../part/confirm-dialog.tsx';
 import { DataTable } from '../../part/data-table.tsx';
 import { Loaded } from '../../part/loaded.tsx';
@@ -109,19 +109,13 @@ function MemberActions({ member }: { readonly member: Member }) {
   const name = nameOfMember(member);
   return (
     <>
-      <Menu position="bottom-end" shadow="md">
-        <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" aria-label={`${STRINGS.common.actions}: ${name}`}>
-            <IconDots size={18} />
-          </ActionIcon>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item onClick={() => setShown('role')}>{WORDS.edit}</Menu.Item>
-          <Menu.Item color="red" onClick={() => setShown('removal')}>
-            {WORDS.remove}
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      <ActionMenu
+        label={`${STRINGS.common.actions}: ${name}`}
+        items={[
+          { words: WORDS.edit, act: () => setShown('role') },
+          { words: WORDS.remove, act: () => setShown('removal'), isDestructive: true },
+        ]}
+      />
       <ConfirmDialog
         isOpen={shown === 'removal'}
         onClose={close}

@@ -31,8 +31,10 @@ export function ChangeDialog({ plan, state, onClose }: ChangeDialogProps) {
   useFocusBack();
   const { api } = useWorkspace();
   const preview = useQuery({
-    queryKey: ['preview', api.scope.workspaceId, plan.plan_code, state.as_of_time],
+    queryKey: ['preview', api.scope.workspaceId, plan.plan_code],
     queryFn: () => api.previewPlanChange(plan.plan_code),
+    // It is of the moment: one of a dialog that was closed tells nothing.
+    staleTime: 0,
     gcTime: 0,
   });
   const methods = usePaymentMethods();

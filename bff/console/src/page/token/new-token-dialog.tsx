@@ -1,15 +1,15 @@
 // Owns making a personal access token, and showing it the one time that it can be shown.
 
-import { Alert, Button, Code, CopyButton, Group, Modal, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, NativeSelect, Stack, TextInput } from '@mantine/core';
 import { type SyntheticEvent, useState } from 'react';
 import type { Role } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
 import { serviceNow } from '../../data/service-clock.ts';
 import { useFocusBack } from '../../part/focus-back.ts';
 import { ProblemNote } from '../../part/problem-note.tsx';
+import { ShownOnce } from '../../part/shown-once.tsx';
 import { includesRole, useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
-import classes from './new-token-dialog.module.css';
 
 const WORDS = STRINGS.tokens;
 const ROLES = ['tenant_admin', 'project_contributor', 'project_viewer'] as const satisfies readonly Role[];
@@ -28,7 +28,7 @@ export function NewTokenDialog({ onClose }: { readonly onClose: () => void }) {
       {token === undefined ? (
         <TokenForm onMade={setToken} onClose={onClose} />
       ) : (
-        <MadeToken token={token} onClose={onClose} />
+        <ShownOnce secret={token} label={WORDS.tokenLabel} text={WORDS.shownOnce} onClose={onClose} />
       )}
     </Modal>
   );
@@ -97,29 +97,4 @@ function TokenForm({ onMade, onClose }: TokenFormProps) {
 function toExpireTime(expiry: Expiry): { readonly expire_time?: string } {
   const days = EXPIRY_DAYS[expiry];
   return days === undefined ? {} : { expire_time: new Date(serviceNow().getTime() + days * DAY_MS).toISOString() };
-}
-
-function MadeToken({ token, onClose }: { readonly token: string; readonly onClose: () => void }) {
-  return (
-    <Stack gap="md">
-      <Alert color="yellow" variant="light">
-        <Text size="sm">{WORDS.shownOnce}</Text>
-      </Alert>
-      <Group gap="sm" wrap="nowrap" align="flex-start">
-        <Code block className={classes['token']} aria-label={WORDS.tokenLabel}>
-          {token}
-        </Code>
-        <CopyButton value={token}>
-          {({ copied, copy }) => (
-            <Button variant="default" onClick={copy}>
-              {copied ? STRINGS.common.copied : STRINGS.common.copy}
-            </Button>
-          )}
-        </CopyButton>
-      </Group>
-      <Group justify="flex-end">
-        <Button onClick={onClose}>{STRINGS.common.done}</Button>
-      </Group>
-    </Stack>
-  );
 }

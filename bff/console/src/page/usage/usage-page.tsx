@@ -54,7 +54,7 @@ function History() {
       >
         <Tabs.List className={classes['tabs'] ?? ''}>
           {tabs.map((name) => (
-            <Tabs.Tab key={name} value={name}>
+            <Tabs.Tab key={name} value={name} className={classes['tab'] ?? ''}>
               {WORDS.tabs[name]}
             </Tabs.Tab>
           ))}

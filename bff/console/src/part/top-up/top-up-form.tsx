@@ -132,7 +132,7 @@ function PackageCard({ choice, offer, currency, value }: PackageCardProps) {
   const saving = computeSaving(choice, offer);
   return (
     <Radio.Card value={value} className={classes['choice']} radius="md">
-      <Group justify="space-between" gap={4} wrap="nowrap">
+      <Group justify="space-between" gap={4}>
         <Text size="sm" fw={600} className="figure">
           {STRINGS.common.credits(formatCreditsShort(choice.microcredits))}
         </Text>

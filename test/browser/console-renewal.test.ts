@@ -1,0 +1,59 @@
+// A renewal that the bank declines: what is told meanwhile, and how it is paid after all.
+
+import { expect, it } from 'vitest';
+import { PAGE_PATHS } from '../../bff/console/page-path.ts';
+import { PRODUCT, STORY_TIMEOUT_MS, useConsoleStage } from './support/stage-hook.ts';
+import { CARDS, payWith, Visitor } from './support/visitor.ts';
+
+const SECOND_MS = 1_000;
+const stage = useConsoleStage();
+let visitor: Visitor;
+
+it('begins with a period that is over, and not paid yet', { timeout: STORY_TIMEOUT_MS }, async () => {
+  visitor = await Visitor.arrive(stage(), PRODUCT);
+  await visitor.signIn('ines@example.com');
+  await visitor.createWorkspace('Ines Instruments');
+  await visitor.subscribe('Pro');
+  await visitor.storeCard(CARDS.declinedLater);
+  await stage().advance(`${await secondsToRenewal()}s`);
+  await visitor.open(PAGE_PATHS.billing);
+  const { page } = visitor;
+  await expect.poll(() => page.getByText('Renewing', { exact: true }).count()).toBe(1);
+  await expect.poll(() => page.getByText('A new period has begun; its invoice is being settled.').count()).toBe(1);
+  await expect.poll(() => visitor.findBarriers()).toEqual([]);
+});
+
+it('says that the payment failed, until when it can be paid, and where', { timeout: STORY_TIMEOUT_MS }, async () => {
+  await stage().advance('2h');
+  await visitor.open(PAGE_PATHS.billing);
+  const { page } = visitor;
+  await expect.poll(() => page.getByText('Payment failed', { exact: true }).count()).toBe(1);
+  await expect.poll(() => page.getByText('Your last payment failed').count()).toBe(1);
+  await expect
+    .poll(() => page.getByText(/^Pay the open invoice until .*, or this workspace goes back/).count())
+    .toBe(1);
+  await expect.poll(() => visitor.findBarriers()).toEqual([]);
+});
+
+it('is the plan again when the invoice is paid, which the page notices', { timeout: STORY_TIMEOUT_MS }, async () => {
+  const { page, context } = visitor;
+  const [invoice] = await Promise.all([
+    context.waitForEvent('page'),
+    page.getByRole('link', { name: 'Pay now' }).first().click(),
+  ]);
+  await payWith(invoice, CARDS.good);
+  await invoice.getByText('Nothing is to be paid.').waitFor();
+  await invoice.close();
+  await expect.poll(() => page.getByText('Active', { exact: true }).count()).toBe(1);
+  expect(await page.getByText('Your last payment failed').count()).toBe(0);
+  expect(visitor.complaints).toEqual([]);
+  await visitor.close();
+});
+
+/** Returns after how many seconds the period will just be over. */
+async function secondsToRenewal(): Promise<number> {
+  const state = await visitor.ask<{ as_of_time: string; subscription: { period_end_time: string } }>(
+    '/v1/billing/subscription',
+  );
+  return Math.ceil((Date.parse(state.subscription.period_end_time) - Date.parse(state.as_of_time)) / SECOND_MS) + 60;
+}
