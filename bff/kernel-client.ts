@@ -97,16 +97,6 @@ export class KernelClient {
     return this.#callUntilReached(method, request, context);
   }
 
-  /** Calls a method whose effect happens anew with each call: one kernel is asked, once. Throws ServiceError. */
-  callOnce<Request, Response>(
-    method: UnaryMethod<Request, Response>,
-    request: Request,
-    context: CallContext,
-  ): Promise<Response> {
-    const [address = ''] = this.#rank(context);
-    return this.#attempt(address, method, request, context);
-  }
-
   /**
    * Calls a method that answers with a stream, and answers its messages as they are taken; it has no deadline. Where a kernel can't
    * be reached, or is lost before its first message, another one is asked. Throws ServiceError.

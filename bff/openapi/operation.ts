@@ -122,7 +122,7 @@ function capitalize(text: unknown): string {
 function headerParameters(route: Route): readonly object[] {
   const names = [
     ...(route.workspace === 'required' || route.workspace === 'named' ? ['WorkspaceId'] : []),
-    ...(route.method === 'GET' || route.repeat === 'anew' ? [] : ['IdempotencyKey']),
+    ...(route.method === 'GET' ? [] : ['IdempotencyKey']),
     ...(route.hasEntityTag === true ? ['IfNoneMatch'] : []),
     'RequestId',
   ];

@@ -124,9 +124,9 @@ export interface RouteDescription {
   readonly isPersonal?: boolean;
   /**
    * Says what a second request does where the method is not GET. Default `by_key`: under the same idempotency key nothing more.
-   * `by_nature`: nothing more under any key. `anew`: all of it again.
+   * `by_nature`: nothing more under any key.
    */
-  readonly repeat?: 'by_key' | 'by_nature' | 'anew';
+  readonly repeat?: 'by_key' | 'by_nature';
   /** Says that the answer has an entity tag, and that who has it already is spared it. */
   readonly hasEntityTag?: boolean;
   /** Are the reasons why it is refused, but for those that every route of its kind has (openapi/common-reason.ts). */

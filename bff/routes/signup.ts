@@ -36,14 +36,13 @@ const resendSignup = defineRoute({
   workspace: 'none',
   name: 'resendSignup',
   summary: 'Send the mail of a signup again',
-  repeat: 'anew',
   needs: 'nothing',
   responses: { 200: SIGNUP },
   reasons: ['KILL_SWITCH_OFF', 'MAIL_LIMIT_REACHED', 'SIGNUP_ENDED', 'SIGNUP_NOT_FOUND'],
-  async answer({ ids }, { kernel, context }) {
-    // Each call sends a mail, so a second kernel is not asked when it is unknown what the first one did.
-    const { signup } = await kernel.callOnce(SignupServiceService.resendSignup, { signupId: ids.signup_id }, context);
-    return fromProtoSignup(signup);
+  async answer({ ids, idempotencyKey }, { kernel, context }) {
+    const request = { signupId: ids.signup_id, requestId: idempotencyKey };
+    const { signup, replayed } = await kernel.call(SignupServiceService.resendSignup, request, context);
+    return Reply.done(fromProtoSignup(signup), replayed);
   },
 });
 

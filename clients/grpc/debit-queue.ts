@@ -85,6 +85,8 @@ export class DebitQueue {
   #ready: Item[] = [];
   /** Are those that the open stream has not answered. */
   readonly #sent = new Map<string, Item>();
+  /** Are those whose time was over before the open stream answered them: what it answers yet is about them. */
+  readonly #left = new Map<string, DebitRequest>();
   /** Are those that the kernel wants to come again later. */
   readonly #resting = new Set<Item>();
   #stream: DebitStream | undefined;
@@ -122,8 +124,11 @@ export class DebitQueue {
    */
   debit(fields: Fields<DebitRequest>): Promise<DebitResponse> {
     const request = DebitRequest.fromPartial({ ...fields, requestId: fields.requestId || newUuid() });
-    const same = this.#items.get(keyOf(request));
-    if (same !== undefined) return shareAnswer(same, request);
+    const key = keyOf(request);
+    const same = this.#items.get(key);
+    const first = same?.request ?? this.#left.get(key);
+    if (first !== undefined && !isDeepStrictEqual(first, request)) return Promise.reject(keyReused(request));
+    if (same !== undefined) return same.promise;
     const refusal = this.#refusalOf(request);
     if (refusal !== undefined) return Promise.reject(refusal);
     const item = this.#toItem(request);
@@ -182,8 +187,8 @@ export class DebitQueue {
   #flush(): void {
     if (this.#ready.length === 0 || (this.#stream === undefined && performance.now() < this.#opensAtMs)) return;
     this.#stream ??= this.#open();
-    if (this.#sent.size === 0) this.#heardAtMs = performance.now();
-    while (this.#ready.length > 0 && this.#sent.size < SENT_MAX) {
+    if (this.#countUnanswered() === 0) this.#heardAtMs = performance.now();
+    while (this.#ready.length > 0 && this.#countUnanswered() < SENT_MAX) {
       const message = this.#ready.splice(0, this.#countForMessage());
       for (const item of message) {
         item.attempts += 1;
@@ -193,8 +198,12 @@ export class DebitQueue {
     }
   }
 
+  #countUnanswered(): number {
+    return this.#sent.size + this.#left.size;
+  }
+
   #countForMessage(): number {
-    const countMax = Math.min(PER_MESSAGE_MAX, SENT_MAX - this.#sent.size);
+    const countMax = Math.min(PER_MESSAGE_MAX, SENT_MAX - this.#countUnanswered());
     let bytes = 0;
     const tooMany = this.#ready.slice(0, countMax).findIndex((item) => {
       bytes += item.bytes;
@@ -225,7 +234,9 @@ export class DebitQueue {
     this.#heardAtMs = performance.now();
     this.#failures = 0;
     for (const answer of answers) {
-      const item = this.#sent.get(keyOf(answer));
+      const key = keyOf(answer);
+      this.#left.delete(key);
+      const item = this.#sent.get(key);
       if (item !== undefined) this.#conclude(item, answer);
     }
     this.#flush();
@@ -255,6 +266,7 @@ export class DebitQueue {
     this.#stream = undefined;
     const unanswered = [...this.#sent.values()];
     this.#sent.clear();
+    this.#left.clear();
     this.#ready = [...unanswered, ...this.#ready];
     const waitMs = error instanceof KernelError && error.isRetriable ? this.#computeWaitMs(error) : undefined;
     if (waitMs !== undefined) {
@@ -291,7 +303,7 @@ export class DebitQueue {
       this.#ready.push(item);
     }
     // Its end is told as that of any other broken stream.
-    if (this.#sent.size > 0 && nowMs - this.#heardAtMs > SILENCE_MS_MAX) this.#stream?.cancel();
+    if (this.#countUnanswered() > 0 && nowMs - this.#heardAtMs > SILENCE_MS_MAX) this.#stream?.cancel();
     this.#flush();
   }
 
@@ -305,7 +317,10 @@ export class DebitQueue {
     const isOver = new Set(over);
     this.#ready = this.#ready.filter((item) => !isOver.has(item));
     this.#waiting = this.#waiting.filter((item) => !isOver.has(item));
-    for (const item of over) this.#settle(item, () => item.reject(this.#expired(item)));
+    for (const item of over) {
+      if (this.#sent.has(item.key)) this.#left.set(item.key, item.request);
+      this.#settle(item, () => item.reject(this.#expired(item)));
+    }
   }
 
   #expired({ request: { requestId }, attempts }: Item): Error {
@@ -326,13 +341,9 @@ function keyOf({ tenantId, requestId }: Pick<StreamedDebit, 'tenantId' | 'reques
 }
 
 /** Two debits of one key that are under way at once could not be told apart by their answers. */
-function shareAnswer({ request, promise }: Item, again: DebitRequest): Promise<DebitResponse> {
-  if (isDeepStrictEqual(request, again)) return promise;
-  const { requestId } = again;
+function keyReused({ requestId }: DebitRequest): KernelError {
   const message = `another debit is under way with the request id ${requestId}; give each debit one of its own`;
-  return Promise.reject(
-    new KernelError({ code: status.ALREADY_EXISTS, reason: 'IDEMPOTENCY_KEY_REUSED', message, requestId }),
-  );
+  return new KernelError({ code: status.ALREADY_EXISTS, reason: 'IDEMPOTENCY_KEY_REUSED', message, requestId });
 }
 
 /** Says what no kernel could answer, or even read. */

@@ -1226,8 +1226,6 @@ export interface paths {
         /**
          * Send the mail of a signup again
          * @description Needs no credential.
-         *
-         *     Each request does it anew; it takes no `Idempotency-Key`.
          */
         post: operations["resendSignup"];
         delete?: never;
@@ -7810,6 +7808,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Makes it safe to repeat the request: with the same key it happens once. It has 1 to 128 letters, digits, dots, underscores, colons and hyphens. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /** @description Is an id of the client’s own for the request: 1 to 128 letters, digits, dots, underscores and hyphens. For any other one is made. */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
@@ -7858,6 +7858,20 @@ export interface operations {
                 };
             };
             408: components["responses"]["Problem408"];
+            /** @description Idempotency key reused. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        reason?: "IDEMPOTENCY_KEY_REUSED";
+                    };
+                };
+            };
             /** @description Signup ended. */
             410: {
                 headers: {

@@ -401,7 +401,7 @@ const CASES: readonly Case[] = [
   {
     request: ['POST', '/v1/signups/sgn_1/resend'],
     rpc: 'resendSignup',
-    asked: { signupId: 'sgn_1' },
+    asked: { requestId: KEY, signupId: 'sgn_1' },
     answered: ResendSignupResponse.fromPartial({ signup: SIGNUP }),
     status: 200,
     json: SIGNUP_JSON,

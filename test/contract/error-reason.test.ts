@@ -624,7 +624,7 @@ const PROOFS: Readonly<Record<WireReason, Proof>> = {
       const signupId = signup?.signupId ?? '';
       const past = { $set: { expires_at: new Date(0) } };
       await kernel.connection.collection('signups').updateOne({ signup_id: signupId }, past);
-      const request = ResendSignupRequest.fromPartial({ signupId });
+      const request = ResendSignupRequest.fromPartial({ signupId, requestId: newRequestId() });
       return failureOf(callers.bff.call(SignupServiceService.resendSignup, request, ANYONE));
     },
     expected: { metadata: { status: 'expired' } },

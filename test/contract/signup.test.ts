@@ -63,8 +63,8 @@ function start(fields: Partial<StartSignupRequest> = {}, from = callers, setting
   return from.bff.call(SignupServiceService.startSignup, StartSignupRequest.fromPartial(whole), settings);
 }
 
-const resend = (signupId: string, from = callers.bff, settings = ANYONE) =>
-  from.call(SignupServiceService.resendSignup, ResendSignupRequest.fromPartial({ signupId }), settings);
+const resend = (signupId: string, { from = callers.bff, settings = ANYONE, requestId = newRequestId() } = {}) =>
+  from.call(SignupServiceService.resendSignup, ResendSignupRequest.fromPartial({ signupId, requestId }), settings);
 
 /** A person who is signed in, by the address that the issuer vouches for. */
 const person = (email: string | undefined, subject = `usr_${email}`) => {
@@ -194,6 +194,22 @@ describe('ResendSignup', () => {
     });
   });
 
+  test('again with its key mails nothing more, also when the signup was confirmed meanwhile', async () => {
+    const { email, signupId } = await started();
+    const requestId = newRequestId();
+    expect((await resend(signupId, { requestId })).replayed).toBe(false);
+    const [, second = ''] = await tokensFor(email, 2);
+    expect(await resend(signupId, { requestId })).toMatchObject({ replayed: true, signup: { signupId } });
+    await confirm(second, person(email));
+    expect(await resend(signupId, { requestId })).toMatchObject({
+      replayed: true,
+      signup: { status: SignupStatus.CONFIRMED },
+    });
+    expect(await tokensFor(email, 2)).toHaveLength(2);
+    const failure = await failureOf(resend(signupId, { requestId: 'no key' }));
+    expect(failure).toMatchObject({ reason: 'INVALID_FIELD', violations: { request_id: expect.any(String) } });
+  });
+
   test('where the address may have no more mails leaves the token before as it is', async () => {
     const { email, token, signupId } = await started();
     for (let count = 1; count < MAILS_PER_HOUR_MAX.signup; count += 1) await start({ email });
@@ -204,7 +220,7 @@ describe('ResendSignup', () => {
   test('does not find a signup of another product, or none', async () => {
     const { signupId } = await started();
     const other = { metadata: { 'x-product-code': 'otherproduct' } };
-    const foreign = await failureOf(resend(signupId, callers.otherBff, other));
+    const foreign = await failureOf(resend(signupId, { from: callers.otherBff, settings: other }));
     const missing = await failureOf(resend('sgn_01890000-0000-7000-8000-00000000dead'));
     expect(foreign).toMatchObject({ reason: 'SIGNUP_NOT_FOUND', code: status.NOT_FOUND });
     expect(foreign.message).toBe(missing.message);

@@ -160,6 +160,9 @@ test('a debit without an answer in time says so, and is charged once when it is 
   const error = await failureOf(debits.debit({ requestId: 'late', tenantId, action: ACTION, quantity: '1' }));
   expect(error).toBeInstanceOf(KernelError);
   expect(error).toMatchObject({ code: status.DEADLINE_EXCEEDED, requestId: 'late', isRetriable: true });
+  // The answer that is still to come would be taken for that of another debit of the same id.
+  const other = debits.debit({ requestId: 'late', tenantId, action: ACTION, quantity: '2' });
+  expect(await failureOf(other)).toMatchObject({ reason: 'IDEMPOTENCY_KEY_REUSED', requestId: 'late' });
   const client = connect([proxy.address], { timeoutMs: 300 });
   expect(await failureOf(client.calls.getBalance({ tenantId }))).toMatchObject({ code: status.DEADLINE_EXCEEDED });
   proxy.resume();

@@ -66,6 +66,7 @@ export type Operation =
   | 'update_project'
   | 'create_access_token'
   | 'start_signup'
+  | 'resend_signup'
   | 'redrive_mail'
   | 'refresh_workspace';
 

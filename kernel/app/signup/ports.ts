@@ -39,6 +39,8 @@ export interface StoredSignup {
   readonly requestKey: IdempotencyKey;
   /** What that request meant. */
   readonly fingerprint: Fingerprint;
+  /** Are the keys of the requests that had a new token mailed, the newest last. */
+  readonly resendKeys: readonly IdempotencyKey[];
 }
 
 /** A new token of a signup. */
@@ -47,6 +49,8 @@ export interface SignupToken {
   readonly tokenAt: Instant;
   /** Until when the signup can be confirmed by it. */
   readonly expiresAt: Instant;
+  /** The key of the request that has it mailed; absent where it stands in for one that was lost. */
+  readonly resendKey?: IdempotencyKey;
 }
 
 /** Keeps signups. Every read is primary + majority. Every method throws DomainError DATABASE_UNAVAILABLE. */

@@ -114,7 +114,10 @@ export class SignupService {
       ...{ signupId: ids.signupId(), productCode, email, workspaceName, state: 'pending' },
       ...{ createdAt: now, expiresAt: now + SIGNUP_LIFETIME_MS },
     };
-    const stored = { signup, tokenDigest: digestOf(token), tokenAt: now, requestKey: requestKeyOfThis, fingerprint };
+    const stored: StoredSignup = {
+      ...{ signup, tokenDigest: digestOf(token), tokenAt: now, requestKey: requestKeyOfThis, fingerprint },
+      resendKeys: [],
+    };
     if (!(await store.insertSignup(stored))) {
       return this.#replay(await this.#loadTaken(stored), fingerprint, requestId);
     }
@@ -123,21 +126,32 @@ export class SignupService {
   }
 
   /**
-   * Mails a new token; earlier ones stop to work.
+   * Mails a new token; earlier ones stop to work. Once for each signup and request id, but for two calls at the same time.
    * Throws DomainError KILL_SWITCH_OFF, SIGNUP_NOT_FOUND, SIGNUP_ENDED, MAIL_LIMIT_REACHED, OUTCOME_UNKNOWN,
    * DATABASE_UNAVAILABLE, CLOCK_UNCERTAIN.
    */
-  async resend(signupId: SignupId, productCode: ProductCode): Promise<ReadSignup> {
+  async resend(
+    signupId: SignupId,
+    { productCode, requestId }: { readonly productCode: ProductCode; readonly requestId: string },
+  ): Promise<{ readonly signup: ReadSignup; readonly replayed: boolean }> {
     const { store, switches } = this.#parts;
     await switches.assertOn('SIGNUPS_ENABLED');
     const stored = await store.loadSignup(signupId);
     if (stored === undefined || stored.signup.productCode !== productCode) throw signupNotFound();
+    const resendKey = requestKey(signupId, 'resend_signup', requestId);
+    if (stored.resendKeys.includes(resendKey)) return { signup: this.#read(stored.signup), replayed: true };
     this.#assertPending(stored.signup);
     const { token, renewed } = this.#draftToken(stored);
     // The mail first: where the address may have no more, the token before it goes on to work.
     await this.#send(renewed, token);
-    await store.renewToken(signupId, stored.tokenDigest, { ...renewed, expiresAt: renewed.signup.expiresAt });
-    return this.#read(renewed.signup);
+    const { tokenDigest, tokenAt, signup } = renewed;
+    await store.renewToken(signupId, stored.tokenDigest, {
+      tokenDigest,
+      tokenAt,
+      expiresAt: signup.expiresAt,
+      resendKey,
+    });
+    return { signup: this.#read(signup), replayed: false };
   }
 
   /**

@@ -37,11 +37,15 @@ export function fromProtoStartSignup(request: StartSignupRequest): {
 }
 
 /** Checks a request for another mail. Throws DomainError INVALID_FIELD. */
-export function fromProtoResendSignup(request: ResendSignupRequest): SignupId {
+export function fromProtoResendSignup(request: ResendSignupRequest): {
+  readonly signupId: SignupId;
+  readonly requestId: string;
+} {
   const check = new FieldCheck();
-  const signupId = check.id('signup_id', request.signupId, true);
+  const requestId = check.requestId(request.requestId);
+  const signupId = check.id('signup_id', request.signupId, true) as SignupId;
   check.assertValid();
-  return signupId as SignupId;
+  return { signupId, requestId };
 }
 
 /** Checks a request to confirm a signup. Throws DomainError INVALID_FIELD, which does not show the token. */

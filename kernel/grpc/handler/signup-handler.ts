@@ -29,8 +29,10 @@ export function createSignupHandlers({ signups }: SignupHandlerParts): HandlerMa
       return { signup: toProtoSignup(signup), replayed };
     },
     resendSignup: async (request, call) => {
-      const signup = await signups.resend(fromProtoResendSignup(request), requireBff(call).productCode);
-      return { signup: toProtoSignup(signup) };
+      const { signupId, requestId } = fromProtoResendSignup(request);
+      const { productCode } = requireBff(call);
+      const { signup, replayed } = await signups.resend(signupId, { productCode, requestId });
+      return { signup: toProtoSignup(signup), replayed };
     },
     confirmSignup: async (request, call) => {
       const caller = requireBff(call);

@@ -15,6 +15,8 @@ import { LEDGER_COLLECTION_OPTIONS } from '../ledger/collection-option.ts';
 const READ_TIMEOUT_MS = 5_000;
 /** How long a signup is kept after it could be confirmed, in milliseconds. */
 const RETENTION_MS = 30 * 86_400_000;
+/** More than an address gets mails of. */
+const RESEND_KEYS_MAX = 100;
 const COLLECTION_OPTIONS = { ...LEDGER_COLLECTION_OPTIONS, useBigInt64: false } as const;
 
 const INDEXES: readonly WantedIndex[] = [
@@ -43,6 +45,8 @@ interface SignupDocument {
   readonly remove_at?: Date;
   readonly request_key: string;
   readonly request_fingerprint: string;
+  /** Absent where nobody asked for another mail. */
+  readonly resend_keys?: readonly string[];
 }
 
 /**
@@ -99,7 +103,8 @@ class MongoSignupStore implements SignupStore {
 
   renewToken: SignupStore['renewToken'] = (signupId, seenDigest, token) =>
     guardDatabase(async () => {
-      const { tokenDigest, tokenAt, expiresAt } = token;
+      const { tokenDigest, tokenAt, expiresAt, resendKey } = token;
+      const keys = { $each: [resendKey ?? ''], $slice: -RESEND_KEYS_MAX };
       const { modifiedCount } = await this.#signups.updateOne(
         { signup_id: signupId, state: 'pending', token_digest: seenDigest },
         {
@@ -109,6 +114,7 @@ class MongoSignupStore implements SignupStore {
             expires_at: new Date(expiresAt),
             remove_at: new Date(expiresAt + RETENTION_MS),
           },
+          ...(resendKey === undefined ? {} : { $push: { resend_keys: keys } }),
         },
       );
       return modifiedCount === 1;
@@ -172,7 +178,8 @@ class MongoSignupStore implements SignupStore {
   }
 }
 
-function toDocument({ signup, tokenDigest, tokenAt, requestKey, fingerprint }: StoredSignup): SignupDocument {
+function toDocument(stored: StoredSignup): SignupDocument {
+  const { signup, tokenDigest, tokenAt, requestKey, fingerprint, resendKeys } = stored;
   return {
     signup_id: signup.signupId,
     product_code: signup.productCode,
@@ -186,6 +193,7 @@ function toDocument({ signup, tokenDigest, tokenAt, requestKey, fingerprint }: S
     remove_at: new Date(signup.expiresAt + RETENTION_MS),
     request_key: requestKey,
     request_fingerprint: fingerprint,
+    ...(resendKeys.length > 0 && { resend_keys: resendKeys }),
   };
 }
 
@@ -208,5 +216,6 @@ function fromDocument(document: SignupDocument): StoredSignup {
     tokenAt: document.token_at.getTime(),
     requestKey: document.request_key as IdempotencyKey,
     fingerprint: document.request_fingerprint as Fingerprint,
+    resendKeys: (document.resend_keys ?? []) as readonly IdempotencyKey[],
   };
 }

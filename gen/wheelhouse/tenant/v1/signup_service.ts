@@ -49,12 +49,18 @@ export interface StartSignupResponse {
 export interface ResendSignupRequest {
   /** Is the signup; required. */
   signupId: string;
+  /** Is the idempotency key, one for each signup: 1 to 128 characters of `A-Z a-z 0-9 . _ : -`; required. */
+  requestId: string;
 }
 
 /** Answers with the signup. */
 export interface ResendSignupResponse {
   /** Is the signup, with its new expiry. */
-  signup: Signup | undefined;
+  signup:
+    | Signup
+    | undefined;
+  /** Says that an earlier call with the same request id mailed it. */
+  replayed: boolean;
 }
 
 /** Asks to confirm a signup. */
@@ -222,13 +228,16 @@ export const StartSignupResponse: MessageFns<StartSignupResponse> = {
 };
 
 function createBaseResendSignupRequest(): ResendSignupRequest {
-  return { signupId: "" };
+  return { signupId: "", requestId: "" };
 }
 
 export const ResendSignupRequest: MessageFns<ResendSignupRequest> = {
   encode(message: ResendSignupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.signupId !== "") {
       writer.uint32(10).string(message.signupId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
     }
     return writer;
   },
@@ -254,6 +263,14 @@ export const ResendSignupRequest: MessageFns<ResendSignupRequest> = {
             message.signupId = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -272,18 +289,22 @@ export const ResendSignupRequest: MessageFns<ResendSignupRequest> = {
   fromPartial<I extends Exact<DeepPartial<ResendSignupRequest>, I>>(object: I): ResendSignupRequest {
     const message = createBaseResendSignupRequest();
     message.signupId = object.signupId ?? "";
+    message.requestId = object.requestId ?? "";
     return message;
   },
 };
 
 function createBaseResendSignupResponse(): ResendSignupResponse {
-  return { signup: undefined };
+  return { signup: undefined, replayed: false };
 }
 
 export const ResendSignupResponse: MessageFns<ResendSignupResponse> = {
   encode(message: ResendSignupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.signup !== undefined) {
       Signup.encode(message.signup, writer.uint32(10).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(16).bool(message.replayed);
     }
     return writer;
   },
@@ -309,6 +330,14 @@ export const ResendSignupResponse: MessageFns<ResendSignupResponse> = {
             message.signup = Signup.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -329,6 +358,7 @@ export const ResendSignupResponse: MessageFns<ResendSignupResponse> = {
     message.signup = (object.signup !== undefined && object.signup !== null)
       ? Signup.fromPartial(object.signup)
       : undefined;
+    message.replayed = object.replayed ?? false;
     return message;
   },
 };
@@ -476,7 +506,8 @@ export const SignupServiceService = {
     responseDeserialize: (value: Buffer): StartSignupResponse => StartSignupResponse.decode(value),
   },
   /**
-   * Mails a new token for an open signup; earlier tokens stop to work.
+   * Mails a new token for an open signup; earlier tokens stop to work. Idempotent by `request_id`: a replay sends no further
+   * mail, but for one that comes while the first call is under way.
    * Errors: INVALID_FIELD, KILL_SWITCH_OFF, SIGNUP_NOT_FOUND, SIGNUP_ENDED, MAIL_LIMIT_REACHED, DATABASE_UNAVAILABLE.
    */
   resendSignup: {
@@ -516,7 +547,8 @@ export interface SignupServiceServer extends UntypedServiceImplementation {
    */
   startSignup: handleUnaryCall<StartSignupRequest, StartSignupResponse>;
   /**
-   * Mails a new token for an open signup; earlier tokens stop to work.
+   * Mails a new token for an open signup; earlier tokens stop to work. Idempotent by `request_id`: a replay sends no further
+   * mail, but for one that comes while the first call is under way.
    * Errors: INVALID_FIELD, KILL_SWITCH_OFF, SIGNUP_NOT_FOUND, SIGNUP_ENDED, MAIL_LIMIT_REACHED, DATABASE_UNAVAILABLE.
    */
   resendSignup: handleUnaryCall<ResendSignupRequest, ResendSignupResponse>;
@@ -552,7 +584,8 @@ export interface SignupServiceClient extends Client {
     callback: (error: ServiceError | null, response: StartSignupResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Mails a new token for an open signup; earlier tokens stop to work.
+   * Mails a new token for an open signup; earlier tokens stop to work. Idempotent by `request_id`: a replay sends no further
+   * mail, but for one that comes while the first call is under way.
    * Errors: INVALID_FIELD, KILL_SWITCH_OFF, SIGNUP_NOT_FOUND, SIGNUP_ENDED, MAIL_LIMIT_REACHED, DATABASE_UNAVAILABLE.
    */
   resendSignup(
