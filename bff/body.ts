@@ -4,6 +4,7 @@
 // twice is refused, since others on its way may have read the other one; a field that a call does not have is refused by name.
 
 import { isUtf8 } from 'node:buffer';
+import { MIMEType } from 'node:util';
 import express, { type Request, type RequestHandler, type Response } from 'express';
 import { toFieldErrors } from './field-complaint.ts';
 import { findTextFault } from './json-text.ts';
@@ -16,6 +17,17 @@ const BODY_BYTES_MAX = 65_536;
 /** Says that the bytes of a body are no UTF-8, in the way of the parser's own errors. */
 class EncodingError extends Error {
   readonly type = 'body.encoding.invalid';
+}
+
+/** Says that a body is in another charset than UTF-8, in the way of the parser's own errors. */
+class CharsetError extends Error {
+  readonly type = 'charset.unsupported';
+}
+
+/** The parser would decode what the parameter says, also UTF-16, of which ASCII is well-formed UTF-8, too. */
+function assertCharset(contentType = ''): void {
+  const charset = new MIMEType(contentType).params.get('charset') ?? 'utf-8';
+  if (charset.toLowerCase() !== 'utf-8') throw new CharsetError(`the body is in ${charset}`);
 }
 
 /** Are the bytes of bodies that are being read. */
@@ -32,6 +44,7 @@ const parseJson = express.json({
   // JSON between systems is UTF-8 (RFC 8259 §8.1), whatever the charset parameter says; the parser would put U+FFFD in the
   // place of what is not.
   verify: (request, _response, bytes) => {
+    assertCharset(request.headers['content-type']);
     if (!isUtf8(bytes)) throw new EncodingError('the body is no UTF-8');
     bodyBytes.set(request, bytes);
   },

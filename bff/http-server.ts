@@ -58,18 +58,16 @@ export function createHttpServer(
     unused.add(socket);
     socket.once('close', () => unused.delete(socket));
   });
-  const openResponses = new WeakMap<Socket, number>();
-  const count = (socket: Socket, change: number): void => {
-    openResponses.set(socket, (openResponses.get(socket) ?? 0) + change);
-  };
+  const openOn = new WeakMap<Socket, Set<ServerResponse>>();
   const listener: RequestListener = (request, response) => {
     const { socket } = request;
     unused.delete(socket);
-    count(socket, 1);
+    const ofSocket = openOn.get(socket) ?? new Set();
+    openOn.set(socket, ofSocket.add(response));
     open.add(response);
     if (traffic.isEnding) response.shouldKeepAlive = false;
     response.once('close', () => {
-      count(socket, -1);
+      ofSocket.delete(response);
       open.delete(response);
     });
     handle(request, response);
@@ -78,7 +76,7 @@ export function createHttpServer(
   // An expectation that we don't know may be ignored (RFC 9110 §10.1.1); Node would answer it without a body.
   server.on('checkExpectation', listener);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    answerClientError(error, socket, (openResponses.get(socket) ?? 0) > 0);
+    answerClientError(error, socket, [...(openOn.get(socket) ?? [])]);
   });
   return server;
 }
@@ -123,9 +121,10 @@ export async function closeGracefully(server: Server, timeoutMs: number): Promis
 }
 
 /** What arrives here is no request: there is nothing to answer it with but the socket. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket, isAnswering: boolean): void {
-  // Inside another answer on the same connection, a second one would be taken for a part of it.
-  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering) {
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket, open: readonly ServerResponse[]): void {
+  // Inside another answer on the same connection, or before the one of an earlier request, it would be taken for that.
+  const isOthers = open.some(({ headersSent, req }) => headersSent || req.complete);
+  if (error.code === 'ECONNRESET' || !socket.writable || isOthers) {
     socket.destroy();
     return;
   }

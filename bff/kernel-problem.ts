@@ -9,6 +9,7 @@ import { invalidToken } from './bearer-challenge.ts';
 import { type FieldError, PROBLEM_KINDS, Problem, type ProblemKind, type ProblemReason } from './problem.ts';
 
 const FILTER_PREFIX_PATTERN = /\bfilter\.(?=[a-z])/g;
+const LEADING_FIELD_PATTERN = /^[a-z_.]+(?=: )/;
 const RETRY_AFTER_S_MAX = 3_600;
 
 /**
@@ -41,7 +42,7 @@ export function fromKernelError(error: ServiceError): Problem {
   const kind = isKnown(reason) ? PROBLEM_KINDS[reason] : kindOfCode(error.code);
   const isForClient = kind.status < 500 || kind.isDeliberate === true;
   const errors = details.violations.map(toFieldError);
-  const detail = errors.length > 0 ? tellErrors(errors) : details.message;
+  const detail = errors.length > 0 ? tellErrors(errors) : details.message && toRestWords(details.message);
   return new Problem(isKnown(reason) ? reason : { name: reason, kind }, {
     cause: error,
     ...(details.retryDelayMs !== undefined && { retryAfterS: toRetryAfterS(details.retryDelayMs) }),
@@ -66,6 +67,11 @@ function toFieldError({ field, description }: FieldViolation): FieldError {
 /** REST's query parameters are flat, where the contract gathers the filters of a list in one message. */
 function toParameterNames(text: string): string {
   return text.replaceAll(FILTER_PREFIX_PATTERN, '');
+}
+
+/** Many sentences of the kernel begin with the field that they are about, by the contract's name. */
+function toRestWords(message: string): string {
+  return message.replace(LEADING_FIELD_PATTERN, (field) => REST_FIELD_NAMES.get(field) ?? field);
 }
 
 /** The kernel's own sentence has the names of the contract. */

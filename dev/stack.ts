@@ -11,6 +11,7 @@ import { buildConsole } from './console-build.ts';
 import { type Credentials, loadCredentials, writeKernelCredentials } from './credential.ts';
 import { type DemoCallers, loadDemoTenant } from './demo-data.ts';
 import { addDemoPeople, listDemoPeople, toDemoEmail } from './demo-people.ts';
+import { loadDemoPromotion } from './demo-promotion.ts';
 import { type DevFile, type DevProduct, type DevStripe, toDevFilePath, writeDevFile } from './dev-file.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { loadEngineChoice } from './engine/engine-choice.ts';
@@ -309,7 +310,10 @@ function describePlans({ countByProduct, problems }: StripePlans, { kind }: Stac
 
 async function loadDemoTenants(callers: DemoCallers, { url }: Issuer): Promise<ReadonlyMap<string, string>> {
   const tenantIds = new Map<string, string>();
-  for (const { code } of DEMO_PRODUCTS) tenantIds.set(code, await loadDemoTenant(callers, code, url));
+  for (const { code } of DEMO_PRODUCTS) {
+    tenantIds.set(code, await loadDemoTenant(callers, code, url));
+    await loadDemoPromotion(callers.sysadmin, code);
+  }
   return tenantIds;
 }
 

@@ -8,6 +8,10 @@ import { KernelCallError, KernelConnection } from './kernel-connection.ts';
 import { loadKernelTarget } from './kernel-target.ts';
 import { printRows, type Row } from './table.ts';
 
+const INT64_MAX = 2n ** 63n - 1n;
+const INT32_MAX = 2n ** 31n - 1n;
+const TIME_PATTERN = /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+
 /** Where commands write. */
 export interface CommandStreams {
   readonly out: Writable;
@@ -108,7 +112,19 @@ export async function readPages<Item>(
 /** Reads a whole number of an option or argument. Throws commander's InvalidArgumentError. */
 export function parseInteger(text: string): bigint {
   if (!/^-?\d{1,19}$/.test(text)) throw new InvalidArgumentError('give a whole number, such as 5000000.');
-  return BigInt(text);
+  return within(BigInt(text), INT64_MAX);
+}
+
+/** Reads a number of things, such as days. Throws commander's InvalidArgumentError. */
+export function parseCount(text: string): bigint {
+  if (!/^\d{1,19}$/.test(text)) throw new InvalidArgumentError('give a number, such as 30.');
+  return within(BigInt(text), INT32_MAX);
+}
+
+/** What a message to the kernel can't carry never gets that far. */
+function within(value: bigint, max: bigint): bigint {
+  if (value > max || value < -max) throw new InvalidArgumentError(`give a number of at most ${max}.`);
+  return value;
 }
 
 /** Reads how many rows a list has at most. Throws commander's InvalidArgumentError. */
@@ -119,9 +135,17 @@ export function parseLimit(text: string): number {
   return limit;
 }
 
-/** Reads a time of an option. Throws commander's InvalidArgumentError. */
+/**
+ * Reads a time of an option: with its offset, so that it says the same on every machine, or a day, which begins in UTC.
+ * Throws commander's InvalidArgumentError.
+ */
 export function parseTime(text: string): Date {
+  const [, day] = TIME_PATTERN.exec(text) ?? [];
   const time = new Date(text);
-  if (Number.isNaN(time.getTime())) throw new InvalidArgumentError('give a time such as 2030-01-01T00:00:00Z.');
-  return time;
+  // A day that a month does not have would become one of the next.
+  const isDay = day !== undefined && new Date(`${day}T00:00:00Z`).toJSON()?.startsWith(day);
+  if (isDay && !Number.isNaN(time.getTime())) return time;
+  throw new InvalidArgumentError(
+    'give a time with its offset, such as 2030-01-01T00:00:00Z, or a day, such as 2030-01-01.',
+  );
 }

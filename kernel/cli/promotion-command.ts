@@ -15,6 +15,7 @@ import {
   addWriteOptions,
   type CommandStreams,
   type OutputOptions,
+  parseCount,
   parseInteger,
   parseTime,
   readPages,
@@ -90,11 +91,11 @@ function addCreateCommand(promotions: Command, streams: CommandStreams): void {
     .argument('<product>', 'the product whose workspaces may bring the code')
     .argument('<code>', 'what people will type: 3 to 64 characters of A-Z 0-9 _ -')
     .option('--credit <microcredits>', 'how much it gives, in microcredits', parseInteger)
-    .option('--expires-after-days <number>', 'after how many days its credits expire (default: never)', parseInteger)
+    .option('--expires-after-days <number>', 'after how many days its credits expire (default: never)', parseCount)
     .option('--discount [stripe-code]', 'the promotion code at Stripe that says what it takes off (default: the code)')
     .option('--start <time>', 'from when on it may be redeemed (default: now)', parseTime)
     .option('--end <time>', 'from when on it may be redeemed no more (default: never)', parseTime)
-    .option('--max <number>', 'by how many workspaces it may be redeemed (default: 1000000)', parseInteger)
+    .option('--max <number>', 'by how many workspaces it may be redeemed (default: 1000000)', parseCount)
     .option('--new-customers-only', 'only workspaces that never had a subscription and never paid for credits')
     .option('--plan <code...>', 'only workspaces that have one of these plans')
     .action(async (productCode: string, code: string, options: CreateOptions) => {

@@ -19,6 +19,7 @@ import {
   addWriteOptions,
   type CommandStreams,
   type OutputOptions,
+  parseCount,
   parseInteger,
   tell,
   type WriteOptions,
@@ -124,7 +125,7 @@ function addProvisionCommand(subscriptions: Command, streams: CommandStreams): v
 
 /** Tells the default in words: commander shows it as JSON, which has no such numbers. */
 function numberOption(flags: string, description: string, value: bigint): Option {
-  return new Option(flags, description).argParser(parseInteger).default(value, `${value}`);
+  return new Option(flags, description).argParser(parseCount).default(value, `${value}`);
 }
 
 function toChangeFacts(change: SubscriptionChange | undefined): Row {

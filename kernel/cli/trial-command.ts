@@ -11,6 +11,7 @@ import {
 import {
   addWriteOptions,
   type CommandStreams,
+  parseCount,
   parseInteger,
   tellOnce,
   type WriteOptions,
@@ -31,7 +32,7 @@ export function addTrialCommands(program: Command, streams: CommandStreams): voi
     .description('starts the trial of a workspace, which has one in its life')
     .argument('<tenant>', "the workspace's id")
     .option('--plan <plan>', "the plan to try (default: the product's onboarding plan)")
-    .option('--days <number>', "how long it runs, 1 to 366 (default: the plan's policy)", parseInteger)
+    .option('--days <number>', "how long it runs, 1 to 366 (default: the plan's policy)", parseCount)
     .option('--credit <microcredits>', "what it gives, in microcredits (default: the plan's policy)", parseInteger)
     .action(async (tenantId: string, options: StartOptions) => {
       const { plan: planCode = '', days, credit: grantedMicrocredits } = options;

@@ -102,10 +102,18 @@ describe('a body', () => {
     [{ 'content-type': 'application/x-www-form-urlencoded' }, 415],
     [{ 'content-type': 'multipart/form-data; boundary=x' }, 415],
     [{ 'content-type': 'application/json; charset=latin1' }, 415],
+    [{ 'content-type': 'application/json; charset=utf-16le' }, 415],
+    [{ 'content-type': 'application/json; charset=UTF-32' }, 415],
     [{ 'content-encoding': 'gzip' }, 415],
   ])('%j is refused', async (headers, status) => {
     expect((await stage.write('PATCH', PATH, GOOD, headers)).status).toBe(status);
     expect(stage.kernel.calls).toEqual([]);
+  });
+
+  test('in UTF-16 that says so is refused, though its bytes are UTF-8, too', async () => {
+    const type = { 'content-type': 'application/json; charset=utf-16le' };
+    const body = new Uint8Array(Buffer.from(JSON.stringify(GOOD), 'utf16le'));
+    expect((await stage.getUnnamed(PATH, type, { method: 'PATCH', body })).status).toBe(415);
   });
 
   test('of 64 KiB at most is read', async () => {

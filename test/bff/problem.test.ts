@@ -155,6 +155,15 @@ describe('an error of the kernel', () => {
     });
   });
 
+  test('that begins with a field of the contract names what REST calls it', async () => {
+    stage.kernel.answers.getBalance = () => {
+      const message = 'request_id: key-1 was used before: use a new one';
+      throw refusal({ code: GrpcStatus.ALREADY_EXISTS, reason: 'IDEMPOTENCY_KEY_REUSED', message });
+    };
+    const answer = await stage.get('/v1/billing/usage');
+    expect(answer.problem().detail).toBe('Idempotency-Key: key-1 was used before: use a new one');
+  });
+
   test('by a kill switch names the switch, and is no failure in the log', async () => {
     stage.kernel.answers.getBalance = () => {
       throw refusal({

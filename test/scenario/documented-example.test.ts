@@ -5,17 +5,12 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DEMO_CODE, loadDemoPromotion } from '../../dev/demo-promotion.ts';
 import { findOnPath } from '../../dev/engine/program-search.ts';
 import { startProcess } from '../../dev/process/managed-process.ts';
-import {
-  CreatePromotionRequest,
-  PromotionAdminServiceService,
-} from '../../gen/wheelhouse/promotion/v1/promotion_admin_service.ts';
 import { REPOSITORY } from '../support/repository.ts';
 import { openStage, PRODUCT, type StoryStage } from '../support/story-stage.ts';
 import { StoryWorkspace } from '../support/story-workspace.ts';
-
-const CODE = 'WELCOME-20';
 
 let stage: StoryStage;
 let url: string;
@@ -25,16 +20,7 @@ beforeAll(async () => {
   stage = await openStage();
   url = stage.stack.bffs.get(PRODUCT) ?? '';
   folder = await mkdtemp(join(tmpdir(), 'wheelhouse-example-'));
-  const by = { actor: 'usr_operator', reason: 'test' };
-  const promotion = {
-    requestId: 'welcome',
-    productCode: PRODUCT,
-    code: CODE,
-    credit: { microcredits: 20_000_000n },
-    ...by,
-  };
-  const sysadmin = stage.stack.connect(stage.stack.credentials.sysadmin);
-  await sysadmin.call(PromotionAdminServiceService.createPromotion, CreatePromotionRequest.fromPartial(promotion));
+  await loadDemoPromotion(stage.stack.connect(stage.stack.credentials.sysadmin), PRODUCT);
 });
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
@@ -72,7 +58,7 @@ test('in curl', async (context) => {
   for (const part of ['"plans":[', '"available":', '"packages":[', '"topup_id":', '"events":[', '"payments":[']) {
     expect(printed).toContain(part);
   }
-  expect(printed).toMatch(/"code":"WELCOME-20","outcome":"done","credit":\{"microcredits":20000000/);
+  expect(printed).toContain(`"code":"${DEMO_CODE}","outcome":"done","credit":{"microcredits":20000000`);
   expect(await workspace.state()).toMatchObject({ payg_remaining: 20_000_000 });
 });
 

@@ -80,6 +80,10 @@ test('a charge is undone once, and the personal text of an entry removed', async
 test.each([
   ['a bucket that is none', ['grant', 'ten_1', 'gold', '1'], 'give one of trial, included, payg'],
   ['an amount that is none', ['grant', 'ten_1', 'payg', '1.5'], 'give a whole number'],
+  ['more than there are numbers', ['grant', 'ten_1', 'payg', '9223372036854775808'], 'at most 9223372036854775807'],
+  ['a time that says no offset', ['grant', 'ten_1', 'payg', '1', '--until', '2040-01-01T00:00'], 'with its offset'],
+  ['a time that is a number', ['grant', 'ten_1', 'payg', '1', '--until', '40'], 'with its offset'],
+  ['a day that is none', ['grant', 'ten_1', 'payg', '1', '--until', '2040-02-30'], 'or a day'],
   ['nothing', ['adjust', 'ten_1', 'payg', '0'], 'delta_microcredits'],
   ['a workspace that is not there', ['grant', 'ten_none', 'payg', '1'], 'ten_none'],
 ])('%s is refused in words', async (_, args, message) => {
@@ -95,6 +99,7 @@ test('a trial is started longer than its plan has it, and canceled', async () =>
   expect(await callers.availableOf(tenantId)).toBe(9n * CREDIT);
   expect(await trials.printed(...start, '--request-id', 'cli-trial')).toContain('nothing changed now');
   expect(await trials.refused(...start)).toContain('trial');
+  expect(await trials.refused('start', tenantId, '--days', '4294967297', ...WHO)).toContain('at most 2147483647');
   expect(await trials.printed('cancel', tenantId, ...WHO)).toMatch(
     /^Canceled the trial, which goes on until \S+Z\.\n$/,
   );

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { DEMO_CODE } from '../../dev/demo-promotion.ts';
 import { type DevFile, loadDevFile } from '../../dev/dev-file.ts';
 import { findOnPath } from '../../dev/engine/program-search.ts';
 import { createKernelClient } from '../../dev/kernel-client.ts';
@@ -211,6 +212,14 @@ describe('the local stack', () => {
       expect.objectContaining({ url: `${dev.kernel.http}/stripe/webhook`, enabled_events: ['*'], status: 'enabled' }),
     ]);
     expect((await fetch(`${stripe.url}/v1/prices`)).status).toBe(401);
+  });
+
+  it('takes the code that the documentation shows', async () => {
+    const { bff, tokens } = dev.products['agentruntime'] ?? expect.fail('there is no such product');
+    const call = { method: 'POST', body: JSON.stringify({ code: DEMO_CODE }) };
+    const headers = { authorization: `Bearer ${tokens.tenant_admin}`, 'content-type': 'application/json' };
+    const response = await fetchDocumented(`${bff}/v1/billing/discounts/validate`, { ...call, headers });
+    expect(await response.json()).toMatchObject({ code: DEMO_CODE, credit: { microcredits: 20 * MILLION } });
   });
 
   it('has demo credit in all three buckets, to be seen by those who may', async () => {

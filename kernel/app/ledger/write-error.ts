@@ -67,7 +67,7 @@ export function effectTaken(placed: PlacedEntry): DomainError {
 
 /** An account has no such entry. */
 export function entryNotFound(entryId: string): DomainError {
-  const message = `the account has no entry ${JSON.stringify(entryId.slice(0, 64))}: take entry_id as ListEntries gives it`;
+  const message = `the account has no entry ${JSON.stringify(entryId.slice(0, 64))}: take it as the list of entries gives it`;
   return new DomainError('ENTRY_NOT_FOUND', message);
 }
 
