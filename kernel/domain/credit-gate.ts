@@ -3,12 +3,13 @@
 
 import { type AccountState, computeAvailable, computeOverdraftRemaining } from './account.ts';
 import { DomainError } from './error.ts';
-import { accountPolicyOf, overdraftLimitOf, type Rulebook } from './rulebook.ts';
-import { isLive } from './subscription.ts';
+import { isUpgrade } from './plan-change.ts';
+import { type AccountPolicy, accountPolicyOf, overdraftLimitOf, type Rulebook } from './rulebook.ts';
+import { isLive, type Subscription } from './subscription.ts';
 
 /**
  * A way to more credit: the invoice that is open, the renewal that is on its way, pay-as-you-go credits, a plan that includes more, or
- * those who sold the contract. Its name is part of the contract.
+ * those who sell what nobody can buy alone. Its name is part of the contract.
  */
 export type FundsRemedy = 'pay_invoice' | 'await_renewal' | 'top_up' | 'upgrade' | 'contact_sales';
 
@@ -17,7 +18,7 @@ const REMEDY_WORDS: Readonly<Record<FundsRemedy, string>> = {
   await_renewal: 'try again once the renewal is paid, which is on its way',
   top_up: 'top up',
   upgrade: 'choose a plan that includes more',
-  contact_sales: 'contact sales, who made the contract',
+  contact_sales: 'contact sales',
 };
 
 /** Says whether an action needs credit to start on the account's plan. */
@@ -34,21 +35,29 @@ export function listFundsRemedies(
 ): readonly FundsRemedy[] {
   const { paygAllowed, rank, isSoldBySales } = accountPolicyOf(rulebook, planCode);
   const running = isLive(subscription) ? subscription : undefined;
-  // Whoever pays already goes up only; whoever does not may buy the plan that is tried, too.
-  const isMore = (other: number): boolean => running === undefined || other > rank;
-  const hasLarger = [...rulebook.policies.values()].some((plan) => plan.isOnSale && isMore(plan.rank));
+  const plans = [...rulebook.policies.values()];
+  const hasLarger = plans.some((plan) => plan.isOnSale && isMore(plan, running, rank));
   // No plan goes up before what is open is paid, and a contract whose invoices are sent by operators alone.
   const isPaid = running === undefined || running.status === 'active';
   const canGoUp = isPaid && running?.isContract !== true;
   const isSold = running !== undefined && (running.isContract === true || isSoldBySales);
+  // Those who can go up alone need nobody for it.
+  const isAtSales = isPaid && !hasLarger && plans.some((plan) => plan.isSoldBySales && plan.rank > rank);
   const remedies: readonly (readonly [FundsRemedy, boolean])[] = [
     ['pay_invoice', running?.status === 'past_due'],
     ['await_renewal', running?.status === 'renewal_pending'],
     ['top_up', paygAllowed],
     ['upgrade', hasLarger && canGoUp],
-    ['contact_sales', isSold],
+    ['contact_sales', isSold || isAtSales],
   ];
   return remedies.filter(([, isOpen]) => isOpen).map(([remedy]) => remedy);
+}
+
+/** Whoever pays already goes up at once only, no plan that would wait helps; whoever does not may buy the plan that is tried, too. */
+function isMore({ rank: to, cycle }: AccountPolicy, running: Subscription | undefined, rank: number): boolean {
+  if (running === undefined) return true;
+  const { interval, intervalCount } = running;
+  return cycle !== undefined && isUpgrade({ interval, intervalCount, rank }, { ...cycle, rank: to });
 }
 
 /** Says that funds and overdraft do not cover an amount, what is missing, and how it can be had. All in microcredits. */

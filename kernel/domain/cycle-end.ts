@@ -3,6 +3,12 @@
 
 import type { Instant } from './id.ts';
 
+/** How long a cycle is. */
+export interface CycleLength {
+  readonly interval: 'month' | 'year';
+  readonly intervalCount: number;
+}
+
 const MONTHS = { month: 1, year: 12 } as const;
 
 /** Counts the months of a cycle. */

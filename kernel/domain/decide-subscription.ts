@@ -127,7 +127,7 @@ function rolledOverOf(credits: CreditEffect, lapsed: readonly GrantDraw[]): bigi
 
 function amountOf(credits: CreditEffect): bigint {
   if (credits.kind === 'new_cycle') return credits.allowance;
-  return credits.kind === 'raise' ? credits.amount : 0n;
+  return credits.kind === 'raise' || credits.kind === 'restore' ? credits.amount : 0n;
 }
 
 function isLapsing({ kind }: CreditEffect): boolean {

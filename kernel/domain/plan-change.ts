@@ -3,7 +3,7 @@
 
 import type { AccountState, Totals } from './account.ts';
 import { BUCKETS, type Bucket } from './bucket.ts';
-import { computeCycleEnd, countMonths } from './cycle-end.ts';
+import { type CycleLength, computeCycleEnd, countMonths } from './cycle-end.ts';
 import { computeCredits } from './decide-subscription.ts';
 import type { GrantId, Instant, PlanCode } from './id.ts';
 import { isLive, type Subscription } from './subscription.ts';
@@ -17,12 +17,12 @@ export type PlanChangeKind = 'activation' | 'upgrade' | 'downgrade' | 'cancellat
 export interface PlanTarget {
   readonly planCode: PlanCode;
   /** Absent for the fallback plan, which nobody pays for. */
-  readonly terms?: {
-    readonly rank: number;
-    readonly interval: 'month' | 'year';
-    readonly intervalCount: number;
-    readonly includedPerCycle: bigint;
-  };
+  readonly terms?: RankedCycle & { readonly includedPerCycle: bigint };
+}
+
+/** Where a plan stands among the others, and how it is billed. */
+export interface RankedCycle extends CycleLength {
+  readonly rank: number;
 }
 
 /** What a change does to one bucket, in microcredits, held ones included. */
@@ -88,9 +88,16 @@ function computeActivation(state: AccountState, terms: NonNullable<PlanTarget['t
 }
 
 /**
- * Higher rank, or the same rank from monthly to annual, is an upgrade, unless it is billed by shorter cycles: Stripe would pay back
- * the rest of a cycle whose credits all came at its beginning. Everything else waits for the end of the period.
+ * Says whether a plan is an upgrade of another one, which comes at once: higher rank, or the same rank from monthly to annual, unless
+ * it is billed by shorter cycles. Stripe would pay back the rest of a cycle whose credits all came at its beginning.
  */
+export function isUpgrade(from: RankedCycle, to: RankedCycle): boolean {
+  const isShorter = countMonths(to.interval, to.intervalCount) < countMonths(from.interval, from.intervalCount);
+  const isToAnnual = from.interval === 'month' && to.interval === 'year';
+  return !isShorter && (to.rank > from.rank || (to.rank === from.rank && isToAnnual));
+}
+
+/** What is no upgrade waits for the end of the period. */
 function kindOf(
   subscription: Subscription,
   { planCode, terms }: PlanTarget,
@@ -102,9 +109,7 @@ function kindOf(
   }
   if (terms === undefined) return cancelAt === undefined ? 'cancellation' : undefined;
   const { interval, intervalCount } = subscription;
-  const isShorter = countMonths(terms.interval, terms.intervalCount) < countMonths(interval, intervalCount);
-  const isToAnnual = interval === 'month' && terms.interval === 'year';
-  if (!isShorter && (terms.rank > rank || (terms.rank === rank && isToAnnual))) return 'upgrade';
+  if (isUpgrade({ interval, intervalCount, rank }, terms)) return 'upgrade';
   return pending?.terms.planCode === planCode ? undefined : 'downgrade';
 }
 

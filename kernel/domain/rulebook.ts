@@ -1,4 +1,5 @@
 import type { PriceBook } from './action-price.ts';
+import type { CycleLength } from './cycle-end.ts';
 import type { PlanCode, ProductCode } from './id.ts';
 
 /** What a plan allows an account, as far as `decide` needs it. */
@@ -12,6 +13,8 @@ export interface AccountPolicy {
   readonly rank: number;
   /** Says that customers can buy the plan by themselves. */
   readonly isOnSale: boolean;
+  /** How long a cycle of its price is; absent where it has none. */
+  readonly cycle?: CycleLength;
   /** Says that sales sells the plan, by contract. */
   readonly isSoldBySales: boolean;
 }

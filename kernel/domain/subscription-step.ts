@@ -13,6 +13,7 @@ import {
   type ChangeFacts,
   type CycleTerms,
   computeRenewalGraceEnd,
+  computeSubscriptionDueAt,
   type EarlierPeriod,
   isLive,
   listSubscriptionTimes,
@@ -37,6 +38,8 @@ export type CreditEffect =
     }
   /** The allowance is raised, for the time that is left. */
   | { readonly kind: 'raise'; readonly amount: bigint }
+  /** What had lapsed comes again: it should not have. */
+  | { readonly kind: 'restore'; readonly amount: bigint }
   | { readonly kind: 'lapse' };
 
 /** One step of a subscription. */
@@ -104,21 +107,33 @@ function computeStart(
 /** What rolls over of the period before although it lapsed: its renewal was paid in time, which was not seen in time. */
 function computeLeftOver(before: Subscription | undefined, facts: SubscriptionFacts): bigint {
   if (before?.leftOver === undefined || before.stripeSubscriptionId !== facts.stripeSubscriptionId) return 0n;
-  const { leftOver, periodEnd, graceMs, endedAt = periodEnd } = before;
+  const { leftOver, periodEnd, graceMs, rolloverLimit, endedAt = periodEnd } = before;
   // A period that was cut short by another interval leaves nothing over.
   if (facts.periodStart < periodEnd) return 0n;
   const { paidAt = Number.POSITIVE_INFINITY } = facts.cycleInvoice;
-  const paidBy = leftOver.wasPastDue ? endedAt : computeRenewalGraceEnd(periodEnd, graceMs);
-  const isGoingOn = facts.isContract && !leftOver.wasPastDue;
-  return isGoingOn || paidAt <= paidBy ? leftOver.microcredits : 0n;
+  const { microcredits, wasPastDue, graceEndsAt = endedAt } = leftOver;
+  const paidBy = wasPastDue ? graceEndsAt : computeRenewalGraceEnd(periodEnd, graceMs);
+  const isGoingOn = facts.isContract && !wasPastDue;
+  if (!isGoingOn && paidAt > paidBy) return 0n;
+  return microcredits < rolloverLimit ? microcredits : rolloverLimit;
 }
 
-/** Remembers with a subscription that ends by time what lapsed of its period with that, where the period was over. */
-export function rememberLeftOver(ended: Subscription, { status }: Subscription, lapsed: bigint): Subscription {
-  const { rolloverLimit, periodEnd, endedAt = 0 } = ended;
-  const microcredits = lapsed < rolloverLimit ? lapsed : rolloverLimit;
-  if (microcredits === 0n || endedAt < periodEnd) return ended;
-  return { ...ended, leftOver: { microcredits, wasPastDue: status === 'past_due' } };
+/**
+ * Remembers with a subscription that ends by time what went with that, where it may come again: the period was over, so its renewal
+ * may have been paid, or it ended by its cancellation, which may have been taken back.
+ */
+export function rememberLeftOver(
+  ended: Subscription,
+  { status, graceEndsAt: lastGraceEnd }: Subscription,
+  lapsed: bigint,
+): Subscription {
+  const { cancelAt, periodEnd, endedAt = 0 } = ended;
+  const wasPastDue = status === 'past_due';
+  const isCanceled = cancelAt === endedAt;
+  const graceEndsAt = isCanceled && wasPastDue ? lastGraceEnd : undefined;
+  const isOf = isCanceled || endedAt >= periodEnd;
+  if (!isOf || (lapsed === 0n && graceEndsAt === undefined)) return ended;
+  return { ...ended, leftOver: { microcredits: lapsed, wasPastDue, ...present({ graceEndsAt }) } };
 }
 
 /** It ended here by time, others ran since, and Stripe says that it goes on. */
@@ -136,10 +151,37 @@ function computeComeback(
 
 /** It ended here by time, and Stripe says that it goes on. */
 function computeReturn(ended: Subscription, facts: SubscriptionFacts, now: Instant): SubscriptionStep | undefined {
-  if (isLaterPeriod(facts, ended)) return computeStart(ended, facts, now);
-  if (!isSamePeriodGoingOn(ended, facts, now)) return undefined;
+  const isLater = isLaterPeriod(facts, ended);
+  const next = isLater ? computeStart(ended, facts, now) : undefined;
+  const onward = next ?? computeResumption(ended, facts, now);
+  if (onward !== undefined || isLater || !isSamePeriodGoingOn(ended, facts, now)) return onward;
+  const subscription = { ...withoutEnd(ended), ...outlookOf(facts), status: 'active' as const };
+  return { change: 'started', subscription, credits: NO_CREDITS };
+}
+
+/**
+ * It ended here by its cancellation, and Stripe says that this had been taken back, or put off: it stands where it would without that
+ * end, whether or not the next period is paid, and what lapsed with it comes again. Undefined where its grace were over by now, too.
+ */
+function computeResumption(ended: Subscription, facts: SubscriptionFacts, now: Instant): SubscriptionStep | undefined {
+  const isPutOff = facts.cancelAt === undefined || facts.cancelAt > now;
+  if (ended.cancelAt !== ended.endedAt || !isPutOff || facts.periodStart < ended.periodStart) return undefined;
+  const subscription = resumedOf(ended, facts, now);
+  const isLost = subscription.status !== 'active' && (computeSubscriptionDueAt(subscription) ?? now + 1) <= now;
+  if (isLost) return undefined;
+  return { change: 'started', subscription, credits: { kind: 'restore', amount: ended.leftOver?.microcredits ?? 0n } };
+}
+
+function resumedOf(ended: Subscription, facts: SubscriptionFacts, now: Instant): Subscription {
+  const resumed = { ...withoutEnd(ended), ...outlookOf(facts) };
+  const { wasPastDue = false, graceEndsAt = now } = ended.leftOver ?? {};
+  if (wasPastDue) return { ...resumed, status: 'past_due', graceEndsAt };
+  return resumed.periodEnd <= now ? waitingOf(resumed) : { ...resumed, status: 'active' };
+}
+
+function withoutEnd(ended: Subscription): Subscription {
   const { cancelAt: _, failureCode: __, endedAt: ___, endedBy: ____, leftOver: _____, ...rest } = ended;
-  return { change: 'started', subscription: { ...rest, ...outlookOf(facts), status: 'active' }, credits: NO_CREDITS };
+  return rest;
 }
 
 /** The credits of such a period were given, and have lapsed: they are not given twice. */

@@ -59,14 +59,16 @@ export interface EarlierPeriod extends Pick<CycleTerms, 'interval' | 'intervalCo
 }
 
 /**
- * What would have rolled over into the period after the one that was paid, had the subscription not ended here by time after that:
- * it comes with that next period, where Stripe says that this was paid in time after all.
+ * What went with a subscription that ended here by time, and comes again where that should not have been. Stripe says that the next
+ * period was paid in time after all: up to the rollover limit, with that period. Or it says that the cancellation had been taken back.
  */
 export interface LeftOver {
-  /** Free included credits that lapsed, within the rollover limit. */
+  /** Free included credits that lapsed. */
   readonly microcredits: bigint;
   /** Says that a payment was known to be missing when it ended. */
   readonly wasPastDue: boolean;
+  /** Until when that payment could be made up for, where a cancellation came first. */
+  readonly graceEndsAt?: Instant;
 }
 
 /** The subscription of an account: the one that runs, or the last one. */
@@ -89,7 +91,7 @@ export interface Subscription extends CycleTerms, SubscriptionRules, Subscriptio
   readonly endedAt?: Instant;
   /** `stripe`: it is over for good. `time`: it ended here, and Stripe may still say that it was paid after all. */
   readonly endedBy?: 'stripe' | 'time';
-  /** There only while it has ended by time, and something was left over. */
+  /** There only while it has ended by time, and something went with that. */
   readonly leftOver?: LeftOver;
   /** Of the subscriptions that the account had before, oldest first, as long as they are not over; absent where there is none. */
   readonly earlier?: readonly EarlierPeriod[];

@@ -179,7 +179,7 @@ describe('the mail before a trial ends', () => {
 });
 
 describe('the mail of a payment that failed', () => {
-  test('says until when everything stays and where to pay, once for each period, and nothing of Stripe’s words', async () => {
+  test('says until when everything stays and where to pay, once until it is made up for, and nothing of Stripe’s words', async () => {
     const { tenant, addresses } = await open();
     const subscription = pastDue();
     await Promise.all(
@@ -201,13 +201,21 @@ describe('the mail of a payment that failed', () => {
     }
     await noticeOf().notePaymentFailed(tenant, { ...subscription, periodStart: NOW });
     expect(await mailsAbout(subscription.stripeSubscriptionId)).toHaveLength(4);
+    // What failed was made up for, and the next payment of the same period failed as well.
+    const nextGraceEnd = NOW + 9 * DAY_MS;
+    await noticeOf().notePaymentFailed(tenant, { ...subscription, graceEndsAt: nextGraceEnd });
+    expect(await mailsAbout(subscription.stripeSubscriptionId)).toHaveLength(6);
     const graceEnd = new Date(NOW + 7 * DAY_MS).toISOString();
     const data = { plan_code: 'pro', grace_end_time: graceEnd, payment_url: PAYMENT_URL };
     const key = `payment-failed:${subscription.stripeSubscriptionId}`;
     const { payment_url: _, ...withoutPage } = data;
     expect(await eventsOf(tenant.tenantId)).toEqual([
-      { _id: `${key}:${subscription.periodStart}`, type: 'payment.failed', data },
-      { _id: `${key}:${NOW}`, type: 'payment.failed', data: withoutPage },
+      { _id: `${key}:${subscription.periodStart}:${NOW + 7 * DAY_MS}`, type: 'payment.failed', data },
+      { _id: `${key}:${NOW}:${NOW + 7 * DAY_MS}`, type: 'payment.failed', data: withoutPage },
+      {
+        ...{ _id: `${key}:${subscription.periodStart}:${nextGraceEnd}`, type: 'payment.failed' },
+        data: { ...withoutPage, grace_end_time: new Date(nextGraceEnd).toISOString() },
+      },
     ]);
   });
 

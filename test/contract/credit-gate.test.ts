@@ -10,6 +10,7 @@ import {
   GetBalanceRequest,
   LedgerServiceService,
 } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { ChangeOutcome } from '../../gen/wheelhouse/subscription/v1/subscription_change.ts';
 import { ACTION, CREDIT } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { holdCallsOf } from './support/hold.ts';
@@ -69,13 +70,26 @@ describe('an account that is exhausted', () => {
     await reserve(tenantId, ACTION, '3');
   });
 
-  test('is not told of plans where it has the largest that can be bought', async () => {
+  test('is told of the largest plan by the year, and on that of sales, who sell a larger one', async () => {
     const workspace = await openWorkspace(shop);
+    const { tenantId } = workspace;
+    const useAll = async () => {
+      const { availableMicrocredits } = await workspace.balance();
+      await shop.callers.debit(tenantId, { quantity: String(availableMicrocredits / CREDIT) });
+    };
     await workspace.storeCard();
     await workspace.activate({ planCode: 'max' });
-    const { availableMicrocredits } = await workspace.balance();
-    await shop.callers.debit(workspace.tenantId, { quantity: String(availableMicrocredits / CREDIT) });
-    await expectRefused(workspace.tenantId, [TOP_UP], 'top_up');
+    await useAll();
+    await expectRefused(tenantId, [TOP_UP, UPGRADE], 'top_up,upgrade');
+    expect(await workspace.changePlan({ planCode: 'max_annual' })).toMatchObject({
+      change: { outcome: ChangeOutcome.DONE },
+    });
+    await useAll();
+    await expectRefused(tenantId, [TOP_UP, CONTACT_SALES], 'top_up,contact_sales');
+    expect(await failureOf(workspace.changePlan({ planCode: 'enterprise' }))).toMatchObject({
+      reason: 'CONTACT_SALES',
+    });
+    await expectSound(shop, workspace);
   });
 
   test('is told to contact sales by contract, and not to change a plan that they alone change', async () => {

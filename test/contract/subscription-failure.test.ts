@@ -520,6 +520,42 @@ describe('a first payment that takes its bank days', () => {
   });
 });
 
+describe('a payment that fails', () => {
+  test('is told each time, also where the one before in the same period was made up for', async () => {
+    const workspace = await openSubscriber('pro');
+    const { stripe } = shop.stripe;
+    const tellings = () =>
+      shop.kernel.connection
+        .collection('billing_events')
+        .find({ tenant_id: workspace.tenantId, type: 'payment.failed' })
+        .sort({ number: 1 })
+        .toArray();
+    const standing = async () => (await workspace.get()).subscription?.status;
+
+    await workspace.storeCard('pm_card_chargeCustomerFail');
+    const [subscription] = await subscriptionsOf(workspace);
+    await stripe.subscriptions.update(subscription?.id ?? '', {
+      items: [{ id: subscription?.items.data[0]?.id ?? '', price: 'price_agentruntime_plus' }],
+      ...{ proration_behavior: 'always_invoice', payment_behavior: 'allow_incomplete' },
+    });
+    await expect.poll(tellings).toHaveLength(1);
+    await workspace.storeCard();
+    const open = await stripe.invoices.list({ customer: await workspace.customerId(), status: 'open' });
+    for (const { id } of open.data) await stripe.invoices.pay(id ?? '');
+    await expect.poll(standing).toBe(SubscriptionStatus.ACTIVE);
+
+    await workspace.storeCard('pm_card_chargeCustomerFail');
+    const { subscription: own, asOfTime } = await workspace.get();
+    await shop.advance(Number(own?.periodEndTime) - Number(asOfTime) + 2 * HOUR_MS);
+    await expect.poll(standing).toBe(SubscriptionStatus.PAST_DUE);
+    const graceEnd = (await workspace.get()).subscription?.graceEndTime?.toISOString();
+    await expect.poll(tellings).toMatchObject([{}, { data: { plan_code: 'plus', grace_end_time: graceEnd } }]);
+    await shop.advance(DAY_MS);
+    await workspace.refresh();
+    expect(await tellings()).toHaveLength(2);
+  });
+});
+
 describe('what was bought or given', () => {
   test('before a subscription starts, or was left of a trial, stays beside it', async () => {
     const workspace = await openWorkspace(shop);

@@ -575,7 +575,7 @@ describe('the hash of a commit', () => {
       const subscription: Subscription = {
         ...SUBSCRIPTION,
         isContract: true,
-        leftOver: { microcredits: 30n, wasPastDue },
+        leftOver: { microcredits: 30n, wasPastDue, ...(wasPastDue ? { graceEndsAt: SUBSCRIPTION.periodEnd } : {}) },
       };
       const commit = { ...COMMIT, state: { ...STATE, subscription } };
       expect(fromDocumentCommit(throughBson(sealDocument(commit, GENESIS_HASH))).state).toEqual(commit.state);

@@ -101,8 +101,16 @@ const SUBSCRIPTION: Subscription = {
 };
 
 describe('whoever lacks credit is told', () => {
-  const plans = { larger: { rank: 20, isOnSale: true }, sales: { rank: 90 }, smaller: { rank: 1, isOnSale: true } };
+  const month = { interval: 'month', intervalCount: 1 } as const;
+  const year = { interval: 'year', intervalCount: 1 } as const;
+  const plans = {
+    larger: { rank: 20, isOnSale: true, cycle: month },
+    sales: { rank: 90 },
+    smaller: { rank: 1, isOnSale: true, cycle: month },
+  };
   const largest = { smaller: plans.smaller, sales: plans.sales };
+  const yearly = { smaller: { ...plans.smaller, rank: 10, cycle: year } };
+  const atSales = { ...largest, sales: { rank: 90, isSoldBySales: true } };
   const own = { rank: 10, isOnSale: true };
 
   it.each<
@@ -113,6 +121,21 @@ describe('whoever lacks credit is told', () => {
     ['to buy a plan, where none is paid for: the one that is tried will do', rulesOf(own), undefined, ['upgrade']],
     ['to buy a larger plan', rulesOf(own, plans), {}, ['upgrade']],
     ['nothing of plans, where none is larger that can be bought', rulesOf(own, largest), {}, []],
+    ['to buy its plan by the year', rulesOf(own, yearly), {}, ['upgrade']],
+    ['nothing of its plan by the year, where it has that', rulesOf(own, yearly), year, []],
+    ['nothing of a larger plan that would wait for the end of its year', rulesOf(own, plans), year, []],
+    ['to buy a larger plan by the year', rulesOf(own, { larger: { ...plans.larger, cycle: year } }), year, ['upgrade']],
+    ['nothing of a larger plan without a price', rulesOf(own, { larger: { rank: 20, isOnSale: true } }), {}, []],
+    ['to contact sales about a larger plan, where none can be bought', rulesOf(own, atSales), {}, ['contact_sales']],
+    ['nothing of sales, where a larger one can be bought', rulesOf(own, { ...plans, ...atSales }), {}, ['upgrade']],
+    ['nothing of sales before it has paid', rulesOf(own, atSales), { status: 'past_due' }, ['pay_invoice']],
+    [
+      'to contact sales, where no plan can be bought at all',
+      rulesOf({}, { sales: atSales.sales }),
+      undefined,
+      ['contact_sales'],
+    ],
+    ['nothing of sales, who sell nothing larger', rulesOf({ ...own, rank: 90 }, atSales), {}, []],
     ['to buy a plan again after the last one ended', rulesOf(own, largest), { status: 'ended' }, ['upgrade']],
     [
       'to pay what is open first',

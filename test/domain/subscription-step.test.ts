@@ -98,6 +98,14 @@ const UNPAID_UPGRADE = {
   changeInvoice: changed('failed', 15),
 };
 const CANCELED = factsOf({ cancelAt: day(10) });
+const CANCELED_WITH_PERIOD: readonly Seen[] = [...STARTED, [5, factsOf({ cancelAt: day(30) })]];
+const UNPAID_HERE = factsOf({ isUnpaid: true });
+/** A payment inside of the period is missing since the 14th, and is waited for until the 17th: the end comes first. */
+const OWING_AND_CANCELED: readonly Seen[] = [
+  ...STARTED,
+  [14, UNPAID_HERE],
+  [15, factsOf({ isUnpaid: true, cancelAt: day(16) })],
+];
 const WAITING = factsOf({ pending: { terms: LITE, effectiveAt: day(30) } });
 const ON_ANNUAL = factsOf({
   ...{ terms: ANNUAL, periodStart: day(15), periodEnd: day(380), cycleInvoice: invoice('paid', 'in_annual') },
@@ -695,7 +703,7 @@ const ENDS: readonly Row[] = [
     seen: [12, factsOf()],
     changes: ['ended', 'started'],
     plan: PLAN,
-    included: 0n,
+    included: 100n,
     subscription: { status: 'active', cancelAt: undefined, endedAt: undefined, lapsedAt: day(10) },
   },
   {
@@ -704,13 +712,121 @@ const ENDS: readonly Row[] = [
     seen: [12, factsOf({ cancelAt: day(20) })],
     changes: ['ended', 'started'],
     plan: PLAN,
-    included: 0n,
+    included: 100n,
     subscription: { cancelAt: day(20) },
+  },
+  {
+    name: 'its end was put off, to a time that has come as well',
+    before: [...STARTED, [5, CANCELED]],
+    seen: [12, factsOf({ cancelAt: day(12) })],
+    changes: ['ended'],
+    included: 0n,
   },
   {
     name: 'its end was taken back, and it is not paid',
     before: [...STARTED, [5, CANCELED]],
     seen: [12, factsOf({ isUnpaid: true })],
+    changes: ['ended', 'started', 'payment_failed'],
+    plan: PLAN,
+    included: 100n,
+    subscription: { status: 'past_due', graceEndsAt: day(15) },
+  },
+  {
+    name: 'its end with the period was taken back, and Stripe has not seen the end of that yet',
+    before: CANCELED_WITH_PERIOD,
+    seen: [30, factsOf()],
+    changes: ['ended', 'started'],
+    plan: PLAN,
+    included: 100n,
+    subscription: { status: 'renewal_pending', graceEndsAt: day(33), periodEnd: day(30) },
+  },
+  ...(['none', 'draft', 'open'] as const).map(
+    (state): Row => ({
+      name: `its end with the period was taken back, and the invoice of the next one is ${state}`,
+      before: CANCELED_WITH_PERIOD,
+      seen: [30.01, factsOf(period(2, state))],
+      changes: ['ended', 'started'],
+      plan: PLAN,
+      included: 100n,
+      subscription: { status: 'renewal_pending', graceEndsAt: day(33), periodEnd: day(30), cancelAt: undefined },
+    }),
+  ),
+  {
+    name: 'its end with the period was taken back, and the renewal failed',
+    before: CANCELED_WITH_PERIOD,
+    seen: [30.1, FAILED],
+    changes: ['ended', 'started', 'payment_failed'],
+    plan: PLAN,
+    included: 100n,
+    subscription: { status: 'past_due', graceEndsAt: day(33), failureCode: 'card_declined' },
+  },
+  {
+    name: 'its end with the period was taken back, and the renewal is paid later',
+    before: [...CANCELED_WITH_PERIOD, [30.01, factsOf(period(2, 'draft'))]],
+    seen: [30.05, RENEWED],
+    changes: ['renewed'],
+    plan: PLAN,
+    included: 100n,
+    subscription: { status: 'active', startedAt: START, periodEnd: day(60) },
+  },
+  {
+    name: 'its end with the period was taken back, and the grace of the renewal is over when that is seen',
+    before: CANCELED_WITH_PERIOD,
+    seen: [33, FAILED],
+    changes: ['ended'],
+    included: 0n,
+    subscription: { endedBy: 'time', endedAt: day(30) },
+  },
+  {
+    name: 'its end with the period was taken back, the renewal failed, and the plan is kept',
+    before: [
+      [0, factsOf({ rules: KEEP })],
+      [5, factsOf({ rules: KEEP, cancelAt: day(30) })],
+    ],
+    seen: [50, { ...FAILED, rules: KEEP }],
+    changes: ['ended', 'started', 'payment_failed'],
+    plan: PLAN,
+    included: 100n,
+    subscription: { status: 'past_due' },
+  },
+  {
+    name: 'its end was taken back, and the next period is to end, too',
+    before: CANCELED_WITH_PERIOD,
+    seen: [30.01, factsOf({ ...period(2, 'draft'), cancelAt: day(60) })],
+    changes: ['ended', 'started'],
+    plan: PLAN,
+    included: 100n,
+    subscription: { status: 'renewal_pending', cancelAt: day(60) },
+  },
+  {
+    name: 'its end was taken back while a payment was missing, which it still is',
+    before: OWING_AND_CANCELED,
+    seen: [16.5, UNPAID_HERE],
+    changes: ['ended', 'started'],
+    plan: PLAN,
+    included: 100n,
+    subscription: { status: 'past_due', graceEndsAt: day(17), cancelAt: undefined },
+  },
+  {
+    name: 'its end was taken back while a payment was missing, which was made',
+    before: OWING_AND_CANCELED,
+    seen: [16.5, factsOf()],
+    changes: ['ended', 'started', 'recovered'],
+    plan: PLAN,
+    included: 100n,
+    subscription: { status: 'active', graceEndsAt: undefined },
+  },
+  {
+    name: 'its end was taken back while a payment was missing, which is too late when that is seen',
+    before: OWING_AND_CANCELED,
+    seen: [17, UNPAID_HERE],
+    changes: ['ended'],
+    included: 0n,
+  },
+  {
+    name: 'it ended by its cancellation, and an older period is read',
+    before: [...STARTED, [30.05, RENEWED], [31, factsOf({ ...period(2), cancelAt: day(40) })]],
+    seen: [41, factsOf({ periodEnd: day(50) })],
     changes: ['ended'],
     included: 0n,
   },
@@ -1025,9 +1141,43 @@ describe('the credits of a cycle', () => {
     it('do not roll over twice where it ends here again', () => {
       const account = used('40', 30n);
       account.sync(day(40), paidOn(30.05, { cancelAt: day(45) }));
+      account.do(day(41), debit('50'));
       account.sync(day(45), paidOn(30.05, { cancelAt: day(45) }));
       expect(account.sync(day(46), paidOn(30.05))).toEqual(['started']);
-      expect(account.state.totals.included).toBe(0n);
+      // What was left of the 130 comes again, as the cancellation was taken back, and no more.
+      expect(account.state.totals.included).toBe(80n);
+      assertSound(account);
+    });
+
+    it('come again once where the cancellation was taken back, and roll over up to the limit then', () => {
+      const account = used('40', 30n);
+      account.sync(day(5), factsOf({ rules: ROLLING, cancelAt: day(30) }));
+      expect(account.at(day(30)).totals.included).toBe(0n);
+      const draft = factsOf({ ...period(2, 'draft'), rules: ROLLING });
+      expect(account.sync(day(30.01), draft)).toEqual(['ended', 'started']);
+      expect(account.entries.at(-1)).toMatchObject({ change: 'started', rolledOver: 0n, grant: { granted: 60n } });
+      expect(account.state.totals.included).toBe(60n);
+      expect(account.sync(day(30.02), draft)).toEqual([]);
+      expect(account.sync(day(30.1), paidOn(30.05))).toEqual(['renewed']);
+      expect(account.state.totals.included).toBe(130n);
+      expect(account.subscription).not.toHaveProperty('leftOver');
+      assertSound(account);
+    });
+
+    it('roll over also where a cancellation inside of the period was taken back, and only the next one was seen', () => {
+      const account = used('40', 30n);
+      account.sync(day(5), factsOf({ rules: ROLLING, cancelAt: day(10) }));
+      expect(account.sync(day(40), paidOn(30.05))).toEqual(['ended', 'started']);
+      expect(account.state.totals.included).toBe(130n);
+      assertSound(account);
+    });
+
+    it('roll over where what was owed before the cancellation was paid within its grace', () => {
+      const account = used('40', 30n);
+      follow([[30.1, FAILED_ROLLING]], account);
+      account.sync(day(30.5), { ...FAILED_ROLLING, cancelAt: day(31) });
+      expect(account.sync(day(40), paidOn(32.9))).toEqual(['ended', 'started']);
+      expect(account.state.totals.included).toBe(130n);
       assertSound(account);
     });
 
@@ -1172,7 +1322,7 @@ describe('the credits of a cycle', () => {
           [1, CANCELED],
           [12, factsOf()],
         ],
-        0n,
+        60n,
       ],
       [
         'after another one has begun',
@@ -1247,7 +1397,7 @@ describe('a trial that runs when a subscription starts', () => {
     expect(account.state).toMatchObject({
       planCode: PLAN,
       trial: { status: 'ended' },
-      totals: { trial: 0n, included: 0n },
+      totals: { trial: 0n, included: 100n },
     });
     assertSound(account);
   });
@@ -1269,6 +1419,8 @@ describe('when an account may change by itself', () => {
     ['a cancellation', STARTED, [5, CANCELED]],
     ['a recovery, by another policy', [...STARTED, [30.1, FAILED]], [31, factsOf({ rules: LENIENT })]],
     ['a comeback', LOST, [34, { ...RENEWED, rules: LENIENT }]],
+    ['a cancellation that was taken back', CANCELED_WITH_PERIOD, [30.1, { ...FAILED, rules: LENIENT }]],
+    ['that, while a payment is missing', OWING_AND_CANCELED, [16.5, { ...UNPAID_HERE, rules: STRICT }]],
   ])('is known before %s is recorded', (_, before, [days, facts]) => {
     const account = follow(before);
     const known = new Set<number | undefined>();

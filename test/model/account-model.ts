@@ -572,8 +572,8 @@ export class AccountModel {
     const given = gives + kept;
     const source = { id: credit, bucket: 'included', given, from: at, until: NEVER, why: 'subscription' as const };
     const paid = given > 0n ? this.#bring(source, given, false) : 0n;
-    const spared = rest < spares ? rest : spares;
-    const stand = spared > 0n ? { ...standing, spared } : { ...standing, owed: undefined };
+    const isSpared = spares && (rest > 0n || standing.owedUntil !== undefined);
+    const stand = isSpared ? { ...standing, spared: rest } : { ...standing, owed: undefined };
     this.#standing = stand;
     this.#moves += 1;
     if (standing.stands !== 'ended') this.#plan = standing.plan;

@@ -259,7 +259,7 @@ function standingOf(subscription: Subscription): Standing {
     ...{ id, stands, plan, price, span: spanOf(subscription) },
     ...{ allowance, keeps, graceMs, falls: pastDueEnd === 'fallback', after, from, until },
     ...{ paidFor, graceUntil, endsAt, next: nextOf(pending), trouble, endedAt, endedBy },
-    ...{ spared: leftOver?.microcredits, owed: leftOver?.wasPastDue },
+    ...{ spared: leftOver?.microcredits, owed: leftOver?.wasPastDue, owedUntil: leftOver?.graceEndsAt },
   };
 }
 

@@ -32,10 +32,12 @@ export interface Standing {
   readonly trouble?: string | undefined;
   readonly endedAt?: number | undefined;
   readonly endedBy?: 'stripe' | 'time' | undefined;
-  /** Of what is gone since it ended by time: how much comes with the next period, if that was paid soon enough. */
+  /** What is gone since it ended by time. */
   readonly spared?: bigint | undefined;
   /** Says that a payment was missing when it ended so. */
   readonly owed?: boolean | undefined;
+  /** Until when that could have been paid, had nobody canceled. */
+  readonly owedUntil?: number | undefined;
 }
 
 /** A subscription as Stripe shows it. */
@@ -69,8 +71,8 @@ export interface Step {
   readonly keeps: bigint;
   /** How much of what lapsed before is given again. */
   readonly regives: bigint;
-  /** How much of what lapses is spared for later. */
-  readonly spares: bigint;
+  /** Says that it is remembered what lapses. */
+  readonly spares: boolean;
   readonly gives: bigint;
 }
 
@@ -79,13 +81,13 @@ export function nextStep(has: Standing | undefined, sees: StripeSight, now: numb
   if (has?.id !== sees.id) return has === undefined || has.stands === 'ended' ? begin(sees, now) : undefined;
   if (has.endedBy === 'stripe') return undefined;
   if (sees.phase === 'ended') {
-    const over = { ...has, spared: undefined, owed: undefined };
+    const over = { ...has, spared: undefined, owed: undefined, owedUntil: undefined };
     const gone = { ...over, endedAt: has.endedAt ?? sees.endedAt ?? now, endedBy: 'stripe' as const };
     return step('ended', { ...gone, stands: 'ended', graceUntil: undefined, next: undefined }, has.stands !== 'ended');
   }
   if (sees.phase === 'incomplete' || sees.from < has.from) return undefined;
   const isLater = sees.from > has.from || sees.span !== has.span;
-  if (has.stands === 'ended') return isLater ? begin(sees, now, has) : goOn(has, sees, now);
+  if (has.stands === 'ended') return comeBack(has, sees, now, isLater);
   return isLater ? inNextPeriod(has, sees) : inThisPeriod(has, sees, now);
 }
 
@@ -108,36 +110,62 @@ export function nextByTime(has: Standing | undefined): { readonly at: number; re
     graceUntil: undefined,
     next: undefined,
   };
-  const spares = end < has.until ? 0n : has.keeps;
+  const isCanceled = end === has.endsAt;
+  const spares = isCanceled || end >= has.until;
   const owed = has.stands === 'past_due';
-  return { at: end, step: { ...step('ended', { ...gone, owed }, true), spares } };
+  const owedUntil = owed && isCanceled ? has.graceUntil : undefined;
+  return { at: end, step: { ...step('ended', { ...gone, owed, owedUntil }, true), spares } };
 }
 
 function step(change: string, standing: Standing, clears = false, gives = 0n, keeps = 0n): Step {
-  return { change, standing, clears, gives, keeps, regives: 0n, spares: 0n };
+  return { change, standing, clears, gives, keeps, regives: 0n, spares: false };
 }
 
 function begin(sees: StripeSight, now: number, back?: Standing): Step | undefined {
   if (sees.phase !== 'live' || !isPaid(sees) || isOver(sees, now)) return undefined;
-  const regives = back !== undefined && isInTime(back, sees) ? (back.spared ?? 0n) : 0n;
+  const { spared = 0n, keeps = 0n } = back !== undefined && isInTime(back, sees) ? back : {};
+  const regives = spared < keeps ? spared : keeps;
   return { ...step('started', fresh(sees), true, sees.cycle.allowance), regives };
 }
 
 /** Says whether the period that comes after one that ended here by time was paid before it had to be. */
 function isInTime(
-  { until, graceMs, endedAt = until, owed }: Standing,
+  { until, graceMs, endedAt = until, owed, owedUntil = endedAt }: Standing,
   { from, contract, cycle }: StripeSight,
 ): boolean {
   if (from < until) return false;
   if (contract && owed !== true) return true;
-  const last = owed === true ? endedAt : until + Math.max(graceMs, DAY_MS);
+  const last = owed === true ? owedUntil : until + Math.max(graceMs, DAY_MS);
   return cycle.paidAt !== undefined && cycle.paidAt <= last;
+}
+
+function comeBack(has: Standing, sees: StripeSight, now: number, isLater: boolean): Step | undefined {
+  const anew = isLater ? begin(sees, now, has) : undefined;
+  return anew ?? revive(has, sees, now) ?? (isLater ? undefined : goOn(has, sees, now));
 }
 
 function goOn(has: Standing, sees: StripeSight, now: number): Step | undefined {
   if (sees.unpaid || isOver(sees, now)) return undefined;
-  const left = { ...has, spared: undefined, owed: undefined, endedAt: undefined, endedBy: undefined };
-  return step('started', { ...left, ...look(sees), stands: 'active' });
+  return step('started', { ...unended(has), ...look(sees), stands: 'active' });
+}
+
+/** As if it had never been canceled, which it is no more; but not where it would have ended by now for want of money. */
+function revive(has: Standing, sees: StripeSight, now: number): Step | undefined {
+  const wasCanceled = has.endsAt !== undefined && has.endedAt === has.endsAt;
+  const isCanceled = sees.endsAt !== undefined && sees.endsAt <= now;
+  if (!wasCanceled || isCanceled) return undefined;
+  const back = backOf(has, { ...unended(has), ...look(sees) }, now);
+  if (back.falls && back.graceUntil !== undefined && back.graceUntil <= now) return undefined;
+  return step('started', back, false, has.spared);
+}
+
+function backOf({ owed, owedUntil, until }: Standing, back: Standing, now: number): Standing {
+  if (owed === true) return { ...back, stands: 'past_due', graceUntil: owedUntil };
+  return until <= now ? pending(back) : { ...back, stands: 'active' };
+}
+
+function unended(has: Standing): Standing {
+  return { ...has, spared: undefined, owed: undefined, owedUntil: undefined, endedAt: undefined, endedBy: undefined };
 }
 
 function inNextPeriod(has: Standing, sees: StripeSight): Step | undefined {

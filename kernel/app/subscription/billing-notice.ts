@@ -1,8 +1,8 @@
 // Owns telling what becomes of a workspace's plan, that a trial ends soon or a payment failed: its administrators by mail, and
 // whoever listens to billing events.
 // Does not own when that is so (account-follow-up.ts, subscription-sync.ts), what a mail says (mail/mail-text.ts), or sending it.
-// Invariants: each administrator with a verified address gets one mail for each trial, and one for each period whose payment
-// failed, and there is one billing event for each, however often and from how many kernels it is noted; a mail that could not be sent in time is not noted again later.
+// Invariants: each administrator with a verified address gets one mail for each trial, and one for each time that a payment
+// failed until it is made up for, and there is one billing event for each, however often and from how many kernels it is noted; a mail that could not be sent in time is not noted again later.
 
 import { LRUCache } from 'lru-cache';
 import type { BillingEventDraft } from '../../domain/billing-event.ts';
@@ -70,8 +70,8 @@ export class BillingNotice {
   }
 
   /**
-   * Tells that a payment of a subscription failed, and until when everything stays, once for each period that was paid last;
-   * nothing where no time of grace is known, or it was over a week ago. Idempotent.
+   * Tells that a payment of a subscription failed, and until when everything stays, once for each time of grace, which stays the same
+   * until what failed is made up for: another payment that fails in the same period is told, too; nothing where no time of grace is known, or it was over a week ago. Idempotent.
    * Throws DomainError CLOCK_UNCERTAIN, OUTCOME_UNKNOWN, QUEUE_FULL, DATABASE_UNAVAILABLE: note it again.
    */
   async notePaymentFailed(tenant: TenantRef, subscription: Subscription, paymentUrl?: string): Promise<void> {
@@ -83,7 +83,7 @@ export class BillingNotice {
     await this.#tellOnce(tenant, {
       planCode,
       content: async () => ({ template: 'payment_failed', ...grace, ...present({ paymentUrl }), expiresAt }),
-      key: `payment-failed:${stripeSubscriptionId}:${periodStart}`,
+      key: `payment-failed:${stripeSubscriptionId}:${periodStart}:${graceEndsAt}`,
     });
   }
 

@@ -114,9 +114,10 @@ export class SubscriptionFollowUp {
 }
 
 /** Says whether a subscription ended here for want of a payment, which Stripe still waits for. */
-function isLost(subscription: Subscription | undefined, { isUnpaid, cycleInvoice }: StripeSubscription, now: Instant) {
+function isLost(subscription: Subscription | undefined, own: StripeSubscription, now: Instant) {
   if (subscription?.status !== 'ended' || subscription.endedBy !== 'time') return false;
-  const { cancelAt } = subscription;
+  // By its cancellation it has ended here also where that was taken back at Stripe: what Stripe says counts.
+  const { isUnpaid, cycleInvoice, cancelAt } = own;
   const endsByItself = cancelAt !== undefined && cancelAt <= now;
   return !endsByItself && (isUnpaid || cycleInvoice.state !== 'paid');
 }

@@ -20,6 +20,8 @@ import { toOutlookFacts } from './subscription-outlook.ts';
 const ROUNDS_MAX = 12;
 /** How soon after a period's end Stripe is asked what became of it. */
 const PERIOD_END_DELAY_MS = 5_000;
+/** How soon before a cancellation it is asked whether that still holds: no event may have told that it was taken back. */
+const CANCELLATION_LEAD_MS = 60_000;
 /** How often it is asked while a payment has come to no result, should no event tell. */
 const PENDING_INTERVAL_MS = 3_600_000;
 const RETRY_DELAY_MS = 1_000;
@@ -218,7 +220,9 @@ export class SubscriptionSync {
     // What nobody pays for any more is ended at Stripe as soon as it is here.
     const afterGrace = (graceEndsAt ?? 0) + PERIOD_END_DELAY_MS;
     if (status !== 'active') return afterGrace > now ? Math.min(later, afterGrace) : later;
-    return Math.min(periodEnd, cancelAt ?? periodEnd) + PERIOD_END_DELAY_MS;
+    const lastLook = (cancelAt ?? 0) - CANCELLATION_LEAD_MS;
+    const afterEnd = Math.min(periodEnd, cancelAt ?? periodEnd) + PERIOD_END_DELAY_MS;
+    return lastLook > now ? Math.min(lastLook, afterEnd) : afterEnd;
   }
 }
 

@@ -117,7 +117,11 @@ function describeTrial(entry: TrialStarted): string {
 }
 
 const CHANGES: Readonly<Record<SubscriptionChanged['change'], (entry: SubscriptionChanged) => string>> = {
-  started: ({ planCode, subscription }) => `Plan ${planCode} was bought, and is paid until ${endOf(subscription)}`,
+  // What gives no cycle was bought before.
+  started: ({ planCode, subscription, effectKey }) =>
+    effectKey === undefined
+      ? `Plan ${planCode} goes on: at Stripe it had not ended`
+      : `Plan ${planCode} was bought, and is paid until ${endOf(subscription)}`,
   renewed: ({ planCode, subscription }) => `Plan ${planCode} was renewed, and is paid until ${endOf(subscription)}`,
   plan_changed: ({ planCode }) => `The plan was changed to ${planCode}`,
   allowance_raised: ({ planCode }) => `The change to plan ${planCode} was paid`,

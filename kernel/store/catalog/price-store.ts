@@ -7,6 +7,7 @@ import type { PriceFilter, PriceStore } from '../../app/catalog/ports.ts';
 import { createPriceBook, type PriceRow } from '../../domain/action-price.ts';
 import { DomainError, invalidField } from '../../domain/error.ts';
 import type { Instant, PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
 import type { AccountPolicy } from '../../domain/rulebook.ts';
 import { guardDatabase, isDatabaseFailure, isDuplicateKey } from '../database-failure.ts';
 import {
@@ -15,7 +16,13 @@ import {
   toDocumentPrice,
   toDocumentTarget,
 } from './catalog-document.ts';
-import { type ActionPriceDocument, type CatalogModels, catalogModels, ensurePriceIndexes } from './catalog-model.ts';
+import {
+  type ActionPriceDocument,
+  type CatalogModels,
+  catalogModels,
+  ensurePriceIndexes,
+  type PlanDocument,
+} from './catalog-model.ts';
 
 /** How long the database may take for one read, in milliseconds. */
 const READ_TIMEOUT_MS = 5_000;
@@ -158,11 +165,11 @@ class MongoPriceStore implements PriceStore {
       policies.find({ product_code: productCode }).maxTimeMS(READ_TIMEOUT_MS).lean(),
       plans
         .find({ product_code: productCode, archived: false, stripe_price_id: trusted({ $ne: null }) })
-        .select({ _id: 0, plan_code: 1 })
+        .select({ _id: 0, plan_code: 1, interval: 1, interval_count: 1 })
         .maxTimeMS(READ_TIMEOUT_MS)
         .lean(),
     ]);
-    const soldCodes = new Set(sold.map(({ plan_code }) => plan_code));
+    const cycles = new Map(sold.map((plan) => [plan.plan_code, cycleOf(plan)]));
     return new Map(
       documents.map((document) => [
         document.plan_code as PlanCode,
@@ -171,8 +178,9 @@ class MongoPriceStore implements PriceStore {
           creditGates: document.credit_gates,
           paygAllowed: document.payg_allowed,
           rank: document.rank,
-          isOnSale: document.self_serve && soldCodes.has(document.plan_code),
+          isOnSale: document.self_serve && cycles.has(document.plan_code),
           isSoldBySales: document.contact_sales,
+          ...present({ cycle: cycles.get(document.plan_code) }),
         },
       ]),
     );
@@ -225,4 +233,11 @@ function tenantRows(productCode: ProductCode, tenantId: TenantId): Fields {
 /** Matches rows that nothing has superseded by then, marked or not. */
 function notBefore(since: Instant): { $not: { $lte: Date } } {
   return trusted({ $not: { $lte: new Date(since) } });
+}
+
+function cycleOf({
+  interval,
+  interval_count: intervalCount,
+}: Pick<PlanDocument, 'interval' | 'interval_count'>): AccountPolicy['cycle'] {
+  return interval === null ? undefined : { interval, intervalCount };
 }

@@ -43,6 +43,7 @@ interface EarlierPeriodDocument {
 interface LeftOverDocument {
   readonly microcredits: bigint;
   readonly was_past_due?: true | undefined;
+  readonly grace_ends_at?: Date | undefined;
 }
 
 /** A subscription as MongoDB has it. */
@@ -159,12 +160,17 @@ function fromDocumentPending({ terms, effective_at: effectiveAt }: PendingPlanDo
   return { terms: fromDocumentTerms(terms), effectiveAt: effectiveAt.getTime() };
 }
 
-function toDocumentLeftOver({ microcredits, wasPastDue }: LeftOver): LeftOverDocument {
-  return { microcredits: toInt64(microcredits), was_past_due: wasPastDue ? true : undefined };
+function toDocumentLeftOver({ microcredits, wasPastDue, graceEndsAt }: LeftOver): LeftOverDocument {
+  return {
+    microcredits: toInt64(microcredits),
+    was_past_due: wasPastDue ? true : undefined,
+    grace_ends_at: toOptionalDate(graceEndsAt),
+  };
 }
 
-function fromDocumentLeftOver({ microcredits, was_past_due: wasPastDue }: LeftOverDocument): LeftOver {
-  return { microcredits, wasPastDue: wasPastDue === true };
+function fromDocumentLeftOver(document: LeftOverDocument): LeftOver {
+  const { microcredits, was_past_due: wasPastDue, grace_ends_at: graceEndsAt } = document;
+  return { microcredits, wasPastDue: wasPastDue === true, ...present({ graceEndsAt: graceEndsAt?.getTime() }) };
 }
 
 function toDocumentEarlier(period: EarlierPeriod): EarlierPeriodDocument {

@@ -20,6 +20,8 @@ const FINALISED_AFTER_MS = HOUR_MS;
 const OVERDUE_AFTER_MS = 5 * DAY_MS;
 const GIVEN_UP_AFTER_MS = 9 * DAY_MS;
 const INCOMPLETE_FOR_MS = DAY_MS;
+/** Less than the time after which a kernel is told at the latest: it may learn of it only after the end. */
+const RESUMED_BEFORE_MS = HOUR_MS / 2;
 
 const ANNUAL = termsOf('pro-annual', 1_000n, { interval: 'year' });
 const PLANS: readonly CycleTerms[] = [PRO, MAX, termsOf('lite', 40n), termsOf('bare', 0n)];
@@ -29,7 +31,8 @@ export type Act =
   | { readonly kind: 'start'; readonly terms: CycleTerms; readonly isContract: boolean }
   | { readonly kind: 'change'; readonly terms: CycleTerms; readonly isOpen: boolean }
   | { readonly kind: 'schedule'; readonly terms: CycleTerms }
-  | { readonly kind: 'cancel_later'; readonly days: number }
+  /** `waver`: cancels as late, and takes that back shortly before. */
+  | { readonly kind: 'cancel_later' | 'waver'; readonly days: number }
   | { readonly kind: 'change_interval' | 'unschedule' | 'cancel' | 'resume' | 'end' | 'lose_card' | 'pay' };
 
 /** Acts with the days between them. */
@@ -50,8 +53,11 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('change' as const), terms: soldTerms, isOpen: rarely() }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('schedule' as const), terms: soldTerms }) },
   {
-    weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('cancel_later' as const), days: fc.integer({ min: 1, max: 20 }) }),
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('cancel_later' as const, 'waver' as const, 'waver' as const),
+      days: fc.integer({ min: 1, max: 40 }),
+    }),
   },
   { weight: 3, arbitrary: fc.constant({ kind: 'lose_card' as const }) },
   { weight: 4, arbitrary: fc.constant({ kind: 'pay' as const }) },
@@ -89,6 +95,7 @@ interface Running {
   /** When something happens to it by itself, besides the end of its period. */
   finalisedAt: Instant;
   overdueAt: Instant;
+  resumesAt: Instant;
   endsAt: Instant;
 }
 
@@ -170,7 +177,7 @@ class StripePast {
     };
     const endsAt = isPaid ? NEVER : this.#now + INCOMPLETE_FOR_MS;
     const overdueAt = isContract ? this.#now + OVERDUE_AFTER_MS : NEVER;
-    this.#all.push({ facts, billed: terms, finalisedAt: NEVER, overdueAt, endsAt });
+    this.#all.push({ facts, billed: terms, finalisedAt: NEVER, overdueAt, resumesAt: NEVER, endsAt });
   }
 
   #change(one: Running, act: Exclude<Act, { readonly kind: 'start' }>): void {
@@ -190,11 +197,17 @@ class StripePast {
         one.facts = without(facts, 'pending');
         return;
       case 'cancel':
-        one.facts = { ...facts, cancelAt: facts.periodEnd };
+        cancel(one, facts.periodEnd);
         return;
       case 'cancel_later':
-        one.facts = { ...facts, cancelAt: Math.min(this.#now + act.days * DAY_MS, facts.periodEnd) };
+        cancel(one, Math.min(this.#now + act.days * DAY_MS, facts.periodEnd));
         return;
+      case 'waver': {
+        const cancelAt = Math.min(this.#now + act.days * DAY_MS, facts.periodEnd);
+        cancel(one, cancelAt);
+        one.resumesAt = cancelAt - RESUMED_BEFORE_MS;
+        return;
+      }
       case 'resume':
         one.facts = without(facts, 'cancelAt');
         return;
@@ -239,7 +252,10 @@ class StripePast {
   #happen(one: Running): void {
     const { facts } = one;
     const { periodEnd, cancelAt, pending, terms } = facts;
-    if (one.endsAt === this.#now || cancelAt === this.#now) this.#end(one);
+    if (one.resumesAt === this.#now) {
+      one.resumesAt = NEVER;
+      one.facts = without(facts, 'cancelAt');
+    } else if (one.endsAt === this.#now || cancelAt === this.#now) this.#end(one);
     else if (one.finalisedAt === this.#now) this.#finalise(one);
     else if (one.overdueAt === this.#now) {
       one.overdueAt = NEVER;
@@ -304,10 +320,16 @@ class StripePast {
 const NO_INVOICE = { state: 'none', stripeInvoiceId: '' } as const;
 
 /** When something next happens to a subscription by itself. */
-function timeOf({ facts, finalisedAt, overdueAt, endsAt }: Running): Instant {
+function timeOf({ facts, finalisedAt, overdueAt, resumesAt, endsAt }: Running): Instant {
   if (facts.phase === 'ended') return NEVER;
-  const times = facts.phase === 'live' ? [facts.periodEnd, facts.cancelAt ?? NEVER, finalisedAt, overdueAt] : [];
-  return Math.min(endsAt, ...times);
+  const byItself = [facts.periodEnd, facts.cancelAt ?? NEVER, finalisedAt, overdueAt, resumesAt];
+  return Math.min(endsAt, ...(facts.phase === 'live' ? byItself : []));
+}
+
+/** A cancellation takes the place of another one, and of what was to become of that. */
+function cancel(one: Running, cancelAt: Instant): void {
+  one.facts = { ...one.facts, cancelAt };
+  one.resumesAt = NEVER;
 }
 
 function paid<Invoice extends { readonly state: InvoiceState }>(invoice: Invoice): Invoice {
