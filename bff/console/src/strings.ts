@@ -32,6 +32,8 @@ export const STRINGS = {
   problem: {
     title: 'That did not work',
     unreachable: 'The service can not be reached. Check your connection, and try again.',
+    unanswered:
+      'The service can not be reached. It may have done this, or not: try again on this page, and it is done and charged once.',
     unknown: 'Something went wrong on this page. Reload it, and try again.',
     loadTitle: (what: string) => `${what} could not be loaded`,
     byReason: {
@@ -151,7 +153,7 @@ export const STRINGS = {
       trial: 'Trial',
       active: 'Active',
       free: 'Free',
-      canceling: 'Ends soon',
+      canceling: 'Canceled',
       pastDue: 'Payment failed',
       renewing: 'Renewing',
       contract: 'Contract',
@@ -168,6 +170,9 @@ export const STRINGS = {
       changes: (plan: string, date: string) => `Changes to ${plan} on ${date}.`,
       renewing: 'A new period has begun; its invoice is being settled.',
       pastDue: (date: string) => `The last payment failed. Pay until ${date} to keep the plan.`,
+      lapsing: 'Canceled, and the last payment failed.',
+      lapsesPaid: (date: string) => `If the open invoice is paid, the plan stays until ${date}.`,
+      lapsesUnpaid: (date: string) => `If it is not, the plan ends on ${date}.`,
       free: 'No subscription. Buy credits as you need them, or choose a plan.',
       given: 'This plan was set up for you.',
       change: 'Change plan',
@@ -208,6 +213,8 @@ export const STRINGS = {
       pastDueTitle: 'Your last payment failed',
       pastDueText: (date: string) =>
         `Pay the open invoice until ${date}, or this workspace goes back to the free plan.`,
+      lapsingText:
+        'The plan is canceled; its open invoice is still charged when it is paid, or when there is a card that works.',
       pastDueOpen: 'Pay the open invoice to keep your plan.',
       back: 'Looking up what was done on the payment page …',
       backDone: 'All is up to date.',
@@ -267,10 +274,16 @@ export const STRINGS = {
       action: 'Cancel plan',
       keep: 'Keep plan',
       keepsUntil: (date: string) => `You keep the plan and its credits until ${date}. Nothing more is charged.`,
+      openInvoice:
+        'The invoice of this period is not paid yet. It stays open: it is charged when somebody pays it, or when there is a card that works. Nothing more is charged after it.',
+      paid: 'If it is paid, you keep the plan to the end of the period that it pays for.',
+      unpaid: 'If it is not, the plan ends before.',
+      unpaidUntil: (date: string) => `If it is not, the plan ends on ${date}.`,
       lapses: (credits: string) => `Included credits that are left then lapse (now ${credits}).`,
       payg: (credits: string) => `Credits you bought stay (${credits}).`,
       back: 'Until then you can take this back.',
       done: 'Your plan is canceled. It stays until the end of the period.',
+      doneOpen: 'Your plan is canceled. Its open invoice is still to be paid.',
     },
     resume: { done: 'Your plan goes on.' },
     endTrial: {
@@ -645,6 +658,7 @@ export const STRINGS = {
     emptyText: 'Create one to call the API from a script.',
     docs: 'API reference',
     nameNeeded: 'Give it a name.',
+    lost: 'The token was made, but what it is can not be shown any more. Revoke it, and make another one.',
   },
   alerts: {
     title: 'Alerts',
