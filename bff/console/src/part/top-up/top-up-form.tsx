@@ -4,7 +4,7 @@ import { Badge, Button, Group, Radio, Stack, Text, TextInput } from '@mantine/co
 import { useState } from 'react';
 import type { PaymentMethod, TopUp, TopUpOffer } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
-import { formatCreditsShort } from '../../format/credit.ts';
+import { formatCreditsShort, parseCredits } from '../../format/credit.ts';
 import { formatMoney, formatPrice, formatUnitPrice } from '../../format/money.ts';
 import { useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
@@ -112,7 +112,7 @@ function AmountChoice({ offer, currency, chosen, typed, price, onChoose, onType 
           inputMode="decimal"
           value={typed}
           onChange={({ currentTarget }) => onType(currentTarget.value)}
-          error={typed !== '' && price === undefined ? WORDS.invalid : undefined}
+          error={typed !== '' && price === undefined ? describeRefusal(typed, offer, currency) : undefined}
           placeholder="25"
           data-autofocus
         />
@@ -171,6 +171,12 @@ function WayChoice({ card, byCard, onChoose }: WayChoiceProps) {
       </Stack>
     </Radio.Group>
   );
+}
+
+/** Says why what was typed can't be bought. */
+function describeRefusal(typed: string, offer: TopUpOffer, currency: string): string {
+  const range = rangeOf(offer, currency);
+  return parseCredits(typed) === undefined || range === undefined ? WORDS.invalid : range;
 }
 
 function rangeOf({ amount_cents_min: min, amount_cents_max: max }: TopUpOffer, currency: string): string | undefined {
