@@ -8,11 +8,12 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler, t
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import { isServiceError } from '../clients/grpc/error-detail.ts';
+import { isPageRequest } from './console-host.ts';
 import { ConversionError } from './convert.ts';
 import { createCors } from './cross-origin.ts';
 import { fromKernelError } from './kernel-problem.ts';
 import { createDocumentPaths } from './openapi/document-path.ts';
-import { definePaths, type PathMethod } from './path-table.ts';
+import { definePaths, type Handler, type PathMethod } from './path-table.ts';
 import { invalidField, Problem } from './problem.ts';
 import { parseQuery } from './query.ts';
 import { contextOf, openContext } from './request-context.ts';
@@ -30,6 +31,8 @@ export interface AppDependencies extends RouteRunnerDependencies {
   readonly corsOrigins: readonly string[];
   /** Are the paths for browsers alone: signing in, and the pages that mails lead to; empty where nobody can sign in so. */
   readonly browserPaths: readonly PathMethod[];
+  /** Answers whoever typed an address that is none; absent where there are no pages. */
+  readonly missingPage: Handler | undefined;
   readonly health: Health;
   readonly logger: Logger;
 }
@@ -66,11 +69,17 @@ export function createApp(dependencies: AppDependencies): Express {
       return { method, path, handle: (request, response) => runRoute(route, dependencies, request, response) };
     }),
   ]);
-  app.use(() => {
-    throw new Problem('ROUTE_NOT_FOUND');
-  });
+  app.use(refuseRoute(dependencies));
   app.use(answerError(logger));
   return app;
+}
+
+function refuseRoute({ missingPage }: AppDependencies): RequestHandler {
+  return async (request, response) => {
+    if (missingPage === undefined || !isPageRequest(request)) throw new Problem('ROUTE_NOT_FOUND');
+    contextOf(response).reason = 'ROUTE_NOT_FOUND';
+    await missingPage(request, response);
+  };
 }
 
 function toProbe(path: string, answer: () => Promise<object>): PathMethod {

@@ -10,7 +10,7 @@ import type { Request, Response } from 'express';
 import type { BrowserSessions } from './browser-session/browser-session.ts';
 import { PAGE_PATHS } from './console/page-path.ts';
 import { html } from './html.ts';
-import type { PathMethod } from './path-table.ts';
+import type { Handler, PathMethod } from './path-table.ts';
 
 /** Says which Console is served, and what it is told of its deployment. */
 export interface ConsoleOptions {
@@ -24,6 +24,17 @@ export interface ConsoleOptions {
 
 /** Is the document of the bundle. */
 export const CONSOLE_DOCUMENT = 'index.html';
+
+/** Are addresses that people type, and those of the pages that they mean. */
+const REDIRECTS: readonly (readonly [path: string, target: string])[] = [
+  ['/settings', PAGE_PATHS.billing],
+  ['/settings/', PAGE_PATHS.billing],
+  ...Object.values(PAGE_PATHS)
+    .filter((path) => path !== PAGE_PATHS.home)
+    .map((path) => [`${path}/`, path] as const),
+];
+/** Are of others than the Console's pages: a program is answered there even where it says that it reads pages. */
+const OTHER_FOLDERS: ReadonlySet<string> = new Set(['v1', 'auth', 'docs', 'assets']);
 
 const NONCE_BYTES = 18;
 const ASSET_FOLDER = 'assets';
@@ -44,8 +55,15 @@ const ENCODINGS = [
   { name: 'gzip', suffix: '.gz' },
 ] as const;
 
-/** Builds the paths. Throws where the bundle is not whole. */
-export function createConsolePaths(options: ConsoleOptions, sessions: BrowserSessions): readonly PathMethod[] {
+/** Is what a Console answers. */
+export interface ConsoleParts {
+  readonly paths: readonly PathMethod[];
+  /** Answers whoever typed an address that is none, so that they see that in words, and a way back. */
+  readonly missingPage: Handler;
+}
+
+/** Builds what is answered. Throws where the bundle is not whole. */
+export function createConsole(options: ConsoleOptions, sessions: BrowserSessions): ConsoleParts {
   const { folder } = options;
   const template = fillIn(readFileSync(join(folder, CONSOLE_DOCUMENT), 'utf8'), options);
   const show = async (request: Request, response: Response): Promise<void> => {
@@ -55,11 +73,39 @@ export function createConsolePaths(options: ConsoleOptions, sessions: BrowserSes
   };
   const pages = Object.values(PAGE_PATHS).map((path): PathMethod => ({ method: 'GET', path, handle: show }));
   const assets = readdirSync(join(folder, ASSET_FOLDER)).filter((name) => extname(name) in CONTENT_TYPES);
-  return [
-    ...pages,
-    ...assets.map((name) => toFilePath(folder, `${ASSET_FOLDER}/${name}`, FOR_EVER)),
-    toFilePath(folder, 'icon.svg', FOR_A_DAY),
-  ];
+  return {
+    paths: [
+      ...pages,
+      ...REDIRECTS.map(toRedirect),
+      ...assets.map((name) => toFilePath(folder, `${ASSET_FOLDER}/${name}`, FOR_EVER)),
+      toFilePath(folder, 'icon.svg', FOR_A_DAY),
+    ],
+    missingPage: async (request, response) => {
+      response.statusCode = 404;
+      await show(request, response);
+    },
+  };
+}
+
+/** Says whether somebody has typed an address, or followed a link, rather than called the API or asked for a file. */
+export function isPageRequest({ method, path, headers }: Request): boolean {
+  const isRead = method === 'GET' || method === 'HEAD';
+  return isRead && headers.accept?.includes('text/html') === true && !OTHER_FOLDERS.has(path.split('/')[1] ?? '');
+}
+
+/** Where another address than that of a page is typed for it. What it asks for goes along. */
+function toRedirect([path, target]: readonly [path: string, target: string]): PathMethod {
+  return {
+    method: 'GET',
+    path,
+    handle: (request, response) => {
+      const question = request.originalUrl.indexOf('?');
+      response.statusCode = 302;
+      response.setHeader('Location', question < 0 ? target : `${target}${request.originalUrl.slice(question)}`);
+      response.end();
+      return Promise.resolve();
+    },
+  };
 }
 
 function fillIn(template: string, { productName, contactSalesUrl }: ConsoleOptions): string {

@@ -12,12 +12,12 @@ import { createAuthRoutes } from './browser-session/auth-route.ts';
 import { BrowserSessions } from './browser-session/browser-session.ts';
 import { SignIn } from './browser-session/sign-in.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
-import { createConsolePaths } from './console-host.ts';
+import { createConsole } from './console-host.ts';
 import { announceEnd, closeGracefully, createHttpServer, listen } from './http-server.ts';
 import { KernelClient } from './kernel-client.ts';
 import { KeySet } from './key-set.ts';
 import { createMailPages } from './mail-page/mail-page.ts';
-import type { PathMethod } from './path-table.ts';
+import type { Handler, PathMethod } from './path-table.ts';
 import { RateLimits } from './rate-limit.ts';
 import { describeError } from './request-log.ts';
 import { Health } from './routes/health.ts';
@@ -52,7 +52,7 @@ export async function startBff(config: Config, logger: Logger): Promise<RunningB
     onRefreshError: (error) => logger.warn({ error: describeError(error) }, "the issuer's keys could not be refreshed"),
   });
   const authenticator = new Authenticator({ issuer, audience, keySet });
-  const { sessions, browserPaths } = createBrowserParts(config, kernel);
+  const { sessions, browserPaths, missingPage } = createBrowserParts(config, kernel);
   const health = new Health(kernel);
   const streams = new StreamDesk();
   const app = createApp({
@@ -66,6 +66,7 @@ export async function startBff(config: Config, logger: Logger): Promise<RunningB
     admission: new Admission(authenticator, sessions),
     workspaces: new WorkspaceFinder(kernel),
     browserPaths,
+    missingPage,
     health,
     logger,
   });
@@ -92,8 +93,9 @@ function createBrowserParts(
 ): {
   readonly sessions: BrowserSessions | undefined;
   readonly browserPaths: readonly PathMethod[];
+  readonly missingPage: Handler | undefined;
 } {
-  if (browserSession === undefined) return { sessions: undefined, browserPaths: [] };
+  if (browserSession === undefined) return { sessions: undefined, browserPaths: [], missingPage: undefined };
   const { publicUrl } = browserSession;
   const sessions = new BrowserSessions({ productCode, issuer, ...browserSession });
   const signIn = new SignIn({ productCode, issuer, ...browserSession });
@@ -102,10 +104,11 @@ function createBrowserParts(
     ...{ sessions, kernel, productCode, hasConsole: console !== undefined },
     productName: console?.productName ?? productCode,
   });
-  const consolePaths = console === undefined ? [] : createConsolePaths(console, sessions);
+  const pages = console === undefined ? undefined : createConsole(console, sessions);
   return {
     sessions,
-    browserPaths: [...authRoutes, ...mailPages, ...consolePaths],
+    browserPaths: [...authRoutes, ...mailPages, ...(pages?.paths ?? [])],
+    missingPage: pages?.missingPage,
   };
 }
 

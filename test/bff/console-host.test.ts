@@ -77,12 +77,35 @@ describe('the Console of a deployment', () => {
     expect(await small.text()).toBe(await plain.text());
   });
 
-  it.each(['/assets/none.js', '/assets/secret.txt', '/assets/../index.html', '/settings', '/settings/billing/'])(
+  it.each(['/assets/none.js', '/assets/secret.txt', '/assets/index.html', '/v1/none', '/auth/none', '/docs/none'])(
     'has nothing at %s',
     async (path) => {
-      expect((await get(path)).status).toBe(404);
+      const response = await get(path, { accept: 'text/html' });
+      expect(response.status).toBe(404);
+      expect(response.headers.get('content-type')).toBe('application/problem+json');
     },
   );
+
+  it.each([
+    ['/settings', PAGE_PATHS.billing],
+    ['/settings/', PAGE_PATHS.billing],
+    ['/settings/usage/?tab=prices', `${PAGE_PATHS.usage}?tab=prices`],
+    ['/analytics/', PAGE_PATHS.analytics],
+  ])('leads from %s to %s', async (path, target) => {
+    const response = await fetch(`${stage.url}${path}`, { redirect: 'manual' });
+    expect(response.status).toBe(302);
+    expect(response.headers.get('location')).toBe(target);
+  });
+
+  it('shows its document to whoever typed an address that is none, and a problem to a program', async () => {
+    const page = await get('/settings/nothing', { accept: 'text/html,application/xhtml+xml' });
+    expect(page.status).toBe(404);
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
+    const problem = await get('/settings/nothing', { accept: 'application/json' });
+    expect(problem.status).toBe(404);
+    expect(problem.headers.get('content-type')).toBe('application/problem+json');
+  });
 });
 
 describe('the configuration of the Console', () => {

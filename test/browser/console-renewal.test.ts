@@ -35,6 +35,23 @@ it('says that the payment failed, until when it can be paid, and where', { timeo
   await expect.poll(() => visitor.findBarriers()).toEqual([]);
 });
 
+it('can be canceled meanwhile, which says that the invoice stays open, and taken back', {
+  timeout: STORY_TIMEOUT_MS,
+}, async () => {
+  const { page } = visitor;
+  await page.getByRole('button', { name: 'Cancel plan' }).click();
+  const dialog = page.getByRole('dialog');
+  await expect.poll(() => dialog.getByText(/It stays open: it is charged when/).count()).toBe(1);
+  expect(await dialog.getByText('Nothing more is charged.', { exact: true }).count()).toBe(0);
+  await dialog.getByRole('button', { name: 'Cancel plan' }).click();
+  await expect.poll(() => page.getByText('Canceled, and the last payment failed.').count()).toBe(1);
+  await expect.poll(() => page.getByText(/^If it is not, the plan ends on /).count()).toBe(1);
+  expect(await page.getByRole('button', { name: 'Cancel plan' }).count()).toBe(0);
+  await expect.poll(() => visitor.findBarriers()).toEqual([]);
+  await page.getByRole('button', { name: 'Keep the plan' }).click();
+  await expect.poll(() => page.getByText(/^The last payment failed\. Pay until/).count()).toBe(1);
+});
+
 it('is the plan again when the invoice is paid, which the page notices', { timeout: STORY_TIMEOUT_MS }, async () => {
   const { page, context } = visitor;
   const [invoice] = await Promise.all([

@@ -110,7 +110,7 @@ describe('a newcomer', () => {
     await expect.poll(() => dialog.getByText(/Credits you bought stay \(10 credits\)/).count()).toBe(1);
     await expect.poll(() => visitor.findBarriers()).toEqual([]);
     await dialog.getByRole('button', { name: 'Cancel plan' }).click();
-    await expect.poll(() => page.getByText('Ends soon').count()).toBe(1);
+    await expect.poll(() => page.getByText('Canceled', { exact: true }).count()).toBe(1);
   });
 
   it('is on the free plan a month later, with what was bought', { timeout: STORY_TIMEOUT_MS }, async () => {

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatCredits, formatCreditsShort, parseCredits } from '../../bff/console/src/format/credit.ts';
-import { computePrice, formatMoney, formatPrice, parseMoney, toMoneyText } from '../../bff/console/src/format/money.ts';
+import { formatCredits, formatCreditsShort, parseCredits, toCreditsText } from '../../bff/console/src/format/credit.ts';
+import {
+  computePrice,
+  formatMoney,
+  formatPrice,
+  formatUnitPrice,
+  parseMoney,
+  toMoneyText,
+} from '../../bff/console/src/format/money.ts';
 import { computeTimeLeft } from '../../bff/console/src/format/time.ts';
 
 describe('credits', () => {
@@ -26,10 +33,19 @@ describe('credits', () => {
     expect(formatCreditsShort(microcredits)).toBe(text);
   });
 
-  it('are read back as they were written', () => {
+  it.each([
+    [5_000_000, '5'],
+    [10_000_000, '10'],
+    [2_500_000, '2.5'],
+    [1_234_567_000_001, '1234567.000001'],
+  ])('%i microcredits are typed as %s', (microcredits, text) => {
+    expect(toCreditsText(microcredits)).toBe(text);
+  });
+
+  it('are read back as they would be typed, whichever language the reader has', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 1n, max: 999_999_999_999_999n }), (microcredits) => {
-        expect(parseCredits(formatCredits(microcredits).replaceAll(',', ''))).toBe(microcredits);
+        expect(parseCredits(toCreditsText(microcredits))).toBe(microcredits);
       }),
     );
   });
@@ -78,5 +94,18 @@ describe('what is left of a trial', () => {
     ['2026-01-02T00:00:00Z', '2026-01-01T00:00:00Z', { unit: 'hour', count: 0 }],
   ])('from %s to %s', (now, end, left) => {
     expect(computeTimeLeft(now, end)).toEqual(left);
+  });
+});
+
+describe('the price of one credit', () => {
+  it.each([
+    ['100', 'usd', '$1.00'],
+    ['9.5', 'usd', '$0.095'],
+    ['99.25', 'usd', '$0.9925'],
+    ['150', 'jpy', '¥150'],
+    ['0.5', 'jpy', '¥0.5'],
+    ['1500.125', 'kwd', 'KWD 1.500125'],
+  ])('of %s minor units (%s) is %s', (minorUnits, currency, text) => {
+    expect(formatUnitPrice(minorUnits, currency).replaceAll('\u00a0', ' ')).toBe(text);
   });
 });

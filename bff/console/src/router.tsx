@@ -1,11 +1,12 @@
 // Owns which page stands at which address. Each page is loaded when somebody first goes there.
 
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useContext } from 'react';
 import { BrowserRouter, Navigate, Route, Routes } from 'react-router';
 import { PAGE_PATHS } from '../page-path.ts';
 import { ConsoleLayout } from './layout/console-layout.tsx';
 import { FullPageLoader } from './part/full-page-loader.tsx';
 import { NotFoundPage } from './part/not-found-page.tsx';
+import { WorkspaceContext } from './session/session.ts';
 
 const WelcomePage = lazy(async () => ({ default: (await import('./page/welcome/welcome-page.tsx')).WelcomePage }));
 const BillingPage = lazy(async () => ({ default: (await import('./page/billing/billing-page.tsx')).BillingPage }));
@@ -21,13 +22,19 @@ const AnalyticsPage = lazy(async () => ({
   default: (await import('./page/analytics/analytics-page.tsx')).AnalyticsPage,
 }));
 
+/** Leads to the first page that has something for whoever comes. */
+function Home() {
+  const role = useContext(WorkspaceContext)?.workspace.role;
+  return <Navigate to={role === 'project_viewer' ? PAGE_PATHS.analytics : PAGE_PATHS.billing} replace />;
+}
+
 /** Shows the page of the address. */
 export function Router() {
   return (
     <BrowserRouter>
       <Suspense fallback={<FullPageLoader />}>
         <Routes>
-          <Route path={PAGE_PATHS.home} element={<Navigate to={PAGE_PATHS.billing} replace />} />
+          <Route path={PAGE_PATHS.home} element={<Home />} />
           <Route path={PAGE_PATHS.welcome} element={<WelcomePage />} />
           <Route element={<ConsoleLayout />}>
             <Route path={PAGE_PATHS.billing} element={<BillingPage />} />

@@ -30,12 +30,16 @@ export class ApiProblem extends Error {
 
 /** Says that no answer came. */
 export function unreachable(): ApiProblem {
-  return new ApiProblem({
-    status: 0,
-    reason: 'UNREACHABLE',
-    detail: STRINGS.problem.unreachable,
-    requestId: null,
-  });
+  return unanswered(STRINGS.problem.unreachable);
+}
+
+/** Says that no answer came to something that was to be done, which may be done or not. */
+export function outcomeUnknown(): ApiProblem {
+  return unanswered(STRINGS.problem.unanswered);
+}
+
+function unanswered(detail: string): ApiProblem {
+  return new ApiProblem({ status: 0, reason: 'UNREACHABLE', detail, requestId: null });
 }
 
 /** Says whether an error is a refusal for one of these reasons. */

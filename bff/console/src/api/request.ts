@@ -1,9 +1,10 @@
 // Owns how the Console's calls go to the API: by the REST client, in the session of the browser, with problems as errors.
-// Does not own which calls there are (api.ts), or how they are repeated (REST client).
+// Does not own which calls there are (api.ts), how they are repeated (REST client), or their keys (order-key.ts).
 // Invariant: everything goes to the origin that the page is from.
 
 import type { paths } from '../../../../clients/rest/billing-api.ts';
 import { createBillingClient } from '../../../../clients/rest/client.ts';
+import { createOrderKeys } from './order-key.ts';
 import { ApiProblem, unreachable } from './problem.ts';
 
 /** Somebody is waiting: what has taken longer is told, with a button to try again. */
@@ -32,13 +33,15 @@ export type QueryOf<Path extends keyof paths> = paths[Path] extends { get: { par
 
 /** Makes the client of a session. What takes long by its nature gets more time than the client gives. */
 export function createClientOf({ csrfToken, workspaceId }: RequestScope, timeoutMs?: number): Client {
-  return createBillingClient({
+  const client = createBillingClient({
     url: location.origin,
     csrfToken: csrfToken ?? undefined,
     workspaceId: workspaceId ?? undefined,
     repeatMs: REPEAT_MS,
     ...(timeoutMs !== undefined && { timeoutMs }),
   });
+  client.use(createOrderKeys());
+  return client;
 }
 
 /** Is what the client says of a call that was answered. */
@@ -62,8 +65,8 @@ export async function finish(call: Promise<Outcome<unknown>>): Promise<void> {
 }
 
 async function reach<Answer>(call: Promise<Outcome<Answer>>): Promise<Outcome<Answer>> {
-  return await call.catch(() => {
-    throw unreachable();
+  return await call.catch((error: unknown) => {
+    throw error instanceof ApiProblem ? error : unreachable();
   });
 }
 

@@ -1,9 +1,9 @@
 // Owns how the pages change something: the change, what is read again after it, and what the person is told.
 
-import { useMutation } from '@tanstack/react-query';
 import { describeProblem } from '../api/problem.ts';
 import { useForgetWorkspace } from './billing-query.ts';
 import { showToast } from './toast.ts';
+import { useWrite } from './write.ts';
 
 interface ActOptions<Answer> {
   /** Is what is told when it is done; undefined tells nothing. */
@@ -16,7 +16,7 @@ interface ActOptions<Answer> {
 /** Makes a change that a page can ask for. All that is known about the workspace is read again after it. */
 export function useAct<Input, Answer>(act: (input: Input) => Promise<Answer>, options: ActOptions<Answer> = {}) {
   const forget = useForgetWorkspace();
-  return useMutation({
+  return useWrite<Answer, Input>({
     mutationFn: act,
     async onSuccess(answer) {
       options.onDone?.(answer);

@@ -8,6 +8,7 @@ import type { Balance } from '../api/type.ts';
 import { useRole, useWorkspace } from '../session/session.ts';
 import { useBalanceKey } from './billing-query.ts';
 import { readServerEvents, type ServerEvent } from './server-event.ts';
+import { findStaleParts } from './stale-part.ts';
 
 const RETRY_MS_FIRST = 1_000;
 const RETRY_MS_MAX = 30_000;
@@ -73,10 +74,7 @@ function take({ client, key, api }: Following, { data }: ServerEvent): void {
   const balance = JSON.parse(data) as Balance;
   const before = client.getQueryData<Balance>(key);
   client.setQueryData(key, balance);
-  // What was metered or bought meanwhile is in the lists, too.
-  if (before !== undefined && before.available !== balance.available) {
-    for (const part of ['usage', 'auto-top-up']) {
-      void client.invalidateQueries({ queryKey: ['workspace', api.scope.workspaceId, part] });
-    }
+  for (const part of findStaleParts(before, balance)) {
+    void client.invalidateQueries({ queryKey: ['workspace', api.scope.workspaceId, part] });
   }
 }

@@ -4,6 +4,7 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import type { AnalyticsQuery, Api, UsageFilter } from '../api/api.ts';
 import type { AutoTopUp, Subscription } from '../api/type.ts';
 import { useRole, useWorkspace } from '../session/session.ts';
+import { computeAskAgainMs } from './next-change.ts';
 import { noteServiceTime } from './service-clock.ts';
 
 /** Names an answer about a workspace. */
@@ -44,7 +45,10 @@ export function useSubscription() {
       noteServiceTime(state.as_of_time);
       return state;
     },
-    refetchInterval: ({ state }) => (isUnderWay(state.data?.subscription) ? UNDER_WAY_ASKED_MS : false),
+    refetchInterval: ({ state }) => {
+      if (state.data === undefined) return false;
+      return isUnderWay(state.data.subscription) ? UNDER_WAY_ASKED_MS : computeAskAgainMs(state.data);
+    },
     enabled: useRole('project_contributor'),
   });
 }

@@ -26,6 +26,11 @@ export function formatCreditsShort(microcredits: Microcredits): string {
   return SHORT.format(toDecimal(amount));
 }
 
+/** Writes credits as somebody would type them, such as `2.5`: in no language, so that `parseCredits` reads them back. */
+export function toCreditsText(microcredits: Microcredits): string {
+  return toDecimal(microcredits).replace(TRAILING_ZEROS, '');
+}
+
 /** Reads a whole or decimal number of credits that somebody typed. Returns undefined for what is none, or zero. */
 export function parseCredits(text: string): bigint | undefined {
   const match = CREDITS_PATTERN.exec(text.trim());
@@ -35,6 +40,7 @@ export function parseCredits(text: string): bigint | undefined {
   return microcredits > 0n ? microcredits : undefined;
 }
 
+const TRAILING_ZEROS = /\.?0+$/;
 const CREDITS_PATTERN = /^(\d{1,9})(?:\.(\d{0,6}))?$/;
 
 /** A decimal numeral, which Intl formats to its last digit; a number would have been rounded on the way. */

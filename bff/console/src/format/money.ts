@@ -24,6 +24,17 @@ export function formatPrice({ amount, currency }: Money): string {
   return new Intl.NumberFormat(LOCALES, options).format(toDecimal(amount, digits));
 }
 
+/** Writes a price that can have fractions of a minor unit, given as an exact decimal of such, such as `9.5` as `$0.095`. */
+export function formatUnitPrice(minorUnits: string, currency: string): string {
+  const [whole = '0', fraction = ''] = minorUnits.split('.');
+  const { digits } = formatOf(currency);
+  const numeral = toDecimal(Number(whole), digits);
+  // It is one by its making: another digit, or a point and its first ones, after the digits of the currency.
+  const exact = `${numeral}${digits === 0 && fraction !== '' ? '.' : ''}${fraction}` as Intl.StringNumericLiteral;
+  const maximumFractionDigits = digits + fraction.length;
+  return new Intl.NumberFormat(LOCALES, { style: 'currency', currency, maximumFractionDigits }).format(exact);
+}
+
 /** Reads an amount that somebody typed in major units. Returns undefined for what is none, or zero. */
 export function parseMoney(text: string, currency: string): number | undefined {
   const { digits } = formatOf(currency);

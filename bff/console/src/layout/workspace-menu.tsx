@@ -1,8 +1,8 @@
 // Owns choosing the workspace that is shown. Only those of this product are ever listed: the BFF knows no others.
 
-import { Menu } from '@mantine/core';
+import { Menu, Text } from '@mantine/core';
 import { IconCheck, IconPlus } from '@tabler/icons-react';
-import { useNavigate } from 'react-router';
+import { useLocation, useNavigate } from 'react-router';
 import { PAGE_PATHS } from '../../page-path.ts';
 import { useSession, useWorkspace } from '../session/session.ts';
 import { STRINGS } from '../strings.ts';
@@ -15,20 +15,28 @@ export function WorkspaceMenu(button: MenuProps) {
   const { workspaces, switchTo } = useSession();
   const { workspace } = useWorkspace();
   const navigate = useNavigate();
+  const { pathname } = useLocation();
   const shown = workspaces.filter(({ status }) => status !== 'closed');
+  const choose = (workspaceId: string): void => {
+    switchTo(workspaceId);
+    // What an address limits, such as a project, is of the workspace that is left.
+    void navigate(pathname, { replace: true });
+  };
   const items = (
     <>
       <MenuGroup label={STRINGS.switcher.title}>
         {shown.map(({ workspace_id, display_name }) => (
           <Menu.Item
             key={workspace_id}
-            onClick={() => switchTo(workspace_id)}
+            onClick={() => choose(workspace_id)}
             leftSection={<WorkspaceMark name={display_name} />}
             rightSection={
               workspace_id === workspace.workspace_id && <IconCheck size={16} aria-label={STRINGS.switcher.current} />
             }
           >
-            {display_name}
+            <Text size="sm" truncate>
+              {display_name}
+            </Text>
           </Menu.Item>
         ))}
       </MenuGroup>

@@ -7,6 +7,7 @@ import { createApi } from '../api/api.ts';
 import { isProblem } from '../api/problem.ts';
 import { FullPageLoader } from '../part/full-page-loader.tsx';
 import { FullPageProblem } from '../part/full-page-problem.tsx';
+import { useAccessLoss } from './access-loss.ts';
 import { readArrival } from './arrival.ts';
 import { HAS_SESSION } from './product.ts';
 import { type Session, SessionContext, WorkspaceContext } from './session.ts';
@@ -63,11 +64,12 @@ function useSessionEnd(): boolean {
 
 interface SignedInProps {
   readonly known: Awaited<ReturnType<typeof loadSession>>;
-  readonly reload: () => Promise<unknown>;
+  readonly reload: () => Promise<{ readonly data: Awaited<ReturnType<typeof loadSession>> | undefined }>;
 }
 
 function SignedIn({ known, reload, children }: PropsWithChildren<SignedInProps>) {
   const { user, csrfToken, workspaces } = known;
+  useAccessLoss(known, reload);
   const [chosenId, setChosenId] = useState(readArrival);
   const workspace = workspaces.find(({ workspace_id }) => workspace_id === chosenId) ?? chooseWorkspace(workspaces);
   const switchTo = useCallback((workspaceId: string) => {

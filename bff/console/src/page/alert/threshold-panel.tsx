@@ -80,6 +80,7 @@ function ThresholdList({ thresholds }: KnownThresholds) {
                 variant="subtle"
                 color="gray"
                 loading={remove.isPending && remove.variables === microcredits}
+                disabled={remove.isPending}
                 aria-label={WORDS.removeOf(credits)}
                 onClick={() => remove.mutate(microcredits)}
               >

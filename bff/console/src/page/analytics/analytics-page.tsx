@@ -92,7 +92,14 @@ function Analytics({ range, project }: AnalyticsProps) {
   return (
     <Loaded query={days} what={WORDS.title} height={WAITING_HEIGHT}>
       {({ rows }) => {
-        if (rows.length === 0) return <EmptyNote title={WORDS.empty} text={WORDS.emptyText} />;
+        if (rows.length === 0) {
+          return (
+            <EmptyNote
+              title={WORDS.empty}
+              text={isAdmin ? WORDS.emptyText : `${WORDS.emptyText} ${WORDS.ownProjects}`}
+            />
+          );
+        }
         return (
           <Stack gap="lg">
             <TotalFigures totals={computeTotals(rows)} />

@@ -4,6 +4,7 @@ import { Progress, SegmentedControl, Table, Text } from '@mantine/core';
 import { useState } from 'react';
 import type { CreditRow, Project } from '../../api/type.ts';
 import { useCreditAnalytics, useProjects } from '../../data/billing-query.ts';
+import { formatCount } from '../../format/count.ts';
 import { formatCredits } from '../../format/credit.ts';
 import { DataTable } from '../../part/data-table.tsx';
 import { Loaded } from '../../part/loaded.tsx';
@@ -35,7 +36,7 @@ export function Breakdown({ query }: { readonly query: AnalyticsRange }) {
         />
       }
     >
-      <Loaded query={sums} what={WORDS.by} height={160}>
+      <Loaded query={sums} what={WORDS.sums} height={160}>
         {({ rows, next_page_token }) => (
           <>
             <SumTable rows={rows} group={group} projects={projects} />
@@ -82,11 +83,11 @@ function SumTable({ rows, group, projects }: SumTableProps) {
               {name}
             </Table.Td>
             <Table.Td data-label={columns.events} ta="right" className="figure">
-              {row.event_count.toLocaleString()}
+              {formatCount(row.event_count)}
             </Table.Td>
             {hasRuns && (
               <Table.Td data-label={columns.runs} ta="right" className="figure">
-                {(row.runs?.run_count ?? 0).toLocaleString()}
+                {formatCount(row.runs?.run_count ?? 0)}
               </Table.Td>
             )}
             <Table.Td data-label={columns.credits} data-place="figure" ta="right" className="figure" fw={550}>

@@ -1,6 +1,7 @@
 // Owns the figures of a range, side by side.
 
 import { Paper, Text } from '@mantine/core';
+import { formatCount } from '../../format/count.ts';
 import { formatCreditsShort } from '../../format/credit.ts';
 import { STRINGS } from '../../strings.ts';
 import type { Totals } from './series.ts';
@@ -14,7 +15,7 @@ export function TotalFigures({ totals }: { readonly totals: Totals }) {
   return (
     <Paper component="dl" withBorder className={classes['figures']}>
       <Figure term={WORDS.stats.credits} text={formatCreditsShort(microcredits)} />
-      <Figure term={WORDS.stats.runs} text={runs.toLocaleString()} />
+      <Figure term={WORDS.stats.runs} text={formatCount(runs)} />
       <Figure
         term={WORDS.stats.perRun}
         text={runs === 0 ? WORDS.notKnown : formatCreditsShort(microcredits / BigInt(runs))}
@@ -23,7 +24,7 @@ export function TotalFigures({ totals }: { readonly totals: Totals }) {
         term={WORDS.stats.success}
         text={ended === 0 ? WORDS.notKnown : `${Math.floor((succeeded * 100) / ended)}%`}
       />
-      <Figure term={WORDS.stats.events} text={events.toLocaleString()} />
+      <Figure term={WORDS.stats.events} text={formatCount(events)} />
     </Paper>
   );
 }

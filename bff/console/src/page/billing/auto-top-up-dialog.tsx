@@ -6,7 +6,7 @@ import type { AutoTopUpRule } from '../../api/api.ts';
 import type { AutoTopUp, TopUpOffer } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
 import { useTopUpOffer } from '../../data/billing-query.ts';
-import { formatCredits, formatCreditsShort, parseCredits } from '../../format/credit.ts';
+import { formatCreditsShort, parseCredits, toCreditsText } from '../../format/credit.ts';
 import { formatPrice, parseMoney, toMoneyText } from '../../format/money.ts';
 import { CREDIT_FIELD } from '../../part/credit-field.tsx';
 import { EmptyNote } from '../../part/empty-note.tsx';
@@ -150,7 +150,7 @@ function findPackage({ microcredits }: AutoTopUp, { packages }: TopUpOffer): num
 }
 
 function toThresholdText({ threshold_microcredits: threshold }: AutoTopUp): string {
-  return threshold === null ? THRESHOLD_DEFAULT : formatCredits(threshold).replaceAll(',', '');
+  return threshold === null ? THRESHOLD_DEFAULT : toCreditsText(threshold);
 }
 
 function toLimitText({ monthly_limit_cents: limit }: AutoTopUp, offer: TopUpOffer, currency: string): string {

@@ -4,7 +4,7 @@ import { Anchor, Badge, Group, Stack, Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { PAGE_PATHS } from '../../../page-path.ts';
 import type { Balance, SubscriptionState } from '../../api/type.ts';
-import { runningSubscription } from '../../data/plan-status.ts';
+import { findRenewalTime } from '../../data/plan-status.ts';
 import { formatCredits, formatCreditsShort } from '../../format/credit.ts';
 import { formatDate } from '../../format/time.ts';
 import type { Bucket } from '../../part/bucket.ts';
@@ -86,16 +86,13 @@ function Asides({ balance: { held, deficit } }: { readonly balance: Balance }) {
 
 function toNotes(state: SubscriptionState | undefined): Readonly<Record<Bucket, string | undefined>> {
   const trial = state?.trial;
-  const subscription = state === undefined ? undefined : runningSubscription(state);
+  const renewal = state === undefined ? undefined : findRenewalTime(state);
   return {
     trial:
       trial && trial.status !== 'ended' && trial.revokes_unused
         ? WORDS.note.trial(formatDate(trial.end_time))
         : undefined,
-    included:
-      subscription !== undefined && subscription.cancel_time === null
-        ? WORDS.note.included(formatDate(subscription.period_end_time))
-        : undefined,
+    included: renewal === undefined ? undefined : WORDS.note.included(formatDate(renewal)),
     payg: WORDS.note.payg,
   };
 }

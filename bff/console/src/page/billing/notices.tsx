@@ -47,14 +47,15 @@ export function Notices({ balance, state, isReturning }: NoticesProps) {
 function PaymentNotice({ state }: { readonly state: SubscriptionState }) {
   const mayPay = useRole('tenant_admin');
   const status = computePlanStatus(state);
-  if (status.kind !== 'past_due') return null;
+  if (status.kind !== 'past_due' && status.kind !== 'lapsing') return null;
   const { grace_end_time: end, payment_url: url } = status.subscription;
+  const words = end === null ? WORDS.pastDueOpen : WORDS.pastDueText(formatDate(end));
   return (
     <Notice
       color="red"
       icon={<IconAlertTriangle aria-hidden />}
       title={WORDS.pastDueTitle}
-      text={end === null ? WORDS.pastDueOpen : WORDS.pastDueText(formatDate(end))}
+      text={status.kind === 'lapsing' ? WORDS.lapsingText : words}
     >
       {mayPay && url !== null && (
         <Button component="a" href={url} target="_blank" rel="noreferrer" color="red" size="xs">

@@ -84,6 +84,7 @@ function Cards({ methods }: { readonly methods: readonly PaymentMethod[] }) {
               size="compact-sm"
               variant="subtle"
               loading={choose.isPending && choose.variables === method.payment_method_id}
+              disabled={choose.isPending}
               onClick={() => choose.mutate(method.payment_method_id)}
             >
               {WORDS.makeDefault}

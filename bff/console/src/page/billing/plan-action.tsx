@@ -4,16 +4,16 @@ import { Button } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { Link } from 'react-router';
 import { PAGE_PATHS } from '../../../page-path.ts';
-import type { Balance, Plan, SubscriptionState } from '../../api/type.ts';
+import type { Balance, Plan, Subscription, SubscriptionState } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
 import type { PlanStatus } from '../../data/plan-status.ts';
 import { toReturnPath } from '../../data/return-visit.ts';
-import { formatCreditsShort } from '../../format/credit.ts';
 import { formatDate } from '../../format/time.ts';
 import { ConfirmDialog } from '../../part/confirm-dialog.tsx';
 import { formatPlan, formatPlanPrice } from '../../part/plan-name.ts';
 import { useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
+import { describeCanceled, toCancelLines } from './cancel-line.ts';
 
 const WORDS = STRINGS.billing;
 
@@ -39,14 +39,17 @@ export function PlanActions({ state, status, plan, balance }: PlanActionsProps) 
       );
     case 'none':
       return <ChooseButton words={WORDS.plan.choose} isPrimary />;
+    case 'lapsing':
+      return (
+        <>
+          <PayButton url={status.subscription.payment_url} />
+          <ResumePlan isPrimary={false} />
+        </>
+      );
     case 'past_due':
       return (
         <>
-          {status.subscription.payment_url !== null && (
-            <Button component="a" href={status.subscription.payment_url} target="_blank" rel="noreferrer">
-              {WORDS.plan.pay}
-            </Button>
-          )}
+          <PayButton url={status.subscription.payment_url} />
           <CancelPlan state={state} status={status} balance={balance} />
         </>
       );
@@ -54,7 +57,7 @@ export function PlanActions({ state, status, plan, balance }: PlanActionsProps) 
     case 'changing':
       return (
         <>
-          <ResumePlan />
+          <ResumePlan isPrimary />
           <ChooseButton words={WORDS.plan.change} isPrimary={false} />
         </>
       );
@@ -77,9 +80,18 @@ function ChooseButton({ words, isPrimary }: { readonly words: string; readonly i
   );
 }
 
+function PayButton({ url }: { readonly url: string | null }) {
+  if (url === null) return null;
+  return (
+    <Button component="a" href={url} target="_blank" rel="noreferrer">
+      {WORDS.plan.pay}
+    </Button>
+  );
+}
+
 interface CancelPlanProps {
   readonly state: SubscriptionState;
-  readonly status: Extract<PlanStatus, { kind: 'active' | 'canceling' | 'changing' | 'past_due' | 'renewing' }>;
+  readonly status: Extract<PlanStatus, { subscription: Subscription }>;
   readonly balance: Balance | undefined;
 }
 
@@ -87,21 +99,10 @@ function CancelPlan({ state, status, balance }: CancelPlanProps) {
   const { api } = useWorkspace();
   const [isOpen, { open, close }] = useDisclosure(false);
   const act = useAct(() => api.cancelSubscription(), {
-    tell: () => WORDS.cancel.done,
+    tell: () => describeCanceled(status.subscription),
     onDone: close,
     showsProblem: true,
   });
-  const toCredits = (amount: number): string => STRINGS.common.credits(formatCreditsShort(amount));
-  const lines = [
-    WORDS.cancel.keepsUntil(formatDate(status.subscription.period_end_time)),
-    ...(balance === undefined
-      ? []
-      : [
-          WORDS.cancel.lapses(toCredits(balance.included_remaining)),
-          WORDS.cancel.payg(toCredits(balance.payg_remaining)),
-        ]),
-    WORDS.cancel.back,
-  ];
   return (
     <>
       <Button variant="subtle" color="gray" onClick={open}>
@@ -111,7 +112,7 @@ function CancelPlan({ state, status, balance }: CancelPlanProps) {
         isOpen={isOpen}
         onClose={close}
         title={WORDS.cancel.title(formatPlan(state.plan_code))}
-        lines={lines}
+        lines={toCancelLines(status.subscription, balance)}
         action={WORDS.cancel.action}
         keep={WORDS.cancel.keep}
         act={act}
@@ -120,11 +121,11 @@ function CancelPlan({ state, status, balance }: CancelPlanProps) {
   );
 }
 
-function ResumePlan() {
+function ResumePlan({ isPrimary }: { readonly isPrimary: boolean }) {
   const { api } = useWorkspace();
   const act = useAct(() => api.resumeSubscription(), { tell: () => WORDS.resume.done });
   return (
-    <Button onClick={() => act.mutate(undefined)} loading={act.isPending}>
+    <Button variant={isPrimary ? 'filled' : 'default'} onClick={() => act.mutate(undefined)} loading={act.isPending}>
       {WORDS.plan.resume}
     </Button>
   );

@@ -3,7 +3,7 @@
 import { Badge, Button, Group, Stack, Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { PAGE_PATHS } from '../../../page-path.ts';
-import type { Balance, Plan, SubscriptionState } from '../../api/type.ts';
+import type { Balance, Plan, Subscription, SubscriptionState } from '../../api/type.ts';
 import { computePlanStatus, type PlanStatus } from '../../data/plan-status.ts';
 import { formatCreditsShort } from '../../format/credit.ts';
 import { formatPrice } from '../../format/money.ts';
@@ -93,6 +93,7 @@ function toBadge({ kind }: PlanStatus, isFree: boolean): readonly [words: string
     case 'canceling':
       return [STATUS.canceling, 'yellow'];
     case 'past_due':
+    case 'lapsing':
       return [STATUS.pastDue, 'red'];
     case 'renewing':
       return [STATUS.renewing, 'brand'];
@@ -116,6 +117,11 @@ function toSentences(state: SubscriptionState, status: PlanStatus, { plan, balan
     case 'past_due': {
       const end = status.subscription.grace_end_time;
       return [end === null ? STRINGS.billing.notice.pastDueOpen : WORDS.pastDue(formatDate(end))];
+    }
+    case 'lapsing': {
+      const { cancel_time: end, grace_end_time: grace } = status.subscription;
+      const unpaid = grace === null ? [] : [WORDS.lapsesUnpaid(formatDate(grace))];
+      return [WORDS.lapsing, ...(end === null ? [] : [WORDS.lapsesPaid(formatDate(end))]), ...unpaid];
     }
     case 'renewing':
       return [WORDS.renewing];
@@ -145,14 +151,7 @@ function toTrialSentences(
   return [first, `${WORDS.trialEnds(end)} ${next}`];
 }
 
-function toRenewalSentences({
-  period_end_time,
-  pending_change: change,
-  ...price
-}: Extract<
-  PlanStatus,
-  { kind: 'active' | 'canceling' | 'changing' | 'past_due' | 'renewing' }
->['subscription']): readonly string[] {
+function toRenewalSentences({ period_end_time, pending_change: change, ...price }: Subscription): readonly string[] {
   if (change === null) return [WORDS.renews(formatDate(period_end_time), formatPrice(price))];
   return [
     WORDS.changes(formatPlan(change.plan_code), formatDate(change.effective_time)),

@@ -29,7 +29,7 @@ export function InviteDialog({ onClose }: { readonly onClose: () => void }) {
     if (isReady) act.mutate(undefined);
   };
   return (
-    <Modal opened onClose={onClose} title={WORDS.inviteTitle}>
+    <Modal opened onClose={onClose} title={WORDS.inviteTitle} closeOnClickOutside={email === ''}>
       <form onSubmit={submit}>
         <Stack gap="lg">
           <Text size="sm" c="dimmed">

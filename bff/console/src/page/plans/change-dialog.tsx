@@ -2,9 +2,10 @@
 
 import { Modal, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { PAGE_PATHS } from '../../../page-path.ts';
-import type { Plan, PlanChangePreview, SubscriptionChange, SubscriptionState } from '../../api/type.ts';
+import type { CodeForecast, Plan, PlanChangePreview, SubscriptionChange, SubscriptionState } from '../../api/type.ts';
 import { tell, useAct } from '../../data/act.ts';
 import { usePaymentMethods } from '../../data/billing-query.ts';
 import { computePlanStatus } from '../../data/plan-status.ts';
@@ -37,6 +38,7 @@ export function ChangeDialog({ plan, state, onClose }: ChangeDialogProps) {
     staleTime: 0,
     gcTime: 0,
   });
+  const [forecast, setForecast] = useState<CodeForecast>();
   const methods = usePaymentMethods();
   const card = methods.data?.find(({ is_default }) => is_default);
   const kind = preview.data?.kind;
@@ -44,16 +46,18 @@ export function ChangeDialog({ plan, state, onClose }: ChangeDialogProps) {
   const act = useChange(plan, state, onClose);
   return (
     <Modal opened onClose={onClose} title={title} size="lg">
-      <Loaded query={preview} what={WORDS.when} height={300}>
+      <Loaded query={preview} what={WORDS.what} height={300}>
         {(known) => (
           <Stack gap="lg">
-            <PreviewTable preview={known} />
+            <PreviewTable preview={known} forecast={forecast} />
             <ChangeForm
               plan={plan}
               preview={known}
               card={known.kind === 'activation' && methods.isPending ? undefined : card}
               endsTrial={computePlanStatus(state).kind === 'trial' ? state.trial : null}
               act={act}
+              forecast={forecast}
+              onForecast={setForecast}
               onClose={onClose}
             />
           </Stack>

@@ -1,8 +1,7 @@
 // Owns what stands below a preview: how it is paid, a discount code, and the button that names what it does.
 
 import { Button, Group, Stack, Text } from '@mantine/core';
-import { useState } from 'react';
-import type { PaymentMethod, Plan, PlanChangePreview, Trial } from '../../api/type.ts';
+import type { CodeForecast, PaymentMethod, Plan, PlanChangePreview, Trial } from '../../api/type.ts';
 import { formatMoney } from '../../format/money.ts';
 import { formatDate } from '../../format/time.ts';
 import { formatCard } from '../../part/card-name.ts';
@@ -32,13 +31,16 @@ interface ChangeFormProps {
     readonly isPending: boolean;
     readonly mutate: (order: ChangeOrder) => void;
   };
+  /** Is what the code that was entered does. */
+  readonly forecast: CodeForecast | undefined;
+  readonly onForecast: (forecast: CodeForecast | undefined) => void;
   readonly onClose: () => void;
 }
 
 /** Shows the ways on. */
-export function ChangeForm({ plan, preview, card, endsTrial, act, onClose }: ChangeFormProps) {
-  const [promotionCode, setPromotionCode] = useState<string>();
+export function ChangeForm({ plan, preview, card, endsTrial, act, forecast, onForecast, onClose }: ChangeFormProps) {
   const { kind } = preview;
+  const promotionCode = forecast?.purchase_promotion_code ?? undefined;
   const isPurchase = kind === 'activation';
   const byPage = isPurchase && card === undefined;
   const order = (page: boolean): void => act.mutate({ kind, byPage: page, promotionCode });
@@ -50,7 +52,7 @@ export function ChangeForm({ plan, preview, card, endsTrial, act, onClose }: Cha
         </Text>
       )}
       {!isAtOnce(preview) && <Text size="sm">{WORDS.waits(formatDate(preview.effective_time))}</Text>}
-      {isPurchase && <DiscountField plan={plan} onChoose={setPromotionCode} />}
+      {isPurchase && <DiscountField plan={plan} onChoose={onForecast} />}
       {act.error !== null && <ProblemNote error={act.error} />}
       <Group justify="flex-end" gap="sm">
         <Button variant="default" onClick={onClose}>

@@ -15,7 +15,8 @@ const WORDS = STRINGS.plans.preview;
 
 interface DiscountFieldProps {
   readonly plan: Plan;
-  readonly onChoose: (promotionCode: string | undefined) => void;
+  /** Takes what a code does; undefined where there is none, or none that counts. */
+  readonly onChoose: (forecast: CodeForecast | undefined) => void;
 }
 
 /** Shows the field, once somebody wants it. */
@@ -25,7 +26,7 @@ export function DiscountField({ plan, onChoose }: DiscountFieldProps) {
   const [code, setCode] = useState('');
   const check = useMutation({
     mutationFn: () => api.validateCode(code.trim(), plan.plan_code),
-    onSuccess: (forecast) => onChoose(forecast.purchase_promotion_code ?? undefined),
+    onSuccess: onChoose,
     onError: () => onChoose(undefined),
   });
   if (!isOpen) {

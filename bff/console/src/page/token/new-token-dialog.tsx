@@ -5,6 +5,7 @@ import { type SyntheticEvent, useState } from 'react';
 import type { Role } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
 import { serviceNow } from '../../data/service-clock.ts';
+import { EmptyNote } from '../../part/empty-note.tsx';
 import { useFocusBack } from '../../part/focus-back.ts';
 import { ProblemNote } from '../../part/problem-note.tsx';
 import { ShownOnce } from '../../part/shown-once.tsx';
@@ -22,12 +23,19 @@ const EXPIRIES = ['d30', 'd90', 'd365', 'never'] as const satisfies readonly Exp
 /** Shows the form, and then the token. */
 export function NewTokenDialog({ onClose }: { readonly onClose: () => void }) {
   useFocusBack();
-  const [token, setToken] = useState<string>();
+  const [token, setToken] = useState<string | null>();
   return (
-    <Modal opened onClose={onClose} title={WORDS.dialogTitle} closeOnClickOutside={token === undefined}>
-      {token === undefined ? (
-        <TokenForm onMade={setToken} onClose={onClose} />
-      ) : (
+    <Modal
+      opened
+      onClose={onClose}
+      title={WORDS.dialogTitle}
+      // What is shown once is left by its own button.
+      closeOnClickOutside={token === undefined}
+      closeOnEscape={typeof token !== 'string'}
+    >
+      {token === undefined && <TokenForm onMade={setToken} onClose={onClose} />}
+      {token === null && <EmptyNote title={WORDS.lost} />}
+      {typeof token === 'string' && (
         <ShownOnce secret={token} label={WORDS.tokenLabel} text={WORDS.shownOnce} onClose={onClose} />
       )}
     </Modal>
@@ -35,7 +43,8 @@ export function NewTokenDialog({ onClose }: { readonly onClose: () => void }) {
 }
 
 interface TokenFormProps {
-  readonly onMade: (token: string) => void;
+  /** Takes the token; null where it was made by an earlier press, whose answer was lost. */
+  readonly onMade: (token: string | null) => void;
   readonly onClose: () => void;
 }
 
@@ -46,8 +55,10 @@ function TokenForm({ onMade, onClose }: TokenFormProps) {
   const [name, setName] = useState('');
   const [role, setRole] = useState<Role>(roles.at(-1) ?? 'project_viewer');
   const [expiry, setExpiry] = useState<Expiry>('d90');
-  const act = useAct(() => api.createAccessToken({ display_name: name.trim(), role, ...toExpireTime(expiry) }), {
-    onDone: (made) => onMade(made.token ?? ''),
+  // From one time on, so that what is asked for again is the same.
+  const [now] = useState(serviceNow);
+  const act = useAct(() => api.createAccessToken({ display_name: name.trim(), role, ...toExpireTime(now, expiry) }), {
+    onDone: (made) => onMade(made.token),
     showsProblem: true,
   });
   const submit = (event: SyntheticEvent): void => {
@@ -94,7 +105,7 @@ function TokenForm({ onMade, onClose }: TokenFormProps) {
   );
 }
 
-function toExpireTime(expiry: Expiry): { readonly expire_time?: string } {
+function toExpireTime(now: Date, expiry: Expiry): { readonly expire_time?: string } {
   const days = EXPIRY_DAYS[expiry];
-  return days === undefined ? {} : { expire_time: new Date(serviceNow().getTime() + days * DAY_MS).toISOString() };
+  return days === undefined ? {} : { expire_time: new Date(now.getTime() + days * DAY_MS).toISOString() };
 }

@@ -43,15 +43,19 @@ function History() {
   const [parameters, setParameters] = useSearchParams();
   const tabs = TABS.filter((tab) => isAdmin || tab === 'events' || tab === 'prices');
   const tab = tabs.find((name) => name === parameters.get('tab')) ?? 'events';
+  // What limits the events stays in the address, for the way back to them.
+  const choose = (name: string | null): void => {
+    const next = new URLSearchParams(parameters);
+    if (name === null || name === 'events') next.delete('tab');
+    else next.set('tab', name);
+    setParameters(next, { replace: true });
+  };
   return (
     <Stack gap="lg">
-      <Loaded query={balance} what={WORDS.balance.available} height={96}>
+      <Loaded query={balance} what={WORDS.balance.what} height={96}>
         {(known) => <BalanceStrip balance={known} />}
       </Loaded>
-      <Tabs
-        value={tab}
-        onChange={(name) => setParameters(name === null || name === 'events' ? {} : { tab: name }, { replace: true })}
-      >
+      <Tabs value={tab} onChange={choose}>
         <Tabs.List className={classes['tabs'] ?? ''}>
           {tabs.map((name) => (
             <Tabs.Tab key={name} value={name} className={classes['tab'] ?? ''}>

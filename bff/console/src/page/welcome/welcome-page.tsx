@@ -2,12 +2,13 @@
 
 import { Anchor, Button, List, Stack, Text, TextInput, ThemeIcon, Title } from '@mantine/core';
 import { IconCheck } from '@tabler/icons-react';
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { type SyntheticEvent, useState } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { PAGE_PATHS } from '../../../page-path.ts';
 import type { Plan } from '../../api/type.ts';
 import { tell } from '../../data/act.ts';
+import { useWrite } from '../../data/write.ts';
 import { formatCreditsShort } from '../../format/credit.ts';
 import { Brand } from '../../part/brand.tsx';
 import { useDocumentTitle } from '../../part/document-title.ts';
@@ -43,7 +44,7 @@ export function WelcomePage() {
 function NameForm({ session }: { readonly session: Session }) {
   const navigate = useNavigate();
   const [name, setName] = useState('');
-  const create = useMutation({
+  const create = useWrite({
     mutationFn: () => session.api.createWorkspace(name.trim()),
     async onSuccess(workspace) {
       session.switchTo(workspace.workspace_id);

@@ -1,12 +1,12 @@
 // Owns closing a workspace for ever: what will happen, and that whoever does it types its name.
 
 import { Button, Group, List, Modal, Stack, TextInput } from '@mantine/core';
-import { useMutation } from '@tanstack/react-query';
 import { type SyntheticEvent, useState } from 'react';
 import { useNavigate } from 'react-router';
 import { PAGE_PATHS } from '../../../page-path.ts';
 import { tell } from '../../data/act.ts';
 import { useBalance } from '../../data/billing-query.ts';
+import { useWrite } from '../../data/write.ts';
 import { formatCreditsShort } from '../../format/credit.ts';
 import { useFocusBack } from '../../part/focus-back.ts';
 import { ProblemNote } from '../../part/problem-note.tsx';
@@ -24,7 +24,7 @@ export function CloseDialog({ onClose }: { readonly onClose: () => void }) {
   const available = useBalance().data?.available ?? 0;
   const [typed, setTyped] = useState('');
   // What is known of it is not read again: it is left, for another one or for the page that makes one.
-  const act = useMutation({
+  const act = useWrite({
     mutationFn: () => api.closeWorkspace(),
     async onSuccess() {
       await navigate(PAGE_PATHS.billing);

@@ -19,7 +19,7 @@ export function TopUpDialog({ onClose }: { readonly onClose: () => void }) {
   return (
     <Modal opened onClose={onClose} title={STRINGS.topUp.title} size="md">
       {topUp === undefined ? (
-        <Loaded query={offer} what={STRINGS.topUp.title} height={260}>
+        <Loaded query={offer} what={STRINGS.topUp.what} height={260}>
           {(known) => <TopUpForm offer={known} methods={methods.data ?? []} onBegun={setTopUp} onClose={onClose} />}
         </Loaded>
       ) : (

@@ -4,8 +4,8 @@ import { Badge, Button, Group, Radio, Stack, Text, TextInput } from '@mantine/co
 import { useState } from 'react';
 import type { PaymentMethod, TopUp, TopUpOffer } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
-import { formatCreditsShort } from '../../format/credit.ts';
-import { formatMoney, formatPrice } from '../../format/money.ts';
+import { formatCreditsShort, parseCredits } from '../../format/credit.ts';
+import { formatMoney, formatPrice, formatUnitPrice } from '../../format/money.ts';
 import { useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
 import { formatCard } from '../card-name.ts';
@@ -99,7 +99,7 @@ function AmountChoice({ offer, currency, chosen, typed, price, onChoose, onType 
                 {WORDS.other}
               </Text>
               <Text size="xs" c="dimmed">
-                {WORDS.each(formatCents(offer.cents_per_credit, currency))}
+                {WORDS.each(formatUnitPrice(offer.cents_per_credit, currency))}
               </Text>
             </Radio.Card>
           )}
@@ -112,7 +112,7 @@ function AmountChoice({ offer, currency, chosen, typed, price, onChoose, onType 
           inputMode="decimal"
           value={typed}
           onChange={({ currentTarget }) => onType(currentTarget.value)}
-          error={typed !== '' && price === undefined ? WORDS.invalid : undefined}
+          error={typed !== '' && price === undefined ? describeRefusal(typed, offer, currency) : undefined}
           placeholder="25"
           data-autofocus
         />
@@ -173,14 +173,13 @@ function WayChoice({ card, byCard, onChoose }: WayChoiceProps) {
   );
 }
 
+/** Says why what was typed can't be bought. */
+function describeRefusal(typed: string, offer: TopUpOffer, currency: string): string {
+  const range = rangeOf(offer, currency);
+  return parseCredits(typed) === undefined || range === undefined ? WORDS.invalid : range;
+}
+
 function rangeOf({ amount_cents_min: min, amount_cents_max: max }: TopUpOffer, currency: string): string | undefined {
   if (min === null || max === null) return undefined;
   return WORDS.range(formatPrice({ amount: min, currency }), formatPrice({ amount: max, currency }));
-}
-
-/** A price for one credit can have fractions of a minor unit. */
-function formatCents(minorUnits: string, currency: string): string {
-  const [whole = '0', fraction] = minorUnits.split('.');
-  const money = formatMoney({ amount: Number(whole), currency });
-  return fraction === undefined ? money : `${money}${fraction}`;
 }
