@@ -1,16 +1,16 @@
 // Owns debits that were handed over one by one and travel together: how many wait, which are sent, which are sent again.
-// Does not own the stream (debit-stream.ts), nor what becomes of a debit.
+// Does not own the stream (debit-stream.ts), which debits can be sent at all (outgoing-debit.ts), nor what becomes of a debit.
 // Invariants: a debit is settled once, and before its time is over; what is sent again bears the same request id; no more debits are
 // kept than the bounds allow, whatever the kernel does.
 
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, type Metadata, status } from '@grpc/grpc-js';
-import { v7 as newUuid } from 'uuid';
-import { DebitRequest, type DebitResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import type { DebitRequest, DebitResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import type { StreamedDebit } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { computeBackoffMs } from './backoff.ts';
 import { type DebitStream, openDebitStream } from './debit-stream.ts';
 import { fromProtoDebitError, KernelError } from './kernel-error.ts';
+import { keyOf, type OutgoingDebit, toOutgoingDebit } from './outgoing-debit.ts';
 import type { Fields } from './service-method.ts';
 
 const PENDING_MAX = 4_096;
@@ -24,11 +24,6 @@ const SENT_MAX = 1_024;
 const PER_MESSAGE_MAX = 256;
 /** The kernel takes 4 MiB. */
 const MESSAGE_BYTES_MAX = 2 * 1_048_576;
-/** More than any debit has that the kernel takes. */
-const DEBIT_BYTES_MAX = 65_536;
-/** The kernel answers with as much of an id, which an answer is known by. */
-const ID_LENGTH_MAX = 256;
-const UTF8_BYTES_MAX = 3;
 /** How long a stream of which everything is answered may take to end. */
 const FINISH_MS_MAX = 5_000;
 /** How often is looked for what is over, in milliseconds. */
@@ -59,10 +54,7 @@ export class DebitNotTakenError extends Error {
 }
 
 /** One debit on its way. */
-interface Item {
-  readonly key: string;
-  readonly request: DebitRequest;
-  readonly bytes: number;
+interface Item extends OutgoingDebit {
   readonly expiresAtMs: number;
   readonly promise: Promise<DebitResponse>;
   readonly resolve: (response: DebitResponse) => void;
@@ -123,21 +115,11 @@ export class DebitQueue {
    * says nothing of whether it was charged; DebitNotTakenError where the queue is full or closed.
    */
   debit(fields: Fields<DebitRequest>): Promise<DebitResponse> {
-    const request = DebitRequest.fromPartial({ ...fields, requestId: fields.requestId || newUuid() });
-    const key = keyOf(request);
-    const same = this.#items.get(key);
-    const first = same?.request ?? this.#left.get(key);
-    if (first !== undefined && !isDeepStrictEqual(first, request)) return Promise.reject(keyReused(request));
-    if (same !== undefined) return same.promise;
-    const refusal = this.#refusalOf(request);
-    if (refusal !== undefined) return Promise.reject(refusal);
-    const item = this.#toItem(request);
-    const hasRoom = this.size.pending < this.#options.pendingMax;
-    this.#items.set(item.key, item);
-    if (hasRoom) this.#admit(item);
-    else this.#waiting.push(item);
-    this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
-    return item.promise;
+    try {
+      return this.#takeOver(toOutgoingDebit(fields));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Takes no more debits, and resolves when all are settled and the stream has ended. */
@@ -150,21 +132,35 @@ export class DebitQueue {
     clearTimeout(cutOff);
   }
 
-  #refusalOf(request: DebitRequest): Error | undefined {
-    const { requestId } = request;
-    if (this.#isClosing) return new DebitNotTakenError('the queue is closed; open another one', requestId);
+  #takeOver(debit: OutgoingDebit): Promise<DebitResponse> {
+    const { key, request } = debit;
+    const same = this.#items.get(key);
+    const first = same?.request ?? this.#left.get(key);
+    if (first !== undefined && !isDeepStrictEqual(first, request)) throw keyReused(request);
+    if (same !== undefined) return same.promise;
+    this.#refuseWhereClosedOrFull(request);
+    const item = this.#toItem(debit);
+    const hasRoom = this.size.pending < this.#options.pendingMax;
+    this.#items.set(item.key, item);
+    if (hasRoom) this.#admit(item);
+    else this.#waiting.push(item);
+    this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
+    return item.promise;
+  }
+
+  #refuseWhereClosedOrFull({ requestId }: DebitRequest): void {
+    if (this.#isClosing) throw new DebitNotTakenError('the queue is closed; open another one', requestId);
     const { pendingMax, waitingMax, whenFull } = this.#options;
     const { pending, waiting } = this.size;
     if (pending >= pendingMax && (whenFull === 'refuse' || waiting >= waitingMax)) {
       const advice = `${pending} debits are under way and ${waiting} wait; await some of them before more are made`;
-      return new DebitNotTakenError(`the queue is full: ${advice}`, requestId);
+      throw new DebitNotTakenError(`the queue is full: ${advice}`, requestId);
     }
-    return complainOf(request);
   }
 
-  #toItem(request: DebitRequest): Item {
+  #toItem(debit: OutgoingDebit): Item {
     return {
-      ...{ ...Promise.withResolvers<DebitResponse>(), request, key: keyOf(request), bytes: estimateBytes(request) },
+      ...{ ...Promise.withResolvers<DebitResponse>(), ...debit },
       ...{ expiresAtMs: performance.now() + this.#options.timeoutMs, attempts: 0, restsUntilMs: 0 },
     };
   }
@@ -336,35 +332,10 @@ export class DebitQueue {
   }
 }
 
-function keyOf({ tenantId, requestId }: Pick<StreamedDebit, 'tenantId' | 'requestId'>): string {
-  return `${tenantId}\n${requestId}`;
-}
-
 /** Two debits of one key that are under way at once could not be told apart by their answers. */
 function keyReused({ requestId }: DebitRequest): KernelError {
   const message = `another debit is under way with the request id ${requestId}; give each debit one of its own`;
   return new KernelError({ code: status.ALREADY_EXISTS, reason: 'IDEMPOTENCY_KEY_REUSED', message, requestId });
-}
-
-/** Says what no kernel could answer, or even read. */
-function complainOf(request: DebitRequest): KernelError | undefined {
-  const { requestId, tenantId } = request;
-  const ids = Object.entries({ request_id: requestId, tenant_id: tenantId });
-  const malformed = ids.find(([, id]) => id.length > ID_LENGTH_MAX || !id.isWellFormed());
-  const violation =
-    malformed === undefined
-      ? estimateBytes(request) > DEBIT_BYTES_MAX && { field: 'debit', description: 'is larger than any debit may be' }
-      : { field: malformed[0], description: `is no text of at most ${ID_LENGTH_MAX} characters` };
-  if (!violation) return undefined;
-  const message = `${violation.field} ${violation.description}`;
-  const parts = { code: status.INVALID_ARGUMENT, reason: 'INVALID_FIELD', violations: [violation] } as const;
-  return new KernelError({ ...parts, message, requestId: requestId.slice(0, ID_LENGTH_MAX) });
-}
-
-/** Answers about how large a debit is on the wire, rather too large than too small. */
-function estimateBytes({ dimensions, ...fields }: DebitRequest): number {
-  const texts = Object.values(fields).map((value) => String(value));
-  return UTF8_BYTES_MAX * [...texts, ...[...dimensions].flat()].reduce((sum, text) => sum + text.length + 2, 0);
 }
 
 function withRequestId(error: unknown, { request: { requestId } }: Item): unknown {
