@@ -166,8 +166,18 @@ export class DebitQueue {
   }
 
   #admit(item: Item): void {
+    if (this.#left.delete(item.key)) {
+      // It is on its way since it was handed over before: the answer to that is the answer to this.
+      this.#markSent(item);
+      return;
+    }
     this.#ready.push(item);
     this.#flushSoon();
+  }
+
+  #markSent(item: Item): void {
+    item.attempts += 1;
+    this.#sent.set(item.key, item);
   }
 
   /** What is handed over in one turn travels together. */
@@ -186,10 +196,7 @@ export class DebitQueue {
     if (this.#countUnanswered() === 0) this.#heardAtMs = performance.now();
     while (this.#ready.length > 0 && this.#countUnanswered() < SENT_MAX) {
       const message = this.#ready.splice(0, this.#countForMessage());
-      for (const item of message) {
-        item.attempts += 1;
-        this.#sent.set(item.key, item);
-      }
+      for (const item of message) this.#markSent(item);
       this.#stream.send(message.map(({ request }) => request));
     }
   }

@@ -1,0 +1,86 @@
+// The queue of debits against peers that behave as no kernel should: it keeps to its bounds, leaves them, and says what it does not know.
+
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { ServiceClient } from '../../clients/grpc/client.ts';
+import type { DebitQueue, DebitQueueOptions } from '../../clients/grpc/debit-queue.ts';
+import type { DebitRequest } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import {
+  type StreamDebitsRequest,
+  StreamDebitsResponse,
+} from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
+import { type DebitStreamCall, KernelPeer } from './support/kernel-peer.ts';
+
+const DEBIT = { tenantId: 'ten_1', action: 'a', quantity: '1' };
+/** As many as the client sends of one stream before anything is answered. */
+const SENT_MAX = 1_024;
+
+const peer = new KernelPeer();
+const cleanUps: (() => unknown)[] = [];
+beforeAll(() => peer.start());
+afterAll(() => peer.stop());
+beforeEach(() => peer.reset());
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+function connect(address = peer.address): ServiceClient {
+  const client = new ServiceClient({ addresses: [address], token: 'token' });
+  cleanUps.push(() => client.close());
+  return client;
+}
+
+function openDebits(options: DebitQueueOptions): DebitQueue {
+  return connect().openDebits(options);
+}
+
+function onMessage(call: DebitStreamCall, take: (debits: readonly DebitRequest[]) => void): void {
+  call.on('data', ({ debits }: StreamDebitsRequest) => take(debits));
+  call.on('error', () => undefined);
+}
+
+function answer(call: DebitStreamCall, debits: readonly DebitRequest[]): void {
+  const results = debits.map(({ tenantId, requestId }) => ({
+    ...{ tenantId, requestId },
+    result: { outcome: { $case: 'debit' as const, value: { replayed: false } } },
+  }));
+  call.write(StreamDebitsResponse.fromPartial({ results }));
+}
+
+/** Reads the first stream and answers nothing of it; returns the request ids that it has read. */
+function fallSilentOnce(): readonly string[] {
+  const read: string[] = [];
+  let streams = 0;
+  peer.onDebits = (call) => {
+    streams += 1;
+    const isSilent = streams === 1;
+    onMessage(call, (debits) => {
+      if (isSilent) read.push(...debits.map(({ requestId }) => requestId));
+      else answer(call, debits);
+    });
+  };
+  return read;
+}
+
+const isAnswered = (debit: Promise<unknown>): Promise<boolean> =>
+  debit.then(
+    () => true,
+    () => false,
+  );
+
+test('a kernel that hangs is left, though the time of each debit is over sooner, and is sent the same one once', async () => {
+  const read = fallSilentOnce();
+  const debits = openDebits({ timeoutMs: 1_000 });
+  await expect
+    .poll(() => isAnswered(debits.debit({ ...DEBIT, requestId: 'again' })), { timeout: 90_000, interval: 100 })
+    .toBe(true);
+  expect(read).toEqual(['again']);
+}, 120_000);
+
+test('a kernel that hangs is sent no more than the bound, however many debits it lets run out of time', async () => {
+  const read = fallSilentOnce();
+  const debits = openDebits({ timeoutMs: 1_000 });
+  for (let round = 0; round < 3; round += 1) {
+    await Promise.allSettled(Array.from({ length: SENT_MAX }, () => debits.debit(DEBIT)));
+  }
+  await expect.poll(() => read.length).toBe(SENT_MAX);
+}, 60_000);
