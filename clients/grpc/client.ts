@@ -4,7 +4,7 @@
 // time; what is refused for good is not repeated.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { v7 as newUuid } from 'uuid';
 import { computeBackoffMs } from './backoff.ts';
 import { DebitQueue, type DebitQueueOptions } from './debit-queue.ts';
@@ -74,6 +74,7 @@ export class ServiceClient {
   readonly calls: ServiceCalls;
   readonly #options: ServiceClientOptions;
   readonly #clients: ReadonlyMap<string, Client>;
+  readonly #closing = new AbortController();
 
   /** Throws RangeError where there is no address. It connects when it is first used. */
   constructor(options: ServiceClientOptions) {
@@ -96,8 +97,9 @@ export class ServiceClient {
     return new DebitQueue(ranked, () => this.#metadata(), { timeoutMs: this.#timeoutMs, ...options });
   }
 
-  /** Closes the connections; calls that still wait end with an error. */
+  /** Closes the connections; calls and debits that still wait end with an error. */
   close(): void {
+    this.#closing.abort();
     for (const client of this.#clients.values()) client.close();
   }
 
@@ -117,6 +119,7 @@ export class ServiceClient {
   ): Promise<Response> {
     const deadlineMs = Date.now() + timeoutMs;
     const ranked = this.#rank(textOf(request, 'tenantId') ?? '');
+    if (this.#closing.signal.aborted) throw isClosed(request);
     for (let attempt = 1; ; attempt += 1) {
       const deadline = new Date(
         Math.min(deadlineMs, Date.now() + (this.#options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS)),
@@ -129,7 +132,8 @@ export class ServiceClient {
         const error = toKernelError(thrown, textOf(request, 'requestId'));
         const waitMs = waitMsAfter(error, attempt);
         if (waitMs === undefined || signal?.aborted || Date.now() + waitMs >= deadlineMs) throw error;
-        await delay(waitMs, undefined, signal && { signal });
+        const ends = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
+        await delay(waitMs, undefined, { signal: ends }).catch(() => Promise.reject(givenUp(error)));
       }
     }
   }
@@ -154,6 +158,18 @@ export class ServiceClient {
 
 function waitMsAfter(error: unknown, attempt: number): number | undefined {
   return error instanceof KernelError && error.isRetriable ? computeBackoffMs(attempt, error.retryDelayMs) : undefined;
+}
+
+function isClosed(request: unknown): KernelError {
+  const message = 'the client is closed, and the call was not sent; make another client';
+  return new KernelError({ code: status.CANCELLED, message, requestId: textOf(request, 'requestId') });
+}
+
+/** Says that the caller, or who closed the client, ended a call that was to be sent again. */
+function givenUp(last: unknown): unknown {
+  if (!(last instanceof KernelError)) return last;
+  const message = `the call was given up before another attempt; the last one failed with: ${last.message}`;
+  return new KernelError({ code: status.CANCELLED, message, requestId: last.requestId, cause: last });
 }
 
 /** A write that names no key gets one, by which its repeats are known. */

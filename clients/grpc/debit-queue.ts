@@ -46,8 +46,8 @@ export class DebitNotTakenError extends Error {
   /** Is the idempotency key of the debit. */
   readonly requestId: string;
 
-  constructor(message: string, requestId: string) {
-    super(message);
+  constructor(message: string, requestId: string, cause?: unknown) {
+    super(message, cause === undefined ? {} : { cause });
     this.name = 'DebitNotTakenError';
     this.requestId = requestId;
   }
@@ -112,7 +112,7 @@ export class DebitQueue {
   /**
    * Charges usage, as `calls.debit` does; one without a request id gets one. The same debit again, while it is under way, shares its
    * answer. Throws KernelError where the kernel refuses it for good, and with DEADLINE_EXCEEDED where it was not answered in time, which
-   * says nothing of whether it was charged; DebitNotTakenError where the queue is full or closed.
+   * says nothing of whether it was charged; DebitNotTakenError where the queue is full or closed, or nothing was sent of it.
    */
   debit(fields: Fields<DebitRequest>): Promise<DebitResponse> {
     try {
@@ -193,6 +193,7 @@ export class DebitQueue {
   #flush(): void {
     if (this.#ready.length === 0 || (this.#stream === undefined && performance.now() < this.#opensAtMs)) return;
     this.#stream ??= this.#open();
+    if (this.#stream === undefined) return;
     if (this.#countUnanswered() === 0) this.#heardAtMs = performance.now();
     while (this.#ready.length > 0 && this.#countUnanswered() < SENT_MAX) {
       const message = this.#ready.splice(0, this.#countForMessage());
@@ -215,22 +216,28 @@ export class DebitQueue {
     return tooMany === -1 ? countMax : tooMany;
   }
 
-  #open(): DebitStream {
+  /** Answers none where no stream can be opened any more. */
+  #open(): DebitStream | undefined {
     const client = this.#clients[this.#streams % this.#clients.length];
     if (client === undefined) throw new Error('there is no kernel to open a stream at');
     this.#streams += 1;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#streamEnd = promise;
-    const stream = openDebitStream(client, this.#toMetadata(), {
-      onAnswers: (answers) => {
-        if (this.#stream === stream) this.#take(answers);
-      },
-      onEnd: (error) => {
-        resolve();
-        if (this.#stream === stream) this.#recover(error);
-      },
-    });
-    return stream;
+    try {
+      const stream = openDebitStream(client, this.#toMetadata(), {
+        onAnswers: (answers) => {
+          if (this.#stream === stream) this.#take(answers);
+        },
+        onEnd: (error) => {
+          resolve();
+          if (this.#stream === stream) this.#recover(error);
+        },
+      });
+      this.#streamEnd = promise;
+      return stream;
+    } catch (error) {
+      this.#fail(cannotOpen(error));
+      return undefined;
+    }
   }
 
   #take(answers: readonly StreamedDebit[]): void {
@@ -276,8 +283,13 @@ export class DebitQueue {
       this.#opensAtMs = performance.now() + waitMs;
       return;
     }
+    this.#fail(error);
+  }
+
+  /** Ends all that there are. */
+  #fail(error: unknown): void {
     [this.#ready, this.#waiting] = [[], []];
-    for (const item of [...this.#items.values()]) this.#settle(item, () => item.reject(withRequestId(error, item)));
+    for (const item of [...this.#items.values()]) this.#settle(item, () => item.reject(toFailure(error, item)));
   }
 
   #computeWaitMs({ retryDelayMs }: KernelError): number | undefined {
@@ -345,6 +357,18 @@ function keyReused({ requestId }: DebitRequest): KernelError {
   return new KernelError({ code: status.ALREADY_EXISTS, reason: 'IDEMPOTENCY_KEY_REUSED', message, requestId });
 }
 
-function withRequestId(error: unknown, { request: { requestId } }: Item): unknown {
+/** A client that is closed opens nothing more. */
+function cannotOpen(cause: unknown): KernelError {
+  const advice = 'close the queue before the client, and open another one at a client that is open';
+  const message = `no stream of debits can be opened: ${messageOf(cause)}; ${advice}`;
+  return new KernelError({ code: status.CANCELLED, message, cause });
+}
+
+function toFailure(error: unknown, { request: { requestId }, attempts }: Item): unknown {
+  if (attempts === 0) return new DebitNotTakenError(`the debit was not sent: ${messageOf(error)}`, requestId, error);
   return error instanceof KernelError ? new KernelError({ ...error, message: error.message, requestId }) : error;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -2,7 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { ServiceClient } from '../../clients/grpc/client.ts';
-import type { DebitQueue, DebitQueueOptions } from '../../clients/grpc/debit-queue.ts';
+import { DebitNotTakenError, type DebitQueue, type DebitQueueOptions } from '../../clients/grpc/debit-queue.ts';
 import type { DebitRequest } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import {
   type StreamDebitsRequest,
@@ -84,3 +84,15 @@ test('a kernel that hangs is sent no more than the bound, however many debits it
   }
   await expect.poll(() => read.length).toBe(SENT_MAX);
 }, 60_000);
+
+test('a client that is closed before its queue fails what waits there, and what comes', async () => {
+  const client = connect();
+  const debits = client.openDebits();
+  const waiting = expect(debits.debit(DEBIT)).rejects.toThrow(DebitNotTakenError);
+  client.close();
+  await waiting;
+  await expect(debits.debit({ ...DEBIT, requestId: 'late' })).rejects.toMatchObject({
+    ...{ name: 'DebitNotTakenError', requestId: 'late', message: expect.stringContaining('close the queue before') },
+  });
+  await debits.close();
+});

@@ -97,6 +97,28 @@ test('a caller who gives up is not kept waiting', async () => {
   expect(kernel.calls).toHaveLength(1);
 });
 
+test.each(['the caller', 'the client'])('a call that waits to be sent again ends when %s ends it', async (who) => {
+  const giveUp = new AbortController();
+  kernel.answers.getBalance = () => {
+    throw refusal({ code: status.UNAVAILABLE, reason: 'SHUTTING_DOWN', retryDelayMs: 9_000 });
+  };
+  const call = client.calls.getBalance({ tenantId: 'ten_1' }, { signal: giveUp.signal });
+  const ended = expect(call).rejects.toMatchObject({ name: 'KernelError', code: status.CANCELLED });
+  await expect.poll(() => kernel.calls.length).toBe(1);
+  if (who === 'the caller') giveUp.abort();
+  else client.close();
+  await ended;
+  expect(kernel.calls).toHaveLength(1);
+});
+
+test('a client that is closed says so', async () => {
+  client.close();
+  await expect(client.calls.debit({ ...DEBIT, requestId: 'mine' })).rejects.toMatchObject({
+    ...{ name: 'KernelError', code: status.CANCELLED, requestId: 'mine' },
+    message: expect.stringContaining('the client is closed'),
+  });
+});
+
 test('there is a call for each method that a service may use', () => {
   const streams: ReadonlySet<string> = new Set(Object.keys(STREAM_BOUNDS));
   const unary = METHOD_PATHS.filter((path) => ACCESS[path].internal && !streams.has(path));
