@@ -1,5 +1,8 @@
 // The queue of debits against peers that behave as no kernel should: it keeps to its bounds, leaves them, and says what it does not know.
 
+import { constants, createServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { ServiceClient } from '../../clients/grpc/client.ts';
 import { DebitNotTakenError, type DebitQueue, type DebitQueueOptions } from '../../clients/grpc/debit-queue.ts';
@@ -8,7 +11,7 @@ import {
   type StreamDebitsRequest,
   StreamDebitsResponse,
 } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
-import { type DebitStreamCall, KernelPeer } from './support/kernel-peer.ts';
+import { type DebitStreamCall, KernelPeer, refusal } from './support/kernel-peer.ts';
 
 const DEBIT = { tenantId: 'ten_1', action: 'a', quantity: '1' };
 /** As many as the client sends of one stream before anything is answered. */
@@ -23,8 +26,8 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-function connect(address = peer.address): ServiceClient {
-  const client = new ServiceClient({ addresses: [address], token: 'token' });
+function connect(...addresses: readonly string[]): ServiceClient {
+  const client = new ServiceClient({ addresses: [peer.address, ...addresses], token: 'token' });
   cleanUps.push(() => client.close());
   return client;
 }
@@ -36,6 +39,7 @@ function openDebits(options: DebitQueueOptions): DebitQueue {
 function onMessage(call: DebitStreamCall, take: (debits: readonly DebitRequest[]) => void): void {
   call.on('data', ({ debits }: StreamDebitsRequest) => take(debits));
   call.on('error', () => undefined);
+  call.on('end', () => call.end());
 }
 
 function answer(call: DebitStreamCall, debits: readonly DebitRequest[]): void {
@@ -59,6 +63,26 @@ function fallSilentOnce(): readonly string[] {
     });
   };
   return read;
+}
+
+/** Starts a server that resets every stream in the middle; `streams` says how many. */
+async function startResetting(code: number) {
+  const seen = { address: '', streams: 0 };
+  const server = createServer();
+  server.on('session', (session) => {
+    session.on('error', () => undefined);
+    cleanUps.push(() => session.destroy());
+  });
+  server.on('stream', (stream) => {
+    seen.streams += 1;
+    stream.on('error', () => undefined);
+    stream.once('data', () => stream.close(code));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanUps.push(() => server.close());
+  // A server that listens has an address with a port.
+  seen.address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return seen;
 }
 
 const isAnswered = (debit: Promise<unknown>): Promise<boolean> =>
@@ -95,4 +119,33 @@ test('a client that is closed before its queue fails what waits there, and what 
     ...{ name: 'DebitNotTakenError', requestId: 'late', message: expect.stringContaining('close the queue before') },
   });
   await debits.close();
+});
+
+test.each([
+  'NGHTTP2_NO_ERROR',
+  'NGHTTP2_PROTOCOL_ERROR',
+  'NGHTTP2_INTERNAL_ERROR',
+  'NGHTTP2_CANCEL',
+  'NGHTTP2_ENHANCE_YOUR_CALM',
+] as const)('what a stream that is reset with %s did not answer is answered by the next kernel', async (code) => {
+  peer.onDebits = (call) => onMessage(call, (debits) => answer(call, debits));
+  const resetting = await startResetting(constants[code]);
+  const client = connect(resetting.address);
+  // Which of the two a queue begins with is chance.
+  for (let queue = 0; queue < 100 && resetting.streams === 0; queue += 1) {
+    const debits = client.openDebits();
+    await Promise.all([debits.debit(DEBIT), debits.debit(DEBIT)]);
+    await debits.close();
+  }
+  expect(resetting.streams).toBe(1);
+});
+
+test('what a kernel refuses with a reason is not sent again, though a stream can break with that code', async () => {
+  peer.onDebits = (call) => {
+    call.emit('error', refusal({ code: status.INTERNAL, reason: 'INTERNAL' }));
+  };
+  const debits = openDebits({ pendingMax: 1 });
+  const [sent, unsent] = await Promise.allSettled([debits.debit(DEBIT), debits.debit(DEBIT)]);
+  expect(sent).toMatchObject({ reason: { name: 'KernelError', reason: 'INTERNAL' } });
+  expect(unsent).toMatchObject({ reason: { name: 'DebitNotTakenError', cause: { reason: 'INTERNAL' } } });
 });
