@@ -10,6 +10,7 @@ import { computeBackoffMs } from './backoff.ts';
 import { DebitQueue, type DebitQueueOptions } from './debit-queue.ts';
 import { KernelError, toKernelError } from './kernel-error.ts';
 import { rankByRendezvous } from './rendezvous.ts';
+import { withRequestId } from './request-id.ts';
 import { type Fields, SERVICE_METHODS, type ServiceMethod } from './service-method.ts';
 import { callUnary, type UnaryMethod } from './unary-call.ts';
 
@@ -170,11 +171,6 @@ function givenUp(last: unknown): unknown {
   if (!(last instanceof KernelError)) return last;
   const message = `the call was given up before another attempt; the last one failed with: ${last.message}`;
   return new KernelError({ code: status.CANCELLED, message, requestId: last.requestId, cause: last });
-}
-
-/** A write that names no key gets one, by which its repeats are known. */
-function withRequestId<Request>(request: Request): Request {
-  return textOf(request, 'requestId') === '' ? { ...request, requestId: newUuid() } : request;
 }
 
 function textOf(request: unknown, field: string): string | undefined {

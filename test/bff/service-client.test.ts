@@ -4,7 +4,12 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { ServiceClient } from '../../clients/grpc/client.ts';
 import { SERVICE_METHODS } from '../../clients/grpc/service-method.ts';
-import { DebitResponse, GetBalanceResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import {
+  BatchDebitRequest,
+  BatchDebitResponse,
+  DebitResponse,
+  GetBalanceResponse,
+} from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { ACCESS, METHOD_PATHS } from '../../kernel/grpc/access.ts';
 import { STREAM_BOUNDS } from '../../kernel/grpc/stream-limit.ts';
 import { KernelPeer, type Refusal, rawRefusal, refusal } from './support/kernel-peer.ts';
@@ -19,6 +24,7 @@ beforeEach(() => {
 });
 afterEach(() => client.close());
 
+const UUID = /^[0-9a-f-]{36}$/;
 const DEBIT = { tenantId: 'ten_1', action: 'a', quantity: '1' };
 
 /** Refuses the first calls, and answers those after them. */
@@ -45,7 +51,20 @@ test('what can succeed later is sent again under the same request id', async () 
   expect(await client.calls.debit(DEBIT)).toMatchObject({ replayed: true });
   expect(requestIds()).toHaveLength(6);
   expect(new Set(requestIds()).size).toBe(1);
-  expect(requestIds()[0]).toMatch(/^[0-9a-f-]{36}$/);
+  expect(requestIds()[0]).toMatch(UUID);
+});
+
+test('each debit of a batch is sent again under its own request id', async () => {
+  kernel.answers.batchDebit = () => {
+    if (kernel.calls.length === 1) throw rawRefusal(status.UNAVAILABLE, 'gone');
+    return BatchDebitResponse.fromPartial({});
+  };
+  await client.calls.batchDebit({ debits: [DEBIT, DEBIT, { ...DEBIT, requestId: 'mine' }] });
+  const [first, second] = kernel.calls.map(({ request }) => BatchDebitRequest.fromPartial(Object(request)).debits);
+  expect(second).toEqual(first);
+  const ids = first?.map(({ requestId }) => requestId);
+  expect(ids).toEqual([expect.stringMatching(UUID), expect.stringMatching(UUID), 'mine']);
+  expect(new Set(ids).size).toBe(3);
 });
 
 test.each<Refusal>([
