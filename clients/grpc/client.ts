@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { v7 as newUuid } from 'uuid';
 import { computeBackoffMs } from './backoff.ts';
+import { requireTimeMs } from './bound.ts';
 import { DebitQueue, type DebitQueueOptions } from './debit-queue.ts';
 import { KernelError, toKernelError } from './kernel-error.ts';
 import { rankByRendezvous } from './rendezvous.ts';
@@ -17,6 +18,7 @@ import { callUnary, type UnaryMethod } from './unary-call.ts';
 const TIMEOUT_MS = 30_000;
 /** One kernel that hangs must not use up the time in which another one would have answered. */
 const ATTEMPT_TIMEOUT_MS = 10_000;
+const TOKEN_PATTERN = /^[\x21-\x7e]*$/;
 /** A page of 1,000 entries with all their dimensions and many draws. */
 const RESPONSE_BYTES_MAX = 32 * 1_048_576;
 
@@ -61,7 +63,7 @@ type MethodName = keyof typeof SERVICE_METHODS;
 
 /**
  * Are the calls: each takes the fields that are set. A write without a request id gets one. Throws KernelError where the kernel refuses
- * for good, or there was no answer in time.
+ * for good, or there was no answer in time; RangeError where `timeoutMs` is no time.
  */
 export type ServiceCalls = {
   readonly [Name in MethodName]: (typeof SERVICE_METHODS)[Name] extends ServiceMethod<infer Request, infer Response>
@@ -73,14 +75,23 @@ export type ServiceCalls = {
 export class ServiceClient {
   /** Calls one method. */
   readonly calls: ServiceCalls;
-  readonly #options: ServiceClientOptions;
+  readonly #token: string;
+  readonly #timeoutMs: number;
+  readonly #attemptTimeoutMs: number;
   readonly #clients: ReadonlyMap<string, Client>;
   readonly #closing = new AbortController();
 
-  /** Throws RangeError where there is no address. It connects when it is first used. */
+  /** Throws RangeError where there is no address, or an option can't be what it is for. It connects when it is first used. */
   constructor(options: ServiceClientOptions) {
     if (options.addresses.length === 0) throw new RangeError('addresses is empty; give the address of a kernel');
-    this.#options = options;
+    if (!TOKEN_PATTERN.test(options.token)) {
+      throw new RangeError('token has characters that no token has, such as a line break; give it as it was issued');
+    }
+    this.#token = options.token;
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    this.#attemptTimeoutMs = options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
+    requireTimeMs('timeoutMs', this.#timeoutMs);
+    requireTimeMs('attemptTimeoutMs', this.#attemptTimeoutMs);
     const security =
       options.authority === undefined ? credentials.createInsecure() : credentials.createSsl(options.authority);
     this.#clients = new Map(
@@ -92,10 +103,16 @@ export class ServiceClient {
     this.calls = Object.fromEntries(calls) as ServiceCalls;
   }
 
-  /** Opens a queue that sends single debits together over a stream. Close it before the client. */
+  /**
+   * Opens a queue that sends single debits together over a stream. Close it before the client. Throws RangeError where an option is no
+   * bound.
+   */
   openDebits(options: DebitQueueOptions = {}): DebitQueue {
     const ranked = this.#rank(newUuid()).map((address) => this.#clientAt(address));
-    return new DebitQueue(ranked, () => this.#metadata(), { timeoutMs: this.#timeoutMs, ...options });
+    return new DebitQueue(ranked, () => this.#metadata(), {
+      ...options,
+      timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+    });
   }
 
   /** Closes the connections; calls and debits that still wait end with an error. */
@@ -104,12 +121,8 @@ export class ServiceClient {
     for (const client of this.#clients.values()) client.close();
   }
 
-  get #timeoutMs(): number {
-    return this.#options.timeoutMs ?? TIMEOUT_MS;
-  }
-
   #toCall<Request extends object, Response>({ method, toRequest }: ServiceMethod<Request, Response>) {
-    return (fields: Fields<Request>, options: CallOptions = {}): Promise<Response> =>
+    return async (fields: Fields<Request>, options: CallOptions = {}): Promise<Response> =>
       this.#callUntilAnswered(method, withRequestId(toRequest(fields)), options);
   }
 
@@ -118,13 +131,13 @@ export class ServiceClient {
     request: Request,
     { timeoutMs = this.#timeoutMs, signal }: CallOptions,
   ): Promise<Response> {
-    const deadlineMs = Date.now() + timeoutMs;
+    // Who calls with what is left of a time of their own may have nothing left.
+    if (!(timeoutMs <= 0)) requireTimeMs('timeoutMs', timeoutMs);
+    const deadlineMs = Date.now() + Math.max(timeoutMs, 0);
     const ranked = this.#rank(textOf(request, 'tenantId') ?? '');
     if (this.#closing.signal.aborted) throw isClosed(request);
     for (let attempt = 1; ; attempt += 1) {
-      const deadline = new Date(
-        Math.min(deadlineMs, Date.now() + (this.#options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS)),
-      );
+      const deadline = new Date(Math.min(deadlineMs, Date.now() + this.#attemptTimeoutMs));
       const settings = { metadata: this.#metadata(), deadline, ...(signal && { signal }) };
       const client = this.#clientAt(ranked[(attempt - 1) % ranked.length] ?? '');
       try {
@@ -152,7 +165,7 @@ export class ServiceClient {
 
   #metadata(): Metadata {
     const metadata = new Metadata();
-    metadata.set('authorization', `Bearer ${this.#options.token}`);
+    metadata.set('authorization', `Bearer ${this.#token}`);
     return metadata;
   }
 }

@@ -8,6 +8,7 @@ import { type Client, type Metadata, status } from '@grpc/grpc-js';
 import type { DebitRequest, DebitResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import type { StreamedDebit } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { computeBackoffMs } from './backoff.ts';
+import { requireCount, requireTimeMs } from './bound.ts';
 import { type DebitStream, openDebitStream } from './debit-stream.ts';
 import { fromProtoDebitError, KernelError } from './kernel-error.ts';
 import { keyOf, type OutgoingDebit, toOutgoingDebit } from './outgoing-debit.ts';
@@ -92,16 +93,15 @@ export class DebitQueue {
   #isClosing = false;
   #ticker: NodeJS.Timeout | undefined;
 
+  /** Throws RangeError where an option is no bound. */
   constructor(clients: readonly Client[], toMetadata: () => Metadata, options: DebitQueueOptions) {
     this.#clients = clients;
     this.#toMetadata = toMetadata;
-    const defaults = {
-      pendingMax: PENDING_MAX,
-      waitingMax: WAITING_MAX,
-      whenFull: 'wait',
-      timeoutMs: TIMEOUT_MS,
-    } as const;
-    this.#options = { ...defaults, ...options };
+    const { pendingMax = PENDING_MAX, waitingMax = WAITING_MAX, whenFull = 'wait', timeoutMs = TIMEOUT_MS } = options;
+    requireCount('pendingMax', pendingMax, 1);
+    requireCount('waitingMax', waitingMax, 0);
+    requireTimeMs('timeoutMs', timeoutMs);
+    this.#options = { pendingMax, waitingMax, whenFull, timeoutMs };
   }
 
   /** Is how many debits are under way, and how many wait for room. */

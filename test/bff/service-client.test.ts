@@ -138,6 +138,38 @@ test('a client that is closed says so', async () => {
   });
 });
 
+test.each([
+  { timeoutMs: Number.NaN },
+  { timeoutMs: 0 },
+  { timeoutMs: Number.POSITIVE_INFINITY },
+  { attemptTimeoutMs: -1 },
+  { token: 'token\n' },
+  { addresses: [] },
+])('a client is not made with what can’t work: %o', (wrong) => {
+  const options = { addresses: [kernel.address], token: 'token', ...wrong };
+  expect(() => new ServiceClient(options)).toThrow(RangeError);
+});
+
+test.each([{ timeoutMs: Number.NaN }, { pendingMax: 0 }, { pendingMax: 1.5 }, { waitingMax: -1 }])(
+  'a queue is not opened with what is no bound: %o',
+  (wrong) => {
+    expect(() => client.openDebits(wrong)).toThrow(RangeError);
+  },
+);
+
+test('a call without a time is refused, one whose time is over ends as such', async () => {
+  const call = (timeoutMs: number) => client.calls.getBalance({ tenantId: 'ten_1' }, { timeoutMs });
+  await expect(call(Number.NaN)).rejects.toThrow(RangeError);
+  for (const over of [0, -5]) await expect(call(over)).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
+});
+
+test('an option that is undefined has its default', async () => {
+  // No compiler lets it through; a caller without types can hand it over.
+  const options: object = { pendingMax: undefined, timeoutMs: undefined };
+  const debits = client.openDebits(options);
+  await expect(debits.debit(DEBIT)).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
+});
+
 test('there is a call for each method that a service may use', () => {
   const streams: ReadonlySet<string> = new Set(Object.keys(STREAM_BOUNDS));
   const unary = METHOD_PATHS.filter((path) => ACCESS[path].internal && !streams.has(path));
