@@ -4,18 +4,21 @@
 // time; what is refused for good is not repeated.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { v7 as newUuid } from 'uuid';
 import { computeBackoffMs } from './backoff.ts';
+import { requireTimeMs } from './bound.ts';
 import { DebitQueue, type DebitQueueOptions } from './debit-queue.ts';
 import { KernelError, toKernelError } from './kernel-error.ts';
 import { rankByRendezvous } from './rendezvous.ts';
+import { withRequestId } from './request-id.ts';
 import { type Fields, SERVICE_METHODS, type ServiceMethod } from './service-method.ts';
 import { callUnary, type UnaryMethod } from './unary-call.ts';
 
 const TIMEOUT_MS = 30_000;
 /** One kernel that hangs must not use up the time in which another one would have answered. */
 const ATTEMPT_TIMEOUT_MS = 10_000;
+const TOKEN_PATTERN = /^[\x21-\x7e]*$/;
 /** A page of 1,000 entries with all their dimensions and many draws. */
 const RESPONSE_BYTES_MAX = 32 * 1_048_576;
 
@@ -60,7 +63,7 @@ type MethodName = keyof typeof SERVICE_METHODS;
 
 /**
  * Are the calls: each takes the fields that are set. A write without a request id gets one. Throws KernelError where the kernel refuses
- * for good, or there was no answer in time.
+ * for good, or there was no answer in time; RangeError where `timeoutMs` is no time.
  */
 export type ServiceCalls = {
   readonly [Name in MethodName]: (typeof SERVICE_METHODS)[Name] extends ServiceMethod<infer Request, infer Response>
@@ -72,13 +75,23 @@ export type ServiceCalls = {
 export class ServiceClient {
   /** Calls one method. */
   readonly calls: ServiceCalls;
-  readonly #options: ServiceClientOptions;
+  readonly #token: string;
+  readonly #timeoutMs: number;
+  readonly #attemptTimeoutMs: number;
   readonly #clients: ReadonlyMap<string, Client>;
+  readonly #closing = new AbortController();
 
-  /** Throws RangeError where there is no address. It connects when it is first used. */
+  /** Throws RangeError where there is no address, or an option can't be what it is for. It connects when it is first used. */
   constructor(options: ServiceClientOptions) {
     if (options.addresses.length === 0) throw new RangeError('addresses is empty; give the address of a kernel');
-    this.#options = options;
+    if (!TOKEN_PATTERN.test(options.token)) {
+      throw new RangeError('token has characters that no token has, such as a line break; give it as it was issued');
+    }
+    this.#token = options.token;
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    this.#attemptTimeoutMs = options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
+    requireTimeMs('timeoutMs', this.#timeoutMs);
+    requireTimeMs('attemptTimeoutMs', this.#attemptTimeoutMs);
     const security =
       options.authority === undefined ? credentials.createInsecure() : credentials.createSsl(options.authority);
     this.#clients = new Map(
@@ -90,23 +103,26 @@ export class ServiceClient {
     this.calls = Object.fromEntries(calls) as ServiceCalls;
   }
 
-  /** Opens a queue that sends single debits together over a stream. Close it before the client. */
+  /**
+   * Opens a queue that sends single debits together over a stream. Close it before the client. Throws RangeError where an option is no
+   * bound.
+   */
   openDebits(options: DebitQueueOptions = {}): DebitQueue {
     const ranked = this.#rank(newUuid()).map((address) => this.#clientAt(address));
-    return new DebitQueue(ranked, () => this.#metadata(), { timeoutMs: this.#timeoutMs, ...options });
+    return new DebitQueue(ranked, () => this.#metadata(), {
+      ...options,
+      timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+    });
   }
 
-  /** Closes the connections; calls that still wait end with an error. */
+  /** Closes the connections; calls and debits that still wait end with an error. */
   close(): void {
+    this.#closing.abort();
     for (const client of this.#clients.values()) client.close();
   }
 
-  get #timeoutMs(): number {
-    return this.#options.timeoutMs ?? TIMEOUT_MS;
-  }
-
   #toCall<Request extends object, Response>({ method, toRequest }: ServiceMethod<Request, Response>) {
-    return (fields: Fields<Request>, options: CallOptions = {}): Promise<Response> =>
+    return async (fields: Fields<Request>, options: CallOptions = {}): Promise<Response> =>
       this.#callUntilAnswered(method, withRequestId(toRequest(fields)), options);
   }
 
@@ -115,12 +131,13 @@ export class ServiceClient {
     request: Request,
     { timeoutMs = this.#timeoutMs, signal }: CallOptions,
   ): Promise<Response> {
-    const deadlineMs = Date.now() + timeoutMs;
+    // Who calls with what is left of a time of their own may have nothing left.
+    if (!(timeoutMs <= 0)) requireTimeMs('timeoutMs', timeoutMs);
+    const deadlineMs = Date.now() + Math.max(timeoutMs, 0);
     const ranked = this.#rank(textOf(request, 'tenantId') ?? '');
+    if (this.#closing.signal.aborted) throw isClosed(request);
     for (let attempt = 1; ; attempt += 1) {
-      const deadline = new Date(
-        Math.min(deadlineMs, Date.now() + (this.#options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS)),
-      );
+      const deadline = new Date(Math.min(deadlineMs, Date.now() + this.#attemptTimeoutMs));
       const settings = { metadata: this.#metadata(), deadline, ...(signal && { signal }) };
       const client = this.#clientAt(ranked[(attempt - 1) % ranked.length] ?? '');
       try {
@@ -129,7 +146,8 @@ export class ServiceClient {
         const error = toKernelError(thrown, textOf(request, 'requestId'));
         const waitMs = waitMsAfter(error, attempt);
         if (waitMs === undefined || signal?.aborted || Date.now() + waitMs >= deadlineMs) throw error;
-        await delay(waitMs, undefined, signal && { signal });
+        const ends = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
+        await delay(waitMs, undefined, { signal: ends }).catch(() => Promise.reject(givenUp(error)));
       }
     }
   }
@@ -147,7 +165,7 @@ export class ServiceClient {
 
   #metadata(): Metadata {
     const metadata = new Metadata();
-    metadata.set('authorization', `Bearer ${this.#options.token}`);
+    metadata.set('authorization', `Bearer ${this.#token}`);
     return metadata;
   }
 }
@@ -156,9 +174,16 @@ function waitMsAfter(error: unknown, attempt: number): number | undefined {
   return error instanceof KernelError && error.isRetriable ? computeBackoffMs(attempt, error.retryDelayMs) : undefined;
 }
 
-/** A write that names no key gets one, by which its repeats are known. */
-function withRequestId<Request>(request: Request): Request {
-  return textOf(request, 'requestId') === '' ? { ...request, requestId: newUuid() } : request;
+function isClosed(request: unknown): KernelError {
+  const message = 'the client is closed, and the call was not sent; make another client';
+  return new KernelError({ code: status.CANCELLED, message, requestId: textOf(request, 'requestId') });
+}
+
+/** Says that the caller, or who closed the client, ended a call that was to be sent again. */
+function givenUp(last: unknown): unknown {
+  if (!(last instanceof KernelError)) return last;
+  const message = `the call was given up before another attempt; the last one failed with: ${last.message}`;
+  return new KernelError({ code: status.CANCELLED, message, requestId: last.requestId, cause: last });
 }
 
 function textOf(request: unknown, field: string): string | undefined {

@@ -1,16 +1,17 @@
 // Owns debits that were handed over one by one and travel together: how many wait, which are sent, which are sent again.
-// Does not own the stream (debit-stream.ts), nor what becomes of a debit.
+// Does not own the stream (debit-stream.ts), which debits can be sent at all (outgoing-debit.ts), nor what becomes of a debit.
 // Invariants: a debit is settled once, and before its time is over; what is sent again bears the same request id; no more debits are
 // kept than the bounds allow, whatever the kernel does.
 
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, type Metadata, status } from '@grpc/grpc-js';
-import { v7 as newUuid } from 'uuid';
-import { DebitRequest, type DebitResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import type { DebitRequest, DebitResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import type { StreamedDebit } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
 import { computeBackoffMs } from './backoff.ts';
+import { requireCount, requireTimeMs } from './bound.ts';
 import { type DebitStream, openDebitStream } from './debit-stream.ts';
 import { fromProtoDebitError, KernelError } from './kernel-error.ts';
+import { keyOf, type OutgoingDebit, toOutgoingDebit } from './outgoing-debit.ts';
 import type { Fields } from './service-method.ts';
 
 const PENDING_MAX = 4_096;
@@ -24,11 +25,6 @@ const SENT_MAX = 1_024;
 const PER_MESSAGE_MAX = 256;
 /** The kernel takes 4 MiB. */
 const MESSAGE_BYTES_MAX = 2 * 1_048_576;
-/** More than any debit has that the kernel takes. */
-const DEBIT_BYTES_MAX = 65_536;
-/** The kernel answers with as much of an id, which an answer is known by. */
-const ID_LENGTH_MAX = 256;
-const UTF8_BYTES_MAX = 3;
 /** How long a stream of which everything is answered may take to end. */
 const FINISH_MS_MAX = 5_000;
 /** How often is looked for what is over, in milliseconds. */
@@ -51,18 +47,15 @@ export class DebitNotTakenError extends Error {
   /** Is the idempotency key of the debit. */
   readonly requestId: string;
 
-  constructor(message: string, requestId: string) {
-    super(message);
+  constructor(message: string, requestId: string, cause?: unknown) {
+    super(message, cause === undefined ? {} : { cause });
     this.name = 'DebitNotTakenError';
     this.requestId = requestId;
   }
 }
 
 /** One debit on its way. */
-interface Item {
-  readonly key: string;
-  readonly request: DebitRequest;
-  readonly bytes: number;
+interface Item extends OutgoingDebit {
   readonly expiresAtMs: number;
   readonly promise: Promise<DebitResponse>;
   readonly resolve: (response: DebitResponse) => void;
@@ -100,16 +93,15 @@ export class DebitQueue {
   #isClosing = false;
   #ticker: NodeJS.Timeout | undefined;
 
+  /** Throws RangeError where an option is no bound. */
   constructor(clients: readonly Client[], toMetadata: () => Metadata, options: DebitQueueOptions) {
     this.#clients = clients;
     this.#toMetadata = toMetadata;
-    const defaults = {
-      pendingMax: PENDING_MAX,
-      waitingMax: WAITING_MAX,
-      whenFull: 'wait',
-      timeoutMs: TIMEOUT_MS,
-    } as const;
-    this.#options = { ...defaults, ...options };
+    const { pendingMax = PENDING_MAX, waitingMax = WAITING_MAX, whenFull = 'wait', timeoutMs = TIMEOUT_MS } = options;
+    requireCount('pendingMax', pendingMax, 1);
+    requireCount('waitingMax', waitingMax, 0);
+    requireTimeMs('timeoutMs', timeoutMs);
+    this.#options = { pendingMax, waitingMax, whenFull, timeoutMs };
   }
 
   /** Is how many debits are under way, and how many wait for room. */
@@ -120,24 +112,14 @@ export class DebitQueue {
   /**
    * Charges usage, as `calls.debit` does; one without a request id gets one. The same debit again, while it is under way, shares its
    * answer. Throws KernelError where the kernel refuses it for good, and with DEADLINE_EXCEEDED where it was not answered in time, which
-   * says nothing of whether it was charged; DebitNotTakenError where the queue is full or closed.
+   * says nothing of whether it was charged; DebitNotTakenError where the queue is full or closed, or nothing was sent of it.
    */
   debit(fields: Fields<DebitRequest>): Promise<DebitResponse> {
-    const request = DebitRequest.fromPartial({ ...fields, requestId: fields.requestId || newUuid() });
-    const key = keyOf(request);
-    const same = this.#items.get(key);
-    const first = same?.request ?? this.#left.get(key);
-    if (first !== undefined && !isDeepStrictEqual(first, request)) return Promise.reject(keyReused(request));
-    if (same !== undefined) return same.promise;
-    const refusal = this.#refusalOf(request);
-    if (refusal !== undefined) return Promise.reject(refusal);
-    const item = this.#toItem(request);
-    const hasRoom = this.size.pending < this.#options.pendingMax;
-    this.#items.set(item.key, item);
-    if (hasRoom) this.#admit(item);
-    else this.#waiting.push(item);
-    this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
-    return item.promise;
+    try {
+      return this.#takeOver(toOutgoingDebit(fields));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Takes no more debits, and resolves when all are settled and the stream has ended. */
@@ -150,28 +132,52 @@ export class DebitQueue {
     clearTimeout(cutOff);
   }
 
-  #refusalOf(request: DebitRequest): Error | undefined {
-    const { requestId } = request;
-    if (this.#isClosing) return new DebitNotTakenError('the queue is closed; open another one', requestId);
+  #takeOver(debit: OutgoingDebit): Promise<DebitResponse> {
+    const { key, request } = debit;
+    const same = this.#items.get(key);
+    const first = same?.request ?? this.#left.get(key);
+    if (first !== undefined && !isDeepStrictEqual(first, request)) throw keyReused(request);
+    if (same !== undefined) return same.promise;
+    this.#refuseWhereClosedOrFull(request);
+    const item = this.#toItem(debit);
+    const hasRoom = this.size.pending < this.#options.pendingMax;
+    this.#items.set(item.key, item);
+    if (hasRoom) this.#admit(item);
+    else this.#waiting.push(item);
+    this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
+    return item.promise;
+  }
+
+  #refuseWhereClosedOrFull({ requestId }: DebitRequest): void {
+    if (this.#isClosing) throw new DebitNotTakenError('the queue is closed; open another one', requestId);
     const { pendingMax, waitingMax, whenFull } = this.#options;
     const { pending, waiting } = this.size;
     if (pending >= pendingMax && (whenFull === 'refuse' || waiting >= waitingMax)) {
       const advice = `${pending} debits are under way and ${waiting} wait; await some of them before more are made`;
-      return new DebitNotTakenError(`the queue is full: ${advice}`, requestId);
+      throw new DebitNotTakenError(`the queue is full: ${advice}`, requestId);
     }
-    return complainOf(request);
   }
 
-  #toItem(request: DebitRequest): Item {
+  #toItem(debit: OutgoingDebit): Item {
     return {
-      ...{ ...Promise.withResolvers<DebitResponse>(), request, key: keyOf(request), bytes: estimateBytes(request) },
+      ...{ ...Promise.withResolvers<DebitResponse>(), ...debit },
       ...{ expiresAtMs: performance.now() + this.#options.timeoutMs, attempts: 0, restsUntilMs: 0 },
     };
   }
 
   #admit(item: Item): void {
+    if (this.#left.delete(item.key)) {
+      // It is on its way since it was handed over before: the answer to that is the answer to this.
+      this.#markSent(item);
+      return;
+    }
     this.#ready.push(item);
     this.#flushSoon();
+  }
+
+  #markSent(item: Item): void {
+    item.attempts += 1;
+    this.#sent.set(item.key, item);
   }
 
   /** What is handed over in one turn travels together. */
@@ -187,13 +193,11 @@ export class DebitQueue {
   #flush(): void {
     if (this.#ready.length === 0 || (this.#stream === undefined && performance.now() < this.#opensAtMs)) return;
     this.#stream ??= this.#open();
+    if (this.#stream === undefined) return;
     if (this.#countUnanswered() === 0) this.#heardAtMs = performance.now();
     while (this.#ready.length > 0 && this.#countUnanswered() < SENT_MAX) {
       const message = this.#ready.splice(0, this.#countForMessage());
-      for (const item of message) {
-        item.attempts += 1;
-        this.#sent.set(item.key, item);
-      }
+      for (const item of message) this.#markSent(item);
       this.#stream.send(message.map(({ request }) => request));
     }
   }
@@ -212,22 +216,28 @@ export class DebitQueue {
     return tooMany === -1 ? countMax : tooMany;
   }
 
-  #open(): DebitStream {
+  /** Answers none where no stream can be opened any more. */
+  #open(): DebitStream | undefined {
     const client = this.#clients[this.#streams % this.#clients.length];
     if (client === undefined) throw new Error('there is no kernel to open a stream at');
     this.#streams += 1;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#streamEnd = promise;
-    const stream = openDebitStream(client, this.#toMetadata(), {
-      onAnswers: (answers) => {
-        if (this.#stream === stream) this.#take(answers);
-      },
-      onEnd: (error) => {
-        resolve();
-        if (this.#stream === stream) this.#recover(error);
-      },
-    });
-    return stream;
+    try {
+      const stream = openDebitStream(client, this.#toMetadata(), {
+        onAnswers: (answers) => {
+          if (this.#stream === stream) this.#take(answers);
+        },
+        onEnd: (error) => {
+          resolve();
+          if (this.#stream === stream) this.#recover(error);
+        },
+      });
+      this.#streamEnd = promise;
+      return stream;
+    } catch (error) {
+      this.#fail(cannotOpen(error));
+      return undefined;
+    }
   }
 
   #take(answers: readonly StreamedDebit[]): void {
@@ -273,8 +283,13 @@ export class DebitQueue {
       this.#opensAtMs = performance.now() + waitMs;
       return;
     }
+    this.#fail(error);
+  }
+
+  /** Ends all that there are. */
+  #fail(error: unknown): void {
     [this.#ready, this.#waiting] = [[], []];
-    for (const item of [...this.#items.values()]) this.#settle(item, () => item.reject(withRequestId(error, item)));
+    for (const item of [...this.#items.values()]) this.#settle(item, () => item.reject(toFailure(error, item)));
   }
 
   #computeWaitMs({ retryDelayMs }: KernelError): number | undefined {
@@ -336,37 +351,24 @@ export class DebitQueue {
   }
 }
 
-function keyOf({ tenantId, requestId }: Pick<StreamedDebit, 'tenantId' | 'requestId'>): string {
-  return `${tenantId}\n${requestId}`;
-}
-
 /** Two debits of one key that are under way at once could not be told apart by their answers. */
 function keyReused({ requestId }: DebitRequest): KernelError {
   const message = `another debit is under way with the request id ${requestId}; give each debit one of its own`;
   return new KernelError({ code: status.ALREADY_EXISTS, reason: 'IDEMPOTENCY_KEY_REUSED', message, requestId });
 }
 
-/** Says what no kernel could answer, or even read. */
-function complainOf(request: DebitRequest): KernelError | undefined {
-  const { requestId, tenantId } = request;
-  const ids = Object.entries({ request_id: requestId, tenant_id: tenantId });
-  const malformed = ids.find(([, id]) => id.length > ID_LENGTH_MAX || !id.isWellFormed());
-  const violation =
-    malformed === undefined
-      ? estimateBytes(request) > DEBIT_BYTES_MAX && { field: 'debit', description: 'is larger than any debit may be' }
-      : { field: malformed[0], description: `is no text of at most ${ID_LENGTH_MAX} characters` };
-  if (!violation) return undefined;
-  const message = `${violation.field} ${violation.description}`;
-  const parts = { code: status.INVALID_ARGUMENT, reason: 'INVALID_FIELD', violations: [violation] } as const;
-  return new KernelError({ ...parts, message, requestId: requestId.slice(0, ID_LENGTH_MAX) });
+/** A client that is closed opens nothing more. */
+function cannotOpen(cause: unknown): KernelError {
+  const advice = 'close the queue before the client, and open another one at a client that is open';
+  const message = `no stream of debits can be opened: ${messageOf(cause)}; ${advice}`;
+  return new KernelError({ code: status.CANCELLED, message, cause });
 }
 
-/** Answers about how large a debit is on the wire, rather too large than too small. */
-function estimateBytes({ dimensions, ...fields }: DebitRequest): number {
-  const texts = Object.values(fields).map((value) => String(value));
-  return UTF8_BYTES_MAX * [...texts, ...[...dimensions].flat()].reduce((sum, text) => sum + text.length + 2, 0);
-}
-
-function withRequestId(error: unknown, { request: { requestId } }: Item): unknown {
+function toFailure(error: unknown, { request: { requestId }, attempts }: Item): unknown {
+  if (attempts === 0) return new DebitNotTakenError(`the debit was not sent: ${messageOf(error)}`, requestId, error);
   return error instanceof KernelError ? new KernelError({ ...error, message: error.message, requestId }) : error;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -8,8 +8,17 @@ import {
   type StreamDebitsResponse,
   type StreamedDebit,
 } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
+import { readErrorDetail } from './error-detail.ts';
 import { KernelError, toKernelError } from './kernel-error.ts';
 import { toUnavailable, watchConnection } from './unary-call.ts';
+
+/** As these a stream that was reset or cut off ends, whoever did that; a kernel that means one of them gives its reason. */
+const BREAKS: ReadonlySet<status> = new Set([
+  status.CANCELLED,
+  status.UNKNOWN,
+  status.INTERNAL,
+  status.RESOURCE_EXHAUSTED,
+]);
 
 /** Who hears of a stream. */
 export interface DebitStreamListener {
@@ -43,7 +52,7 @@ export function openDebitStream(client: Client, metadata: Metadata, listener: De
     if (!hasEnded) listener.onAnswers(results);
   });
   call.on('error', (error: ServiceError) => {
-    end(toKernelError(error.code === status.CANCELLED ? toUnavailable(error) : error));
+    end(toKernelError(isBreak(error) ? toUnavailable(error) : error));
   });
   // An error comes before.
   call.on('end', () => end(endedByKernel()));
@@ -52,6 +61,10 @@ export function openDebitStream(client: Client, metadata: Metadata, listener: De
     finish: () => void call.end(),
     cancel: () => call.cancel(),
   };
+}
+
+function isBreak(error: ServiceError): boolean {
+  return BREAKS.has(error.code) && readErrorDetail(error).reason === undefined;
 }
 
 function endedByKernel(): KernelError {

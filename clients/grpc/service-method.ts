@@ -37,6 +37,7 @@ import {
 } from '../../gen/wheelhouse/subscription/v1/subscription_service.ts';
 import { GetTrialRequest, TrialServiceService } from '../../gen/wheelhouse/subscription/v1/trial_service.ts';
 import { GetTenantRequest, TenantServiceService } from '../../gen/wheelhouse/tenant/v1/tenant_service.ts';
+import { withRequestId } from './request-id.ts';
 import type { UnaryMethod } from './unary-call.ts';
 
 /** What may be left out of a message has its default. */
@@ -53,7 +54,7 @@ export const SERVICE_METHODS = {
   getBalance: bind(LedgerServiceService.getBalance, GetBalanceRequest),
   checkFunds: bind(LedgerServiceService.checkFunds, CheckFundsRequest),
   debit: bind(LedgerServiceService.debit, DebitRequest),
-  batchDebit: bind(LedgerServiceService.batchDebit, BatchDebitRequest),
+  batchDebit: { method: LedgerServiceService.batchDebit, toRequest: toBatchDebitRequest },
   listEntries: bind(LedgerServiceService.listEntries, ListEntriesRequest),
   reserve: bind(HoldServiceService.reserve, ReserveRequest),
   extend: bind(HoldServiceService.extend, ExtendRequest),
@@ -77,4 +78,10 @@ function bind<Request, Response>(
   type: { fromPartial(fields: Fields<Request>): Request },
 ): ServiceMethod<Request, Response> {
   return { method, toRequest: (fields) => type.fromPartial(fields) };
+}
+
+/** Each of the debits is a write of its own. */
+function toBatchDebitRequest(fields: Fields<BatchDebitRequest>): BatchDebitRequest {
+  const { debits } = BatchDebitRequest.fromPartial(fields);
+  return { debits: debits.map(withRequestId) };
 }

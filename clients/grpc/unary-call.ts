@@ -86,7 +86,8 @@ export function watchConnection(
  * A call that ended as cancelled though nobody here gave it up was cut off: no connection came about in time, or the
  * kernel ended in the middle of it. Either way it is unavailable, and another kernel can be asked.
  */
-export function toUnavailable({ metadata }: ServiceError): Error {
+export function toUnavailable(cause: ServiceError): Error {
+  const { metadata } = cause;
   const details = 'the kernel could not be connected to in time, or cut the call off';
-  return Object.assign(new Error(details), { code: GrpcStatus.UNAVAILABLE, details, metadata });
+  return Object.assign(new Error(details, { cause }), { code: GrpcStatus.UNAVAILABLE, details, metadata });
 }

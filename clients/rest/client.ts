@@ -78,8 +78,22 @@ async function sendUntilAnswered(
       if (outcome instanceof Response) return outcome;
       throw outcome.error;
     }
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    await waitUnlessAborted(waitMs, request.signal);
   }
+}
+
+/** Throws the reason of the signal where it fires before the time is over. */
+function waitUnlessAborted(waitMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      if (signal.aborted) reject(signal.reason);
+      else resolve();
+    };
+    const timer = setTimeout(end, waitMs);
+    signal.addEventListener('abort', end);
+  });
 }
 
 /** Says how long to wait before the next attempt, in milliseconds; undefined where the answer is final. */
@@ -87,6 +101,13 @@ function computeWaitMs(outcome: Response | { readonly error: unknown }, attempt:
   const backoffMs = WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
   if (!(outcome instanceof Response)) return backoffMs;
   if (!TRANSIENT_STATUSES.has(outcome.status)) return undefined;
-  const askedMs = Number(outcome.headers.get('Retry-After') ?? 0) * 1_000;
+  const askedMs = readAskedMs(outcome.headers.get('Retry-After') ?? '');
   return askedMs > WAIT_MS_MAX ? undefined : Math.max(askedMs, backoffMs);
+}
+
+/** Reads seconds or, as proxies write it, the time from which on to come again; what is neither asks for nothing. */
+function readAskedMs(retryAfter: string): number {
+  const seconds = Number(retryAfter);
+  const askedMs = Number.isNaN(seconds) ? Date.parse(retryAfter) - Date.now() : seconds * 1_000;
+  return Number.isNaN(askedMs) ? 0 : askedMs;
 }

@@ -100,6 +100,31 @@ test('whoever wants to be left alone for long is', async () => {
   expect(response.headers.get('retry-after')).toBe('60');
 });
 
+test('a proxy that names the time from which on it answers is left alone until then', async () => {
+  let sent = 0;
+  const headers = { 'Retry-After': new Date(Date.now() + 60_000).toUTCString() };
+  const client = await makeClient(() => {
+    sent += 1;
+    return Promise.resolve(new Response('', { status: 503, headers }));
+  });
+  expect((await client.GET('/v1/billing/usage')).response.status).toBe(503);
+  expect(sent).toBe(1);
+});
+
+test('a program that gives up while it waits for the next attempt is told so, and nothing more is sent', async () => {
+  const giveUp = new AbortController();
+  let sent = 0;
+  const send = () => {
+    sent += 1;
+    // By then the client has taken the answer, and waits.
+    setImmediate(() => giveUp.abort(new Error('enough')));
+    return Promise.resolve(new Response('', { status: 503, headers: { 'Retry-After': '9' } }));
+  };
+  const call = (await makeClient(send)).GET('/v1/billing/usage', { signal: giveUp.signal });
+  await expect(call).rejects.toThrow('enough');
+  expect(sent).toBe(1);
+});
+
 test('a page of a browser’s session names its proof and its workspace, and no credential', async () => {
   let sent: Request | undefined;
   const client = createBillingClient({

@@ -4,7 +4,12 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { ServiceClient } from '../../clients/grpc/client.ts';
 import { SERVICE_METHODS } from '../../clients/grpc/service-method.ts';
-import { DebitResponse, GetBalanceResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import {
+  BatchDebitRequest,
+  BatchDebitResponse,
+  DebitResponse,
+  GetBalanceResponse,
+} from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { ACCESS, METHOD_PATHS } from '../../kernel/grpc/access.ts';
 import { STREAM_BOUNDS } from '../../kernel/grpc/stream-limit.ts';
 import { KernelPeer, type Refusal, rawRefusal, refusal } from './support/kernel-peer.ts';
@@ -19,6 +24,7 @@ beforeEach(() => {
 });
 afterEach(() => client.close());
 
+const UUID = /^[0-9a-f-]{36}$/;
 const DEBIT = { tenantId: 'ten_1', action: 'a', quantity: '1' };
 
 /** Refuses the first calls, and answers those after them. */
@@ -45,7 +51,20 @@ test('what can succeed later is sent again under the same request id', async () 
   expect(await client.calls.debit(DEBIT)).toMatchObject({ replayed: true });
   expect(requestIds()).toHaveLength(6);
   expect(new Set(requestIds()).size).toBe(1);
-  expect(requestIds()[0]).toMatch(/^[0-9a-f-]{36}$/);
+  expect(requestIds()[0]).toMatch(UUID);
+});
+
+test('each debit of a batch is sent again under its own request id', async () => {
+  kernel.answers.batchDebit = () => {
+    if (kernel.calls.length === 1) throw rawRefusal(status.UNAVAILABLE, 'gone');
+    return BatchDebitResponse.fromPartial({});
+  };
+  await client.calls.batchDebit({ debits: [DEBIT, DEBIT, { ...DEBIT, requestId: 'mine' }] });
+  const [first, second] = kernel.calls.map(({ request }) => BatchDebitRequest.fromPartial(Object(request)).debits);
+  expect(second).toEqual(first);
+  const ids = first?.map(({ requestId }) => requestId);
+  expect(ids).toEqual([expect.stringMatching(UUID), expect.stringMatching(UUID), 'mine']);
+  expect(new Set(ids).size).toBe(3);
 });
 
 test.each<Refusal>([
@@ -95,6 +114,60 @@ test('a caller who gives up is not kept waiting', async () => {
   const call = client.calls.getBalance({ tenantId: 'ten_1' }, { signal: giveUp.signal });
   await expect(call).rejects.toMatchObject({ code: status.CANCELLED });
   expect(kernel.calls).toHaveLength(1);
+});
+
+test.each(['the caller', 'the client'])('a call that waits to be sent again ends when %s ends it', async (who) => {
+  const giveUp = new AbortController();
+  kernel.answers.getBalance = () => {
+    throw refusal({ code: status.UNAVAILABLE, reason: 'SHUTTING_DOWN', retryDelayMs: 9_000 });
+  };
+  const call = client.calls.getBalance({ tenantId: 'ten_1' }, { signal: giveUp.signal });
+  const ended = expect(call).rejects.toMatchObject({ name: 'KernelError', code: status.CANCELLED });
+  await expect.poll(() => kernel.calls.length).toBe(1);
+  if (who === 'the caller') giveUp.abort();
+  else client.close();
+  await ended;
+  expect(kernel.calls).toHaveLength(1);
+});
+
+test('a client that is closed says so', async () => {
+  client.close();
+  await expect(client.calls.debit({ ...DEBIT, requestId: 'mine' })).rejects.toMatchObject({
+    ...{ name: 'KernelError', code: status.CANCELLED, requestId: 'mine' },
+    message: expect.stringContaining('the client is closed'),
+  });
+});
+
+test.each([
+  { timeoutMs: Number.NaN },
+  { timeoutMs: 0 },
+  { timeoutMs: Number.POSITIVE_INFINITY },
+  { attemptTimeoutMs: -1 },
+  { token: 'token\n' },
+  { addresses: [] },
+])('a client is not made with what can’t work: %o', (wrong) => {
+  const options = { addresses: [kernel.address], token: 'token', ...wrong };
+  expect(() => new ServiceClient(options)).toThrow(RangeError);
+});
+
+test.each([{ timeoutMs: Number.NaN }, { pendingMax: 0 }, { pendingMax: 1.5 }, { waitingMax: -1 }])(
+  'a queue is not opened with what is no bound: %o',
+  (wrong) => {
+    expect(() => client.openDebits(wrong)).toThrow(RangeError);
+  },
+);
+
+test('a call without a time is refused, one whose time is over ends as such', async () => {
+  const call = (timeoutMs: number) => client.calls.getBalance({ tenantId: 'ten_1' }, { timeoutMs });
+  await expect(call(Number.NaN)).rejects.toThrow(RangeError);
+  for (const over of [0, -5]) await expect(call(over)).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
+});
+
+test('an option that is undefined has its default', async () => {
+  // No compiler lets it through; a caller without types can hand it over.
+  const options: object = { pendingMax: undefined, timeoutMs: undefined };
+  const debits = client.openDebits(options);
+  await expect(debits.debit(DEBIT)).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
 });
 
 test('there is a call for each method that a service may use', () => {

@@ -6,6 +6,7 @@ import {
   Metadata,
   Server,
   ServerCredentials,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type ServiceError,
@@ -20,6 +21,8 @@ import { CatalogServiceService } from '../../../gen/wheelhouse/catalog/v1/catalo
 import { LedgerServiceService } from '../../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import {
   LedgerStreamServiceService,
+  type StreamDebitsRequest,
+  type StreamDebitsResponse,
   type WatchBalanceRequest,
   type WatchBalanceResponse,
 } from '../../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
@@ -94,6 +97,9 @@ export type Answers = { -readonly [Name in keyof Methods]: AnswerTo<Methods[Name
 /** A watch of a balance, as its peer has it. */
 export type BalanceWatch = ServerWritableStream<WatchBalanceRequest, WatchBalanceResponse>;
 
+/** A stream of debits, as its peer has it. */
+export type DebitStreamCall = ServerDuplexStream<StreamDebitsRequest, StreamDebitsResponse>;
+
 /** One call as the peer received it. */
 export interface ReceivedCall {
   readonly method: keyof Answers;
@@ -163,6 +169,8 @@ export class KernelPeer {
   /** Is told of each watch of a balance, and writes to it; it ends with the peer, or as the test says. */
   onWatch: (call: BalanceWatch) => void = (call) =>
     void call.emit('error', rawRefusal(GrpcStatus.UNIMPLEMENTED, 'no watch'));
+  /** Is told of each stream of debits, and reads and answers it as the test says. */
+  onDebits: (call: DebitStreamCall) => void = refuseDebits;
   readonly #credentials: ServerCredentials;
   #server = new Server();
   #port = 0;
@@ -181,10 +189,10 @@ export class KernelPeer {
     for (const service of SERVICES) {
       // What is a method of one of the services is one of all.
       const names = Object.keys(service) as (keyof Answers)[];
-      this.#server.addService(
-        service,
-        Object.fromEntries(names.map((name) => [name, name === 'watchBalance' ? this.#watch : this.#handle(name)])),
-      );
+      this.#server.addService(service, {
+        ...Object.fromEntries(names.map((name) => [name, this.#handle(name)])),
+        ...(service === LedgerStreamServiceService && { watchBalance: this.#watch, streamDebits: this.#streamDebits }),
+      });
     }
     this.health.addToServer(this.#server);
     this.#port = await new Promise((resolve, reject) => {
@@ -203,7 +211,10 @@ export class KernelPeer {
     this.calls.length = 0;
     this.answers = {};
     this.onWatch = (call) => void call.emit('error', rawRefusal(GrpcStatus.UNIMPLEMENTED, 'no watch'));
+    this.onDebits = refuseDebits;
   }
+
+  readonly #streamDebits = (call: DebitStreamCall): void => this.onDebits(call);
 
   readonly #watch = (call: BalanceWatch): void => {
     const received: ReceivedCall = {
@@ -248,6 +259,10 @@ export class KernelPeer {
       }
     };
   }
+}
+
+function refuseDebits(call: DebitStreamCall): void {
+  call.emit('error', rawRefusal(GrpcStatus.UNIMPLEMENTED, 'no debits'));
 }
 
 function toStrings(metadata: Metadata): Record<string, string> {
