@@ -68,6 +68,15 @@ describe('an order that is made again', () => {
     expect(new Set(keys).size).toBe(3);
   });
 
+  it('has the same key though something was forecast meanwhile', async () => {
+    const { client, buy, keys } = stand(['lost', 200, 201]);
+    await buy().catch(() => undefined);
+    await client.POST('/v1/billing/subscription/preview', { body: { plan_code: 'pro' } });
+    await buy();
+    expect(keys[2]).toBe(keys[0]);
+    expect(keys[1]).not.toBe(keys[0]);
+  });
+
   it('has the same key while the first is under way', async () => {
     const { buy, keys } = stand([201, 201]);
     await Promise.all([buy(), buy()]);

@@ -10,6 +10,8 @@ import { outcomeUnknown } from './problem.ts';
 type Middleware = Parameters<ReturnType<typeof createBillingClient>['use']>[number];
 
 const KEY_HEADER = 'Idempotency-Key';
+/** Are POSTs that change nothing: pages make them by themselves, between two presses of one button. */
+const FORECAST = /\/(?:preview|validate|refresh)$/;
 const TOO_MANY_REQUESTS = 429;
 const SERVER_FAULT = 500;
 
@@ -18,7 +20,7 @@ export function createOrderKeys(): Middleware {
   let last: { readonly order: string; readonly key: string } | undefined;
   return {
     async onRequest({ request }) {
-      if (isRead(request)) return;
+      if (isRead(request) || FORECAST.test(request.url)) return;
       const order = `${request.method} ${request.url} ${await request.clone().text()}`;
       if (last?.order !== order) last = { order, key: crypto.randomUUID() };
       request.headers.set(KEY_HEADER, last.key);
