@@ -70,6 +70,9 @@ export interface StoredPaymentMethod {
   readonly isDefault: boolean;
 }
 
+/** How many choices of a payment method a workspace's row remembers: more than anybody makes while a retry is on its way. */
+export const CHOICES_MAX = 50;
+
 /** A choice of what is charged by default, by one request. */
 export interface CardChoice {
   /** Tells the request from every other. */
@@ -329,7 +332,7 @@ export interface CustomerStore {
   /** Says that giving it back is tried anew from a time on. */
   saveDropAgain(tenantId: TenantId, stripeSubscriptionId: string, triedSince: Instant): Promise<void>;
   saveDropDone(tenantId: TenantId, stripeSubscriptionId: string): Promise<void>;
-  /** Notes a choice as the newest one, unless its request has one; answers the row that is there then. The last 50 are remembered. */
+  /** Notes a choice as the newest one, unless its request has one; answers the row that is there then. The last {@link CHOICES_MAX} are remembered. */
   beginChoice(tenantId: TenantId, choice: CardChoice): Promise<CustomerRow>;
   /** Keeps what a choice was answered, once; answers the row that is there then. */
   saveChoiceAnswer(tenantId: TenantId, mark: string, answer: StoredPaymentMethod): Promise<CustomerRow>;

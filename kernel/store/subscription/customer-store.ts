@@ -3,7 +3,7 @@
 // the same one; every write can be done again.
 
 import type { Connection, mongo } from 'mongoose';
-import type { CustomerRow, CustomerStore } from '../../app/subscription/ports.ts';
+import { CHOICES_MAX, type CustomerRow, type CustomerStore } from '../../app/subscription/ports.ts';
 import { DomainError } from '../../domain/error.ts';
 import { guardDatabase, guardWrite, isDuplicateKey } from '../database-failure.ts';
 import { ensureIndexes, type WantedIndex } from '../index-proof.ts';
@@ -21,8 +21,6 @@ import { insertOrLoad } from './insert-or-load.ts';
 const TIMEOUT_MS = 5_000;
 /** How many customers of a workspace are remembered that were deleted at Stripe. */
 const FORMER_MAX = 20;
-/** How many choices of a payment method are remembered: more than anybody makes while a retry is on its way. */
-const CHOICES_MAX = 50;
 /** Attempts are counted as plain numbers. */
 const COLLECTION_OPTIONS = { ...LEDGER_COLLECTION_OPTIONS, useBigInt64: false } as const;
 
