@@ -398,6 +398,28 @@ describe('two pages that are both paid', () => {
     await expectSound(shop, workspace);
   });
 
+  test('are tried to be paid back at once when an operator asks, also where Stripe refused it that day', async () => {
+    const workspace = await openSubscriber();
+    const refusal = { method: 'POST', path: '/v1/refunds', outcome: 'refused', status: 400 } as const;
+    shop.stripe.sandbox.control.addFault(refusal);
+    const second = await buyAgain(workspace);
+    await hasResult(workspace, 'failed', 1);
+    const { verify, refresh } = reconciliationCallsOf(shop.callers);
+    // Whoever else looks has it tried no more that day.
+    await workspace.refresh();
+    await refresh(workspace.tenantId);
+    await hasResult(workspace, 'failed', 2);
+    await workspace.refresh();
+    expect(await verify(workspace.tenantId)).toMatchObject([{ subject: second }]);
+    shop.stripe.sandbox.control.clearFaults();
+    await refresh(workspace.tenantId);
+    await hasResult(workspace, 'done', 1);
+    await hasResult(workspace, 'failed', 2);
+    expect(await paymentsOf(workspace)).toContainEqual([14_900, 14_900]);
+    await expect.poll(() => verify(workspace.tenantId)).toEqual([]);
+    await expectSound(shop, workspace);
+  });
+
   test('are paid back, too, where the bank of who paid has taken them back by a dispute that is lost', async () => {
     const workspace = await openSubscriber();
     const { stripe, sandbox } = shop.stripe;

@@ -303,6 +303,8 @@ export interface CustomerRow {
   readonly droppedIds?: readonly string[];
   /** Since when giving them back is tried, by the subscription. */
   readonly dropTimes?: Readonly<Record<string, Instant>>;
+  /** When an operator last asked for it to be tried anew, by the subscription; absent where nobody ever did. */
+  readonly dropAskedTimes?: Readonly<Record<string, Instant>>;
   /** What was chosen to be charged by default, the last choices of the workspace, oldest first; absent where nothing ever was. */
   readonly cardChoices?: readonly CardChoice[];
   /** When the subscription is to be read again at the latest. */
@@ -329,8 +331,8 @@ export interface CustomerStore {
   savePageOpened(tenantId: TenantId, openedAt: Instant): Promise<void>;
   /** Notes that what a subscription has cost is to be given back, tried since then or since it was first noted, until {@link saveDropDone} says that nothing of it is left. */
   saveDrop(tenantId: TenantId, stripeSubscriptionId: string, triedSince: Instant): Promise<void>;
-  /** Says that giving it back is tried anew from a time on. */
-  saveDropAgain(tenantId: TenantId, stripeSubscriptionId: string, triedSince: Instant): Promise<void>;
+  /** Says that an operator has asked for it at a time, from which on giving it back is tried anew. */
+  saveDropAgain(tenantId: TenantId, stripeSubscriptionId: string, askedAt: Instant): Promise<void>;
   saveDropDone(tenantId: TenantId, stripeSubscriptionId: string): Promise<void>;
   /** Notes a choice as the newest one, unless its request has one; answers the row that is there then. The last {@link CHOICES_MAX} are remembered. */
   beginChoice(tenantId: TenantId, choice: CardChoice): Promise<CustomerRow>;

@@ -39,9 +39,10 @@ export interface SubscriptionFollowUpParts {
   readonly clock: Pick<Clock, 'now'>;
 }
 
-/** An end that is to be asked of Stripe. */
+/** An end that is to be asked of Stripe, and why. */
 interface Leftover {
-  readonly key: IdempotencyKey;
+  readonly why: 'lapse' | 'close' | 'duplicate' | 'duplicate_unpaid';
+  readonly stripeSubscriptionId: string;
   readonly request: IntentRequest;
 }
 
@@ -66,7 +67,8 @@ export class SubscriptionFollowUp {
     await billing.closeCheckouts(pageCustomerId);
   }
 
-  async #followStripe(tenant: TenantRef, { account, seen, returningIds }: SyncedAccount): Promise<void> {
+  async #followStripe(tenant: TenantRef, synced: SyncedAccount): Promise<void> {
+    const { account, seen, returningIds, returnAskedTimes } = synced;
     const { notice, intents, customers, clock } = this.#parts;
     await this.#notePurchases(tenant, seen);
     const { subscription } = account.state;
@@ -78,7 +80,7 @@ export class SubscriptionFollowUp {
     const leftover =
       (await this.#findLeftover(tenant, subscription, seen, asOf)) ?? findUnreturned(returningIds, seen, asOf);
     if (leftover === undefined) return;
-    const hasBegun = await intents.begin(tenant, leftover.key, leftover.request);
+    const hasBegun = await intents.begin(tenant, keyOf(leftover, returnAskedTimes, asOf), leftover.request);
     // One change at a time: what is under way, or what was begun now, comes first.
     if (!hasBegun) await customers.requestSync(tenant.tenantId, clock.now() + LOOK_AGAIN_MS);
   }
@@ -102,14 +104,14 @@ export class SubscriptionFollowUp {
     const running = seen.filter(({ phase }) => phase === 'live');
     if (running.length === 0) return undefined;
     const own = running.find(({ stripeSubscriptionId }) => stripeSubscriptionId === subscription?.stripeSubscriptionId);
-    if (own !== undefined && isLost(subscription, own, now)) return endOf('lapse', own, now, { onlyUnpaid: true });
+    if (own !== undefined && isLost(subscription, own, now)) return endOf('lapse', own, { onlyUnpaid: true });
     const second = running.find((other) => isLive(subscription) && other !== own && isOurs(other, tenantId));
-    if (second !== undefined) return dropOf(second, now);
+    if (second !== undefined) return dropOf(second);
     // The account's own is ended whoever made it: it was followed as long as the workspace was open.
     const first = own ?? running.find((other) => isOurs(other, tenantId));
     if (first === undefined || !(await this.#parts.isClosed(tenantId))) return undefined;
     // What was paid for after the closing has given nothing.
-    return first === own ? endOf('close', first, now) : dropOf(first, now);
+    return first === own ? endOf('close', first) : dropOf(first);
   }
 }
 
@@ -127,13 +129,11 @@ export function isOurs({ metadata }: StripeSubscription, tenantId: TenantId): bo
 }
 
 function endOf(
-  why: string,
+  why: 'lapse' | 'close',
   { stripeSubscriptionId }: StripeSubscription,
-  now: Instant,
   more: { readonly onlyUnpaid?: true } = {},
 ): Leftover {
-  const request: IntentRequest = { kind: 'cancel', stripeSubscriptionId, atOnce: true, ...more };
-  return { key: keyOf(why, stripeSubscriptionId, now), request };
+  return { why, stripeSubscriptionId, request: { kind: 'cancel', stripeSubscriptionId, atOnce: true, ...more } };
 }
 
 /** Each hour it is another one's turn, so that none waits for ever for one that Stripe refuses. */
@@ -144,25 +144,24 @@ function findUnreturned(
 ): Leftover | undefined {
   const id = returningIds[Math.floor(now / HOUR_MS) % returningIds.length];
   if (id === undefined) return undefined;
-  return dropOf(
-    seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === id) ?? { stripeSubscriptionId: id },
-    now,
-  );
+  return dropOf(seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === id) ?? { stripeSubscriptionId: id });
 }
 
 /** What is paid after all is given back at once, whatever Stripe has refused that day. */
-function dropOf(
-  {
-    stripeSubscriptionId,
-    cycleInvoice,
-  }: Pick<StripeSubscription, 'stripeSubscriptionId'> & Partial<StripeSubscription>,
-  now: Instant,
-): Leftover {
+function dropOf({
+  stripeSubscriptionId,
+  cycleInvoice,
+}: Pick<StripeSubscription, 'stripeSubscriptionId'> & Partial<StripeSubscription>): Leftover {
   const why = cycleInvoice?.state === 'paid' ? 'duplicate' : 'duplicate_unpaid';
-  return { key: keyOf(why, stripeSubscriptionId, now), request: { kind: 'drop_duplicate', stripeSubscriptionId } };
+  return { why, stripeSubscriptionId, request: { kind: 'drop_duplicate', stripeSubscriptionId } };
 }
 
-/** What Stripe refused is tried again another day. */
-function keyOf(why: string, stripeSubscriptionId: string, now: Instant): IdempotencyKey {
-  return `${why}:${stripeSubscriptionId}:${Math.floor(now / DAY_MS)}` as IdempotencyKey;
+/** What Stripe refused is tried again another day, and whenever an operator asks. */
+function keyOf(
+  { why, stripeSubscriptionId: id }: Leftover,
+  askedTimes: Readonly<Record<string, Instant>>,
+  now: Instant,
+): IdempotencyKey {
+  const asked = askedTimes[id] === undefined ? '' : `:${askedTimes[id]}`;
+  return `${why}:${id}:${Math.floor(now / DAY_MS)}${asked}` as IdempotencyKey;
 }

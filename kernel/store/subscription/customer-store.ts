@@ -108,10 +108,13 @@ class MongoCustomerStore implements CustomerStore {
       await this.#customers.updateOne({ _id: tenantId }, change);
     });
 
-  saveDropAgain: CustomerStore['saveDropAgain'] = (tenantId, stripeSubscriptionId, triedSince) =>
+  saveDropAgain: CustomerStore['saveDropAgain'] = (tenantId, stripeSubscriptionId, askedAt) =>
     guardWrite(async () => {
       const filter = { _id: tenantId, dropped_subscription_ids: stripeSubscriptionId };
-      const change = { $set: { [dropTimeOf(stripeSubscriptionId)]: new Date(triedSince) } };
+      const since = new Date(askedAt);
+      const change = {
+        $set: { [dropTimeOf(stripeSubscriptionId)]: since, [askedTimeOf(stripeSubscriptionId)]: since },
+      };
       await this.#customers.updateOne(filter, change);
     });
 
@@ -119,7 +122,7 @@ class MongoCustomerStore implements CustomerStore {
     guardWrite(async () => {
       const change = {
         $pull: { dropped_subscription_ids: stripeSubscriptionId },
-        $unset: { [dropTimeOf(stripeSubscriptionId)]: '' as const },
+        $unset: { [dropTimeOf(stripeSubscriptionId)]: '' as const, [askedTimeOf(stripeSubscriptionId)]: '' as const },
       };
       await this.#customers.updateOne({ _id: tenantId }, change);
     });
@@ -208,6 +211,10 @@ class MongoCustomerStore implements CustomerStore {
 /** Stripe's ids have neither dots nor dollars. */
 function dropTimeOf(stripeSubscriptionId: string): `drop_times.${string}` {
   return `drop_times.${stripeSubscriptionId}`;
+}
+
+function askedTimeOf(stripeSubscriptionId: string): `drop_asked_times.${string}` {
+  return `drop_asked_times.${stripeSubscriptionId}`;
 }
 
 /** Matches a row only as long as its customer is still to be made. */
