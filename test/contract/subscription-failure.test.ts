@@ -694,6 +694,29 @@ describe('a page to buy on', () => {
     await expectSound(shop, workspace);
   });
 
+  test('to pay an upgrade on is closed when its workspace is suspended: nothing can be paid on it any more', async () => {
+    const workspace = await openSubscriber('pro');
+    await workspace.storeCard('pm_card_authenticationRequired');
+    const { change } = await workspace.changePlan({ planCode: 'plus' });
+    expect(change).toMatchObject({ outcome: ChangeOutcome.ACTION_REQUIRED });
+    await suspend(workspace);
+    const { stripe } = shop.stripe;
+    const customer = await workspace.customerId();
+    const statuses = async () => (await stripe.invoices.list({ customer })).data.map(({ status: is }) => is);
+    await expect.poll(statuses).toEqual(['void', 'paid']);
+    await sendCard(change?.actionUrl ?? '');
+    await workspace.refresh();
+    expect(await workspace.charged()).toEqual([4_900]);
+    expect((await workspace.get()).planCode).toBe('pro');
+    // Who may go on may ask for it again.
+    await workspaceOperatorOf(shop.callers).suspend(workspace.tenantId, false);
+    const again = (await workspace.changePlan({ planCode: 'plus' })).change;
+    expect((await sendCard(again?.actionUrl ?? '')).status).toBe(303);
+    await expect.poll(async () => (await workspace.get()).planCode).toBe('plus');
+    expect(await workspace.charged()).toHaveLength(2);
+    await expectSound(shop, workspace);
+  });
+
   test('is closed also where Stripe can’t be reached when its workspace is suspended', async () => {
     const workspace = await openWorkspace(shop);
     await openPage(workspace);

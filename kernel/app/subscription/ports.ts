@@ -51,7 +51,7 @@ export interface StripeSubscription extends Omit<SubscriptionOutlook, 'pending'>
   readonly isInvoiced: boolean;
   /** Where what is open of it can be paid; there only while a payment is due. */
   readonly paymentUrl?: string;
-  /** Where a waiting change can be paid; there while `pending_update` waits. */
+  /** Where a waiting change can be paid; there while `pending_update` waits and its invoice is open. */
   readonly pendingUpdateUrl?: string;
 }
 
@@ -224,6 +224,8 @@ export interface StripeBilling {
     },
     attempt: StripeAttempt,
   ): Promise<ChargeOutcome>;
+  /** Voids the invoice of a change that waits for its payment, if there is one: nobody can pay for that change any more. */
+  closeChange(stripeSubscriptionId: string): Promise<void>;
   /** Changes to a price when the period ends, instead of a change or cancellation that waits. */
   changeAtPeriodEnd(
     subscription: StripeSubscription,

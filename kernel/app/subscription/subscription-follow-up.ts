@@ -32,7 +32,7 @@ export interface SubscriptionFollowUpParts {
   readonly notice: Pick<BillingNotice, 'notePaymentFailed'>;
   readonly customers: Pick<CustomerStore, 'requestSync'>;
   readonly codes: Pick<PurchaseCodes, 'noteBought'>;
-  readonly billing: Pick<StripeBilling, 'closeCheckouts'>;
+  readonly billing: Pick<StripeBilling, 'closeCheckouts' | 'closeChange'>;
   readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
   /** Says that a workspace is suspended or closed. */
   readonly isBarred: (tenantId: TenantId) => Promise<boolean>;
@@ -61,10 +61,12 @@ export class SubscriptionFollowUp {
   }
 
   /** On a page that was opened before the workspace was suspended or closed nothing is to be paid any more. */
-  async #closePages({ tenantId }: TenantRef, { pageCustomerId }: SyncedAccount): Promise<void> {
+  async #closePages({ tenantId }: TenantRef, { pageCustomerId, seen }: SyncedAccount): Promise<void> {
     const { billing, isBarred } = this.#parts;
-    if (pageCustomerId === undefined || !(await isBarred(tenantId))) return;
-    await billing.closeCheckouts(pageCustomerId);
+    const waiting = seen.filter(({ pendingUpdateUrl }) => pendingUpdateUrl !== undefined);
+    if ((pageCustomerId === undefined && waiting.length === 0) || !(await isBarred(tenantId))) return;
+    if (pageCustomerId !== undefined) await billing.closeCheckouts(pageCustomerId);
+    for (const { stripeSubscriptionId } of waiting) await billing.closeChange(stripeSubscriptionId);
   }
 
   async #followStripe(tenant: TenantRef, synced: SyncedAccount): Promise<void> {
