@@ -87,10 +87,11 @@ async function listOpen(client: StripeClient, subscription: string): Promise<rea
   return open.flatMap(({ id }) => (id === undefined ? [] : [id]));
 }
 
-/** One that was paid or voided meanwhile is left alone. */
-async function voidInvoice(client: StripeClient, id: string, attempt: StripeAttempt): Promise<void> {
+/** Voids an invoice. One that was paid or voided meanwhile is left alone. */
+export async function voidInvoice(client: StripeClient, id: string, attempt?: StripeAttempt): Promise<void> {
+  const options = attempt === undefined ? {} : toOptions(attempt, `void_${id}`);
   await unlessOver(
-    () => client.invoices.voidInvoice(id, {}, toOptions(attempt, `void_${id}`)),
+    () => client.invoices.voidInvoice(id, {}, options),
     async () => (await client.invoices.retrieve(id)).status !== 'open',
   );
 }

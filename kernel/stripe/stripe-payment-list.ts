@@ -2,16 +2,11 @@
 
 import type { Stripe } from 'stripe';
 import { TOP_UP_PURPOSE } from '../app/payment/ports.ts';
-import {
-  type FailedRefund,
-  type ListedTopUp,
-  SETTLED_OUTSIDE,
-  type StripePaymentList,
-} from '../app/reconciliation/ports.ts';
+import type { ListedTopUp, StripePaymentList } from '../app/reconciliation/ports.ts';
 import { INTENT_ID } from './stripe-attempt.ts';
 import { guardStripe, type StripeClient } from './stripe-client.ts';
 import { LIST_MAX, PAGE_SIZE } from './stripe-list.ts';
-import { UNDONE_REFUNDS } from './stripe-return.ts';
+import { listRefundDebts } from './stripe-refund-debt.ts';
 
 /** Builds the lists. */
 export function createStripePaymentList(client: StripeClient): StripePaymentList {
@@ -39,28 +34,9 @@ export function createStripePaymentList(client: StripeClient): StripePaymentList
       guardStripe(async () => {
         const query = { customer, limit: PAGE_SIZE, expand: ['data.refunds'] };
         const charges = await client.charges.list(query).autoPagingToArray({ limit: LIST_MAX });
-        return charges.flatMap(listOpenRefunds);
+        return charges.flatMap(listRefundDebts);
       }),
   };
-}
-
-/** Lists the refunds of a charge that came back, and after which nothing else gave the money back. */
-function listOpenRefunds({ payment_intent: intent, refunds }: Stripe.Charge): readonly FailedRefund[] {
-  const all = refunds?.data ?? [];
-  const failed = all.filter(({ status, metadata }) => status === 'failed' && metadata?.[SETTLED_OUTSIDE] !== 'true');
-  const open = failed.filter(({ amount, created }) => sumSince(all, created) < amount);
-  return open.map(({ id, amount, currency }) => ({
-    stripeRefundId: id,
-    stripePaymentIntentId: typeof intent === 'string' ? intent : (intent?.id ?? ''),
-    minorUnits: BigInt(amount),
-    currency: currency.toLowerCase(),
-  }));
-}
-
-/** Sums what was paid back after a time, or is on its way. */
-function sumSince(refunds: readonly Stripe.Refund[], since: number): number {
-  const later = refunds.filter(({ created, status }) => created > since && !UNDONE_REFUNDS.has(status));
-  return later.reduce((sum, { amount }) => sum + amount, 0);
 }
 
 function toListedTopUp(invoice: Stripe.Invoice): readonly ListedTopUp[] {

@@ -7,7 +7,7 @@ import type { Stripe } from 'stripe';
 import type { ChargeOutcome, StripeAttempt, StripeBilling, StripeSubscription } from '../app/subscription/ports.ts';
 import type { Instant } from '../domain/id.ts';
 import { toOptions, withIntent } from './stripe-attempt.ts';
-import { keepGoing, releaseSchedule } from './stripe-cancellation.ts';
+import { keepGoing, releaseSchedule, voidInvoice } from './stripe-cancellation.ts';
 import { runCharge } from './stripe-charge.ts';
 import { guardStripe, type StripeClient } from './stripe-client.ts';
 
@@ -17,13 +17,20 @@ interface PriceChange {
 }
 
 /** Builds the methods that change prices. */
-export function createStripeChanges(client: StripeClient): Pick<StripeBilling, 'changeNow' | 'changeAtPeriodEnd'> {
+export function createStripeChanges(
+  client: StripeClient,
+): Pick<StripeBilling, 'changeNow' | 'closeChange' | 'changeAtPeriodEnd'> {
   return {
     changeNow: (subscription, change, attempt) =>
       guardStripe(async () => {
         const outcome = await runCharge(() => chargeNow(client, subscription, change, attempt));
         if (outcome.kind !== 'action_required') return outcome;
         return await runCharge(() => waitForPayment(client, subscription, change, attempt));
+      }),
+    closeChange: (id) =>
+      guardStripe(async () => {
+        const { pending_update: update, latest_invoice: invoice } = await client.subscriptions.retrieve(id);
+        if (update !== null && invoice !== null) await voidInvoice(client, toId(invoice));
       }),
     changeAtPeriodEnd: (subscription, change, attempt) =>
       guardStripe(() => scheduleChange(client, subscription, change, attempt)),

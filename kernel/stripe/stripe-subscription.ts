@@ -203,7 +203,8 @@ async function readInvoices(
       cycleTerms: isEnded ? undefined : await loadCycleTerms(client, stripePriceId, cycle?.stripePriceId),
       failureCode: toFailureCode(payment),
       paymentUrl: due?.hosted_invoice_url ?? undefined,
-      pendingUpdateUrl: waiting?.invoice.hosted_invoice_url ?? undefined,
+      pendingUpdateUrl:
+        waiting?.invoice.status === 'open' ? (waiting.invoice.hosted_invoice_url ?? undefined) : undefined,
     }),
   };
 }

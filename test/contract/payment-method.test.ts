@@ -261,18 +261,28 @@ describe('what is stored', () => {
       expect(await defaultAtStripe()).toBe(visa);
     });
 
-    test('and the choice that came last holds, in however many kernels they are made at once', async () => {
+    /** Another kernel of the same database, whose calls to Stripe can be held up. */
+    async function openSlow() {
       const proxy = await startStepProxy(shop.kernel.mongodbUri, shop.stripe.sandbox.url);
       const slow = await openKernel(
         { mongodbUri: shop.kernel.mongodbUri, stripe: { ...shop.stripe.config, apiUrl: proxy.stripeUrl } },
         { hasSoldPlans: false },
       );
+      const callers = callersOf(slow);
+      const there = { kernel: slow, callers, stripe: shop.stripe, trials: trialCallsOf(callers) };
+      const close = async () => {
+        await slow.close();
+        await proxy.stop();
+      };
+      return { proxy, workspaceOfId: (tenantId: string) => workspaceOf(there, tenantId), close };
+    }
+
+    test('and the choice that came last holds, in however many kernels they are made at once', async () => {
+      const { proxy, workspaceOfId, close } = await openSlow();
       try {
         const { workspace, visa, mastercard, defaultAtStripe } = await openChooser();
         await workspace.setDefault(mastercard);
-        const callers = callersOf(slow);
-        const there = { kernel: slow, callers, stripe: shop.stripe, trials: trialCallsOf(callers) };
-        const bySlow = await workspaceOf(there, workspace.tenantId);
+        const bySlow = await workspaceOfId(workspace.tenantId);
         const customer = await workspace.customerId();
         const requestId = newRequestId();
         const sending = proxy.hold('POST /v1/customers/:id', 'before', () => [customer]);
@@ -292,9 +302,56 @@ describe('what is stored', () => {
           .findOne({ _id: workspace.tenantId });
         expect(await defaultAtStripe()).toBe(row?.card_choices.at(-1)?.stripe_payment_method_id);
       } finally {
-        await slow.close();
-        await proxy.stop();
+        await close();
       }
+    });
+
+    test('that was cut off after it had reached Stripe behind a later one: its retry has that one charged again', async () => {
+      const { proxy, workspaceOfId, close } = await openSlow();
+      try {
+        const { workspace, visa, mastercard, defaultAtStripe } = await openChooser();
+        const bySlow = await workspaceOfId(workspace.tenantId);
+        const customer = await workspace.customerId();
+        const requestId = newRequestId();
+        const sending = proxy.hold('POST /v1/customers/:id', 'before', () => [customer]);
+        const repairing = proxy.hold('POST /v1/customers/:id', 'before', () => [customer]);
+        const chosen = bySlow.setDefault(visa, requestId).catch(() => undefined);
+        await sending.reached;
+        const later = await workspace.setDefault(mastercard);
+        expect(later.paymentMethod).toMatchObject({ stripePaymentMethodId: mastercard, isDefault: true });
+        sending.release();
+        // Its kernel gets no further than to the end of its own call.
+        await repairing.reached;
+        expect(await defaultAtStripe()).toBe(visa);
+        const retry = await workspace.setDefault(visa, requestId);
+        expect(retry.paymentMethod).toMatchObject({ stripePaymentMethodId: visa, isDefault: false });
+        expect(await defaultAtStripe()).toBe(mastercard);
+        repairing.release();
+        await chosen;
+        expect(await defaultAtStripe()).toBe(mastercard);
+      } finally {
+        await close();
+      }
+    });
+
+    test('that so many have followed that it is remembered no more: its retry chooses nothing', async () => {
+      const { workspace, visa, mastercard, defaultAtStripe } = await openChooser();
+      const requestId = newRequestId();
+      await workspace.setDefault(visa, requestId);
+      await workspace.setDefault(mastercard);
+      const choices = shop.kernel.connection.collection<{ _id: string; card_choices: object[] }>('stripe_customers');
+      const own = { _id: workspace.tenantId };
+      const last = (await choices.findOne(own))?.card_choices.at(-1);
+      const others = Array.from({ length: 48 }, (_, index) => ({ ...last, mark: `mark_${index}` }));
+      await choices.updateOne(own, { $push: { card_choices: { $each: others } } });
+      // One more than are remembered, the first of which is forgotten by it.
+      await workspace.setDefault(mastercard);
+      const { paymentMethod } = await workspace.setDefault(visa, requestId);
+      expect(paymentMethod).toMatchObject({ stripePaymentMethodId: visa, isDefault: false });
+      expect(await defaultAtStripe()).toBe(mastercard);
+      // What is asked for anew is done.
+      await workspace.setDefault(visa);
+      expect(await defaultAtStripe()).toBe(visa);
     });
 
     test('that was cut off before it was answered: it is not carried out after a later one', async () => {

@@ -268,8 +268,14 @@ describe('the comparison of payments with Stripe', () => {
   });
 
   describe('of a refund that its bank sent back', () => {
-    const payIn = ({ stripe: { stripe } }: Shop, charge: string, amount: number) =>
-      stripe.refunds.create({ charge, amount });
+    const payIn = ({ stripe: { stripe } }: Shop, charge: string, amount: number, replaces?: string) =>
+      stripe.refunds.create({ charge, amount, ...(replaces === undefined ? {} : { metadata: { replaces } }) });
+
+    /** Which refunds something is missing of, and how much. */
+    async function missing({ workspace: { tenantId } }: Buyer) {
+      const differences = await verify(tenantId);
+      return differences.map(({ subject, command }) => [subject, Number(/--amount (\d+)/.exec(command)?.[1])] as const);
+    }
 
     /** A workspace that has bought something, of which a part was to go back. */
     async function openRefunded(buy: (buyer: Buyer) => Promise<unknown>) {
@@ -286,29 +292,72 @@ describe('the comparison of payments with Stripe', () => {
     }
     const openPlan = () => openRefunded(({ workspace }) => workspace.activate({ planCode: 'pro' }));
 
-    test('finds that of a plan, until as much was paid back', async () => {
+    test('finds that of a plan, and how much is missing, until as much was paid back', async () => {
       const { refund, charge, intent, ...buyer } = await openPlan();
+      const createOf = (amount: number) =>
+        `stripe refunds create --payment-intent ${intent} --amount ${amount} -d "metadata[replaces]=${refund.id}"`;
       const [difference, ...others] = await verify(buyer.workspace.tenantId);
       expect(others).toEqual([]);
       expect(difference).toMatchObject({
         ...{ kind: DifferenceKind.REFUND_FAILED, subject: refund.id, refreshMends: false },
         message: expect.stringContaining(`stripe refunds update ${refund.id} -d "metadata[settled_outside]=true"`),
-        command: `stripe refunds create --payment-intent ${intent} --amount 900`,
-        effect: 'pays 900 usd back once more',
+        ...{ command: createOf(900), effect: 'pays 900 usd back once more' },
       });
       await payIn(shop, charge, 899);
-      expect(await found(buyer)).toEqual([[DifferenceKind.REFUND_FAILED, refund.id, false]]);
+      expect(await verify(buyer.workspace.tenantId)).toMatchObject([
+        { subject: refund.id, command: createOf(1), effect: 'pays 1 usd back once more' },
+      ]);
       await payIn(shop, charge, 1);
       expect(await found(buyer)).toEqual([]);
     });
 
-    test('finds that of a plan, also where what was paid back instead came back as well', async () => {
+    test.each([
+      ['what was paid back instead', undefined, 900],
+      ['what the finding had paid back', 'itself', 900],
+      ['less of it', 'itself', 400],
+    ])('finds one debt of a plan where %s came back as well', async (_, replaces, amount) => {
       const { refund, charge, ...buyer } = await openPlan();
-      const again = await payIn(shop, charge, 900);
-      expect(await found(buyer)).toEqual([]);
+      const again = await payIn(shop, charge, amount, replaces && refund.id);
       shop.stripe.sandbox.control.failRefund(again.id);
-      const both = [again.id, refund.id].map((id) => [DifferenceKind.REFUND_FAILED, id, false]);
-      expect(await found(buyer)).toEqual(both);
+      expect(await missing(buyer)).toEqual(
+        amount === 900
+          ? [[again.id, 900]]
+          : [
+              [refund.id, 500],
+              [again.id, 400],
+            ],
+      );
+      await shop.advance(60_000);
+      await payIn(shop, charge, 900);
+      expect(await found(buyer)).toEqual([]);
+    });
+
+    test.each([
+      ['another amount', 500, undefined],
+      ['the same, and says that it is of something else', 900, 'none'],
+    ])('finds another debt of the payment where what came back as well is of %s', async (_, amount, replaces) => {
+      const { refund, charge, ...buyer } = await openPlan();
+      const other = await payIn(shop, charge, amount, replaces);
+      shop.stripe.sandbox.control.failRefund(other.id);
+      expect(await missing(buyer)).toEqual([
+        [refund.id, 900],
+        [other.id, amount],
+      ]);
+      await shop.advance(60_000);
+      // Is of the oldest first.
+      await payIn(shop, charge, 901);
+      expect(await missing(buyer)).toEqual([[other.id, amount - 1]]);
+    });
+
+    test('finds two debts of refunds that were made together, of which one was made up for', async () => {
+      const { refund, charge, ...buyer } = await openPlan();
+      const two = [await payIn(shop, charge, 300, 'none'), await payIn(shop, charge, 300, 'none')];
+      for (const { id } of two) shop.stripe.sandbox.control.failRefund(id);
+      await shop.advance(60_000);
+      await payIn(shop, charge, 900, refund.id);
+      expect((await missing(buyer)).map(([, amount]) => amount)).toEqual([300, 300]);
+      await payIn(shop, charge, 300);
+      expect((await missing(buyer)).map(([, amount]) => amount)).toEqual([300]);
     });
 
     test('finds that of a plan, until somebody says that the money was given in another way', async () => {

@@ -398,6 +398,28 @@ describe('two pages that are both paid', () => {
     await expectSound(shop, workspace);
   });
 
+  test('are tried to be paid back at once when an operator asks, also where Stripe refused it that day', async () => {
+    const workspace = await openSubscriber();
+    const refusal = { method: 'POST', path: '/v1/refunds', outcome: 'refused', status: 400 } as const;
+    shop.stripe.sandbox.control.addFault(refusal);
+    const second = await buyAgain(workspace);
+    await hasResult(workspace, 'failed', 1);
+    const { verify, refresh } = reconciliationCallsOf(shop.callers);
+    // Whoever else looks has it tried no more that day.
+    await workspace.refresh();
+    await refresh(workspace.tenantId);
+    await hasResult(workspace, 'failed', 2);
+    await workspace.refresh();
+    expect(await verify(workspace.tenantId)).toMatchObject([{ subject: second }]);
+    shop.stripe.sandbox.control.clearFaults();
+    await refresh(workspace.tenantId);
+    await hasResult(workspace, 'done', 1);
+    await hasResult(workspace, 'failed', 2);
+    expect(await paymentsOf(workspace)).toContainEqual([14_900, 14_900]);
+    await expect.poll(() => verify(workspace.tenantId)).toEqual([]);
+    await expectSound(shop, workspace);
+  });
+
   test('are paid back, too, where the bank of who paid has taken them back by a dispute that is lost', async () => {
     const workspace = await openSubscriber();
     const { stripe, sandbox } = shop.stripe;
@@ -705,6 +727,29 @@ describe('a page to buy on', () => {
     await expect.poll(() => pagesOf(workspace)).toEqual(['expired']);
     expect((await sendCard(page)).status).not.toBe(303);
     expect(await workspace.charged()).toEqual([]);
+    await expectSound(shop, workspace);
+  });
+
+  test('to pay an upgrade on is closed when its workspace is suspended: nothing can be paid on it any more', async () => {
+    const workspace = await openSubscriber('pro');
+    await workspace.storeCard('pm_card_authenticationRequired');
+    const { change } = await workspace.changePlan({ planCode: 'plus' });
+    expect(change).toMatchObject({ outcome: ChangeOutcome.ACTION_REQUIRED });
+    await suspend(workspace);
+    const { stripe } = shop.stripe;
+    const customer = await workspace.customerId();
+    const statuses = async () => (await stripe.invoices.list({ customer })).data.map(({ status: is }) => is);
+    await expect.poll(statuses).toEqual(['void', 'paid']);
+    await sendCard(change?.actionUrl ?? '');
+    await workspace.refresh();
+    expect(await workspace.charged()).toEqual([4_900]);
+    expect((await workspace.get()).planCode).toBe('pro');
+    // Who may go on may ask for it again.
+    await workspaceOperatorOf(shop.callers).suspend(workspace.tenantId, false);
+    const again = (await workspace.changePlan({ planCode: 'plus' })).change;
+    expect((await sendCard(again?.actionUrl ?? '')).status).toBe(303);
+    await expect.poll(async () => (await workspace.get()).planCode).toBe('plus');
+    expect(await workspace.charged()).toHaveLength(2);
     await expectSound(shop, workspace);
   });
 

@@ -19,11 +19,16 @@ export interface ListedTopUp {
 /** The metadata by which somebody says, of a refund that came back, that its money was given in another way: `true`. */
 export const SETTLED_OUTSIDE = 'settled_outside';
 
+/** The metadata by which a refund says which one it is made in the place of, since that came back: its id. */
+export const REPLACES = 'replaces';
+
 /** A refund that the payer's bank has sent back. */
 export interface FailedRefund {
   readonly stripeRefundId: string;
   readonly stripePaymentIntentId: string;
   readonly minorUnits: bigint;
+  /** What of it no other refund has made up for, above 0. */
+  readonly missingMinorUnits: bigint;
   /** In lower case. */
   readonly currency: string;
 }
@@ -35,8 +40,9 @@ export interface StripePaymentList {
   /** The payment intents of which something went back, or is disputed, among the newest 1,000. */
   listReturned(stripeCustomerId: string): Promise<ReadonlySet<string>>;
   /**
-   * The refunds that came back, of the newest 1,000 payments; those left out that as much was paid back after, or that say that they
-   * were {@link SETTLED_OUTSIDE}.
+   * The refunds that came back, of the newest 1,000 payments; those left out that later ones have made up for, or came in the place of
+   * and came back themselves ({@link REPLACES}), or that say that they were {@link SETTLED_OUTSIDE}. A refund that names none makes up
+   * for all that came back before it, the oldest first; where it came back, too, it does if it is of just what was missing then.
    */
   listFailedRefunds(stripeCustomerId: string): Promise<readonly FailedRefund[]>;
 }

@@ -5,7 +5,7 @@ import type { TenantRef } from '../ledger/ledger.ts';
 import type { TopUpStore } from '../payment/ports.ts';
 import type { CustomerStore } from '../subscription/ports.ts';
 import { type Difference, mendedByHand, type WorkspaceCheck } from './difference.ts';
-import { type FailedRefund, SETTLED_OUTSIDE, type StripePaymentList } from './ports.ts';
+import { type FailedRefund, REPLACES, SETTLED_OUTSIDE, type StripePaymentList } from './ports.ts';
 
 /** What the check works with. */
 export interface RefundCheckParts {
@@ -36,12 +36,13 @@ export class RefundCheck implements WorkspaceCheck {
 }
 
 function failedOf({ tenantId }: TenantRef, { stripeRefundId: subject, ...refund }: FailedRefund): Difference {
-  const { stripePaymentIntentId: intent, minorUnits, currency } = refund;
+  const { stripePaymentIntentId: intent, minorUnits, missingMinorUnits: missing, currency } = refund;
+  const madeUpFor = missing === minorUnits ? '' : `, and other refunds have made up for all but ${missing} ${currency}`;
   const message =
-    `the refund ${subject} of ${minorUnits} ${currency} was sent back by the bank of whoever paid, so they do not have that money: pay it ` +
-    'back once more or, where they have got it in another way, say so at Stripe: ' +
+    `the refund ${subject} of ${minorUnits} ${currency} was sent back by the bank of whoever paid${madeUpFor}, so they do not have that ` +
+    'money: pay what is missing once more or, where they have got it in another way, say so at Stripe: ' +
     `stripe refunds update ${subject} -d "metadata[${SETTLED_OUTSIDE}]=true"`;
-  const command = `stripe refunds create --payment-intent ${intent} --amount ${minorUnits}`;
+  const command = `stripe refunds create --payment-intent ${intent} --amount ${missing} -d "metadata[${REPLACES}]=${subject}"`;
   const finding = { tenantId, kind: 'refund_failed', subject, message } as const;
-  return mendedByHand(finding, command, `pays ${minorUnits} ${currency} back once more`);
+  return mendedByHand(finding, command, `pays ${missing} ${currency} back once more`);
 }

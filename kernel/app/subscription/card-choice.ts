@@ -1,11 +1,19 @@
 // Owns which payment method of a workspace was chosen last as the one that is charged, and what each request to choose one was
 // answered. Does not own how Stripe is told (kernel/stripe), or who asked (change-journal.ts).
 // Invariants: a choice is noted before Stripe is asked, and its answer kept after; what was answered once is answered again and
-// changes nothing; a choice that another one has followed is never made the default again, here or at Stripe.
+// changes nothing; a choice that another one has followed is never made the default again, here or at Stripe, and where it was all the
+// same, by a call that landed late, its retry has Stripe follow the newest.
 
 import type { IdempotencyKey, TenantId } from '../../domain/id.ts';
 import { markOf } from '../applied-request.ts';
-import type { CardChoice, CustomerRow, CustomerStore, StoredPaymentMethod, StripeBilling } from './ports.ts';
+import {
+  type CardChoice,
+  CHOICES_MAX,
+  type CustomerRow,
+  type CustomerStore,
+  type StoredPaymentMethod,
+  type StripeBilling,
+} from './ports.ts';
 
 /** What choices are made with. */
 export interface CardChoiceParts {
@@ -19,6 +27,8 @@ export interface CardRequest {
   readonly stripeCustomerId: string;
   readonly stripePaymentMethodId: string;
   readonly key: IdempotencyKey;
+  /** Says that the request has come before. */
+  readonly isRetry: boolean;
 }
 
 /** Finds what a request to choose was answered; undefined where it was not. */
@@ -36,17 +46,21 @@ export class CardChoices {
 
   /**
    * Makes a payment method the default, unless another one was chosen since, and keeps what it answers: the payment method as it is
-   * then; undefined where the customer has none of the id, and then nothing is kept. Throws DomainError STRIPE_UNAVAILABLE,
+   * then; undefined where the customer has none of the id, and then nothing is kept. Where another one was chosen since, and Stripe
+   * has this one as the default, a call that was cut off has landed late: then the newest is made the default again. Throws DomainError STRIPE_UNAVAILABLE,
    * STRIPE_REFUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE: asking again goes on where it ended.
    */
   async choose(request: CardRequest): Promise<StoredPaymentMethod | undefined> {
     const { store } = this.#parts;
-    const { tenantId, stripePaymentMethodId, key } = request;
+    const { tenantId, stripePaymentMethodId, key, isRetry } = request;
     const mark = markOf(key);
+    const found = await this.#find(request);
     // What the customer does not have takes the place of no choice.
-    if ((await this.#find(request)) === undefined) return undefined;
+    if (found === undefined) return undefined;
+    // So many were made since that this one is not remembered any more.
+    if (isRetry && isForgotten(await store.loadCustomer(tenantId), mark)) return found;
     const begun = await store.beginChoice(tenantId, { mark, stripePaymentMethodId });
-    await this.#carryOut(request, mark, begun);
+    if (begun.cardChoices?.at(-1)?.mark === mark || found.isDefault) await this.#followNewest(request, begun);
     const chosen = await this.#find(request);
     if (chosen === undefined) {
       await store.removeChoice(tenantId, mark);
@@ -63,13 +77,12 @@ export class CardChoices {
   }
 
   /**
-   * Has Stripe follow the newest choice, where that is this one. Another may come while Stripe is asked, and be carried out before:
-   * then it is carried out again, so that whoever asks Stripe last asks for the newest. Each turn answers another request.
+   * Has Stripe follow the newest choice. Another may come while Stripe is asked, and be carried out before: then it is carried out again,
+   * so that whoever asks Stripe last asks for the newest. Each turn answers another request.
    */
-  async #carryOut({ tenantId, stripeCustomerId }: CardRequest, mark: string, begun: CustomerRow): Promise<void> {
+  async #followNewest({ tenantId, stripeCustomerId }: CardRequest, begun: CustomerRow): Promise<void> {
     const { store, billing } = this.#parts;
     let newest = begun.cardChoices?.at(-1);
-    if (newest?.mark !== mark) return;
     while (newest !== undefined) {
       await billing.setDefaultPaymentMethod(stripeCustomerId, newest.stripePaymentMethodId);
       const next: CardChoice | undefined = (await store.loadCustomer(tenantId))?.cardChoices?.at(-1);
@@ -81,4 +94,8 @@ export class CardChoices {
 
 function findChoice(row: CustomerRow | undefined, mark: string): CardChoice | undefined {
   return row?.cardChoices?.find((choice) => choice.mark === mark);
+}
+
+function isForgotten(row: CustomerRow | undefined, mark: string): boolean {
+  return (row?.cardChoices ?? []).length >= CHOICES_MAX && findChoice(row, mark) === undefined;
 }

@@ -56,7 +56,7 @@ export class PaymentMethodService implements PaymentMethods {
   async startSetup(tenant: TenantRef, input: SetupInput, asker: PersonAsker, context: WriteContext): Promise<Setup> {
     const { consentsToCharge } = input;
     // The trial of a retry was looked at when it was first asked; by now it may be over.
-    if (consentsToCharge && !(await this.#isNoted(tenant, context))) await this.#assertTrialRuns(tenant);
+    if (consentsToCharge && !(await this.#isNoted(tenant, 'start_setup', context))) await this.#assertTrialRuns(tenant);
     const figures = { consent_to_charge: `${consentsToCharge}` };
     const key = await this.#note(tenant, 'start_setup', asker, context, figures);
     const setup = await this.#openSetup(tenant, input, key);
@@ -72,8 +72,9 @@ export class PaymentMethodService implements PaymentMethods {
     await customerStore.requestSync(tenantId, now + PAGE_FIRST_LOOK_MS);
   }
 
-  #isNoted({ tenantId }: TenantRef, { callerScope, requestId }: WriteContext): Promise<boolean> {
-    return this.#parts.journal.isNoted(tenantId, requestKey(callerScope, 'start_setup', requestId));
+  #isNoted({ tenantId }: TenantRef, operation: Operation, context: WriteContext): Promise<boolean> {
+    const { callerScope, requestId } = context;
+    return this.#parts.journal.isNoted(tenantId, requestKey(callerScope, operation, requestId));
   }
 
   async #assertTrialRuns(tenant: TenantRef): Promise<void> {
@@ -122,6 +123,7 @@ export class PaymentMethodService implements PaymentMethods {
     const row = await customerStore.loadCustomer(tenantId);
     if (row === undefined) throw paymentMethodNotFound(stripePaymentMethodId);
     const figures = { stripe_payment_method_id: stripePaymentMethodId };
+    const isRetry = await this.#isNoted(tenant, 'set_default_payment_method', context);
     const key = await this.#note(tenant, 'set_default_payment_method', asker, context, figures);
     const answered = findChoiceAnswer(row, key);
     if (answered !== undefined) return answered;
@@ -129,7 +131,7 @@ export class PaymentMethodService implements PaymentMethods {
     const chosen =
       stripeCustomerId === undefined
         ? undefined
-        : await choices.choose({ tenantId, stripeCustomerId, stripePaymentMethodId, key });
+        : await choices.choose({ tenantId, stripeCustomerId, stripePaymentMethodId, key, isRetry });
     if (chosen === undefined) throw paymentMethodNotFound(stripePaymentMethodId);
     await onCardLook(tenant);
     return chosen;

@@ -51,7 +51,7 @@ export interface StripeSubscription extends Omit<SubscriptionOutlook, 'pending'>
   readonly isInvoiced: boolean;
   /** Where what is open of it can be paid; there only while a payment is due. */
   readonly paymentUrl?: string;
-  /** Where a waiting change can be paid; there while `pending_update` waits. */
+  /** Where a waiting change can be paid; there while `pending_update` waits and its invoice is open. */
   readonly pendingUpdateUrl?: string;
 }
 
@@ -69,6 +69,9 @@ export interface StoredPaymentMethod {
   };
   readonly isDefault: boolean;
 }
+
+/** How many choices of a payment method a workspace's row remembers: more than anybody makes while a retry is on its way. */
+export const CHOICES_MAX = 50;
 
 /** A choice of what is charged by default, by one request. */
 export interface CardChoice {
@@ -221,6 +224,8 @@ export interface StripeBilling {
     },
     attempt: StripeAttempt,
   ): Promise<ChargeOutcome>;
+  /** Voids the invoice of a change that waits for its payment, if there is one: nobody can pay for that change any more. */
+  closeChange(stripeSubscriptionId: string): Promise<void>;
   /** Changes to a price when the period ends, instead of a change or cancellation that waits. */
   changeAtPeriodEnd(
     subscription: StripeSubscription,
@@ -300,6 +305,8 @@ export interface CustomerRow {
   readonly droppedIds?: readonly string[];
   /** Since when giving them back is tried, by the subscription. */
   readonly dropTimes?: Readonly<Record<string, Instant>>;
+  /** When an operator last asked for it to be tried anew, by the subscription; absent where nobody ever did. */
+  readonly dropAskedTimes?: Readonly<Record<string, Instant>>;
   /** What was chosen to be charged by default, the last choices of the workspace, oldest first; absent where nothing ever was. */
   readonly cardChoices?: readonly CardChoice[];
   /** When the subscription is to be read again at the latest. */
@@ -326,10 +333,10 @@ export interface CustomerStore {
   savePageOpened(tenantId: TenantId, openedAt: Instant): Promise<void>;
   /** Notes that what a subscription has cost is to be given back, tried since then or since it was first noted, until {@link saveDropDone} says that nothing of it is left. */
   saveDrop(tenantId: TenantId, stripeSubscriptionId: string, triedSince: Instant): Promise<void>;
-  /** Says that giving it back is tried anew from a time on. */
-  saveDropAgain(tenantId: TenantId, stripeSubscriptionId: string, triedSince: Instant): Promise<void>;
+  /** Says that an operator has asked for it at a time, from which on giving it back is tried anew. */
+  saveDropAgain(tenantId: TenantId, stripeSubscriptionId: string, askedAt: Instant): Promise<void>;
   saveDropDone(tenantId: TenantId, stripeSubscriptionId: string): Promise<void>;
-  /** Notes a choice as the newest one, unless its request has one; answers the row that is there then. The last 50 are remembered. */
+  /** Notes a choice as the newest one, unless its request has one; answers the row that is there then. The last {@link CHOICES_MAX} are remembered. */
   beginChoice(tenantId: TenantId, choice: CardChoice): Promise<CustomerRow>;
   /** Keeps what a choice was answered, once; answers the row that is there then. */
   saveChoiceAnswer(tenantId: TenantId, mark: string, answer: StoredPaymentMethod): Promise<CustomerRow>;

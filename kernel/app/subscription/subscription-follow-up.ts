@@ -32,16 +32,17 @@ export interface SubscriptionFollowUpParts {
   readonly notice: Pick<BillingNotice, 'notePaymentFailed'>;
   readonly customers: Pick<CustomerStore, 'requestSync'>;
   readonly codes: Pick<PurchaseCodes, 'noteBought'>;
-  readonly billing: Pick<StripeBilling, 'closeCheckouts'>;
+  readonly billing: Pick<StripeBilling, 'closeCheckouts' | 'closeChange'>;
   readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
   /** Says that a workspace is suspended or closed. */
   readonly isBarred: (tenantId: TenantId) => Promise<boolean>;
   readonly clock: Pick<Clock, 'now'>;
 }
 
-/** An end that is to be asked of Stripe. */
+/** An end that is to be asked of Stripe, and why. */
 interface Leftover {
-  readonly key: IdempotencyKey;
+  readonly why: 'lapse' | 'close' | 'duplicate' | 'duplicate_unpaid';
+  readonly stripeSubscriptionId: string;
   readonly request: IntentRequest;
 }
 
@@ -60,13 +61,16 @@ export class SubscriptionFollowUp {
   }
 
   /** On a page that was opened before the workspace was suspended or closed nothing is to be paid any more. */
-  async #closePages({ tenantId }: TenantRef, { pageCustomerId }: SyncedAccount): Promise<void> {
+  async #closePages({ tenantId }: TenantRef, { pageCustomerId, seen }: SyncedAccount): Promise<void> {
     const { billing, isBarred } = this.#parts;
-    if (pageCustomerId === undefined || !(await isBarred(tenantId))) return;
-    await billing.closeCheckouts(pageCustomerId);
+    const waiting = seen.filter(({ pendingUpdateUrl }) => pendingUpdateUrl !== undefined);
+    if ((pageCustomerId === undefined && waiting.length === 0) || !(await isBarred(tenantId))) return;
+    if (pageCustomerId !== undefined) await billing.closeCheckouts(pageCustomerId);
+    for (const { stripeSubscriptionId } of waiting) await billing.closeChange(stripeSubscriptionId);
   }
 
-  async #followStripe(tenant: TenantRef, { account, seen, returningIds }: SyncedAccount): Promise<void> {
+  async #followStripe(tenant: TenantRef, synced: SyncedAccount): Promise<void> {
+    const { account, seen, returningIds, returnAskedTimes } = synced;
     const { notice, intents, customers, clock } = this.#parts;
     await this.#notePurchases(tenant, seen);
     const { subscription } = account.state;
@@ -78,7 +82,7 @@ export class SubscriptionFollowUp {
     const leftover =
       (await this.#findLeftover(tenant, subscription, seen, asOf)) ?? findUnreturned(returningIds, seen, asOf);
     if (leftover === undefined) return;
-    const hasBegun = await intents.begin(tenant, leftover.key, leftover.request);
+    const hasBegun = await intents.begin(tenant, keyOf(leftover, returnAskedTimes, asOf), leftover.request);
     // One change at a time: what is under way, or what was begun now, comes first.
     if (!hasBegun) await customers.requestSync(tenant.tenantId, clock.now() + LOOK_AGAIN_MS);
   }
@@ -102,14 +106,14 @@ export class SubscriptionFollowUp {
     const running = seen.filter(({ phase }) => phase === 'live');
     if (running.length === 0) return undefined;
     const own = running.find(({ stripeSubscriptionId }) => stripeSubscriptionId === subscription?.stripeSubscriptionId);
-    if (own !== undefined && isLost(subscription, own, now)) return endOf('lapse', own, now, { onlyUnpaid: true });
+    if (own !== undefined && isLost(subscription, own, now)) return endOf('lapse', own, { onlyUnpaid: true });
     const second = running.find((other) => isLive(subscription) && other !== own && isOurs(other, tenantId));
-    if (second !== undefined) return dropOf(second, now);
+    if (second !== undefined) return dropOf(second);
     // The account's own is ended whoever made it: it was followed as long as the workspace was open.
     const first = own ?? running.find((other) => isOurs(other, tenantId));
     if (first === undefined || !(await this.#parts.isClosed(tenantId))) return undefined;
     // What was paid for after the closing has given nothing.
-    return first === own ? endOf('close', first, now) : dropOf(first, now);
+    return first === own ? endOf('close', first) : dropOf(first);
   }
 }
 
@@ -128,13 +132,11 @@ export function isOurs({ metadata }: StripeSubscription, tenantId: TenantId): bo
 }
 
 function endOf(
-  why: string,
+  why: 'lapse' | 'close',
   { stripeSubscriptionId }: StripeSubscription,
-  now: Instant,
   more: { readonly onlyUnpaid?: true } = {},
 ): Leftover {
-  const request: IntentRequest = { kind: 'cancel', stripeSubscriptionId, atOnce: true, ...more };
-  return { key: keyOf(why, stripeSubscriptionId, now), request };
+  return { why, stripeSubscriptionId, request: { kind: 'cancel', stripeSubscriptionId, atOnce: true, ...more } };
 }
 
 /** Each hour it is another one's turn, so that none waits for ever for one that Stripe refuses. */
@@ -145,25 +147,24 @@ function findUnreturned(
 ): Leftover | undefined {
   const id = returningIds[Math.floor(now / HOUR_MS) % returningIds.length];
   if (id === undefined) return undefined;
-  return dropOf(
-    seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === id) ?? { stripeSubscriptionId: id },
-    now,
-  );
+  return dropOf(seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === id) ?? { stripeSubscriptionId: id });
 }
 
 /** What is paid after all is given back at once, whatever Stripe has refused that day. */
-function dropOf(
-  {
-    stripeSubscriptionId,
-    cycleInvoice,
-  }: Pick<StripeSubscription, 'stripeSubscriptionId'> & Partial<StripeSubscription>,
-  now: Instant,
-): Leftover {
+function dropOf({
+  stripeSubscriptionId,
+  cycleInvoice,
+}: Pick<StripeSubscription, 'stripeSubscriptionId'> & Partial<StripeSubscription>): Leftover {
   const why = cycleInvoice?.state === 'paid' ? 'duplicate' : 'duplicate_unpaid';
-  return { key: keyOf(why, stripeSubscriptionId, now), request: { kind: 'drop_duplicate', stripeSubscriptionId } };
+  return { why, stripeSubscriptionId, request: { kind: 'drop_duplicate', stripeSubscriptionId } };
 }
 
-/** What Stripe refused is tried again another day. */
-function keyOf(why: string, stripeSubscriptionId: string, now: Instant): IdempotencyKey {
-  return `${why}:${stripeSubscriptionId}:${Math.floor(now / DAY_MS)}` as IdempotencyKey;
+/** What Stripe refused is tried again another day, and whenever an operator asks. */
+function keyOf(
+  { why, stripeSubscriptionId: id }: Leftover,
+  askedTimes: Readonly<Record<string, Instant>>,
+  now: Instant,
+): IdempotencyKey {
+  const asked = askedTimes[id] === undefined ? '' : `:${askedTimes[id]}`;
+  return `${why}:${id}:${Math.floor(now / DAY_MS)}${asked}` as IdempotencyKey;
 }

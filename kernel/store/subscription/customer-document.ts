@@ -38,6 +38,8 @@ export interface CustomerDocument {
   readonly dropped_subscription_ids?: readonly string[];
   /** By the subscription. */
   readonly drop_times?: Readonly<Record<string, Date>>;
+  /** By the subscription, too; only of those that an operator has asked for. */
+  readonly drop_asked_times?: Readonly<Record<string, Date>>;
   /** The newest is the last one. */
   readonly card_choices?: readonly CardChoiceDocument[];
   readonly sync_due_at?: Date;
@@ -55,6 +57,7 @@ export function toDocumentCustomer(row: CustomerRow): CustomerDocument {
     pageOpenedAt,
     droppedIds,
     dropTimes,
+    dropAskedTimes,
     cardChoices,
     syncDueAt,
   } = row;
@@ -70,6 +73,7 @@ export function toDocumentCustomer(row: CustomerRow): CustomerDocument {
       page_opened_at: toOptionalDate(pageOpenedAt),
       dropped_subscription_ids: droppedIds,
       drop_times: dropTimes && mapValues(dropTimes, (time) => new Date(time)),
+      drop_asked_times: dropAskedTimes && mapValues(dropAskedTimes, (time) => new Date(time)),
       card_choices: cardChoices?.map(toDocumentChoice),
       sync_due_at: toOptionalDate(syncDueAt),
     }),
@@ -90,6 +94,7 @@ export function fromDocumentCustomer(document: CustomerDocument): CustomerRow {
       pageOpenedAt: document.page_opened_at?.getTime(),
       droppedIds: document.dropped_subscription_ids,
       dropTimes: document.drop_times && mapValues(document.drop_times, (time) => time.getTime()),
+      dropAskedTimes: document.drop_asked_times && mapValues(document.drop_asked_times, (time) => time.getTime()),
       cardChoices: document.card_choices?.map(fromDocumentChoice),
       syncDueAt: document.sync_due_at?.getTime(),
     }),

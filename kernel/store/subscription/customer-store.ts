@@ -3,7 +3,7 @@
 // the same one; every write can be done again.
 
 import type { Connection, mongo } from 'mongoose';
-import type { CustomerRow, CustomerStore } from '../../app/subscription/ports.ts';
+import { CHOICES_MAX, type CustomerRow, type CustomerStore } from '../../app/subscription/ports.ts';
 import { DomainError } from '../../domain/error.ts';
 import { guardDatabase, guardWrite, isDuplicateKey } from '../database-failure.ts';
 import { ensureIndexes, type WantedIndex } from '../index-proof.ts';
@@ -21,8 +21,6 @@ import { insertOrLoad } from './insert-or-load.ts';
 const TIMEOUT_MS = 5_000;
 /** How many customers of a workspace are remembered that were deleted at Stripe. */
 const FORMER_MAX = 20;
-/** How many choices of a payment method are remembered: more than anybody makes while a retry is on its way. */
-const CHOICES_MAX = 50;
 /** Attempts are counted as plain numbers. */
 const COLLECTION_OPTIONS = { ...LEDGER_COLLECTION_OPTIONS, useBigInt64: false } as const;
 
@@ -110,10 +108,13 @@ class MongoCustomerStore implements CustomerStore {
       await this.#customers.updateOne({ _id: tenantId }, change);
     });
 
-  saveDropAgain: CustomerStore['saveDropAgain'] = (tenantId, stripeSubscriptionId, triedSince) =>
+  saveDropAgain: CustomerStore['saveDropAgain'] = (tenantId, stripeSubscriptionId, askedAt) =>
     guardWrite(async () => {
       const filter = { _id: tenantId, dropped_subscription_ids: stripeSubscriptionId };
-      const change = { $set: { [dropTimeOf(stripeSubscriptionId)]: new Date(triedSince) } };
+      const since = new Date(askedAt);
+      const change = {
+        $set: { [dropTimeOf(stripeSubscriptionId)]: since, [askedTimeOf(stripeSubscriptionId)]: since },
+      };
       await this.#customers.updateOne(filter, change);
     });
 
@@ -121,7 +122,7 @@ class MongoCustomerStore implements CustomerStore {
     guardWrite(async () => {
       const change = {
         $pull: { dropped_subscription_ids: stripeSubscriptionId },
-        $unset: { [dropTimeOf(stripeSubscriptionId)]: '' as const },
+        $unset: { [dropTimeOf(stripeSubscriptionId)]: '' as const, [askedTimeOf(stripeSubscriptionId)]: '' as const },
       };
       await this.#customers.updateOne({ _id: tenantId }, change);
     });
@@ -210,6 +211,10 @@ class MongoCustomerStore implements CustomerStore {
 /** Stripe's ids have neither dots nor dollars. */
 function dropTimeOf(stripeSubscriptionId: string): `drop_times.${string}` {
   return `drop_times.${stripeSubscriptionId}`;
+}
+
+function askedTimeOf(stripeSubscriptionId: string): `drop_asked_times.${string}` {
+  return `drop_asked_times.${stripeSubscriptionId}`;
 }
 
 /** Matches a row only as long as its customer is still to be made. */
