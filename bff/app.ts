@@ -75,10 +75,10 @@ export function createApp(dependencies: AppDependencies): Express {
 }
 
 function refuseRoute({ missingPage }: AppDependencies): RequestHandler {
-  return async (request, response) => {
+  return (request, response) => {
     if (missingPage === undefined || !isPageRequest(request)) throw new Problem('ROUTE_NOT_FOUND');
     contextOf(response).reason = 'ROUTE_NOT_FOUND';
-    await missingPage(request, response);
+    return missingPage(request, response);
   };
 }
 
