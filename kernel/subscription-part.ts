@@ -29,8 +29,16 @@ import { IntentDesk } from './app/subscription/intent-desk.ts';
 import { IntentRunner } from './app/subscription/intent-runner.ts';
 import { IntentSteps } from './app/subscription/intent-step.ts';
 import { PaymentMethodService } from './app/subscription/payment-method-service.ts';
-import type { CustomerStore, IntentStore, PurchaseCodes, StripeBilling } from './app/subscription/ports.ts';
+import type {
+  CustomerStore,
+  IntentResult,
+  IntentStore,
+  OpenIntent,
+  PurchaseCodes,
+  StripeBilling,
+} from './app/subscription/ports.ts';
 import type { ConsoleUrls } from './app/subscription/return-address.ts';
+import { findEndOfSetAside } from './app/subscription/set-aside.ts';
 import { SubscriptionFollowUp } from './app/subscription/subscription-follow-up.ts';
 import { SubscriptionService } from './app/subscription/subscription-service.ts';
 import { SubscriptionSync } from './app/subscription/subscription-sync.ts';
@@ -41,7 +49,7 @@ import { PAYMENT_METHODS_WITHOUT_STRIPE, SubscriptionsWithoutStripe } from './ap
 import type { TenantStore } from './app/tenant/ports.ts';
 import type { TenantDirectory } from './app/tenant/tenant-directory.ts';
 import type { WebhookHandler } from './app/webhook/webhook-handler.ts';
-import type { TenantId } from './domain/id.ts';
+import type { Instant, TenantId } from './domain/id.ts';
 import type { Metrics } from './http/metric.ts';
 import { RANDOM_ID_SOURCE } from './id-source.ts';
 import { PROCESS_PACING } from './pacing.ts';
@@ -134,16 +142,10 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
   const customers = new CustomerDesk({ store: customerStore, billing, ids, clock });
   const runner = new IntentRunner({
     ...{ store: intentStore, clock, pacing, observer },
-    steps: new IntentSteps({ billing, customers }),
+    steps: new IntentSteps({ billing, customers, notes: customerStore }),
     adoption: new IntentAdoption({ billing, customers }),
-    settle: async ({ request, ...intent }, { kind }) => {
-      if (kind === 'action_required') await customerStore.savePageOpened(intent.tenantId, clock.now());
-      // The intent stands for it until here: a sync that began earlier can't bring back what is done.
-      if (request.kind === 'drop_duplicate') {
-        const { stripeSubscriptionId: id } = request;
-        if (kind === 'done') await customerStore.saveDropDone(intent.tenantId, id);
-        else await customerStore.saveDrop(intent.tenantId, id, clock.now());
-      }
+    settle: async (intent, result) => {
+      await noteOutcome(customerStore, intent, result, clock.now());
       await sync.syncTenant(intent);
     },
   });
@@ -208,6 +210,25 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
       return async () => void (await Promise.all(workers.map((worker) => worker.stop())));
     },
   };
+}
+
+/** Notes what an intent came to for those who look at the workspace later, and for the sync that follows. */
+async function noteOutcome(
+  customers: CustomerStore,
+  { tenantId, intentId, request }: OpenIntent,
+  result: IntentResult,
+  now: Instant,
+): Promise<void> {
+  const { kind } = result;
+  if (kind === 'action_required') await customers.savePageOpened(tenantId, now);
+  // The intent stands for it until here: a sync that began earlier can't bring back what is done.
+  if (request.kind === 'drop_duplicate') {
+    const { stripeSubscriptionId: id } = request;
+    if (kind === 'done') await customers.saveDropDone(tenantId, id);
+    else await customers.saveDrop(tenantId, id, now);
+  }
+  const end = findEndOfSetAside(request, result);
+  if (end !== undefined) await customers.removeSetAside(tenantId, end === 'own' ? intentId : undefined);
 }
 
 function noticeOf(

@@ -1,7 +1,8 @@
 // Owns changing the price of a subscription at Stripe: at once, or when its period ends. Does not own its end
 // (stripe-cancellation.ts), or what a change would cost (stripe-preview.ts).
-// Invariants: a change that is declined leaves all as it was, what waits for the end of the period too; what a step sends hangs on
-// its intent and on what Stripe answered to the steps before, never on how far an earlier try of it came.
+// Invariants: a change that is declined leaves all as it was, what waits for the end of the period too; one that is to be paid on a page
+// takes the place of what waits, which its intent has noted (app/subscription/set-aside.ts); what a step sends hangs on its
+// intent and on what Stripe answered to the steps before, never on how far an earlier try of it came.
 
 import type { Stripe } from 'stripe';
 import type { ChargeOutcome, StripeAttempt, StripeBilling, StripeSubscription } from '../app/subscription/ports.ts';

@@ -95,6 +95,7 @@ async function completeOne(
     stripeItemId: item.id,
     phase,
     isUnpaid: isUnpaid(subscription),
+    ...(subscription.pending_update === null ? {} : { isUpdatePending: true as const }),
     metadata,
     createdAt: toInstant(subscription.created),
     periodStart: toInstant(period.start),

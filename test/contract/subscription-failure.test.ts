@@ -687,6 +687,62 @@ test('where an open invoice can be paid is shown to administrators alone', async
   expect(await read('project_contributor')).toMatchObject({ subscription: { ...owing, paymentUrl: '' } });
 });
 
+describe('a smaller plan that waits when an upgrade is to be paid on a page', () => {
+  async function openUpgrader() {
+    const workspace = await openSubscriber('plus');
+    await workspace.changePlan({ planCode: 'pro' });
+    await workspace.storeCard('pm_card_authenticationRequired');
+    const { change } = await workspace.changePlan({ planCode: 'max' });
+    expect(change).toMatchObject({ outcome: ChangeOutcome.ACTION_REQUIRED });
+    await workspace.storeCard();
+    return { workspace, url: change?.actionUrl ?? '' };
+  }
+  const pendingOf = async (workspace: Workspace) => (await workspace.get()).subscription?.pendingChange?.planCode;
+
+  test('waits again where nobody pays, and is charged then', async () => {
+    const { workspace } = await openUpgrader();
+    await shop.advance(DAY_MS + HOUR_MS);
+    await expect.poll(() => pendingOf(workspace)).toBe('pro');
+    expect(await workspace.get()).toMatchObject({ planCode: 'plus' });
+    await shop.advance(31 * DAY_MS);
+    await expect.poll(async () => (await workspace.get()).planCode).toBe('pro');
+    await expect.poll(() => workspace.charged()).toEqual([14_900, 4_900]);
+    await expectSound(shop, workspace);
+  });
+
+  test('also where no event tells that nobody has', async () => {
+    const { workspace } = await openUpgrader();
+    shop.stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'drop' } });
+    await shop.advance(26 * HOUR_MS);
+    await expect.poll(() => pendingOf(workspace)).toBe('pro');
+    shop.stripe.sandbox.control.clearDeliveryRules();
+    await expectSound(shop, workspace);
+  });
+
+  test('comes no more where it is paid', async () => {
+    const { workspace, url } = await openUpgrader();
+    await pay(url);
+    await expect.poll(async () => (await workspace.get()).planCode).toBe('max');
+    await shop.advance(DAY_MS + HOUR_MS);
+    await workspace.refresh();
+    await shop.settle();
+    expect(await pendingOf(workspace)).toBeUndefined();
+    await expectSound(shop, workspace);
+  });
+
+  test('comes no more where its subscription is canceled meanwhile', async () => {
+    const { workspace } = await openUpgrader();
+    await workspace.cancel();
+    await shop.advance(DAY_MS + HOUR_MS);
+    await workspace.resume();
+    await workspace.refresh();
+    await shop.settle();
+    expect(await workspace.get()).toMatchObject({ planCode: 'plus', subscription: { cancelTime: undefined } });
+    expect(await pendingOf(workspace)).toBeUndefined();
+    await expectSound(shop, workspace);
+  });
+});
+
 describe('a workspace that is suspended', () => {
   test('is charged on until its administrator cancels, who may', async () => {
     const workspace = await openSubscriber('pro');

@@ -270,6 +270,7 @@ describe('a change', () => {
     const dying = new IntentSteps({
       billing: override(stripe, { changeNow }),
       customers: { ensureCustomer: () => Promise.resolve('cus_1') },
+      notes: customerStore,
     });
     expect(await openRunner({ steps: dying }).runTenant(intent.tenantId)).toBeUndefined();
     now += 25 * HOUR_MS;
@@ -286,6 +287,7 @@ describe('a change', () => {
         createSubscription: () => Promise.reject(invalidField({ field: 'promotion_code', description: 'over' })),
       }),
       customers: { ensureCustomer: () => Promise.resolve('cus_1') },
+      notes: customerStore,
     });
     const violations = [{ field: 'promotion_code', description: 'over' }];
     const result = { kind: 'failed', reason: 'INVALID_FIELD', message: 'promotion_code: over', violations };
@@ -501,6 +503,7 @@ describe('an attempt', () => {
     const steps = new IntentSteps({
       billing: override(stripe, { createSubscription: refuse }),
       customers: { ensureCustomer: () => Promise.resolve('cus_9') },
+      notes: customerStore,
     });
     now += SECOND_MS;
     expect(await openRunner({ steps }).runTenant(intent.tenantId)).toMatchObject({ result: DONE });

@@ -24,7 +24,7 @@ export function intentPartsOf({ customers: store, billing, ...given }: IntentToo
   return {
     ...given,
     pacing: { random: () => 0 },
-    steps: new IntentSteps({ billing, customers }),
+    steps: new IntentSteps({ billing, customers, notes: store }),
     adoption: new IntentAdoption({ billing, customers }),
   };
 }

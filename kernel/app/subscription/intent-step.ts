@@ -10,6 +10,7 @@ import type { CustomerDesk } from './customer-desk.ts';
 import type {
   ChangeRequest,
   ChargeOutcome,
+  CustomerStore,
   IntentResult,
   OpenIntent,
   PurchaseRequest,
@@ -18,6 +19,7 @@ import type {
   StripeSubscription,
 } from './ports.ts';
 import { PROMOTION_ID } from './ports.ts';
+import { isUntouched, toSetAside } from './set-aside.ts';
 
 /** Sends an intent that was prepared. Throws DomainError STRIPE_UNAVAILABLE, STRIPE_REFUSED, INVALID_FIELD. */
 export type SendIntent = (attempt: StripeAttempt) => Promise<IntentResult>;
@@ -42,6 +44,7 @@ export interface IntentStepParts {
     | 'refundLatestPayment'
   >;
   readonly customers: Pick<CustomerDesk, 'ensureCustomer'>;
+  readonly notes: Pick<CustomerStore, 'saveSetAside'>;
 }
 
 type PurchaseOf<Kind extends PurchaseRequest['kind']> = Extract<PurchaseRequest, { readonly kind: Kind }>;
@@ -148,6 +151,10 @@ export class IntentSteps {
     if (subscription.isInvoiced && (kind === 'upgrade' || kind === 'change_at_period_end')) {
       return async () => failedBy(contractInForce(request.planCode));
     }
+    if (request.kind === 'upgrade') {
+      const setAside = toSetAside(intent.intentId, request, subscription);
+      if (setAside !== undefined) await this.#parts.notes.saveSetAside(intent.tenantId, setAside);
+    }
     return this.#changeOf(intent, request, subscription);
   }
 
@@ -184,6 +191,8 @@ export class IntentSteps {
         return async (attempt) => resultOf(await billing.changeNow(subscription, change, attempt));
       }
       case 'change_at_period_end': {
+        const { fromStripePriceId: from } = request;
+        if (from !== undefined && !isUntouched(subscription, from)) return async () => failedBy(planMoved());
         const change = { stripePriceId: request.stripePriceId, metadata: metadataOf(intent, request.planCode) };
         return done((attempt) => billing.changeAtPeriodEnd(subscription, change, attempt));
       }

@@ -51,6 +51,8 @@ export interface StripeSubscription extends Omit<SubscriptionOutlook, 'pending'>
   readonly isInvoiced: boolean;
   /** Where what is open of it can be paid; there only while a payment is due. */
   readonly paymentUrl?: string;
+  /** Says that a change waits for its payment: `pending_update`. */
+  readonly isUpdatePending?: true;
   /** Where a waiting change can be paid; there while `pending_update` waits and its invoice is open. */
   readonly pendingUpdateUrl?: string;
 }
@@ -213,7 +215,7 @@ export interface StripeBilling {
   /**
    * Changes to a price at once, prorated as of `at`, and takes back a cancellation or change that waits. A decline leaves all as
    * it was. Where the bank wants to see the person the change waits at Stripe for its payment; a cancellation then stays, since
-   * Stripe takes none back with a change that waits, and a change that waits for the end of the period is taken back at once.
+   * Stripe takes none back with a change that waits, and a change that waits for the end of the period is taken back at once ({@link SetAsideChange}).
    */
   changeNow(
     subscription: StripeSubscription,
@@ -286,6 +288,18 @@ export interface StripeBilling {
   openPortal(stripeCustomerId: string, returnUrl: string): Promise<string>;
 }
 
+/** A change that waited for the end of a period until an upgrade took its place, which is to be paid on a page. */
+export interface SetAsideChange {
+  /** The upgrade. */
+  readonly intentId: string;
+  readonly stripeSubscriptionId: string;
+  /** The price that it had then. */
+  readonly fromStripePriceId: string;
+  /** What it was to go to. */
+  readonly stripePriceId: string;
+  readonly planCode: PlanCode;
+}
+
 /** The customer of a workspace at Stripe. */
 export interface CustomerRow {
   readonly tenantId: TenantId;
@@ -307,6 +321,8 @@ export interface CustomerRow {
   readonly dropTimes?: Readonly<Record<string, Instant>>;
   /** When an operator last asked for it to be tried anew, by the subscription; absent where nobody ever did. */
   readonly dropAskedTimes?: Readonly<Record<string, Instant>>;
+  /** What comes again should an upgrade not be paid; absent where nothing waited. */
+  readonly setAside?: SetAsideChange;
   /** What was chosen to be charged by default, the last choices of the workspace, oldest first; absent where nothing ever was. */
   readonly cardChoices?: readonly CardChoice[];
   /** When the subscription is to be read again at the latest. */
@@ -336,6 +352,10 @@ export interface CustomerStore {
   /** Says that an operator has asked for it at a time, from which on giving it back is tried anew. */
   saveDropAgain(tenantId: TenantId, stripeSubscriptionId: string, askedAt: Instant): Promise<void>;
   saveDropDone(tenantId: TenantId, stripeSubscriptionId: string): Promise<void>;
+  /** Notes what an upgrade sets aside, in the place of what another one has. */
+  saveSetAside(tenantId: TenantId, change: SetAsideChange): Promise<void>;
+  /** Says that nothing comes again; where an upgrade is named, of what that one has set aside. */
+  removeSetAside(tenantId: TenantId, intentId?: string): Promise<void>;
   /** Notes a choice as the newest one, unless its request has one; answers the row that is there then. The last {@link CHOICES_MAX} are remembered. */
   beginChoice(tenantId: TenantId, choice: CardChoice): Promise<CustomerRow>;
   /** Keeps what a choice was answered, once; answers the row that is there then. */
@@ -395,6 +415,8 @@ export type ChangeRequest =
       readonly planCode: PlanCode;
       readonly stripePriceId: string;
       readonly stripeSubscriptionId: string;
+      /** There where it comes again since an upgrade from this price was not paid: it is done only where nothing else was changed. */
+      readonly fromStripePriceId?: string;
     }
   | {
       readonly kind: 'cancel';

@@ -1,6 +1,6 @@
 // Owns what follows outside of an account from what was seen of its subscriptions at Stripe: people are told of a payment that
-// failed, what was bought with a code has used its place, what nobody wants to pay for any more is ended there, and where nothing may be
-// bought no page to buy on stays open. Does not own the account (subscription-sync.ts).
+// failed, what was bought with a code has used its place, what nobody wants to pay for any more is ended there, what an upgrade has set
+// aside that nobody paid comes again, and where nothing may be bought no page to buy on stays open. Does not own the account (subscription-sync.ts).
 // Invariants: doing it again does nothing more; what a crash left is done with the next sync; what is to be given back is asked for
 // again for as long as subscription-sync.ts says.
 
@@ -19,6 +19,7 @@ import {
   type StripeBilling,
   type StripeSubscription,
 } from './ports.ts';
+import { isSuperseded, isUntouched } from './set-aside.ts';
 import type { SyncedAccount } from './subscription-sync.ts';
 
 /** How soon it is looked again where another change is under way, in milliseconds. */
@@ -30,7 +31,7 @@ const DAY_MS = 24 * HOUR_MS;
 export interface SubscriptionFollowUpParts {
   readonly intents: Pick<IntentDesk, 'begin'>;
   readonly notice: Pick<BillingNotice, 'notePaymentFailed'>;
-  readonly customers: Pick<CustomerStore, 'requestSync'>;
+  readonly customers: Pick<CustomerStore, 'requestSync' | 'removeSetAside'>;
   readonly codes: Pick<PurchaseCodes, 'noteBought'>;
   readonly billing: Pick<StripeBilling, 'closeCheckouts' | 'closeChange'>;
   readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
@@ -39,10 +40,11 @@ export interface SubscriptionFollowUpParts {
   readonly clock: Pick<Clock, 'now'>;
 }
 
-/** An end that is to be asked of Stripe, and why. */
+/** What is to be asked of Stripe, and why. */
 interface Leftover {
-  readonly why: 'lapse' | 'close' | 'duplicate' | 'duplicate_unpaid';
-  readonly stripeSubscriptionId: string;
+  readonly why: 'lapse' | 'close' | 'duplicate' | 'duplicate_unpaid' | 'set_aside';
+  /** What it is about: a subscription, or the upgrade that has set something aside. */
+  readonly id: string;
   readonly request: IntentRequest;
 }
 
@@ -80,7 +82,9 @@ export class SubscriptionFollowUp {
     }
     const { asOf } = account;
     const leftover =
-      (await this.#findLeftover(tenant, subscription, seen, asOf)) ?? findUnreturned(returningIds, seen, asOf);
+      (await this.#findLeftover(tenant, subscription, seen, asOf)) ??
+      findUnreturned(returningIds, seen, asOf) ??
+      (await this.#findSetAside(tenant, synced));
     if (leftover === undefined) return;
     const hasBegun = await intents.begin(tenant, keyOf(leftover, returnAskedTimes, asOf), leftover.request);
     // One change at a time: what is under way, or what was begun now, comes first.
@@ -95,6 +99,16 @@ export class SubscriptionFollowUp {
       // What was put there was of this type.
       await this.#parts.codes.noteBought(tenant, promotionId as PromotionId);
     }
+  }
+
+  /** What waited for the period's end comes again once the upgrade that took its place can't be paid any more. */
+  async #findSetAside({ tenantId }: TenantRef, { seen, setAside }: SyncedAccount): Promise<Leftover | undefined> {
+    const own = seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === setAside?.stripeSubscriptionId);
+    if (setAside === undefined || own === undefined) return undefined;
+    const { intentId, ...change } = setAside;
+    if (isSuperseded(own, setAside)) await this.#parts.customers.removeSetAside(tenantId, intentId);
+    if (!isUntouched(own, setAside.fromStripePriceId)) return undefined;
+    return { why: 'set_aside', id: intentId, request: { kind: 'change_at_period_end', ...change } };
   }
 
   async #findLeftover(
@@ -133,10 +147,10 @@ export function isOurs({ metadata }: StripeSubscription, tenantId: TenantId): bo
 
 function endOf(
   why: 'lapse' | 'close',
-  { stripeSubscriptionId }: StripeSubscription,
+  { stripeSubscriptionId: id }: StripeSubscription,
   more: { readonly onlyUnpaid?: true } = {},
 ): Leftover {
-  return { why, stripeSubscriptionId, request: { kind: 'cancel', stripeSubscriptionId, atOnce: true, ...more } };
+  return { why, id, request: { kind: 'cancel', stripeSubscriptionId: id, atOnce: true, ...more } };
 }
 
 /** Each hour it is another one's turn, so that none waits for ever for one that Stripe refuses. */
@@ -152,19 +166,15 @@ function findUnreturned(
 
 /** What is paid after all is given back at once, whatever Stripe has refused that day. */
 function dropOf({
-  stripeSubscriptionId,
+  stripeSubscriptionId: id,
   cycleInvoice,
 }: Pick<StripeSubscription, 'stripeSubscriptionId'> & Partial<StripeSubscription>): Leftover {
   const why = cycleInvoice?.state === 'paid' ? 'duplicate' : 'duplicate_unpaid';
-  return { why, stripeSubscriptionId, request: { kind: 'drop_duplicate', stripeSubscriptionId } };
+  return { why, id, request: { kind: 'drop_duplicate', stripeSubscriptionId: id } };
 }
 
 /** What Stripe refused is tried again another day, and whenever an operator asks. */
-function keyOf(
-  { why, stripeSubscriptionId: id }: Leftover,
-  askedTimes: Readonly<Record<string, Instant>>,
-  now: Instant,
-): IdempotencyKey {
+function keyOf({ why, id }: Leftover, askedTimes: Readonly<Record<string, Instant>>, now: Instant): IdempotencyKey {
   const asked = askedTimes[id] === undefined ? '' : `:${askedTimes[id]}`;
   return `${why}:${id}:${Math.floor(now / DAY_MS)}${asked}` as IdempotencyKey;
 }

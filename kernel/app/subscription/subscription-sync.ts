@@ -12,7 +12,7 @@ import type { CatalogStore } from '../catalog/ports.ts';
 import { loadProductPlans } from '../catalog/product-plans.ts';
 import type { AccountReading, Ledger, TenantRef } from '../ledger/ledger.ts';
 import type { Clock } from '../ports.ts';
-import type { CustomerRow, CustomerStore, StripeBilling, StripeSubscription } from './ports.ts';
+import type { CustomerRow, CustomerStore, SetAsideChange, StripeBilling, StripeSubscription } from './ports.ts';
 import { toSubscriptionFacts } from './subscription-facts.ts';
 import { toOutlookFacts } from './subscription-outlook.ts';
 
@@ -39,6 +39,8 @@ export interface SyncedAccount {
   readonly seen: readonly StripeSubscription[];
   /** Those whose payments are given back, as long as that is tried; they may be among the ended. */
   readonly returningIds: readonly string[];
+  /** What comes again should an upgrade not be paid. */
+  readonly setAside?: SetAsideChange;
   /** When an operator last asked for one of them to be given back, by the subscription. */
   readonly returnAskedTimes: Readonly<Record<string, Instant>>;
   /** The customer, where a page to pay on may be open. */
@@ -142,16 +144,17 @@ export class SubscriptionSync {
   async #converge(tenant: TenantRef, row: CustomerRow | undefined): Promise<SyncedAccount> {
     const { ledger, isClosed } = this.#parts;
     const { droppedIds = [], dropAskedTimes: returnAskedTimes = {} } = row ?? {};
-    const returns = { returningIds: listReturning(row, this.#parts.clock.now()), returnAskedTimes };
+    const returningIds = listReturning(row, this.#parts.clock.now());
+    const noted = { returningIds, returnAskedTimes, ...present({ setAside: row?.setAside }) };
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const account = await ledger.readAccount(tenant);
       const { state, asOf } = account;
       const seen = await this.#look(row?.stripeCustomerId, state.subscription);
       const { facts } = await this.#read(tenant, withoutDropped(seen, droppedIds), state.subscription);
       const step = facts === undefined ? undefined : computeSubscriptionStep(state, facts, asOf);
-      if (facts === undefined || step === undefined) return { account, seen, ...returns };
+      if (facts === undefined || step === undefined) return { account, seen, ...noted };
       // What was paid for after the closing gives nothing, and is paid back.
-      if (step.change === 'started' && (await isClosed(tenant.tenantId))) return { account, seen, ...returns };
+      if (step.change === 'started' && (await isClosed(tenant.tenantId))) return { account, seen, ...noted };
       await ledger.applySubscription(tenant, facts, state);
     }
     const message = `the subscription of ${tenant.tenantId} is being changed all the time: look again shortly`;

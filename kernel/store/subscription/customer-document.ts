@@ -1,7 +1,7 @@
 // Owns the form of a workspace's customer in MongoDB: collection `stripe_customers`, one document for each workspace.
 
-import type { CardChoice, CustomerRow, StoredPaymentMethod } from '../../app/subscription/ports.ts';
-import type { ProductCode, TenantId } from '../../domain/id.ts';
+import type { CardChoice, CustomerRow, SetAsideChange, StoredPaymentMethod } from '../../app/subscription/ports.ts';
+import type { PlanCode, ProductCode, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { toOptionalDate } from '../optional-date.ts';
 
@@ -23,6 +23,14 @@ export interface CardChoiceDocument {
   readonly answer?: ChoiceAnswerDocument;
 }
 
+export interface SetAsideDocument {
+  readonly intent_id: string;
+  readonly stripe_subscription_id: string;
+  readonly from_stripe_price_id: string;
+  readonly stripe_price_id: string;
+  readonly plan_code: string;
+}
+
 export interface CustomerDocument {
   /** The tenant: a workspace has one customer. */
   readonly _id: string;
@@ -40,6 +48,7 @@ export interface CustomerDocument {
   readonly drop_times?: Readonly<Record<string, Date>>;
   /** By the subscription, too; only of those that an operator has asked for. */
   readonly drop_asked_times?: Readonly<Record<string, Date>>;
+  readonly set_aside?: SetAsideDocument;
   /** The newest is the last one. */
   readonly card_choices?: readonly CardChoiceDocument[];
   readonly sync_due_at?: Date;
@@ -58,6 +67,7 @@ export function toDocumentCustomer(row: CustomerRow): CustomerDocument {
     droppedIds,
     dropTimes,
     dropAskedTimes,
+    setAside,
     cardChoices,
     syncDueAt,
   } = row;
@@ -74,6 +84,7 @@ export function toDocumentCustomer(row: CustomerRow): CustomerDocument {
       dropped_subscription_ids: droppedIds,
       drop_times: dropTimes && mapValues(dropTimes, (time) => new Date(time)),
       drop_asked_times: dropAskedTimes && mapValues(dropAskedTimes, (time) => new Date(time)),
+      set_aside: setAside && toDocumentSetAside(setAside),
       card_choices: cardChoices?.map(toDocumentChoice),
       sync_due_at: toOptionalDate(syncDueAt),
     }),
@@ -95,9 +106,31 @@ export function fromDocumentCustomer(document: CustomerDocument): CustomerRow {
       droppedIds: document.dropped_subscription_ids,
       dropTimes: document.drop_times && mapValues(document.drop_times, (time) => time.getTime()),
       dropAskedTimes: document.drop_asked_times && mapValues(document.drop_asked_times, (time) => time.getTime()),
+      setAside: document.set_aside && fromDocumentSetAside(document.set_aside),
       cardChoices: document.card_choices?.map(fromDocumentChoice),
       syncDueAt: document.sync_due_at?.getTime(),
     }),
+  };
+}
+
+export function toDocumentSetAside(change: SetAsideChange): SetAsideDocument {
+  return {
+    intent_id: change.intentId,
+    stripe_subscription_id: change.stripeSubscriptionId,
+    from_stripe_price_id: change.fromStripePriceId,
+    stripe_price_id: change.stripePriceId,
+    plan_code: change.planCode,
+  };
+}
+
+function fromDocumentSetAside(document: SetAsideDocument): SetAsideChange {
+  return {
+    intentId: document.intent_id,
+    stripeSubscriptionId: document.stripe_subscription_id,
+    fromStripePriceId: document.from_stripe_price_id,
+    stripePriceId: document.stripe_price_id,
+    // What was stored was of this type.
+    planCode: document.plan_code as PlanCode,
   };
 }
 

@@ -14,6 +14,7 @@ import {
   toDocumentAnswer,
   toDocumentChoice,
   toDocumentCustomer,
+  toDocumentSetAside,
 } from './customer-document.ts';
 import { insertOrLoad } from './insert-or-load.ts';
 
@@ -125,6 +126,17 @@ class MongoCustomerStore implements CustomerStore {
         $unset: { [dropTimeOf(stripeSubscriptionId)]: '' as const, [askedTimeOf(stripeSubscriptionId)]: '' as const },
       };
       await this.#customers.updateOne({ _id: tenantId }, change);
+    });
+
+  saveSetAside: CustomerStore['saveSetAside'] = (tenantId, change) =>
+    guardWrite(async () => {
+      await this.#customers.updateOne({ _id: tenantId }, { $set: { set_aside: toDocumentSetAside(change) } });
+    });
+
+  removeSetAside: CustomerStore['removeSetAside'] = (tenantId, intentId) =>
+    guardWrite(async () => {
+      const filter = intentId === undefined ? {} : { 'set_aside.intent_id': intentId };
+      await this.#customers.updateOne({ ...filter, _id: tenantId }, { $unset: { set_aside: '' } });
     });
 
   beginChoice: CustomerStore['beginChoice'] = (tenantId, choice) =>

@@ -30,6 +30,7 @@ type RequestDocument =
       readonly plan_code: string;
       readonly stripe_price_id: string;
       readonly stripe_subscription_id: string;
+      readonly from_stripe_price_id?: string;
     }
   | {
       readonly kind: 'cancel';
@@ -156,7 +157,11 @@ function toDocumentRequest(request: IntentRequest): RequestDocument {
     case 'upgrade':
       return { ...toChange(request), kind: request.kind, ...fromAndWhenOf(request) };
     case 'change_at_period_end':
-      return { ...toChange(request), kind: request.kind };
+      return {
+        ...toChange(request),
+        kind: request.kind,
+        ...present({ from_stripe_price_id: request.fromStripePriceId }),
+      };
     case 'cancel':
       return {
         kind: request.kind,
@@ -232,7 +237,11 @@ function fromDocumentRequest(document: RequestDocument): IntentRequest {
         prorateAt: document.prorate_at.getTime(),
       };
     case 'change_at_period_end':
-      return { ...fromChange(document), kind: document.kind };
+      return {
+        ...fromChange(document),
+        kind: document.kind,
+        ...present({ fromStripePriceId: document.from_stripe_price_id }),
+      };
     case 'cancel':
       return {
         kind: document.kind,
