@@ -168,6 +168,7 @@ describe('a trial', () => {
       expect(await workspace.refused('/trial', { plan_code: 'pro' })).toMatchObject({ status: 409 });
       expect(await workspace.refused('/subscription/convert-trial-now')).toMatchObject({ reason: 'TRIAL_NOT_ACTIVE' });
       expect(await workspace.refused('/trial/cancel')).toMatchObject({ reason: 'TRIAL_NOT_ACTIVE' });
+      await workspace.expectSound();
     }
   });
 

@@ -11,6 +11,7 @@ import {
   openSeededDatabase,
 } from '../contract/support/kernel-fixture.ts';
 import { cleanUpProcesses, runKernel, writeCredentials } from '../contract/support/kernel-process.ts';
+import { expectLedgerClean } from '../contract/support/ledger-audit.ts';
 import { emailOf, joinAs, openWorkspace, stranger } from '../contract/support/people.ts';
 import { trialCallsOf } from '../contract/support/trial.ts';
 import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts';
@@ -102,6 +103,7 @@ describe('the mail before a trial ends', () => {
     expect(await addressesTold(long.tenantId)).toEqual(long.addresses);
     expect(await addressesTold(short.tenantId)).toEqual(short.addresses);
     expect(await addressesTold(canceled.tenantId)).toEqual([]);
+    await expectLedgerClean(callers);
     for (const kernel of kernels) await kernel.close();
   }, 180_000);
 });
