@@ -158,7 +158,7 @@ describe('in the billing portal', () => {
     const { control } = stage.stripe.sandbox;
     // The last look after a page has its day first, so that none comes late.
     await stage.advance(2 * DAY_MS);
-    await workspace.post('/subscription/refresh');
+    await stage.passLooks(workspace.tenantId);
     await stage.advance(8 * DAY_MS);
     control.addDeliveryRule({ types: ['*'], action: { kind: 'drop' } });
     expect(await act('switch', { price: 'price_agentruntime_plus' })).toMatchObject({ status: 200 });

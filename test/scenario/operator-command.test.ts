@@ -182,7 +182,7 @@ describe('switch and audit', () => {
     [['switch', 'set', 'NONSENSE', 'off', ...WHO], 'give one of TRIALS_ENABLED, TOPUPS_ENABLED, SIGNUPS_ENABLED.'],
     [['switch', 'set', 'TRIALS_ENABLED', 'maybe', ...WHO], 'give on or off.'],
     [['switch', 'set', 'TRIALS_ENABLED', 'off'], "required option '--actor <id>' not specified"],
-    [['audit', '--since', 'yesterday'], 'give a time such as 2030-01-01T00:00:00Z.'],
+    [['audit', '--since', 'yesterday'], 'give a time with its offset, such as 2030-01-01T00:00:00Z'],
     [['price', 'set', 'a', 'b', '--microcredits', '1.5', ...WHO], 'give a whole number, such as 5000000.'],
   ])('%j is refused', async (args, message) => {
     const { code, stderr } = await run(args);

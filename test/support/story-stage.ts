@@ -41,6 +41,8 @@ export interface StoryStage {
    * the last of it fell due.
    */
   passDue(...tenantIds: readonly string[]): Promise<void>;
+  /** Waits until the kernel has looked at Stripe for a workspace as often as it was to by now, and within some minutes. */
+  passLooks(tenantId: string): Promise<void>;
   /** Has Stripe tell of what happens there, or not. */
   setWebhooks(isOn: boolean): void;
   stop(): Promise<void>;
@@ -85,6 +87,12 @@ export async function openStage(): Promise<StoryStage> {
       await expect.poll(() => notes.countDocuments(due), { interval: 200 }).toBe(0);
       const changes = connection.collection<{ _id: string }>('stripe_intents');
       await expect.poll(() => changes.countDocuments({ _id: { $in: [...tenantIds] } }), { interval: 200 }).toBe(0);
+    },
+    passLooks: async (tenantId) => {
+      // While a look is under way, the next one is due in five minutes.
+      const soon = { _id: tenantId, sync_due_at: { $lt: new Date((await now()) + 10 * MINUTE_MS) } };
+      const looks = connection.collection<{ _id: string; sync_due_at: Date }>('stripe_customers');
+      await expect.poll(() => looks.countDocuments(soon), { interval: 200 }).toBe(0);
     },
     setWebhooks: (isOn) => {
       control.clearDeliveryRules();
