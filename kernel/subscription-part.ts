@@ -228,7 +228,9 @@ async function noteOutcome(
     else await customers.saveDrop(tenantId, id, now);
   }
   const end = findEndOfSetAside(request, result);
-  if (end !== undefined) await customers.removeSetAside(tenantId, end === 'own' ? intentId : undefined);
+  // Few changes find something that was set aside: for the others nothing is written.
+  const noted = end === undefined ? undefined : (await customers.loadCustomer(tenantId))?.setAside;
+  if (noted !== undefined) await customers.removeSetAside(tenantId, end === 'own' ? intentId : undefined);
 }
 
 function noticeOf(
