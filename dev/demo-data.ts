@@ -15,8 +15,8 @@ import type { KernelClient } from './kernel-client.ts';
 import { StackError } from './stack-error.ts';
 
 const MICROCREDITS_PER_CREDIT = 1_000_000n;
-const ACTOR = 'local-stack';
-const REASON = 'Demo data of the local stack';
+/** Who loads demo data, and why, for the kernel's log. */
+export const DEMO_OPERATOR = { actor: 'local-stack', reason: 'Demo data of the local stack' } as const;
 /** Is long, so that a stack that is started once in a while still shows all three buckets. */
 const TRIAL_LIFETIME_MS = 365 * 24 * 60 * 60 * 1000;
 
@@ -64,8 +64,7 @@ export async function loadDemoTenant(callers: DemoCallers, productCode: string, 
       displayName: `Demo workspace of ${productCode}`,
       // The product's own choice for new workspaces, so that an account at Stripe without the demo plans will do.
       planCode: '',
-      actor: ACTOR,
-      reason: REASON,
+      ...DEMO_OPERATOR,
     }),
   );
   if (tenant === undefined) throw new StackError(`The kernel made no workspace for ${productCode}.`);
@@ -90,8 +89,7 @@ async function grantCredits(sysadmin: KernelClient, tenant: Tenant): Promise<voi
         bucket,
         microcredits: credits * MICROCREDITS_PER_CREDIT,
         expireTime,
-        actor: ACTOR,
-        reason: REASON,
+        ...DEMO_OPERATOR,
       }),
     );
   }

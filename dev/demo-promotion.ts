@@ -7,6 +7,7 @@ import {
   CreatePromotionRequest,
   PromotionAdminServiceService,
 } from '../gen/wheelhouse/promotion/v1/promotion_admin_service.ts';
+import { DEMO_OPERATOR } from './demo-data.ts';
 import type { KernelClient } from './kernel-client.ts';
 
 /** The code that `/docs` shows. */
@@ -18,7 +19,7 @@ export async function loadDemoPromotion(sysadmin: KernelClient, productCode: str
   const request = CreatePromotionRequest.fromPartial({
     ...{ requestId: `demo:${productCode}:promotion`, productCode, code: DEMO_CODE },
     credit: { microcredits: CREDIT_MICROCREDITS },
-    ...{ actor: 'local-stack', reason: 'Demo data of the local stack' },
+    ...DEMO_OPERATOR,
   });
   await sysadmin.call(PromotionAdminServiceService.createPromotion, request);
 }

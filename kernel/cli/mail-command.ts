@@ -12,6 +12,7 @@ import {
   addWriteOptions,
   type CommandStreams,
   type OutputOptions,
+  optionsForOne,
   readPages,
   type WriteOptions,
   withKernel,
@@ -53,21 +54,18 @@ export function addMailCommands(program: Command, streams: CommandStreams): void
 async function redrive(
   streams: CommandStreams,
   named: readonly string[],
-  { all = false, requestId, ...who }: RedriveOptions,
+  { all = false, ...options }: RedriveOptions,
 ): Promise<void> {
   if (all === named.length > 0) throw new Error('Name the mails to drive again, or say --all for all that are dead.');
   const mailIds = all ? (await listMails(streams, MailState.DEAD)).map(({ mailId }) => mailId) : named;
   const rows: Row[] = [];
   for (const mailId of mailIds) {
-    // One request drives one mail: of several each has an id of its own, which a retry makes again.
-    const own = all || named.length > 1 ? `${requestId}.${mailId}` : requestId;
-    const options = requestId === undefined ? who : { ...who, requestId: own ?? requestId };
-    const { mail } = await write(streams, options, (kernel, request) =>
+    const { mail } = await write(streams, optionsForOne(options, mailId, all || named.length > 1), (kernel, request) =>
       kernel.ask(Mails.redriveMail, RedriveMailRequest.fromPartial({ ...request, mailId })),
     );
     if (mail !== undefined) rows.push(toRow(mail));
   }
-  printRows(streams.out, rows, COLUMNS, who.json === true);
+  printRows(streams.out, rows, COLUMNS, options.json === true);
 }
 
 function listMails(streams: CommandStreams, state: MailState): Promise<readonly Mail[]> {

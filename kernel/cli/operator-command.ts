@@ -94,6 +94,12 @@ export async function write<T>(
   }
 }
 
+/** One request writes about one thing: of several each has an id of its own, which a retry makes again. */
+export function optionsForOne({ requestId, ...rest }: WriteOptions, id: string, isOneOfSeveral: boolean): WriteOptions {
+  if (requestId === undefined) return rest;
+  return { ...rest, requestId: isOneOfSeveral ? `${requestId}.${id}` : requestId };
+}
+
 /** Collects all pages of a list, up to a number of rows. */
 export async function readPages<Item>(
   readPage: (pageToken: string) => Promise<{ readonly items: readonly Item[]; readonly nextPageToken: string }>,

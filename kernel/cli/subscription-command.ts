@@ -26,7 +26,7 @@ import {
   withKernel,
   write,
 } from './operator-command.ts';
-import { type Column, printRows, type Row, toPrintable } from './table.ts';
+import { type Column, enumNameOf, printRows, type Row, toPrintable } from './table.ts';
 
 const COLUMNS: readonly Column[] = [
   ...[{ field: 'plan_code' }, { field: 'status' }, { field: 'price' }, { field: 'period_end' }],
@@ -39,13 +39,6 @@ const STATUS_NAMES: Readonly<Record<SubscriptionStatus, string>> = {
   [SubscriptionStatus.RENEWAL_PENDING]: 'renewal_pending',
   [SubscriptionStatus.PAST_DUE]: 'past_due',
   [SubscriptionStatus.ENDED]: 'ended',
-};
-
-const OUTCOME_NAMES: Readonly<Record<ChangeOutcome, string>> = {
-  [ChangeOutcome.UNSPECIFIED]: '',
-  [ChangeOutcome.DONE]: 'done',
-  [ChangeOutcome.ACTION_REQUIRED]: 'action_required',
-  [ChangeOutcome.PENDING]: 'pending',
 };
 
 const TRIAL_STATUS_NAMES: Readonly<Record<TrialStatus, string>> = {
@@ -131,7 +124,7 @@ function numberOption(flags: string, description: string, value: bigint): Option
 function toChangeFacts(change: SubscriptionChange | undefined): Row {
   const { outcome, actionUrl = '', planCode = '', subscription, replayed = false } = change ?? {};
   return {
-    outcome: outcome === undefined ? '' : (OUTCOME_NAMES[outcome] ?? 'unknown'),
+    outcome: outcome === undefined ? '' : enumNameOf(ChangeOutcome, outcome),
     action_url: actionUrl,
     plan_code: planCode,
     ...toSubscriptionFields(subscription),

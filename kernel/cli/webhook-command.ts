@@ -12,6 +12,7 @@ import {
   addWriteOptions,
   type CommandStreams,
   type OutputOptions,
+  optionsForOne,
   readPages,
   type WriteOptions,
   withKernel,
@@ -68,18 +69,15 @@ async function redrive(
   const eventIds = all ? dead.map(({ eventId }) => eventId) : named;
   const events: Row[] = [];
   for (const eventId of eventIds) {
-    const { event } = await write(streams, optionsFor(eventId, options, all || named.length > 1), (kernel, request) =>
-      kernel.ask(Webhooks.redriveWebhookEvent, RedriveWebhookEventRequest.fromPartial({ ...request, eventId })),
+    const { event } = await write(
+      streams,
+      optionsForOne(options, eventId, all || named.length > 1),
+      (kernel, request) =>
+        kernel.ask(Webhooks.redriveWebhookEvent, RedriveWebhookEventRequest.fromPartial({ ...request, eventId })),
     );
     if (event !== undefined) events.push(toRow(event));
   }
   printRows(streams.out, events, COLUMNS, options.json === true);
-}
-
-/** One request drives one event: of several each has an id of its own, which a retry makes again. */
-function optionsFor(eventId: string, { requestId, ...rest }: WriteOptions, isOneOfSeveral: boolean): WriteOptions {
-  if (requestId === undefined) return rest;
-  return { ...rest, requestId: isOneOfSeveral ? `${requestId}.${eventId}` : requestId };
 }
 
 function listEvents(streams: CommandStreams, state: WebhookEventState, type: string): Promise<readonly WebhookEvent[]> {

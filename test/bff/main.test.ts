@@ -73,18 +73,22 @@ const get = async (address: string): Promise<Response> =>
     headers: { authorization: `Bearer ${await issuer.sign()}`, 'x-workspace-id': TENANT_ID },
   });
 
+/** Has the kernel answer with a balance only when what is returned is called. */
+function holdBalance(): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  kernel.answers.getBalance = async () => {
+    await promise;
+    return GetBalanceResponse.fromPartial({ balance: { paygRemainingMicrocredits: 7n } });
+  };
+  return resolve;
+}
+
 test.each(['SIGTERM', 'SIGINT'] as const)(
   'answers open requests after %s, takes no new ones, and ends well',
   async (signal) => {
     const bff = spawnBff();
     const address = await waitForAddress(bff);
-    let release = (): void => {};
-    kernel.answers.getBalance = async () => {
-      await new Promise<void>((resolve) => {
-        release = resolve;
-      });
-      return GetBalanceResponse.fromPartial({ balance: { paygRemainingMicrocredits: 7n } });
-    };
+    const release = holdBalance();
     const open = get(address);
     await expect.poll(() => kernel.calls.length).toBe(1);
 
@@ -106,13 +110,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
 test('goes on answering while balancers take notice, and lets go of each connection with its answer', async () => {
   const bff = spawnBff({ DRAIN_NOTICE_MS: '3000' });
   const address = await waitForAddress(bff);
-  let release = (): void => {};
-  kernel.answers.getBalance = async () => {
-    await new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    return GetBalanceResponse.fromPartial({ balance: { paygRemainingMicrocredits: 7n } });
-  };
+  const release = holdBalance();
   const begun = get(address);
   await expect.poll(() => kernel.calls.length).toBe(1);
 

@@ -144,13 +144,8 @@ export class SignupService {
     const { token, renewed } = this.#draftToken(stored);
     // The mail first: where the address may have no more, the token before it goes on to work.
     await this.#send(renewed, token);
-    const { tokenDigest, tokenAt, signup } = renewed;
-    await store.renewToken(signupId, stored.tokenDigest, {
-      tokenDigest,
-      tokenAt,
-      expiresAt: signup.expiresAt,
-      resendKey,
-    });
+    const { signup } = renewed;
+    await store.renewToken(signupId, stored.tokenDigest, { ...renewed, expiresAt: signup.expiresAt, resendKey });
     return { signup: this.#read(signup), replayed: false };
   }
 

@@ -1,8 +1,9 @@
 // Owns the frame that a part of a page stands in: a heading, what can be done, and its content.
 
-import { Group, Paper, Stack, Text, Title } from '@mantine/core';
+import { Group, Paper, Stack } from '@mantine/core';
 import { type PropsWithChildren, type ReactNode, useId } from 'react';
 import classes from './panel.module.css';
+import { SectionHeading } from './section-heading.tsx';
 
 interface PanelProps {
   readonly title: string;
@@ -19,16 +20,7 @@ export function Panel({ title, text, aside, actions, children }: PropsWithChildr
     <Paper component="section" className={classes['panel']} withBorder aria-labelledby={id}>
       <Stack gap="md" className={classes['content']}>
         <Group justify="space-between" align="flex-start" gap="sm">
-          <Stack gap={2}>
-            <Title order={2} size="h5" id={id}>
-              {title}
-            </Title>
-            {text !== undefined && (
-              <Text size="sm" c="dimmed">
-                {text}
-              </Text>
-            )}
-          </Stack>
+          <SectionHeading id={id} title={title} text={text} />
           {aside}
         </Group>
         {children}

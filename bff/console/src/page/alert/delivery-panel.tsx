@@ -1,12 +1,13 @@
 // Owns the list of what was sent to endpoints, and sending one again.
 
-import { Badge, Button, Group, Stack, Table, Text, Title } from '@mantine/core';
+import { Badge, Button, Group, Stack, Table, Text } from '@mantine/core';
 import type { AlertDelivery } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
 import { useAlertDeliveries, useAlertEndpoints } from '../../data/billing-query.ts';
 import { formatDateTime } from '../../format/time.ts';
 import { DataTable } from '../../part/data-table.tsx';
 import { Loaded } from '../../part/loaded.tsx';
+import { SectionHeading } from '../../part/section-heading.tsx';
 import { useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
 import { nameEvent } from './event-type.ts';
@@ -18,14 +19,7 @@ const STATE_COLORS = { pending: 'gray', delivered: 'teal', failed: 'red' } as co
 export function DeliveryPanel() {
   return (
     <Stack gap="sm">
-      <Stack gap={2}>
-        <Title order={2} size="h5">
-          {WORDS.title}
-        </Title>
-        <Text size="sm" c="dimmed">
-          {WORDS.text}
-        </Text>
-      </Stack>
+      <SectionHeading title={WORDS.title} text={WORDS.text} />
       <Deliveries />
     </Stack>
   );

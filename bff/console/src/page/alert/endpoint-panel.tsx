@@ -1,6 +1,6 @@
 // Owns the list of the addresses that events are sent to, and how they stand.
 
-import { Badge, Button, Group, Stack, Table, Text, Title } from '@mantine/core';
+import { Badge, Button, Group, Stack, Table, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { lazy, Suspense } from 'react';
 import type { AlertEndpoint } from '../../api/type.ts';
@@ -9,6 +9,7 @@ import { formatDateTime } from '../../format/time.ts';
 import { DataTable } from '../../part/data-table.tsx';
 import { EmptyNote } from '../../part/empty-note.tsx';
 import { Loaded } from '../../part/loaded.tsx';
+import { SectionHeading } from '../../part/section-heading.tsx';
 import { STRINGS } from '../../strings.ts';
 import { EndpointActions } from './endpoint-action.tsx';
 import { nameEvent } from './event-type.ts';
@@ -24,14 +25,7 @@ export function EndpointPanel() {
   return (
     <Stack gap="sm">
       <Group justify="space-between" align="flex-end">
-        <Stack gap={2}>
-          <Title order={2} size="h5">
-            {WORDS.title}
-          </Title>
-          <Text size="sm" c="dimmed">
-            {WORDS.text}
-          </Text>
-        </Stack>
+        <SectionHeading title={WORDS.title} text={WORDS.text} />
         <Button variant="default" onClick={open}>
           {WORDS.add}
         </Button>
