@@ -63,7 +63,8 @@ export async function startDatabaseClock(
   const measure = (): Promise<void> => {
     running ??= measureBest(connection, machine, options.movable)
       .then((next) => {
-        measurement = next;
+        // One that a step of the wall clock fell into tells less than the one that is held: that stays, where it is good.
+        if (isGood(next, machine) || !isGood(measurement, machine)) measurement = next;
       })
       .finally(() => {
         running = undefined;
@@ -155,6 +156,10 @@ function computeDoubt(measurement: Measurement, machine: MachineClocks): number 
   // The wall clock was read at the end of the round trip, the monotonic one counts from its middle.
   const disagreement = Math.max(0, Math.abs(wallElapsed - elapsed) - measurement.halfRoundTripMs - 1);
   return measurement.halfRoundTripMs + 1 + elapsed * DRIFT_RATE + disagreement;
+}
+
+function isGood(measurement: Measurement, machine: MachineClocks): boolean {
+  return computeDoubt(measurement, machine) <= CLOCK_DOUBT_MAX_MS;
 }
 
 function uncertain(doubtMs: number): DomainError {

@@ -57,6 +57,21 @@ describe('a kernel with a fast clock', () => {
     await expect(debit(kernel.ledger, tenant, '1')).resolves.toMatchObject({ replayed: false });
   });
 
+  it('that steps during a measurement and is right again goes by the measurement before', async () => {
+    const machine = machineClocks();
+    const kernel = await fixture.addKernel({ machine });
+    const tenant = await fixture.openTenant(CREDIT);
+    let reads = 0;
+    // The three samples of the measurement see the step; whoever asks afterwards doesn't.
+    machine.wallMs = () => {
+      reads += 1;
+      return Date.now() + (reads > 3 ? 0 : HOUR_MS);
+    };
+    await kernel.clock.measure();
+    expect(kernel.clock.doubtMs()).toBeLessThan(CLOCK_DOUBT_MAX_MS);
+    await expect(debit(kernel.ledger, tenant, '1')).resolves.toMatchObject({ replayed: false });
+  });
+
   it('that steps while it runs moves no subscription either', async () => {
     const machine = machineClocks();
     const kernel = await fixture.addKernel({ machine });
