@@ -275,7 +275,7 @@ function createReaders(
   });
   notice.listen(watch);
   const projector = new RollupProjector(stores.usage);
-  const reader = new AccountReader(stores.ledger, lanes, clock);
+  const reader = new AccountReader(stores.ledger, lanes, clock, pacing);
   const usage = createUsage({ store: stores.ledger, usage: stores.usage, reader, projector });
   const rollups = startRollupWorker({ projector, observer });
   notice.listen(rollups);

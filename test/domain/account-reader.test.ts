@@ -5,6 +5,7 @@ import { AccountReader } from '../../kernel/app/ledger/account-reader.ts';
 import { LaneRegistry } from '../../kernel/app/ledger/lane-registry.ts';
 import type { Clock } from '../../kernel/app/ports.ts';
 import type { Instant } from '../../kernel/domain/id.ts';
+import { PROCESS_PACING } from '../../kernel/pacing.ts';
 import { debit, giveGrant, openAccount, reserve, START, TENANT } from './support/command.ts';
 import { Writer } from './support/writer.ts';
 
@@ -17,7 +18,7 @@ function createStage() {
   writer.write(START + 1, reserve('4', { expiresAt: DUE }));
   let now: Instant = START + 1;
   const clock: Clock = { now: () => now, estimate: () => now, measure: () => Promise.resolve() };
-  const reader = new AccountReader(writer.memory.store, new LaneRegistry(), clock);
+  const reader = new AccountReader(writer.memory.store, new LaneRegistry(), clock, PROCESS_PACING);
   const readAs = (at: Instant) => {
     now = at;
     return reader.readNow(TENANT);

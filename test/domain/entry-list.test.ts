@@ -13,6 +13,7 @@ import { LaneRegistry } from '../../kernel/app/ledger/lane-registry.ts';
 import type { EntryFilter, PostedEntry } from '../../kernel/app/ledger/ledger.ts';
 import type { Clock } from '../../kernel/app/ports.ts';
 import type { EntryType } from '../../kernel/domain/entry.ts';
+import { PROCESS_PACING } from '../../kernel/pacing.ts';
 import { roundCount } from '../support/round-count.ts';
 import {
   debit,
@@ -40,7 +41,7 @@ const ALL: EntryFilter = {};
 
 function toolsOf(writer: Writer, work: WorkFinder = NO_WORK_FINDER): EntryListTools {
   const { store } = writer.memory;
-  return { store, reader: new AccountReader(store, new LaneRegistry(), CLOCK), work };
+  return { store, reader: new AccountReader(store, new LaneRegistry(), CLOCK, PROCESS_PACING), work };
 }
 
 /** Finds work by looking at all commits, so many at once; gives up after each look that is in vain. */

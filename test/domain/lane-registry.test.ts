@@ -80,7 +80,7 @@ describe('lanes at rest', () => {
     const tenants = tenantsOf(20);
     await openAccounts(stage, tenants, 100);
     const lanes = new LaneRegistry(64 * KIB);
-    const reader = new AccountReader(stage.store, lanes, CLOCK);
+    const reader = new AccountReader(stage.store, lanes, CLOCK, PROCESS_PACING);
     for (const { tenantId } of tenants) {
       stage.nextContext();
       await reader.readHead(tenantId);
@@ -113,7 +113,7 @@ describe('lanes at rest', () => {
     if (first === undefined || second === undefined) throw new Error('there are no tenants');
     // Room for one.
     const lanes = new LaneRegistry(2 * KIB);
-    const reader = new AccountReader(stage.store, lanes, CLOCK);
+    const reader = new AccountReader(stage.store, lanes, CLOCK, PROCESS_PACING);
     await Promise.all([reader.readHead(first.tenantId), reader.readHead(second.tenantId)]);
     expect(lanes.restingCount).toBe(1);
     expect(lanes.laneOf(second.tenantId).head?.seq).toBe(2);

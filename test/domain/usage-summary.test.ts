@@ -15,6 +15,7 @@ import type { UsageGroup, UsageQuery, UsageRow } from '../../kernel/app/usage/us
 import { rebuildUsage } from '../../kernel/app/usage/usage-rebuild.ts';
 import { summarizeUsage } from '../../kernel/app/usage/usage-summary.ts';
 import { DomainError } from '../../kernel/domain/error.ts';
+import { PROCESS_PACING } from '../../kernel/pacing.ts';
 import { roundCount } from '../support/round-count.ts';
 import { OTHER_TENANT, START, TENANT } from './support/command.ts';
 import { createMemoryStore } from './support/memory-store.ts';
@@ -47,7 +48,7 @@ function readerOf(commits: readonly SealedCommit[]): Pick<AccountReader, 'readHe
     ...createMemoryStore().store,
     loadCreatedAt: async (_, seq) => commits[seq - 1]?.createdAt,
   };
-  const reader = new AccountReader(store, new LaneRegistry(), CLOCK);
+  const reader = new AccountReader(store, new LaneRegistry(), CLOCK, PROCESS_PACING);
   const head = { ...unopenedHead(TENANT), seq: commits.length, createdAt: commits.at(-1)?.createdAt ?? 0 };
   return { readHead: async () => head, findSeqAt: (newest, at) => reader.findSeqAt(newest, at) };
 }

@@ -16,6 +16,7 @@ import { WorkSearch } from '../../kernel/app/usage/work-search.ts';
 import type { Debited, Entry, EntryType } from '../../kernel/domain/entry.ts';
 import type { Instant } from '../../kernel/domain/id.ts';
 import { present } from '../../kernel/domain/optional.ts';
+import { PROCESS_PACING } from '../../kernel/pacing.ts';
 import { roundCount } from '../support/round-count.ts';
 import { START, TENANT } from './support/command.ts';
 import { filterNaively, placesOf } from './support/entry-filter.ts';
@@ -100,7 +101,9 @@ function listOver(commits: readonly SealedCommit[], work: WorkFinder) {
   kept.push(...commits);
   const head = { ...unopenedHead(TENANT), seq: commits.length, createdAt: commits.at(-1)?.createdAt ?? 0 };
   // Only the newest commit is needed of the account itself.
-  const reader = Object.assign(new AccountReader(store, new LaneRegistry(), CLOCK), { readHead: async () => head });
+  const reader = Object.assign(new AccountReader(store, new LaneRegistry(), CLOCK, PROCESS_PACING), {
+    readHead: async () => head,
+  });
   let commitsRead = 0;
   const counting = {
     ...store,

@@ -371,8 +371,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a balance is not read by a read that began before it was asked for',
     file: 'kernel/app/shared-read.ts',
-    anchor: 'if (flight === undefined) return this.#begin(key);',
-    replacement: 'return flight === undefined ? this.#begin(key) : flight.running;',
+    anchor: 'const known = this.#ahead.get(key);',
+    replacement: 'const known = this.#ahead.get(key) ?? this.#running.get(key);',
     detectors: SIMULATION,
   },
   {

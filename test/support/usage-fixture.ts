@@ -10,6 +10,7 @@ import { RollupProjector } from '../../kernel/app/usage/rollup-projector.ts';
 import type { Usage, UsageQuery } from '../../kernel/app/usage/usage.ts';
 import type { RebuildTools } from '../../kernel/app/usage/usage-rebuild.ts';
 import { createUsage } from '../../kernel/app/usage/usage-service.ts';
+import { PROCESS_PACING } from '../../kernel/pacing.ts';
 import { openUsageStore } from '../../kernel/store/usage/usage-store.ts';
 
 /** Usage as one kernel has it. */
@@ -28,7 +29,7 @@ export async function openUsage(
 ): Promise<UsageKernel> {
   const store = adapt(await openUsageStore(connection));
   const projector = new RollupProjector(store);
-  const reader = new AccountReader(kernel.store, new LaneRegistry(), kernel.clock);
+  const reader = new AccountReader(kernel.store, new LaneRegistry(), kernel.clock, PROCESS_PACING);
   const usage = createUsage({ store: kernel.store, usage: store, reader, projector });
   const rebuildTools = { usage: store, heads: new HeadLoader(kernel.store) };
   return { usage, store, projector, rebuildTools };

@@ -19,7 +19,7 @@ export interface CatalogParts {
   readonly prices: Pick<PriceStore, 'loadPricesAt'>;
   readonly ledger: Pick<Ledger, 'readBalance'>;
   readonly rulebooks: RulebookSource;
-  readonly pacing: Pick<Pacing, 'monotonicMs'>;
+  readonly pacing: Pick<Pacing, 'monotonicMs' | 'afterReadyIo'>;
 }
 
 /** Plans as a read found them. */
@@ -33,13 +33,13 @@ interface ShownPlans {
 export class Catalog {
   readonly #parts: CatalogParts;
   /** Whoever asks for the plans of one product at the same time shares a read that begins after they asked. */
-  readonly #plans = new SharedRead((productCode: ProductCode | undefined) => this.#parts.store.loadPlans(productCode));
-
+  readonly #plans: SharedRead<ProductCode | undefined, readonly Plan[]>;
   /** The plans that customers of a product were shown last; as many as there are products with a BFF. */
   readonly #shown = new Map<ProductCode, ShownPlans>();
 
   constructor(parts: CatalogParts) {
     this.#parts = parts;
+    this.#plans = new SharedRead((productCode) => parts.store.loadPlans(productCode), parts.pacing);
   }
 
   /**

@@ -46,7 +46,7 @@ export class AccountDesk {
     const lanes = tools.lanes ?? new LaneRegistry();
     this.tools = tools;
     this.committer = new Committer({ ...tools, lanes });
-    this.reader = new AccountReader(tools.store, lanes, tools.clock);
+    this.reader = new AccountReader(tools.store, lanes, tools.clock, tools.pacing);
     this.loader = new HeadLoader(tools.store);
     this.work = tools.work ?? NO_WORK_FINDER;
     this.#dueNotes = new DueNoteBook(tools.store);

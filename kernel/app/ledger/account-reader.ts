@@ -5,7 +5,7 @@ import type { AccountState } from '../../domain/account.ts';
 import { computeAdvance } from '../../domain/advance.ts';
 import { DomainError, invalidField } from '../../domain/error.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
-import type { Clock, LedgerStore } from '../ports.ts';
+import type { Clock, LedgerStore, Pacing } from '../ports.ts';
 import { SharedRead } from '../shared-read.ts';
 import { type AccountHead, HEAD_AHEAD_MAX_MS } from './account-head.ts';
 import { HeadLoader } from './head-loader.ts';
@@ -17,13 +17,14 @@ export class AccountReader {
   readonly #lanes: LaneRegistry;
   readonly #clock: Clock;
   readonly #loader: HeadLoader;
-  readonly #heads = new SharedRead((tenantId: TenantId) => this.#read(tenantId));
+  readonly #heads: SharedRead<TenantId, AccountHead>;
 
-  constructor(store: LedgerStore, lanes: LaneRegistry, clock: Clock) {
+  constructor(store: LedgerStore, lanes: LaneRegistry, clock: Clock, pacing: Pick<Pacing, 'afterReadyIo'>) {
     this.#store = store;
     this.#lanes = lanes;
     this.#clock = clock;
     this.#loader = new HeadLoader(store);
+    this.#heads = new SharedRead((tenantId) => this.#read(tenantId), pacing);
   }
 
   /** Reads the newest commit of an account. Throws what the store throws. */

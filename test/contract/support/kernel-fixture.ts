@@ -309,7 +309,7 @@ export async function composeKernel(adapt: Adaptation): Promise<ComposedKernel> 
   const access = createAccessPart({ ...people, stores, outbox, switches, clock });
   const usageParts = { store: stores.ledger, usage: stores.usage };
   const projector = new RollupProjector(stores.usage);
-  const reader = new AccountReader(stores.ledger, lanes, clock);
+  const reader = new AccountReader(stores.ledger, lanes, clock, PROCESS_PACING);
   const auditParts = { store: openAuditStore(connection), heads: new HeadLoader(stores.ledger) };
   const stripe = createStripePart({
     ...{ config: undefined, client: undefined, handlers: new Map() },
