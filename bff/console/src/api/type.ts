@@ -12,6 +12,7 @@ export type Balance = Schemas['Balance'];
 export type CodeForecast = Schemas['CodeForecast'];
 export type CreditRow = Schemas['CreditRow'];
 export type Discount = Schemas['Discount'];
+export type SubscriptionDiscount = Schemas['SubscriptionDiscount'];
 export type Invitation = Schemas['Invitation'];
 export type Member = Schemas['Member'];
 export type MyWorkspace = Schemas['MyWorkspace'];
