@@ -30,6 +30,8 @@ export type MemberRoles = BodyOf<'/v1/workspaces/{workspace_id}/members/{user_id
 /** Says where alerts are sent to. */
 export type EndpointFields = BodyOf<'/v1/billing/alerts/endpoints', 'post'>;
 type EndpointUpdate = BodyOf<'/v1/billing/alerts/endpoints/{endpoint_id}', 'put'>;
+/** Says what is to be another thing of a project. */
+type ProjectUpdate = BodyOf<'/v1/workspaces/{workspace_id}/projects/{project_id}', 'patch'>;
 type NewInvitation = BodyOf<'/v1/workspaces/{workspace_id}/invitations', 'post'>;
 
 const PAGE_SIZE = '50';
@@ -192,6 +194,12 @@ function createWorkspaceCalls(workspaceId: string, client: Client) {
   return {
     renameWorkspace: (displayName: string) =>
       read(client.PATCH('/v1/workspaces/{workspace_id}', { params, body: { display_name: displayName } })),
+    changeSlug: (slug: string) => read(client.PATCH('/v1/workspaces/{workspace_id}', { params, body: { slug } })),
+    /** Hands it to another administrator. */
+    transferWorkspace: (userId: string) =>
+      read(client.PATCH('/v1/workspaces/{workspace_id}', { params, body: { owner_user_id: userId } })),
+    listActivity: (pageToken?: string) =>
+      read(client.GET('/v1/workspaces/{workspace_id}/audit-log', { params: { ...params, query: toPage(pageToken) } })),
     closeWorkspace: () => read(client.POST('/v1/workspaces/{workspace_id}/close', { params })),
   };
 }
@@ -228,7 +236,19 @@ function createPeopleCalls(workspaceId: string, client: Client) {
           params: { path: { ...path, invitation_id: invitationId } },
         }),
       ),
-    listProjects: () => read(client.GET('/v1/workspaces/{workspace_id}/projects', { params: all })),
+    listProjects: () =>
+      read(
+        client.GET('/v1/workspaces/{workspace_id}/projects', {
+          params: { path, query: { ...all.query, include_archived: 'true' } },
+        }),
+      ),
+    updateProject: (projectId: string, fields: ProjectUpdate) =>
+      read(
+        client.PATCH('/v1/workspaces/{workspace_id}/projects/{project_id}', {
+          params: { path: { ...path, project_id: projectId } },
+          body: fields,
+        }),
+      ),
     createProject: (displayName: string) =>
       read(
         client.POST('/v1/workspaces/{workspace_id}/projects', {

@@ -32,6 +32,7 @@ export type UsageDimensions = Schemas['UsageDimensions'];
 export type UsageEvent = Schemas['UsageEvent'];
 export type UsageExplanation = Schemas['UsageExplanation'];
 export type User = Schemas['User'];
+export type WorkspaceRecord = Schemas['WorkspaceRecord'];
 
 /** Is what somebody may do in a workspace. */
 export type Role = NonNullable<MyWorkspace['role']>;

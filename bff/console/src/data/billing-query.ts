@@ -3,6 +3,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { AnalyticsQuery, Api, UsageFilter } from '../api/api.ts';
 import type { AutoTopUp, Subscription } from '../api/type.ts';
+import { isArchived } from '../part/project-name.ts';
 import { useRole, useWorkspace } from '../session/session.ts';
 import { computeAskAgainMs } from './next-change.ts';
 import { noteServiceTime } from './service-clock.ts';
@@ -198,11 +199,26 @@ export function useUsageDimensions(range: Pick<AnalyticsQuery, 'start_time' | 'e
   });
 }
 
+export function useActivity() {
+  const { api } = useWorkspace();
+  return useInfiniteQuery({
+    queryKey: keyOf(api, 'activity'),
+    queryFn: ({ pageParam }) => api.listActivity(pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_page_token ?? undefined,
+    enabled: useRole('tenant_admin'),
+  });
+}
+
+/** Are archived ones, too, the last: what they used is still told of. */
 export function useProjects() {
   const { api } = useWorkspace();
   return useQuery({
     queryKey: keyOf(api, 'projects'),
-    queryFn: async () => (await api.listProjects()).projects,
+    queryFn: async () => {
+      const { projects } = await api.listProjects();
+      return [...projects.filter((one) => !isArchived(one)), ...projects.filter(isArchived)];
+    },
   });
 }
 

@@ -10,6 +10,8 @@ import { Panel } from '../../part/panel.tsx';
 import { ProblemNote } from '../../part/problem-note.tsx';
 import { useRole, useSession, useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
+import { OwnerPanel } from './owner-panel.tsx';
+import { SlugPanel } from './slug-panel.tsx';
 import classes from './workspace-page.module.css';
 
 const WORDS = STRINGS.workspace;
@@ -24,7 +26,9 @@ export function WorkspacePage() {
     <PageFrame title={WORDS.title} text={WORDS.text}>
       <Stack gap="lg">
         {mayChange && <NamePanel key={workspace.workspace_id} />}
+        {mayChange && <SlugPanel key={workspace.slug} />}
         <AboutPanel />
+        {mayChange && <OwnerPanel />}
         {mayChange ? (
           <ClosePanel />
         ) : (
