@@ -37,6 +37,13 @@ describe('an act', () => {
     expect(describeActor({ ...RECORD, actor, access_token_id }, [ADA])).toBe(words);
   });
 
+  it('that made something does not say its name again', () => {
+    const made = { ...RECORD, method: 'ProjectService/CreateProject', subject_id: 'prj_1' };
+    const changes = [{ field: 'display_name', before: '', after: 'Launch' }];
+    expect(describeChanges({ ...made, changes }, KNOWN)).toEqual([]);
+    expect(describeChanges({ ...made, changes }, { members: [], projects: [] })).toEqual(['Name: Launch']);
+  });
+
   it.each([
     [
       'role',

@@ -58,7 +58,19 @@ export const STRINGS = {
       ALERT_TARGET_FORBIDDEN: 'Events are sent to public https addresses alone. Check the address.',
       ALERT_ENDPOINT_LIMIT_REACHED: 'There are as many endpoints as one workspace can have. Delete one first.',
       ALREADY_MEMBER: 'This person is a member already.',
-      WORKSPACE_LIMIT_REACHED: 'You have reached the number of workspaces that one person can have.',
+      SUBSCRIPTION_UNPAID:
+        'A payment of the plan is still open. Pay it from the billing overview, or add a card that works; then change the plan.',
+      SUBSCRIPTION_EXISTS: 'This workspace has a plan already. Reload the page, and change that instead.',
+      SUBSCRIPTION_NOT_FOUND: 'There is no plan that could be changed any more. Reload the page to see how it stands.',
+      PLAN_UNCHANGED: 'There is nothing left to change here. Reload the page to see how it stands.',
+      TRIAL_NOT_ACTIVE: 'The trial is over. Reload the page to see how it stands.',
+      TRIAL_LIMIT_REACHED: 'You have had all the trials that one person can have. Choose a plan instead.',
+      SLUG_TAKEN: 'Another workspace has this short name. Choose another one.',
+      STRIPE_OFF: 'Payments are not set up for this service.',
+      STRIPE_UNAVAILABLE:
+        'The payment service does not answer at present. Try again shortly; nothing is charged twice.',
+      STRIPE_REFUSED: 'The payment service did not take this. If it stays so, ask for help, and name the request.',
+      QUEUE_FULL: 'Too much is asked for at once. Try again later; nothing is done twice.',
     },
   },
   signIn: {
@@ -143,6 +155,7 @@ export const STRINGS = {
     action: 'Create workspace',
     planTitle: (plan: string) => `You start on ${plan}`,
     trial: (days: number, credits: string) => `${count(days, 'day', 'days')} of trial with ${credits}`,
+    ifLeft: (trial: string) => `${trial}, if you have a trial left`,
     noCard: 'No card needed',
     cardLater: 'Add a card when you decide to stay',
     afterTrial: (price: string) => `${price} afterwards, only if you subscribe`,
@@ -206,7 +219,7 @@ export const STRINGS = {
       note: {
         trial: (date: string) => `ends ${date}`,
         included: (date: string) => `renews ${date}`,
-        payg: 'no expiry',
+        payg: 'bought ones never expire',
       },
       held: (credits: string) => `${credits} are reserved for work that is running.`,
       deficit: (credits: string) =>
@@ -223,8 +236,8 @@ export const STRINGS = {
       emptyText: 'New work will not start until there are credits again.',
       askAdmin: 'Ask an administrator to buy credits.',
       pastDueTitle: 'Your last payment failed',
-      pastDueText: (date: string) =>
-        `Pay the open invoice until ${date}, or this workspace goes back to the free plan.`,
+      pastDueText: (date: string, plan: string) =>
+        `Pay the open invoice until ${date}, or this workspace goes back to the plan ${plan}.`,
       lapsingText:
         'The plan is canceled; its open invoice is still charged when it is paid, or when there is a card that works.',
       pastDueOpen: 'Pay the open invoice to keep your plan.',
@@ -408,6 +421,7 @@ export const STRINGS = {
       next: 'Next payment',
       nextAt: (price: string, date: string) => `${price} on ${date}`,
       nextBefore: (words: string) => `${words}, before the discount`,
+      nextWith: (words: string, offs: string) => `${words}, with ${offs}`,
       nextNone: 'None',
       credits: 'Your credits',
       before: 'Now',
@@ -427,6 +441,9 @@ export const STRINGS = {
       code: 'Discount code',
       codeAdd: 'Add a discount code',
       codeCheck: 'Check',
+      codeUnsettled: 'Check the code to have it counted, or clear the field.',
+      codeCredits: (credits: string) =>
+        `This code gives ${credits}, and takes nothing off a plan. Redeem it on the page Usage & history.`,
       codePrice: (before: string, after: string) => `${after} instead of ${before}`,
       waits: (date: string) => `You keep your plan until ${date}; the change can be taken back until then.`,
       pending: 'The change is under way. It shows here as soon as it is done.',
@@ -808,7 +825,7 @@ export const STRINGS = {
       lines: (before: string, after: string) => [
         `Whoever names this workspace “${before}” has to use “${after}” from now on.`,
         `“${before}” is free then, and another workspace may take it.`,
-        'Its id stays the same, and its name does.',
+        'Its name and its id stay the same.',
       ],
       done: 'The short name is changed.',
     },

@@ -64,7 +64,8 @@ export type Api = ReturnType<typeof createApi>;
 function createPersonCalls({ csrfToken }: RequestScope, client: Client) {
   return {
     getMe: () => read(client.GET('/v1/me')),
-    listWorkspaces: () => read(client.GET('/v1/workspaces', { params: { query: { page_size: PEOPLE_PAGE_SIZE } } })),
+    listWorkspaces: (pageToken?: string) =>
+      read(client.GET('/v1/workspaces', { params: { query: toPeoplePage(pageToken) } })),
     createWorkspace: (displayName: string) =>
       read(client.POST('/v1/workspaces', { body: { display_name: displayName } })),
     /** Is no call of the API, but of the session itself. */
@@ -206,9 +207,9 @@ function createWorkspaceCalls(workspaceId: string, client: Client) {
 
 function createPeopleCalls(workspaceId: string, client: Client) {
   const path = { workspace_id: workspaceId };
-  const all = { path, query: { page_size: PEOPLE_PAGE_SIZE } };
   return {
-    listMembers: () => read(client.GET('/v1/workspaces/{workspace_id}/members', { params: all })),
+    listMembers: (pageToken?: string) =>
+      read(client.GET('/v1/workspaces/{workspace_id}/members', { params: { path, query: toPeoplePage(pageToken) } })),
     updateMember: (userId: string, roles: MemberRoles) =>
       read(
         client.PATCH('/v1/workspaces/{workspace_id}/members/{user_id}', {
@@ -222,10 +223,10 @@ function createPeopleCalls(workspaceId: string, client: Client) {
           params: { path: { ...path, user_id: userId } },
         }),
       ),
-    listInvitations: () =>
+    listInvitations: (pageToken?: string) =>
       read(
         client.GET('/v1/workspaces/{workspace_id}/invitations', {
-          params: { path, query: { ...all.query, status: 'pending' } },
+          params: { path, query: { ...toPeoplePage(pageToken), status: 'pending' } },
         }),
       ),
     invite: (invitation: NewInvitation) =>
@@ -236,10 +237,10 @@ function createPeopleCalls(workspaceId: string, client: Client) {
           params: { path: { ...path, invitation_id: invitationId } },
         }),
       ),
-    listProjects: () =>
+    listProjects: (pageToken?: string) =>
       read(
         client.GET('/v1/workspaces/{workspace_id}/projects', {
-          params: { path, query: { ...all.query, include_archived: 'true' } },
+          params: { path, query: { ...toPeoplePage(pageToken), include_archived: 'true' } },
         }),
       ),
     updateProject: (projectId: string, fields: ProjectUpdate) =>
@@ -261,13 +262,18 @@ function createPeopleCalls(workspaceId: string, client: Client) {
 
 function createAccessTokenCalls(client: Client) {
   return {
-    listAccessTokens: () => read(client.GET('/v1/tokens', { params: { query: { page_size: PEOPLE_PAGE_SIZE } } })),
+    listAccessTokens: (pageToken?: string) =>
+      read(client.GET('/v1/tokens', { params: { query: toPeoplePage(pageToken) } })),
     createAccessToken: (token: NewAccessToken) => read(client.POST('/v1/tokens', { body: token })),
     revokeAccessToken: (accessTokenId: string) =>
       finish(client.DELETE('/v1/tokens/{access_token_id}', { params: { path: { access_token_id: accessTokenId } } })),
   };
 }
 
-function toPage(pageToken: string | undefined) {
-  return { page_size: PAGE_SIZE, ...(pageToken !== undefined && { page_token: pageToken }) };
+function toPage(pageToken: string | undefined, size = PAGE_SIZE) {
+  return { page_size: size, ...(pageToken !== undefined && { page_token: pageToken }) };
+}
+
+function toPeoplePage(pageToken: string | undefined) {
+  return toPage(pageToken, PEOPLE_PAGE_SIZE);
 }

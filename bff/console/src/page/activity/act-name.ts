@@ -34,13 +34,20 @@ export function describeActor({ actor, access_token_id: token }: WorkspaceRecord
   return token === null ? name : WORDS.byToken(name);
 }
 
-/** Writes each field that is another one since. */
-export function describeChanges({ changes }: WorkspaceRecord, known: KnownNames): readonly string[] {
-  return changes.map(({ field, before, after }) => {
-    const write = (value: string): string => (TYPED.has(field) ? value : describeValue(value, known));
-    const name = FIELDS[field] ?? field;
-    return before === '' ? WORDS.set(name, write(after)) : WORDS.changed(name, write(before), write(after));
-  });
+/** Writes each field that is another one since, but for what {@link describeAct} has said. */
+export function describeChanges(
+  { changes, subject_id: subject }: WorkspaceRecord,
+  known: KnownNames,
+): readonly string[] {
+  const name = subject === null ? undefined : findName(subject, known);
+  const isSaid = ({ before, after }: WorkspaceRecord['changes'][number]): boolean => before === '' && after === name;
+  return changes
+    .filter((change) => !isSaid(change))
+    .map(({ field, before, after }) => {
+      const write = (value: string): string => (TYPED.has(field) ? value : describeValue(value, known));
+      const words = FIELDS[field] ?? field;
+      return before === '' ? WORDS.set(words, write(after)) : WORDS.changed(words, write(before), write(after));
+    });
 }
 
 function describeValue(value: string, known: KnownNames): string {

@@ -75,22 +75,26 @@ function ActivityRow({ record, members, projects }: ActivityRowProps) {
   return (
     <Table.Tr>
       <Table.Td data-label={columns.what} data-place="title">
-        <Text size="sm" fw={500}>
-          {describeAct(record, { members, projects })}
-        </Text>
-        {details.map((detail) => (
-          <Text key={detail} size="xs" c="dimmed">
-            {detail}
+        <Stack gap={0}>
+          <Text size="sm" fw={500}>
+            {describeAct(record, { members, projects })}
           </Text>
-        ))}
+          {details.map((detail) => (
+            <Text key={detail} size="xs" c="dimmed">
+              {detail}
+            </Text>
+          ))}
+        </Stack>
       </Table.Td>
       <Table.Td data-label={columns.who}>
-        <Text size="sm">{describeActor(record, members)}</Text>
-        {record.remote_address !== null && (
-          <Text size="xs" c="dimmed">
-            {WORDS.from(record.remote_address)}
-          </Text>
-        )}
+        <Stack gap={0}>
+          <Text size="sm">{describeActor(record, members)}</Text>
+          {record.remote_address !== null && (
+            <Text size="xs" c="dimmed">
+              {WORDS.from(record.remote_address)}
+            </Text>
+          )}
+        </Stack>
       </Table.Td>
       <Table.Td data-label={columns.when} c="dimmed">
         <Text size="sm" title={formatFullTime(record.create_time)}>

@@ -89,7 +89,7 @@ function ProjectActions({ project }: { readonly project: Project }) {
   const restore = useAct(() => api.updateProject(id, { archived: false }), { tell: () => WORDS.restoreDone(name) });
   const end =
     archivedAt === null
-      ? { words: WORDS.archive, act: () => setShown('archive'), isDestructive: true }
+      ? { words: WORDS.archive, act: () => setShown('archive') }
       : { words: WORDS.restore, act: () => restore.mutate(undefined) };
   return (
     <>
@@ -105,6 +105,7 @@ function ProjectActions({ project }: { readonly project: Project }) {
         action={WORDS.archive}
         keep={STRINGS.common.cancel}
         act={archive}
+        isHarmless
       />
       {shown === 'name' && (
         <Suspense fallback={null}>

@@ -26,9 +26,9 @@ export function WorkspacePage() {
     <PageFrame title={WORDS.title} text={WORDS.text}>
       <Stack gap="lg">
         {mayChange && <NamePanel key={workspace.workspace_id} />}
-        {mayChange && <SlugPanel key={workspace.slug} />}
-        <AboutPanel />
+        {mayChange && <SlugPanel key={workspace.workspace_id} />}
         {mayChange && <OwnerPanel />}
+        <AboutPanel />
         {mayChange ? (
           <ClosePanel />
         ) : (
