@@ -49,9 +49,11 @@ export function DiscountField({ plan, onChoose, onUnsettled }: DiscountFieldProp
   };
   return (
     <Stack component="form" gap={6} onSubmit={submit}>
-      <Group align="flex-end" gap="sm">
+      <Group align="flex-end" gap="sm" wrap="nowrap">
         <TextInput
           label={WORDS.code}
+          flex={1}
+          maw={260}
           value={code}
           onChange={({ currentTarget }) => {
             setCode(currentTarget.value);

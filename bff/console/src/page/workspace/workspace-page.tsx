@@ -82,12 +82,14 @@ function NamePanel() {
 
 function AboutPanel() {
   const { workspace } = useWorkspace();
-  const { about } = WORDS;
+  const mayChange = useRole('tenant_admin');
+  const { about, slug } = WORDS;
   return (
     <Panel title={about.title}>
       <dl className={classes['facts']}>
         <Fact term={about.created}>{formatDate(workspace.create_time)}</Fact>
         <Fact term={about.role}>{workspace.role === null ? STRINGS.role.none : STRINGS.role[workspace.role]}</Fact>
+        {!mayChange && <Fact term={slug.title}>{workspace.slug}</Fact>}
         <Fact term={about.id}>
           <Code>{workspace.workspace_id}</Code>
         </Fact>
