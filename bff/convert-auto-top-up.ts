@@ -2,8 +2,8 @@
 // Invariants: as in convert-top-up.ts.
 
 import { type AutoTopUp, AutoTopUpState, AutoTopUpStopReason } from '../gen/wheelhouse/payment/v1/auto_top_up.ts';
-import { ConversionError, fromProtoInteger, unknownValue } from './convert.ts';
-import { fromProtoMoney, fromProtoOptionalTime } from './convert-subscription.ts';
+import { ConversionError, fromProtoInteger, fromProtoOptionalTime, unknownValue } from './convert.ts';
+import { fromProtoMoney } from './convert-money.ts';
 import { named, oneOf, orNull, text, time, type ValueOf, whole } from './shape.ts';
 
 /** A rule. */

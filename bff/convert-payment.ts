@@ -2,7 +2,8 @@
 
 import { type Payment, PaymentKind, PaymentStatus } from '../gen/wheelhouse/payment/v1/payment.ts';
 import { ConversionError, fromProtoInteger, fromProtoTime, unknownValue } from './convert.ts';
-import { fromProtoMoney, fromProtoOptionalUrl, MONEY_FIELDS } from './convert-subscription.ts';
+import { fromProtoMoney, MONEY_FIELDS } from './convert-money.ts';
+import { fromProtoOptionalUrl } from './convert-subscription.ts';
 import { named, oneOf, orNull, text, time, url, type ValueOf, whole } from './shape.ts';
 
 /** Money that came, or went back. */

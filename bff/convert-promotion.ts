@@ -1,27 +1,15 @@
 // Owns the JSON of codes, and the translation of the contract's messages into it.
 
-import { type Discount, DiscountDuration, type GivenCredit } from '../gen/wheelhouse/promotion/v1/promotion.ts';
+import type { GivenCredit } from '../gen/wheelhouse/promotion/v1/promotion.ts';
 import {
   type ApplyCodeResponse,
   RedemptionOutcome,
   type ValidateDiscountResponse,
 } from '../gen/wheelhouse/promotion/v1/promotion_service.ts';
 import { ConversionError, fromProtoInteger, fromProtoTime, unknownValue } from './convert.ts';
-import { fromProtoMoney, MONEY } from './convert-subscription.ts';
+import { DISCOUNT, fromProtoDiscount } from './convert-discount.ts';
+import { fromProtoMoney, MONEY } from './convert-money.ts';
 import { named, object, oneOf, orNull, text, time, type ValueOf, whole } from './shape.ts';
-
-/** What a discount takes off. */
-export const DISCOUNT = named(
-  'Discount',
-  {
-    percent_off: orNull(text(), 'Is an exact decimal, and so a string; null where it takes off an amount.'),
-    amount_off: orNull(MONEY, 'Is null where it takes off a share.'),
-    duration: oneOf(['once', 'repeating', 'forever']),
-    duration_months: orNull(whole(), 'Is null where it does not repeat.'),
-  },
-  'What a discount takes off.',
-);
-export type DiscountJson = ValueOf<typeof DISCOUNT>;
 
 /** What a code gives: one of the two is null. */
 const GIFT_FIELDS = {
@@ -97,30 +85,6 @@ function fromProtoCredit({ microcredits, expireTime }: GivenCredit): NonNullable
     microcredits: fromProtoInteger(microcredits, 'credit.microcredits'),
     expire_time: expireTime ? fromProtoTime(expireTime, 'credit.expire_time') : null,
   };
-}
-
-function fromProtoDiscount({ percentOff, amountOff, duration, durationMonths }: Discount): DiscountJson {
-  return {
-    percent_off: percentOff || null,
-    amount_off: amountOff ? fromProtoMoney(amountOff, 'discount.amount_off') : null,
-    duration: fromProtoDuration(duration),
-    duration_months: durationMonths || null,
-  };
-}
-
-function fromProtoDuration(duration: DiscountDuration): DiscountJson['duration'] {
-  switch (duration) {
-    case DiscountDuration.ONCE:
-      return 'once';
-    case DiscountDuration.REPEATING:
-      return 'repeating';
-    case DiscountDuration.FOREVER:
-      return 'forever';
-    case DiscountDuration.UNSPECIFIED:
-      throw new ConversionError('discount.duration', 'the kernel answered without the duration of a discount');
-    default:
-      throw unknownValue('discount.duration', duration);
-  }
 }
 
 function fromProtoOutcome(outcome: RedemptionOutcome): AppliedCodeJson['outcome'] {

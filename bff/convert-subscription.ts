@@ -1,9 +1,8 @@
 // Owns the JSON of subscriptions, changes of plan and payment methods, and the translation of the contract's messages into it.
-// Invariants: as in convert.ts; money is an integer of the currency's minor unit.
+// Invariants: as in convert.ts.
 
 import { BillingInterval } from '../gen/wheelhouse/catalog/v1/plan.ts';
 import { Bucket } from '../gen/wheelhouse/common/v1/bucket.ts';
-import type { Money } from '../gen/wheelhouse/common/v1/money.ts';
 import type { PaymentMethod } from '../gen/wheelhouse/payment/v1/payment_method.ts';
 import type { StartSetupResponse } from '../gen/wheelhouse/payment/v1/payment_method_service.ts';
 import {
@@ -18,19 +17,21 @@ import {
 } from '../gen/wheelhouse/subscription/v1/subscription.ts';
 import { ChangeOutcome, type SubscriptionChange } from '../gen/wheelhouse/subscription/v1/subscription_change.ts';
 import type { GetSubscriptionResponse } from '../gen/wheelhouse/subscription/v1/subscription_service.ts';
-import { ConversionError, fromProtoInteger, fromProtoInterval, fromProtoTime, unknownValue } from './convert.ts';
+import {
+  ConversionError,
+  fromProtoInteger,
+  fromProtoInterval,
+  fromProtoOptionalTime,
+  fromProtoTime,
+  unknownValue,
+} from './convert.ts';
+import { fromProtoSubscriptionDiscount, SUBSCRIPTION_DISCOUNT } from './convert-discount.ts';
+import { fromProtoMoney, MONEY, MONEY_FIELDS } from './convert-money.ts';
 import { fromProtoTrial, TRIAL } from './convert-trial.ts';
-import { flag, named, object, oneOf, orNull, text, time, url, type ValueOf, whole } from './shape.ts';
+import { flag, list, named, object, oneOf, orNull, text, time, url, type ValueOf, whole } from './shape.ts';
 
 /** Plain http is for the local stack's own pages. */
 const PAGE_PROTOCOLS: ReadonlySet<string> = new Set(['https:', 'http:']);
-
-/** The fields of an amount of money. */
-export const MONEY_FIELDS = { amount: whole('Is in minor units of the currency.'), currency: text() };
-
-/** An amount of money. */
-export const MONEY = named('Money', MONEY_FIELDS, 'An amount of money.');
-export type MoneyJson = ValueOf<typeof MONEY>;
 
 /** What a cycle costs, before discounts and taxes, and how long it is. */
 const CYCLE_FIELDS = { ...MONEY_FIELDS, interval: oneOf(['month', 'year']), interval_count: whole() };
@@ -66,6 +67,10 @@ const SUBSCRIPTION = named(
     fallback_plan_code: text('Is the plan that follows its end.'),
     start_time: time(),
     end_time: orNull(time()),
+    discounts: list(
+      SUBSCRIPTION_DISCOUNT,
+      'Are those that it has now, in the order in which they are taken off, each from what those before have left.',
+    ),
   },
   'What a workspace pays for by the period.',
 );
@@ -173,6 +178,7 @@ function fromProtoSubscription(subscription: Subscription): SubscriptionJson {
     fallback_plan_code: subscription.fallbackPlanCode,
     start_time: fromProtoTime(subscription.startTime, 'start_time'),
     end_time: fromProtoOptionalTime(subscription.endTime, 'end_time'),
+    discounts: subscription.discounts.map(fromProtoSubscriptionDiscount),
   };
 }
 
@@ -287,19 +293,6 @@ export function fromProtoPageUrl(url: string, field: string): string {
 /** Translates the address of a page; null where there is none. Throws ConversionError where it is none. */
 export function fromProtoOptionalUrl(url: string, field: string): string | null {
   return url === '' ? null : fromProtoPageUrl(url, field);
-}
-
-/** Translates an amount. Throws ConversionError where it is absent or can't be shown. */
-export function fromProtoMoney(money: Money | undefined, field: string): MoneyJson {
-  if (!money) {
-    throw new ConversionError(field, 'the kernel answered without an amount');
-  }
-  return { amount: fromProtoInteger(money.minorUnits, field), currency: money.currencyCode };
-}
-
-/** Translates a time; null where there is none. Throws ConversionError where it can't be shown. */
-export function fromProtoOptionalTime(time: Date | undefined, field: string): string | null {
-  return time === undefined ? null : fromProtoTime(time, field);
 }
 
 function fromProtoStatus(status: SubscriptionStatus): SubscriptionJson['status'] {

@@ -3,8 +3,9 @@
 
 import { type TopUp, TopUpCause, TopUpStatus } from '../gen/wheelhouse/payment/v1/top_up.ts';
 import type { ListTopUpPackagesResponse } from '../gen/wheelhouse/payment/v1/top_up_service.ts';
-import { ConversionError, fromProtoInteger, fromProtoTime, unknownValue } from './convert.ts';
-import { fromProtoMoney, fromProtoOptionalTime, fromProtoOptionalUrl } from './convert-subscription.ts';
+import { ConversionError, fromProtoInteger, fromProtoOptionalTime, fromProtoTime, unknownValue } from './convert.ts';
+import { fromProtoMoney } from './convert-money.ts';
+import { fromProtoOptionalUrl } from './convert-subscription.ts';
 import { flag, list, named, object, oneOf, orNull, text, time, url, type ValueOf, whole } from './shape.ts';
 
 /** A purchase of credits. */

@@ -251,6 +251,11 @@ export function fromProtoInteger(value: bigint, field: string): number {
   return Number(value);
 }
 
+/** Translates a time; null where there is none. Throws ConversionError where it can't be shown. */
+export function fromProtoOptionalTime(time: Date | undefined, field: string): string | null {
+  return time === undefined ? null : fromProtoTime(time, field);
+}
+
 /** Translates a time. Throws ConversionError when it is absent. */
 export function fromProtoTime(time: Date | undefined, field: string): string {
   if (!time || Number.isNaN(time.getTime())) {

@@ -1,11 +1,12 @@
 /**
- * Owns: the demo workspaces: one for each product and issuer, with credit in all three buckets and some usage. An issuer on another
+ * Owns: the demo workspaces: one for each product and issuer, with credit in all three buckets, and some usage. An issuer on another
  * port is another issuer (its name is its address, by OpenID Connect Discovery), whose people are others: in the workspace of the
  * former ones there may be no place for them, so they have their own.
  * Does not own: plans, which come from Stripe before, and prices, which the seed writes.
  * Invariants: everything goes through the kernel's own RPCs; every request has a fixed id and, for a given workspace,
  * fixed content, so that loading again changes nothing and finishes what a crash left half done.
  */
+import { status } from '@grpc/grpc-js';
 import { Bucket } from '../gen/wheelhouse/common/v1/bucket.ts';
 import { RunStatus } from '../gen/wheelhouse/ledger/v1/entry.ts';
 import { DebitRequest, GrantRequest, LedgerServiceService } from '../gen/wheelhouse/ledger/v1/ledger_service.ts';
@@ -31,32 +32,24 @@ const DEBITS = [
     name: 'index-file',
     action: 'memory_index_file_mb',
     quantity: '1.5',
-    projectId: 'prj_demo',
     dimensions: new Map([['file', 'handbook.pdf']]),
   },
   {
     name: 'extract-bulk',
     action: 'memory_extract_bulk',
     quantity: '1',
-    projectId: 'prj_demo',
     workflowId: 'wf_nightly',
     runId: 'run_demo_1',
     runStatus: RunStatus.SUCCEEDED,
   },
 ] as const;
 
-/** Are the kernel's two callers that demo data need. */
-export interface DemoCallers {
-  readonly sysadmin: KernelClient;
-  readonly internal: KernelClient;
-}
-
 /**
  * Loads the demo workspace of a product for the people of an issuer, or finds it, and returns its id.
  * Throws the kernel's error when it refuses a request.
  */
-export async function loadDemoTenant(callers: DemoCallers, productCode: string, issuerUrl: string): Promise<string> {
-  const { tenant } = await callers.sysadmin.call(
+export async function loadDemoTenant(sysadmin: KernelClient, productCode: string, issuerUrl: string): Promise<string> {
+  const { tenant } = await sysadmin.call(
     TenantServiceService.createTenant,
     CreateTenantRequest.fromPartial({
       requestId: toRequestId(productCode, `workspace:${new URL(issuerUrl).port}`),
@@ -68,8 +61,7 @@ export async function loadDemoTenant(callers: DemoCallers, productCode: string, 
     }),
   );
   if (tenant === undefined) throw new StackError(`The kernel made no workspace for ${productCode}.`);
-  await grantCredits(callers.sysadmin, tenant);
-  await chargeUsage(callers.internal, tenant);
+  await grantCredits(sysadmin, tenant);
   return tenant.tenantId;
 }
 
@@ -95,14 +87,29 @@ async function grantCredits(sysadmin: KernelClient, tenant: Tenant): Promise<voi
   }
 }
 
-async function chargeUsage(internal: KernelClient, tenant: Tenant): Promise<void> {
+/** Says whose usage is charged. */
+export interface DemoUsage {
+  readonly productCode: string;
+  readonly tenantId: string;
+  /** Is the project that the demo's people work in, so that they see what it used. */
+  readonly projectId: string;
+}
+
+/** Charges some usage to a demo workspace, once. Throws the kernel's error when it refuses a request. */
+export async function chargeDemoUsage(internal: KernelClient, { productCode, ...usage }: DemoUsage): Promise<void> {
   for (const { name, ...debit } of DEBITS) {
-    const requestId = toRequestId(tenant.productCode, `debit-${name}`);
-    await internal.call(
-      LedgerServiceService.debit,
-      DebitRequest.fromPartial({ ...debit, requestId, tenantId: tenant.tenantId }),
-    );
+    const requestId = toRequestId(productCode, `debit-${name}`);
+    try {
+      await internal.call(LedgerServiceService.debit, DebitRequest.fromPartial({ ...debit, ...usage, requestId }));
+    } catch (error) {
+      // An earlier release charged it to a project that there was not: it stays, since a charge is never another one.
+      if (!isReused(error)) throw error;
+    }
   }
+}
+
+function isReused(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === status.ALREADY_EXISTS;
 }
 
 function toRequestId(productCode: string, step: string): string {

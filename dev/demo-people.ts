@@ -56,16 +56,17 @@ export interface DemoMembership {
 }
 
 /**
- * Makes the demo's people members of a product's demo workspace. Throws the kernel's error, or StackError where the BFF
+ * Makes the demo's people members of a product's demo workspace, and returns the id of their project. Throws the kernel's error, or StackError where the BFF
  * refuses.
  */
-export async function addDemoPeople(membership: DemoMembership): Promise<void> {
+export async function addDemoPeople(membership: DemoMembership): Promise<string> {
   await putMember(membership, 'tenant_admin', { tenantAdmin: true });
   const projectId = await createProject(membership);
   await putMember(membership, 'project_contributor', {
     projectRoles: [{ projectId, role: ProtoRole.PROJECT_CONTRIBUTOR }],
   });
   await putMember(membership, 'project_viewer', { projectRoles: [{ projectId, role: ProtoRole.PROJECT_VIEWER }] });
+  return projectId;
 }
 
 async function putMember(

@@ -9,7 +9,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildConsole } from './console-build.ts';
 import { type Credentials, loadCredentials, writeKernelCredentials } from './credential.ts';
-import { type DemoCallers, loadDemoTenant } from './demo-data.ts';
+import { chargeDemoUsage, loadDemoTenant } from './demo-data.ts';
 import { addDemoPeople, listDemoPeople, toDemoEmail } from './demo-people.ts';
 import { loadDemoPromotion } from './demo-promotion.ts';
 import { type DevFile, type DevProduct, type DevStripe, toDevFilePath, writeDevFile } from './dev-file.ts';
@@ -17,7 +17,7 @@ import { type Engine, startEngine } from './engine/engine.ts';
 import { loadEngineChoice } from './engine/engine-choice.ts';
 import { type Issuer, startIssuer } from './issuer/issuer.ts';
 import { loadSigningKey } from './issuer/signing-key.ts';
-import { createKernelClient } from './kernel-client.ts';
+import { createKernelClient, type KernelClient } from './kernel-client.ts';
 import type { Lifetime } from './lifetime.ts';
 import { type MailInbox, startMailInbox } from './mail-inbox/mail-inbox.ts';
 import { assertPortsFree, type HeldPort, holdFreePort, LOOPBACK } from './port.ts';
@@ -287,18 +287,16 @@ async function loadDemo(
   { stripe, issuer }: { readonly stripe: StackStripe; readonly issuer: Issuer },
 ) {
   const sysadmin = createKernelClient(grpc, credentials.sysadmin);
-  const internal = createKernelClient(grpc, credentials.internal);
   try {
     const plans = await showStep(
       'Plans',
       (note) => syncStripePlans(sysadmin, note),
       (found) => describePlans(found, stripe),
     );
-    const tenantIds = await showStep('Demo data', () => loadDemoTenants({ sysadmin, internal }, issuer));
+    const tenantIds = await showStep('Demo data', () => loadDemoTenants(sysadmin, issuer));
     return { plans, tenantIds };
   } finally {
     sysadmin.close();
-    internal.close();
   }
 }
 
@@ -308,11 +306,11 @@ function describePlans({ countByProduct, problems }: StripePlans, { kind }: Stac
   return `Plans: ${count} from Stripe (${from})${problems === 0 ? '' : `, problems there: ${problems}`}`;
 }
 
-async function loadDemoTenants(callers: DemoCallers, { url }: Issuer): Promise<ReadonlyMap<string, string>> {
+async function loadDemoTenants(sysadmin: KernelClient, { url }: Issuer): Promise<ReadonlyMap<string, string>> {
   const tenantIds = new Map<string, string>();
   for (const { code } of DEMO_PRODUCTS) {
-    tenantIds.set(code, await loadDemoTenant(callers, code, url));
-    await loadDemoPromotion(callers.sysadmin, code);
+    tenantIds.set(code, await loadDemoTenant(sysadmin, code, url));
+    await loadDemoPromotion(sysadmin, code);
   }
   return tenantIds;
 }
@@ -368,14 +366,17 @@ async function loadDemoPeople(
   products: Readonly<Record<string, DevProduct>>,
 ): Promise<void> {
   const sysadmin = createKernelClient(grpc, credentials.sysadmin);
+  const internal = createKernelClient(grpc, credentials.internal);
   try {
-    for (const { bff, tenant_id, tokens } of Object.values(products)) {
-      await addDemoPeople({
-        ...{ tenantId: tenant_id, issuerUrl: issuer.url, people: credentials.people },
+    for (const [productCode, { bff, tenant_id: tenantId, tokens }] of Object.entries(products)) {
+      const projectId = await addDemoPeople({
+        ...{ tenantId, issuerUrl: issuer.url, people: credentials.people },
         ...{ sysadmin, bff, adminToken: tokens.tenant_admin },
       });
+      await chargeDemoUsage(internal, { productCode, tenantId, projectId });
     }
   } finally {
     sysadmin.close();
+    internal.close();
   }
 }

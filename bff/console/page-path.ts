@@ -13,6 +13,7 @@ export const PAGE_PATHS = {
   tokens: '/settings/tokens',
   alerts: '/settings/alerts',
   workspace: '/settings/workspace',
+  activity: '/settings/activity',
   analytics: '/analytics',
 } as const;
 

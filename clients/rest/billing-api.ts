@@ -1798,6 +1798,8 @@ export interface components {
             start_time: string;
             /** Format: date-time */
             end_time: string | null;
+            /** @description Are those that it has now, in the order in which they are taken off, each from what those before have left. */
+            discounts: components["schemas"]["SubscriptionDiscount"][];
         };
         /** @description What became of a change of the subscription. */
         SubscriptionChange: {
@@ -1810,6 +1812,22 @@ export interface components {
             action_url: string | null;
             plan_code: string;
             subscription: components["schemas"]["Subscription"] | null;
+        };
+        /** @description A discount that a subscription has: one that holds `once` takes something off the next invoice. */
+        SubscriptionDiscount: {
+            /** @description Is an exact decimal, and so a string; null where it takes off an amount. */
+            percent_off: string | null;
+            /** @description Is null where it takes off a share. */
+            amount_off: components["schemas"]["Money"] | null;
+            /** @enum {string} */
+            duration: "once" | "repeating" | "forever";
+            /** @description Is null where it does not repeat. */
+            duration_months: number | null;
+            /**
+             * Format: date-time
+             * @description Is from when on it takes nothing off any more; null where it has no end, or ends with an invoice.
+             */
+            end_time: string | null;
         };
         /** @description The plan of a workspace, and what it pays for by the period. */
         SubscriptionState: {
@@ -2330,6 +2348,7 @@ export type RunFigures = components['schemas']['RunFigures'];
 export type Signup = components['schemas']['Signup'];
 export type Subscription = components['schemas']['Subscription'];
 export type SubscriptionChange = components['schemas']['SubscriptionChange'];
+export type SubscriptionDiscount = components['schemas']['SubscriptionDiscount'];
 export type SubscriptionState = components['schemas']['SubscriptionState'];
 export type Threshold = components['schemas']['Threshold'];
 export type TopUp = components['schemas']['TopUp'];

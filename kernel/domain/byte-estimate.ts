@@ -34,6 +34,8 @@ const TRIAL_BYTES_BASE = 240;
 const SUBSCRIPTION_BYTES_BASE = 1_000;
 /** What a period of an earlier subscription takes apart from its id. */
 const EARLIER_PERIOD_BYTES_BASE = 180;
+/** What a discount of a subscription takes at most. */
+const DISCOUNT_BYTES = 200;
 /** What a payback takes apart from what it takes back. */
 const PAYBACK_BYTES = 200;
 const PERSONAL_BYTES_BASE = 128;
@@ -117,11 +119,12 @@ function estimateTrialBytes(trial: Trial): number {
 
 function estimateSubscriptionBytes(subscription: Subscription): number {
   const { stripeSubscriptionId, stripePriceId, planCode, fallbackPlanCode, failureCode, pending } = subscription;
-  const { earlier = [] } = subscription;
+  const { earlier = [], discounts = [] } = subscription;
   const own = [stripeSubscriptionId, stripePriceId, planCode, fallbackPlanCode, failureCode];
   const others = earlier.map((period) => period.stripeSubscriptionId);
   const texts = [...own, pending?.terms.stripePriceId, pending?.terms.planCode, ...others];
-  const base = SUBSCRIPTION_BYTES_BASE + earlier.length * EARLIER_PERIOD_BYTES_BASE;
+  const lists = earlier.length * EARLIER_PERIOD_BYTES_BASE + discounts.length * DISCOUNT_BYTES;
+  const base = SUBSCRIPTION_BYTES_BASE + lists;
   return texts.reduce((sum, text) => sum + estimateTextBytes(text), base);
 }
 

@@ -1,6 +1,7 @@
-// Owns what a discount at Stripe takes off a price. Does not own who may have one, or what else an invoice holds.
+// Owns what a discount at Stripe takes off a price, and until when. Does not own who may have one, or what else an invoice holds.
 // Invariant: exact: no float takes part, and nothing falls below zero.
 
+import type { Instant } from './id.ts';
 import type { Quantity } from './quantity.ts';
 
 /** Of one percent; quantities count by millionths. */
@@ -27,6 +28,37 @@ export interface Discount {
   readonly duration: DiscountDuration;
   /** There where it repeats. */
   readonly durationMonths?: number;
+}
+
+/** A discount of a subscription. */
+export interface RunningDiscount extends Discount {
+  /** From when on it takes nothing off any more; absent where only Stripe takes it away. */
+  readonly endsAt?: Instant;
+}
+
+/** Lists those that still hold at a time. */
+export function listHolding(discounts: readonly RunningDiscount[], at: Instant): readonly RunningDiscount[] {
+  return discounts.filter(({ endsAt = Number.POSITIVE_INFINITY }) => endsAt > at);
+}
+
+/** Says whether two lists are of the same discounts, in the same order. */
+export function sameDiscounts(a: readonly RunningDiscount[] = [], b: readonly RunningDiscount[] = []): boolean {
+  return a.length === b.length && a.every((one, index) => sameDiscount(one, b[index]));
+}
+
+function sameDiscount(a: RunningDiscount, b: RunningDiscount | undefined): boolean {
+  return (
+    b !== undefined &&
+    a.duration === b.duration &&
+    a.durationMonths === b.durationMonths &&
+    a.endsAt === b.endsAt &&
+    sameReduction(a.reduction, b.reduction)
+  );
+}
+
+function sameReduction(a: Reduction, b: Reduction): boolean {
+  if (a.kind === 'percent') return b.kind === 'percent' && a.percent.millionths === b.percent.millionths;
+  return b.kind === 'amount' && a.minorUnits === b.minorUnits && a.currency === b.currency;
 }
 
 /**

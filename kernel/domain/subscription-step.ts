@@ -6,6 +6,7 @@
 // but for the trial that a first payment ends.
 
 import type { AccountState } from './account.ts';
+import { sameDiscounts } from './discount.ts';
 import type { SubscriptionChange } from './entry.ts';
 import type { IdempotencyKey, Instant } from './id.ts';
 import { present } from './optional.ts';
@@ -327,10 +328,10 @@ function computeFailure(current: Subscription, facts: SubscriptionFacts, since: 
   return computeOutlook(current, facts);
 }
 
-/** What may change without money or plan: what comes after the period, and why a payment failed. */
+/** What may change without money or plan: what comes after the period, what is taken off it, and why a payment failed. */
 function computeOutlook(current: Subscription, facts: SubscriptionFacts): SubscriptionStep | undefined {
   if (sameOutlook(current, facts)) return undefined;
-  const { cancelAt: _, pending: __, failureCode: ___, ...rest } = current;
+  const { cancelAt: _, pending: __, failureCode: ___, discounts: ____, ...rest } = current;
   return { change: 'updated', subscription: { ...rest, ...outlookOf(facts) }, credits: NO_CREDITS };
 }
 
@@ -362,7 +363,7 @@ export function computeSubscriptionDue(current: Subscription, dueAt: Instant): S
 }
 
 function endedOf(current: Subscription, endedAt: Instant, at: Instant): Subscription {
-  const { graceEndsAt: _, pending: __, leftOver: ___, ...rest } = current;
+  const { graceEndsAt: _, pending: __, leftOver: ___, discounts: ____, ...rest } = current;
   const lapsedAt = current.status === 'ended' ? current.lapsedAt : at;
   return { ...rest, status: 'ended', endedAt, ...present({ lapsedAt }) };
 }
@@ -410,12 +411,17 @@ function findPeriod(
   return current?.earlier?.find(({ stripeSubscriptionId }) => stripeSubscriptionId === id);
 }
 
-function outlookOf({ cancelAt, pending, failureCode }: SubscriptionOutlook): SubscriptionOutlook {
-  return present({ cancelAt, pending, failureCode });
+function outlookOf({ cancelAt, pending, failureCode, discounts }: SubscriptionOutlook): SubscriptionOutlook {
+  return present({ cancelAt, pending, failureCode, discounts });
 }
 
 function sameOutlook(a: SubscriptionOutlook, b: SubscriptionOutlook): boolean {
-  return a.cancelAt === b.cancelAt && samePending(a.pending, b.pending) && a.failureCode === b.failureCode;
+  return (
+    a.cancelAt === b.cancelAt &&
+    samePending(a.pending, b.pending) &&
+    a.failureCode === b.failureCode &&
+    sameDiscounts(a.discounts, b.discounts)
+  );
 }
 
 function samePending(a: PendingPlan | undefined, b: PendingPlan | undefined): boolean {

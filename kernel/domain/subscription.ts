@@ -3,6 +3,7 @@
 // Invariants: Stripe owns periods and charges; the account has at most one subscription that has not ended, and its plan is that
 // one's; price and included credits are those that it was bought with, whatever the catalog says today.
 
+import type { RunningDiscount } from './discount.ts';
 import type { Instant, PlanCode } from './id.ts';
 import type { PastDueEnd } from './plan-policy.ts';
 
@@ -48,6 +49,8 @@ export interface SubscriptionOutlook {
   readonly pending?: PendingPlan;
   /** Why the last payment failed, in Stripe's words, such as `card_declined`; there only while a payment is due. */
   readonly failureCode?: string;
+  /** What Stripe takes off its invoices, in the order in which it does; absent where that is nothing. */
+  readonly discounts?: readonly RunningDiscount[];
 }
 
 /** A paid period of a subscription that ended here by time: Stripe may go on with it, and then its credits were given. */

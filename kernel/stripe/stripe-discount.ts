@@ -1,5 +1,5 @@
-// Owns discounts at Stripe: what a promotion code takes off, what an invoice would cost with it, and putting it on a subscription
-// that runs. Does not own finding the code (stripe-promotion.ts), or giving one with a purchase.
+// Owns discounts at Stripe: what a promotion code or a discount takes off, what an invoice would cost with it, and putting it on a
+// subscription that runs. Does not own finding the code (stripe-promotion.ts), or giving one with a purchase.
 // Invariant: a discount that is there stays, and none is put on a subscription twice.
 
 import type { Stripe } from 'stripe';
@@ -10,7 +10,7 @@ import type {
   StripePromotion,
   StripeSubscription,
 } from '../app/subscription/ports.ts';
-import type { Reduction } from '../domain/discount.ts';
+import type { Discount, DiscountDuration, Reduction, RunningDiscount } from '../domain/discount.ts';
 import { present } from '../domain/optional.ts';
 import { parseQuantity } from '../domain/quantity.ts';
 import { toOptions } from './stripe-attempt.ts';
@@ -21,7 +21,10 @@ import { findPromotionCode, guardPromotion, requirePromotionCode } from './strip
 /** Names the intent that has put the newest discount on a subscription, in its metadata. */
 const DISCOUNT_INTENT_ID = 'discount_intent_id';
 
-const DURATIONS: readonly StripePromotion['duration'][] = ['once', 'repeating', 'forever'];
+const DURATIONS: readonly DiscountDuration[] = ['once', 'repeating', 'forever'];
+
+/** How many discounts of one subscription are told at most: Stripe allows no more. */
+const DISCOUNTS_MAX = 20;
 
 /** Builds the methods about discounts. */
 export function createStripeDiscounts(
@@ -46,27 +49,44 @@ async function loadPromotion(
   if (code === undefined || coupon == null) return undefined;
   const couponId = typeof coupon === 'string' ? coupon : coupon.id;
   const { applies_to: some, ...taken } = await client.coupons.retrieve(couponId, { expand: ['applies_to'] });
-  return {
-    reduction: toReduction(taken),
-    duration: toDuration(taken),
-    ...present({ durationMonths: taken.duration_in_months ?? undefined }),
-    isActive: code.active,
-    isForSome: (some?.products.length ?? 0) > 0,
-  };
+  const discount = toDiscount(taken);
+  if (discount === undefined) {
+    throw new RangeError(`The coupon ${couponId} of Stripe says what this release does not know: ${describe(taken)}.`);
+  }
+  return { ...discount, isActive: code.active, isForSome: (some?.products.length ?? 0) > 0 };
 }
 
-function toReduction({ id, percent_off: percentOff, amount_off: amountOff, currency }: Stripe.Coupon): Reduction {
+function describe({ duration, percent_off: percent, amount_off: amount }: Stripe.Coupon): string {
+  return `${percent ?? amount} off for ${duration}`;
+}
+
+/** Answers what a subscription that was read with `discounts.source.coupon` has taken off, as far as it is known here what that is. */
+export function toRunningDiscounts(discounts: Stripe.Subscription['discounts']): readonly RunningDiscount[] {
+  return discounts.slice(0, DISCOUNTS_MAX).flatMap((one) => {
+    const coupon = typeof one === 'string' ? null : one.source.coupon;
+    const discount = coupon === null || typeof coupon === 'string' ? undefined : toDiscount(coupon);
+    if (typeof one === 'string' || discount === undefined) return [];
+    return [{ ...discount, ...(one.end === null ? {} : { endsAt: one.end * 1_000 }) }];
+  });
+}
+
+/** Undefined for what this release does not know. */
+function toDiscount(coupon: Stripe.Coupon): Discount | undefined {
+  const reduction = toReduction(coupon);
+  const duration = DURATIONS.find((each) => each === coupon.duration);
+  if (reduction === undefined || duration === undefined) return undefined;
+  return { reduction, duration, ...present({ durationMonths: coupon.duration_in_months ?? undefined }) };
+}
+
+function toReduction({
+  percent_off: percentOff,
+  amount_off: amountOff,
+  currency,
+}: Stripe.Coupon): Reduction | undefined {
   if (amountOff !== null) return { kind: 'amount', minorUnits: BigInt(amountOff), currency: currency ?? '' };
   // Its shortest text is the exact decimal that somebody typed at Stripe.
   const percent = parseQuantity(String(percentOff));
-  if ('problem' in percent) throw new RangeError(`The share of the coupon ${id} of Stripe ${percent.problem}.`);
-  return { kind: 'percent', percent };
-}
-
-function toDuration({ id, duration }: Stripe.Coupon): StripePromotion['duration'] {
-  const known = DURATIONS.find((each) => each === duration);
-  if (known !== undefined) return known;
-  throw new RangeError(`The coupon ${id} of Stripe holds for ${duration}, which this release does not know.`);
+  return 'problem' in percent ? undefined : { kind: 'percent', percent };
 }
 
 async function previewDiscount(

@@ -17,12 +17,13 @@ import {
   loadBills,
 } from './stripe-bill.ts';
 import { findRefusal, guardStripe, isMissing, type StripeClient } from './stripe-client.ts';
+import { toRunningDiscounts } from './stripe-discount.ts';
 import { LIST_MAX, PAGE_SIZE } from './stripe-list.ts';
 import { type LastPayment, loadLastPayment, toInvoiceState } from './stripe-payment-state.ts';
 import { loadProductMetadata, type ProductMetadata, toProductId, toTerms } from './stripe-terms.ts';
 
 /** What is read with a subscription. */
-const EXPANDED = ['latest_invoice', 'schedule'];
+const EXPANDED = ['latest_invoice', 'schedule', 'discounts.source.coupon'];
 
 /** Builds the methods that read subscriptions. */
 export function createStripeSubscriptions(
@@ -87,6 +88,7 @@ async function completeOne(
   const period = { start: item.current_period_start, end: item.current_period_end };
   const phase = toPhase(subscription);
   const schedule = findSchedule(subscription);
+  const discounts = phase === 'ended' ? [] : toRunningDiscounts(subscription.discounts);
   const bills =
     phase === 'ended' ? await loadLastBill(client, subscription) : await loadBills(client, id, period.start);
   return {
@@ -104,6 +106,7 @@ async function completeOne(
     ...(await readInvoices(client, subscription, { bills, period, stripePriceId, ...present({ terms }) })),
     ...present({
       terms,
+      discounts: discounts.length === 0 ? undefined : discounts,
       stripeScheduleId: schedule?.id,
       cancelAt: phase === 'ended' ? undefined : findCancelAt(subscription, period),
       endedAt: endedAt === null ? undefined : toInstant(endedAt),

@@ -95,6 +95,8 @@ describe('a subscription', () => {
     ['credits beyond what a number holds', { includedMicrocreditsPerCycle: BEYOND }],
     ['a page to pay on that is none', { paymentUrl: 'pay here' }],
     ['no period', { periodEndTime: undefined }],
+    ['a discount that takes off nothing', { discounts: [{}] }],
+    ['a discount for no time', { discounts: [{ discount: { percentOff: '1' } }] }],
     ['a change that waits for no time', { pendingChange: { ...SUBSCRIPTION, effectiveTime: undefined } }],
   ])('with %s is not shown', async (_, changes) => {
     await expectUnshowable(get(changes));

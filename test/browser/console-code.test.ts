@@ -28,6 +28,7 @@ it('gives credits at once, and only once', { timeout: STORY_TIMEOUT_MS }, async 
 });
 
 it('takes something off where a plan is bought', { timeout: STORY_TIMEOUT_MS }, async () => {
+  await stage().operate('promotion', 'create', PRODUCT, 'GIFT5', '--credit', '5000000');
   await stage().createStripeDiscount('HALFOFF', 50);
   await stage().operate('promotion', 'create', PRODUCT, 'HALFOFF', '--discount');
   const { page } = visitor;
@@ -37,14 +38,25 @@ it('takes something off where a plan is bought', { timeout: STORY_TIMEOUT_MS }, 
   await page.getByRole('button', { name: 'Subscribe: Pro' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('button', { name: 'Add a discount code' }).click();
-  await dialog.getByLabel('Discount code').fill('HALFOFF');
+  const pay = dialog.getByRole('button', { name: 'Continue to payment' });
+  await dialog.getByLabel('Discount code').fill('GIFT5');
+  // Nobody pays in full because they forgot to have it checked.
+  await expect.poll(() => dialog.getByText(/^Check the code to have it counted/).count()).toBe(1);
+  expect(await pay.isDisabled()).toBe(true);
   await dialog.getByRole('button', { name: 'Check', exact: true }).click();
+  await expect.poll(() => dialog.getByText(/^This code gives 5 credits, and takes nothing off/).count()).toBe(1);
+  await dialog.getByLabel('Discount code').fill('');
+  expect(await pay.isEnabled()).toBe(true);
+  await dialog.getByLabel('Discount code').fill('HALFOFF');
+  await dialog.getByLabel('Discount code').press('Enter');
   await expect.poll(() => dialog.getByText('$24.50').count()).toBeGreaterThan(0);
   await expect.poll(() => visitor.findBarriers()).toEqual([]);
-  await dialog.getByRole('button', { name: 'Continue to payment' }).click();
+  await pay.click();
   await page.getByRole('button', { name: 'Pay $24.50 and subscribe' }).waitFor();
   await payWith(page, CARDS.good);
   await expect.poll(() => page.getByText('Active', { exact: true }).count()).toBe(1);
+  await expect.poll(() => page.getByText(/^\$49 \/ month · 50% off until .* · /).count()).toBe(1);
+  await expect.poll(() => page.getByText(/ for \$49, with 50% off\.$/).count()).toBe(1);
   await visitor.open(`${PAGE_PATHS.usage}?tab=payments`);
   await expect.poll(() => page.getByText('$24.50').count()).toBe(1);
   // What the browser says of the two codes that were refused, and no more.

@@ -90,7 +90,7 @@ describe('a line that is cut', () => {
     const visitor = await visit();
     const { page, context } = visitor;
     await visitor.open(PAGE_PATHS.workspace);
-    await page.getByRole('textbox', { name: 'Name' }).fill('Nora Next');
+    await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Nora Next');
     await context.setOffline(true);
     await page.getByRole('button', { name: 'Save' }).click();
     await expect.poll(() => page.getByText(/^The service can not be reached\./).count()).toBe(1);

@@ -1,5 +1,5 @@
-// A workspace and its people: it is renamed, somebody is invited, gets another role and is removed; a token is made and revoked; alerts
-// are set and sent; and it is closed.
+// A workspace and its people: it is renamed, somebody is invited, owns it for a while and is removed; projects are made and archived; a
+// token is made and revoked; alerts are set and sent; all of it can be read; and it is closed.
 
 import { expect, it } from 'vitest';
 import { PAGE_PATHS } from '../../bff/console/page-path.ts';
@@ -16,12 +16,70 @@ it('is renamed, which every page shows', { timeout: STORY_TIMEOUT_MS }, async ()
   await visitor.signIn('olga@example.com');
   await visitor.createWorkspace('Olga Organs');
   await visitor.open(PAGE_PATHS.workspace);
-  await page.getByRole('textbox', { name: 'Name' }).fill('Olga Organs & Sons');
+  await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Olga Organs & Sons');
   await page.getByRole('button', { name: 'Save' }).click();
   await expect.poll(() => page.getByText('The workspace is renamed.').count()).toBe(1);
   await expect
     .poll(() => page.getByRole('button', { name: /^Switch workspace, now Olga Organs & Sons/ }).count())
     .toBe(1);
+});
+
+it('gets another short name, after it was said what that means', { timeout: STORY_TIMEOUT_MS }, async () => {
+  const { page } = visitor;
+  const field = page.getByRole('textbox', { name: 'Short name' });
+  const change = page.getByRole('button', { name: 'Change', exact: true });
+  expect(await field.inputValue()).toBe('olga-organs');
+  await field.fill('olga organs');
+  await expect.poll(() => page.getByText('Type 3 to 48 lower-case letters, digits and hyphens.').count()).toBe(1);
+  expect(await change.isDisabled()).toBe(true);
+  await field.fill('organs');
+  await change.click();
+  const dialog = page.getByRole('dialog');
+  await expect
+    .poll(() => dialog.getByText(/^Whoever names this workspace “olga-organs” has to use “organs”/).count())
+    .toBe(1);
+  await expect.poll(() => visitor.findBarriers()).toEqual([]);
+  await dialog.getByRole('button', { name: 'Change', exact: true }).click();
+  await expect.poll(() => page.getByText('The short name is changed.').count()).toBe(1);
+  const [workspace] = (await visitor.ask<{ workspaces: { slug: string }[] }>('/v1/workspaces')).workspaces;
+  expect(workspace?.slug).toBe('organs');
+  // Nobody can be handed it yet.
+  expect(await page.getByText(/^It can be handed to another administrator\./).count()).toBe(1);
+  expect(await page.getByRole('button', { name: 'Transfer ownership' }).count()).toBe(0);
+});
+
+it('archives a project and takes it back', { timeout: STORY_TIMEOUT_MS }, async () => {
+  const { page } = visitor;
+  await visitor.open(PAGE_PATHS.people);
+  await expect.poll(() => page.getByText('There are no projects yet.').count()).toBe(1);
+  await page.getByRole('button', { name: 'New project' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('Pipes');
+  await dialog.getByRole('button', { name: 'Create project' }).click();
+  await act('Rename');
+  await dialog.getByLabel('Name').fill('Organ pipes');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect.poll(() => page.getByText('The project is renamed.').count()).toBe(1);
+  await act('Archive');
+  await expect.poll(() => dialog.getByText(/^Nobody gets a role in it any more\./).count()).toBe(1);
+  await expect.poll(() => visitor.findBarriers()).toEqual([]);
+  await dialog.getByRole('button', { name: 'Archive' }).click();
+  const row = page.getByRole('row').filter({ hasText: 'Organ pipes' });
+  await expect.poll(() => row.getByText('Archived').count()).toBe(1);
+  await page.getByRole('button', { name: 'Invite' }).click();
+  await dialog.getByLabel('Viewer').check();
+  await expect.poll(() => dialog.getByText(/^There are no projects yet\./).count()).toBe(1);
+  await page.keyboard.press('Escape');
+  await page.goto(`${stage().urlOf(PRODUCT)}${PAGE_PATHS.analytics}`);
+  await expect.poll(() => page.getByRole('option', { name: 'Organ pipes (archived)' }).count()).toBe(1);
+  await visitor.open(PAGE_PATHS.people);
+  await act('Restore');
+  await expect.poll(() => row.getByText('Archived').count()).toBe(0);
+
+  async function act(item: string): Promise<void> {
+    await page.getByRole('button', { name: /^Actions: (Pipes|Organ pipes)$/ }).click();
+    await page.getByRole('menuitem', { name: item }).click();
+  }
 });
 
 it('makes a token, which is shown once, and revokes it', { timeout: STORY_TIMEOUT_MS }, async () => {
@@ -41,7 +99,7 @@ it('makes a token, which is shown once, and revokes it', { timeout: STORY_TIMEOU
   await expect.poll(() => page.getByText('No access tokens yet').count()).toBe(1);
 });
 
-it('invites somebody, changes their role, and removes them', { timeout: STORY_TIMEOUT_MS }, async () => {
+it('invites somebody, hands the workspace to them, and removes them', { timeout: STORY_TIMEOUT_MS }, async () => {
   const { page } = visitor;
   await visitor.open(PAGE_PATHS.people);
   await page.getByRole('button', { name: 'Invite' }).click();
@@ -51,8 +109,15 @@ it('invites somebody, changes their role, and removes them', { timeout: STORY_TI
   await dialog.getByRole('button', { name: 'Send invitation' }).click();
   await expect.poll(() => page.getByRole('cell', { name: GUEST, exact: true }).count()).toBe(1);
   await accept(await stage().findMailedLink(GUEST));
+  await visitor.open(PAGE_PATHS.workspace);
+  await page.getByRole('button', { name: 'Transfer ownership' }).click();
+  await expect.poll(() => dialog.getByText('olga stays an administrator.').count()).toBe(1);
+  await expect.poll(() => visitor.findBarriers()).toEqual([]);
+  await dialog.getByRole('button', { name: 'Transfer ownership' }).click();
+  await expect.poll(() => page.getByText('The workspace belongs to guest now.').count()).toBe(1);
   await visitor.open(PAGE_PATHS.people);
   const row = page.getByRole('row').filter({ hasText: GUEST });
+  await expect.poll(() => row.getByText('Owner').count()).toBe(1);
   await row.getByRole('button', { name: /^Actions/ }).click();
   await expect.poll(() => visitor.findBarriers()).toEqual([]);
   await page.getByRole('menuitem', { name: 'Remove' }).click();
@@ -61,6 +126,17 @@ it('invites somebody, changes their role, and removes them', { timeout: STORY_TI
   await dialog.getByRole('button', { name: 'Remove' }).click();
   await expect.poll(() => page.getByText('They are removed.').count()).toBe(1);
   await expect.poll(() => row.count()).toBe(0);
+});
+
+it('tells who did what', { timeout: STORY_TIMEOUT_MS }, async () => {
+  const { page } = visitor;
+  await visitor.open(PAGE_PATHS.activity);
+  const row = (act: string) => page.getByRole('row').filter({ hasText: act });
+  await expect.poll(() => row('Removed a member').getByText('olga', { exact: true }).count()).toBe(1);
+  await expect.poll(() => row('Changed a project: Organ pipes').getByText('Archived: No → Yes').count()).toBe(1);
+  await expect.poll(() => row('Changed the workspace').getByText('Short name: olga-organs → organs').count()).toBe(1);
+  await expect.poll(() => row('Accepted an invitation').getByText('Somebody who has left').count()).toBe(1);
+  await expect.poll(() => visitor.findBarriers()).toEqual([]);
 });
 
 it('sets thresholds, by which the overview warns', { timeout: STORY_TIMEOUT_MS }, async () => {

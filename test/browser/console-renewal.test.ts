@@ -33,6 +33,10 @@ it('says that the payment failed, until when it can be paid, and where', { timeo
     .poll(() => page.getByText(/^Pay the open invoice until .*, or this workspace goes back/).count())
     .toBe(1);
   await expect.poll(() => visitor.findBarriers()).toEqual([]);
+  await visitor.open(PAGE_PATHS.plans);
+  await page.getByRole('button', { name: 'Upgrade: Plus' }).click();
+  await expect.poll(() => page.getByText(/^A payment of the plan is still open\./).count()).toBe(1);
+  await visitor.open(PAGE_PATHS.billing);
 });
 
 it('can be canceled meanwhile, which says that the invoice stays open, and taken back', {
@@ -63,7 +67,8 @@ it('is the plan again when the invoice is paid, which the page notices', { timeo
   await invoice.close();
   await expect.poll(() => page.getByText('Active', { exact: true }).count()).toBe(1);
   expect(await page.getByText('Your last payment failed').count()).toBe(0);
-  expect(visitor.complaints).toEqual([]);
+  // What the browser says of the upgrade that was refused, and no more.
+  expect(visitor.complaints).toEqual([expect.stringContaining('402')]);
   await visitor.close();
 });
 

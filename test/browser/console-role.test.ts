@@ -35,7 +35,14 @@ describe('each role sees what it may', () => {
       'Not visible with your role',
       ['Add endpoint', 'Add threshold'],
     ],
-    ['project-contributor@example.com', PAGE_PATHS.workspace, 'About', ['Save', 'Close workspace']],
+    ['project-contributor@example.com', PAGE_PATHS.workspace, 'About', ['Save', 'Change', 'Close workspace']],
+    [
+      'project-contributor@example.com',
+      PAGE_PATHS.people,
+      'People',
+      ['Invite', 'New project', 'Actions: Demo project'],
+    ],
+    ['project-contributor@example.com', PAGE_PATHS.activity, 'Not visible with your role', []],
     ['project-viewer@example.com', PAGE_PATHS.billing, 'Not visible with your role', ['Buy credits']],
     ['project-viewer@example.com', PAGE_PATHS.analytics, 'Analytics', []],
   ] as const)('%s at %s', { timeout: STORY_TIMEOUT_MS }, async (email, path, heading, absent) => {
@@ -47,6 +54,14 @@ describe('each role sees what it may', () => {
     expect(visitor.complaints).toEqual([]);
     await visitor.close();
   });
+});
+
+it('a viewer sees what their project used', { timeout: STORY_TIMEOUT_MS }, async () => {
+  const visitor = await Visitor.arrive(stage(), PRODUCT);
+  await visitor.signIn('project-viewer@example.com');
+  await visitor.open(PAGE_PATHS.analytics);
+  await expect.poll(() => visitor.page.getByText('memory_extract_bulk').count()).toBeGreaterThan(0);
+  await visitor.close();
 });
 
 describe('two products in one browser', () => {

@@ -60,12 +60,24 @@ describe('a newcomer', () => {
     await payment.close();
 
     await page.getByRole('button', { name: 'Buy credits' }).click();
+    const form = page.getByRole('dialog');
+    await form.getByText('Other amount').click();
+    const amount = form.getByLabel('Credits', { exact: true });
+    await amount.fill('1,000');
+    await expect.poll(() => form.getByText(/^“1,000” can be read in two ways/).count()).toBe(1);
+    await amount.fill('12,5');
+    await expect.poll(() => form.getByText('$12.50', { exact: true }).count()).toBe(1);
     await page.getByRole('button', { name: 'Continue to payment' }).click();
     const second = await visitor.openPaymentPage();
     await payWith(second, CARDS.declined);
     await expect.poll(() => page.getByText('The payment was declined').count()).toBe(1);
     await page.getByRole('button', { name: 'Cancel purchase' }).click();
     await expect.poll(() => page.getByRole('button', { name: 'Continue to payment' }).count()).toBe(1);
+    // What was chosen is still there, also after the dialog was left.
+    expect(await amount.inputValue()).toBe('12,5');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Buy credits' }).click();
+    await expect.poll(() => amount.inputValue()).toBe('12,5');
     await page.keyboard.press('Escape');
     await second.close();
     expect(await visitor.available()).toBe('12.75');

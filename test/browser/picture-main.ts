@@ -27,6 +27,7 @@ const PICTURES = [
   ['tokens', PAGE_PATHS.tokens],
   ['alerts', PAGE_PATHS.alerts],
   ['workspace', PAGE_PATHS.workspace],
+  ['activity', PAGE_PATHS.activity],
 ] as const;
 
 interface Album {
@@ -80,8 +81,23 @@ async function live(visitor: Visitor): Promise<void> {
   await page.getByRole('button', { name: 'Continue to payment' }).click();
   await payWith(page, CARDS.good);
   await page.getByText('Active', { exact: true }).waitFor();
-  await work(await visitor.workspaceId());
+  await work(await visitor.workspaceId(), await makeProjects(visitor, ['Research', 'Support']));
   await setUp(visitor);
+}
+
+/** Makes projects, and returns their ids. */
+async function makeProjects(visitor: Visitor, names: readonly string[]): Promise<readonly string[]> {
+  const { page } = visitor;
+  await visitor.open(PAGE_PATHS.people);
+  for (const name of names) {
+    await page.getByRole('button', { name: 'New project' }).click();
+    await page.getByRole('dialog').getByLabel('Name').fill(name);
+    await page.getByRole('button', { name: 'Create project' }).click();
+    await page.getByRole('cell', { name, exact: true }).waitFor();
+  }
+  const path = `/v1/workspaces/${await visitor.workspaceId()}/projects`;
+  const { projects } = await visitor.ask<{ projects: readonly { project_id: string }[] }>(path);
+  return projects.map(({ project_id: id }) => id);
 }
 
 /** Somebody is invited, programs get a token, and alerts are set. */
@@ -168,16 +184,20 @@ async function takeDialog(visitor: Visitor, name: string, path: string, button: 
   await take(visitor, name);
 }
 
-async function work(tenantId: string): Promise<void> {
+async function work(tenantId: string, projects: readonly string[]): Promise<void> {
+  const [research, support] = projects;
+  if (research === undefined || support === undefined) throw new Error('The work has no projects.');
   for (let day = 0; day < WORK_DAYS; day += 1) {
     const runs = 1 + ((day * 5) % 4);
-    for (let run = 0; run < runs; run += 1) await stage.debit({ tenantId, ...toStep(day, run) });
+    for (let run = 0; run < runs; run += 1) {
+      await stage.debit({ tenantId, projectId: day % 3 === 0 ? research : support, ...toStep(day, run) });
+    }
     await stage.debit({
       requestId: `picture-${day}-file`,
       tenantId,
       action: 'memory_index_file_mb',
       quantity: `${0.25 + (day % 5) / 10}`,
-      projectId: 'research',
+      projectId: research,
       dimensions: new Map([['file', day % 2 === 0 ? 'handbook.pdf' : 'contracts.zip']]),
     });
     if (day < WORK_DAYS - 1) await stage.advance('1d');
@@ -192,7 +212,6 @@ function toStep(day: number, run: number) {
     action: isMemory ? 'memory_extract_bulk' : 'workflow.step.execute',
     quantity: isMemory ? '0.25' : '0.06',
     workflowId: run % 2 === 0 ? 'nightly-report' : 'support-triage',
-    projectId: day % 3 === 0 ? 'research' : 'support',
     runId: `run-${day}-${run}`,
     runStatus: (day + run) % 7 === 6 ? RunStatus.FAILED : RunStatus.SUCCEEDED,
     dimensions: new Map([['model', run % 2 === 0 ? 'large' : 'small']]),
@@ -252,6 +271,16 @@ async function takeDialogs(visitor: Visitor): Promise<void> {
   await takeDialog(visitor, 'revoke', PAGE_PATHS.tokens, /^Revoke/);
   await takeDialog(visitor, 'endpoint', PAGE_PATHS.alerts, 'Add endpoint');
   await takeDialog(visitor, 'close', PAGE_PATHS.workspace, 'Close workspace');
+  await visitor.open(PAGE_PATHS.workspace);
+  await page.getByRole('textbox', { name: 'Short name' }).fill('computing');
+  await page.getByRole('button', { name: 'Change', exact: true }).click();
+  await page.getByRole('dialog').waitFor();
+  await take(visitor, 'short-name');
+  await visitor.open(PAGE_PATHS.people);
+  await page.getByRole('button', { name: 'Actions: Research' }).click();
+  await page.getByRole('menuitem', { name: 'Archive' }).click();
+  await page.getByRole('dialog').waitFor();
+  await take(visitor, 'archive');
   await visitor.open(`${PAGE_PATHS.usage}?tab=prices`);
   await take(visitor, 'prices');
   await visitor.open(`${PAGE_PATHS.usage}?tab=codes`);

@@ -1,8 +1,8 @@
-// What is due of a preview where a code takes something off.
+// What is due of a preview, now and next, where a code or a discount takes something off.
 
-import { expect, it } from 'vitest';
-import type { CodeForecast, PlanChangePreview } from '../../bff/console/src/api/type.ts';
-import { computeDue, lasts } from '../../bff/console/src/page/plans/due.ts';
+import { describe, expect, it } from 'vitest';
+import type { CodeForecast, PlanChangePreview, SubscriptionDiscount } from '../../bff/console/src/api/type.ts';
+import { computeDue, describeNext } from '../../bff/console/src/page/plans/due.ts';
 
 const NOTHING = { before_microcredits: 0, after_microcredits: 0 };
 const PREVIEW: PlanChangePreview = {
@@ -37,8 +37,36 @@ it.each([
   expect(computeDue(PREVIEW, code)).toEqual({ amount, currency: 'usd' });
 });
 
-it('is less later, too, by a code that lasts', () => {
-  expect(lasts(undefined)).toBe(false);
-  expect(lasts(forecast('once', 14_900))).toBe(false);
-  expect(lasts(forecast('forever', 14_900))).toBe(true);
+describe('what is paid next', () => {
+  const eighth: SubscriptionDiscount = {
+    ...{ percent_off: '12.5', amount_off: null },
+    ...{ duration: 'repeating', duration_months: 3, end_time: '2027-02-02T00:00:00Z' },
+  };
+
+  it.each([
+    ['the price', PREVIEW, undefined, [], ''],
+    ['the price after a code for one invoice', PREVIEW, forecast('once', 14_900), [], ''],
+    ['less by a code that lasts', PREVIEW, forecast('forever', 14_900), [], ', before the discount'],
+    [
+      'less by a discount that runs',
+      { ...PREVIEW, kind: 'downgrade' as const },
+      undefined,
+      [eighth],
+      ', with 12.5% off',
+    ],
+    [
+      'not less by one that is over by then',
+      { ...PREVIEW, kind: 'resumption' as const },
+      undefined,
+      [{ ...eighth, end_time: '2027-02-01T12:00:00Z' }],
+      '',
+    ],
+    ['what Stripe has reckoned of an upgrade', { ...PREVIEW, kind: 'upgrade' as const }, undefined, [eighth], ''],
+  ])('is %s', (_words, preview, code, discounts, end) => {
+    expect(describeNext(preview, { forecast: code, discounts })).toMatch(new RegExp(`^\\$149\\.00 on .* 2027${end}$`));
+  });
+
+  it('is nothing where no cycle follows', () => {
+    expect(describeNext({ ...PREVIEW, next_cycle: null }, { forecast: undefined, discounts: [eighth] })).toBe('None');
+  });
 });

@@ -10,6 +10,7 @@ import {
   toMoneyText,
 } from '../../bff/console/src/format/money.ts';
 import { computeTimeLeft } from '../../bff/console/src/format/time.ts';
+import { describeAmount } from '../../bff/console/src/part/amount-complaint.ts';
 
 describe('credits', () => {
   it.each([
@@ -50,7 +51,31 @@ describe('credits', () => {
     );
   });
 
-  it.each(['', '0', '-1', '1e3', '1.0000001', 'five', '1,5'])('%j is no number of credits', (text) => {
+  it.each([
+    ['2,5', 2_500_000n],
+    ['2.5', 2_500_000n],
+    [' 10 ', 10_000_000n],
+    ['0,500', 500_000n],
+    ['1,25', 1_250_000n],
+    ['1,0001', 1_000_100n],
+    // Nobody separates thousands so.
+    ['1234,567', 1_234_567_000n],
+    ['2,', 2_000_000n],
+  ])('%j is typed for %i microcredits', (text, microcredits) => {
+    expect(parseCredits(text)).toBe(microcredits);
+    expect(describeAmount(text, 'none')).toBe('none');
+  });
+
+  it.each(['1,000', '12,500', '1,000,000', '1,000.50', '1.000,50', "1'000", '1 000', '1\u202f000'])(
+    '%j is refused as one that can be read in two ways, and quoted',
+    (text) => {
+      expect(parseCredits(text)).toBeUndefined();
+      expect(parseMoney(text, 'usd')).toBeUndefined();
+      expect(describeAmount(text, 'none')).toContain(`“${text}”`);
+    },
+  );
+
+  it.each(['', '0', '-1', '1e3', '1.0000001', 'five', '1,2,3', ',5', '1,5.5'])('%j is no number of credits', (text) => {
     expect(parseCredits(text)).toBeUndefined();
   });
 });
@@ -68,6 +93,16 @@ describe('money', () => {
   });
 
   it.each([
+    ['usd', '49,5', 4_950],
+    ['usd', '49,50', 4_950],
+    ['kwd', '0,005', 5],
+  ])('in %s %j is typed for %i', (currency, text, amount) => {
+    expect(parseMoney(text, currency)).toBe(amount);
+  });
+
+  it.each([
+    ['usd', '1,005'],
+    ['kwd', '4,900'],
     ['usd', '1.005'],
     ['jpy', '1.5'],
     ['usd', '0'],

@@ -24,6 +24,7 @@ const ACTIVE: Subscription = {
   fallback_plan_code: 'free',
   start_time: '2026-12-12T12:00:00Z',
   end_time: null,
+  discounts: [],
 };
 /** Its period is over, and the next one is not paid. */
 const PAST_DUE: Subscription = {

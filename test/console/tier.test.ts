@@ -62,6 +62,7 @@ function on(planCode: string, more: Partial<Running> = {}): SubscriptionState {
       fallback_plan_code: 'free',
       start_time: '2026-01-01T00:00:00Z',
       end_time: null,
+      discounts: [],
       ...more,
     },
   };

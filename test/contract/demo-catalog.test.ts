@@ -2,9 +2,12 @@
 // workspaces begin on what is there, also where an account at Stripe has nothing of the demo.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type DemoCallers, loadDemoTenant } from '../../dev/demo-data.ts';
+import { chargeDemoUsage, loadDemoTenant } from '../../dev/demo-data.ts';
+import type { KernelClient } from '../../dev/kernel-client.ts';
 import { StackError } from '../../dev/stack-error.ts';
 import { syncStripePlans } from '../../dev/stripe-plan.ts';
+import { EntryType } from '../../gen/wheelhouse/ledger/v1/entry.ts';
+import { LedgerServiceService, ListEntriesRequest } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { TrialServiceService } from '../../gen/wheelhouse/subscription/v1/trial_service.ts';
 import { DEMO_CATALOG } from '../../kernel/cli/demo-catalog.ts';
 import { SOLD_PLANS } from '../support/demo-catalog.ts';
@@ -16,7 +19,7 @@ const ISSUER = 'http://127.0.0.1:8095';
 
 let stripe: StripeFixture;
 let kernel: KernelFixture;
-let callers: DemoCallers;
+let callers: { readonly sysadmin: KernelClient; readonly internal: KernelClient };
 
 async function open(hasCatalog: boolean): Promise<void> {
   stripe = await openStripe({ hasCatalog });
@@ -67,17 +70,33 @@ describe('a Stripe with the plans of the demo', () => {
   });
 
   test('lets the demo’s workspaces begin on the onboarding plan', async () => {
-    expect(await startPlanOf(await loadDemoTenant(callers, 'agentruntime', ISSUER))).toBe('pro');
-    expect(await startPlanOf(await loadDemoTenant(callers, 'otherproduct', ISSUER))).toBe('pro');
+    expect(await startPlanOf(await loadDemoTenant(callers.sysadmin, 'agentruntime', ISSUER))).toBe('pro');
+    expect(await startPlanOf(await loadDemoTenant(callers.sysadmin, 'otherproduct', ISSUER))).toBe('pro');
   });
 
   test('has a demo workspace for the people of each issuer', async () => {
     const issuers = [ISSUER, 'http://127.0.0.1:8195', ISSUER];
     const [first, second, again] = await Promise.all(
-      issuers.map((issuer) => loadDemoTenant(callers, 'agentruntime', issuer)),
+      issuers.map((issuer) => loadDemoTenant(callers.sysadmin, 'agentruntime', issuer)),
     );
     expect(second).not.toBe(first);
     expect(again).toBe(first);
+  });
+
+  test('charges usage to the project of the demo’s people, once, also where an earlier release named another', async () => {
+    const productCode = 'agentruntime';
+    const tenantId = await loadDemoTenant(callers.sysadmin, productCode, 'http://127.0.0.1:8196');
+    for (const projectId of ['prj_1', 'prj_1', 'prj_2']) {
+      await chargeDemoUsage(callers.internal, { productCode, tenantId, projectId });
+    }
+    const { entries } = await callers.internal.call(
+      LedgerServiceService.listEntries,
+      ListEntriesRequest.fromPartial({ tenantId, filter: { types: [EntryType.DEBITED] } }),
+    );
+    expect(entries.map(({ detail }) => detail)).toMatchObject([
+      { $case: 'debit', value: { projectId: 'prj_1' } },
+      { $case: 'debit', value: { projectId: 'prj_1' } },
+    ]);
   });
 });
 
@@ -88,13 +107,13 @@ describe('an account at Stripe without the plans of the demo', () => {
   test('leaves the demo’s workspaces on the plan that Stripe does not sell, and where they are when it gets some', async () => {
     const none = await syncStripePlans(callers.sysadmin, ignore);
     expect([...none.countByProduct.values()]).toEqual([0, 0]);
-    const tenantId = await loadDemoTenant(callers, 'agentruntime', ISSUER);
+    const tenantId = await loadDemoTenant(callers.sysadmin, 'agentruntime', ISSUER);
     expect(await startPlanOf(tenantId)).toBe('free');
     await createPlan(stripe.stripe, 'pro');
     await createPlan(stripe.stripe, 'typo', { product_code: 'agentruntme' });
     const some = await syncStripePlans(callers.sysadmin, ignore);
     expect([some.countByProduct.get('agentruntime'), some.problems]).toEqual([1, 1]);
-    expect(await loadDemoTenant(callers, 'agentruntime', ISSUER)).toBe(tenantId);
+    expect(await loadDemoTenant(callers.sysadmin, 'agentruntime', ISSUER)).toBe(tenantId);
     expect(await startPlanOf(tenantId)).toBe('free');
   });
 });

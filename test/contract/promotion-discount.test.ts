@@ -62,6 +62,48 @@ const refusal = async (call: Promise<unknown>) => {
   return { reason, metadata };
 };
 
+/** What a workspace is told of its discounts: what each takes off, and when it ends. */
+async function toldOf(workspace: Workspace) {
+  const { discounts = [] } = (await workspace.get()).subscription ?? {};
+  return discounts.map(({ discount, endTime }) => ({
+    off: discount?.percentOff || discount?.amountOff?.minorUnits,
+    endsAt: endTime?.getTime(),
+  }));
+}
+
+describe('what a subscription says of its discounts', () => {
+  test('comes with them and goes with them', async () => {
+    const workspace = await openSubscriber();
+    expect(await toldOf(workspace)).toEqual([]);
+    const [months, once] = [
+      await offer({ duration: 'repeating', duration_in_months: 2 }),
+      await offer({ amount_off: 100, currency: 'usd', duration: 'once' }),
+    ];
+    await promotions.apply(workspace.tenantId, months);
+    await promotions.apply(workspace.tenantId, once);
+    const [first, second] = await toldOf(workspace);
+    expect([first?.off, second]).toEqual(['12.5', { off: 100n, endsAt: undefined }]);
+    const { periodEndTime } = (await workspace.get()).subscription ?? {};
+    expect(first?.endsAt).toBeGreaterThan(periodEndTime?.getTime() ?? Number.POSITIVE_INFINITY);
+    // The renewal uses up what was for one invoice.
+    await shop.advance(32 * DAY_MS);
+    await expect.poll(() => toldOf(workspace)).toEqual([first]);
+    await shop.advance(60 * DAY_MS);
+    await expect.poll(() => toldOf(workspace)).toEqual([]);
+    await expectSound(shop, workspace);
+  });
+
+  test('is there from the purchase on, and gone where somebody takes it away at Stripe', async () => {
+    const [workspace, code] = [await openWorkspace(shop), await offer()];
+    await workspace.storeCard();
+    const { change } = await workspace.activate({ planCode: 'pro', promotionCode: code });
+    expect(change?.subscription?.discounts).toMatchObject([{ discount: { percentOff: '12.5' }, endTime: undefined }]);
+    const { stripeSubscriptionId = '' } = change?.subscription ?? {};
+    await shop.stripe.stripe.subscriptions.update(stripeSubscriptionId, { discounts: '' });
+    await expect.poll(() => toldOf(workspace)).toEqual([]);
+  });
+});
+
 describe('a code that gives a discount', () => {
   test('takes it off the next invoice of the subscription, beside what was taken off before', async () => {
     const workspace = await openSubscriber();

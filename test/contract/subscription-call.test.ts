@@ -10,6 +10,7 @@ import {
   SetDefaultPaymentMethodRequest,
   StartSetupRequest,
 } from '../../gen/wheelhouse/payment/v1/payment_method_service.ts';
+import { DiscountDuration } from '../../gen/wheelhouse/promotion/v1/promotion.ts';
 import { PlanChangeKind } from '../../gen/wheelhouse/subscription/v1/plan_change.ts';
 import { SubscriptionStatus } from '../../gen/wheelhouse/subscription/v1/subscription.ts';
 import { ChangeOutcome } from '../../gen/wheelhouse/subscription/v1/subscription_change.ts';
@@ -32,9 +33,10 @@ import type {
   PaymentMethods,
   SubscriptionChange,
   Subscriptions as SubscriptionUseCases,
+  SubscriptionView,
 } from '../../kernel/app/subscription/use-case.ts';
 import type { PlanCode } from '../../kernel/domain/id.ts';
-import type { CycleTerms, Subscription } from '../../kernel/domain/subscription.ts';
+import type { CycleTerms } from '../../kernel/domain/subscription.ts';
 import { admitPeople, type Callers, callersOf, OPERATOR, personIn } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { composeKernel, type KernelFixture, newRequestId } from './support/kernel-fixture.ts';
@@ -49,13 +51,20 @@ const TERMS = {
   ...{ planCode: PRO, stripePriceId: 'price_1', minorUnits: 2_900n, currency: 'usd' },
   ...{ interval: 'month', intervalCount: 1, includedPerCycle: 7n },
 } as const satisfies CycleTerms;
-const SUBSCRIPTION: Subscription = {
+const SUBSCRIPTION: SubscriptionView = {
   ...TERMS,
   ...{ rolloverLimit: 0n, graceMs: 0, pastDueEnd: 'fallback' },
   ...{ stripeSubscriptionId: 'sub_1', status: 'past_due', fallbackPlanCode: 'free' as PlanCode },
   ...{ startedAt: AT, periodStart: AT, periodEnd: LATER, paidAllowance: 7n, graceEndsAt: LATER, cancelAt: LATER },
   ...{ failureCode: 'card_declined', paymentUrl: 'https://invoice.stripe.com/i/1' },
   pending: { terms: { ...TERMS, interval: 'year' as const }, effectiveAt: LATER },
+  discounts: [
+    {
+      reduction: { kind: 'percent', percent: { millionths: 12_500_000n } },
+      ...{ duration: 'repeating', durationMonths: 3, endsAt: LATER },
+    },
+    { reduction: { kind: 'amount', minorUnits: 100n, currency: 'usd' }, duration: 'once' },
+  ],
 };
 const CHANGE: SubscriptionChange = { outcome: 'done', planCode: PRO, subscription: SUBSCRIPTION, replayed: true };
 
@@ -148,6 +157,19 @@ const SUBSCRIPTION_MESSAGE = {
   fallbackPlanCode: 'free',
   startTime: new Date(AT),
   endTime: undefined,
+  discounts: [
+    {
+      discount: { percentOff: '12.5', amountOff: undefined, duration: DiscountDuration.REPEATING, durationMonths: 3 },
+      endTime: new Date(LATER),
+    },
+    {
+      discount: {
+        ...{ percentOff: '', amountOff: { minorUnits: 100n, currencyCode: 'usd' } },
+        ...{ duration: DiscountDuration.ONCE, durationMonths: 0 },
+      },
+      endTime: undefined,
+    },
+  ],
 };
 const CHANGE_MESSAGE = {
   ...{ outcome: ChangeOutcome.DONE, actionUrl: '', planCode: 'pro', replayed: true },

@@ -136,6 +136,25 @@ describe('the estimate of a state’s size', () => {
     expect(eight.estimated - one.estimated).toBeLessThan(2 * (eight.taken - one.taken));
   });
 
+  it('is never below what the discounts of a subscription take', () => {
+    const account = new FollowingAccount();
+    account.sync(START, factsOf());
+    const { subscription } = account;
+    if (subscription === undefined) throw new Error('nothing was followed');
+    const duration = { duration: 'repeating', durationMonths: 1_200, endsAt: START } as const;
+    const reductions = [
+      { kind: 'percent', percent: { millionths: 100_000_000n } },
+      { kind: 'amount', minorUnits: MICROCREDITS_MAX, currency: 'usd' },
+    ] as const;
+    const plain = { ...stateOf([], [], [], 'pro'), subscription };
+    for (const reduction of reductions) {
+      const discounts = Array.from({ length: 20 }, () => ({ ...duration, reduction }));
+      const state = { ...plain, subscription: { ...subscription, discounts } };
+      const more = estimateStateBytes(state) - estimateStateBytes(plain);
+      expect(more).toBeGreaterThanOrEqual(stateSize(state) - stateSize(plain));
+    }
+  });
+
   it('comes within a twentieth of it for grants, so that states up to the bound are stored with every commit', () => {
     fc.assert(
       fc.property(

@@ -562,6 +562,18 @@ describe('the hash of a commit', () => {
     expect(fromDocumentCommit(throughBson(sealDocument(commit, GENESIS_HASH))).state).toEqual(commit.state);
   });
 
+  it('of a subscription with discounts is read as it was', () => {
+    const discounts: Subscription['discounts'] = [
+      {
+        reduction: { kind: 'percent', percent: { millionths: 12_500_000n } },
+        ...{ duration: 'repeating', durationMonths: 3, endsAt: SUBSCRIPTION.periodEnd },
+      },
+      { reduction: { kind: 'amount', minorUnits: 9_007_199_254_740_993n, currency: 'usd' }, duration: 'once' },
+    ];
+    const commit = { ...COMMIT, state: { ...STATE, subscription: { ...SUBSCRIPTION, discounts } } };
+    expect(fromDocumentCommit(throughBson(sealDocument(commit, GENESIS_HASH))).state).toEqual(commit.state);
+  });
+
   it('of version 2, which knew no trials, is read as it is', () => {
     const document = { ...throughBson(sealDocument(EARLIER_COMMIT, GENESIS_HASH)), state_version: 2 };
     const read = fromDocumentCommit(document);

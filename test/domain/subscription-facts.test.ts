@@ -63,6 +63,14 @@ describe('toSubscriptionFacts', () => {
     expect(facts?.terms).toMatchObject({ planCode, includedPerCycle });
   });
 
+  it('passes on what is taken off', () => {
+    const discounts = [
+      { reduction: { kind: 'percent', percent: { millionths: 12_500_000n } }, duration: 'forever' },
+    ] as const;
+    expect(toSubscriptionFacts(seen({ discounts }), CATALOG, undefined)).toMatchObject({ discounts });
+    expect(toSubscriptionFacts(seen(), CATALOG, undefined)).not.toHaveProperty('discounts');
+  });
+
   it('gives what the policy offers at the price that is sold, whatever else that price says', () => {
     const stated = { product_code: PRODUCT, plan_code: 'pro', included_microcredits_per_cycle: '7' };
     const facts = toSubscriptionFacts(seen({ terms: priceOf('price_pro', stated) }), CATALOG, undefined);

@@ -6,6 +6,7 @@ import { computeNextDueAt, findInconsistency, UNOPENED_ACCOUNT } from '../../ker
 import { computeAdvance } from '../../kernel/domain/advance.ts';
 import { ACTIVE_GRANTS_MAX, MICROCREDITS_MAX } from '../../kernel/domain/bound.ts';
 import { keysOf } from '../../kernel/domain/commit.ts';
+import type { RunningDiscount } from '../../kernel/domain/discount.ts';
 import type { SubscriptionChange } from '../../kernel/domain/entry.ts';
 import { evolve } from '../../kernel/domain/evolve.ts';
 import type { PlanCode } from '../../kernel/domain/id.ts';
@@ -86,7 +87,7 @@ function assertSound({ state, entries }: FollowingAccount): void {
 /** What a subscription may lack. */
 const UNSET = {
   ...{ cancelAt: undefined, pending: undefined, failureCode: undefined, graceEndsAt: undefined },
-  ...{ lapsedAt: undefined, endedAt: undefined, endedBy: undefined },
+  ...{ lapsedAt: undefined, endedAt: undefined, endedBy: undefined, discounts: undefined },
 };
 
 const STARTED: readonly Seen[] = [[0, factsOf()]];
@@ -96,6 +97,14 @@ const UNPAID_UPGRADE = {
   isUnpaid: true,
   failureCode: 'card_declined',
   changeInvoice: changed('failed', 15),
+};
+const EIGHTH: RunningDiscount = {
+  reduction: { kind: 'percent', percent: { millionths: 12_500_000n } },
+  ...{ duration: 'repeating', durationMonths: 3, endsAt: day(90) },
+};
+const DOLLAR: RunningDiscount = {
+  reduction: { kind: 'amount', minorUnits: 100n, currency: 'usd' },
+  duration: 'once',
 };
 const CANCELED = factsOf({ cancelAt: day(10) });
 const CANCELED_WITH_PERIOD: readonly Seen[] = [...STARTED, [5, factsOf({ cancelAt: day(30) })]];
@@ -607,6 +616,57 @@ const CHANGES: readonly Row[] = [
     changes: [],
     plan: PLAN,
     included: 100n,
+  },
+  {
+    name: 'a discount comes',
+    before: STARTED,
+    seen: [1, factsOf({ discounts: [EIGHTH] })],
+    changes: ['updated'],
+    plan: PLAN,
+    included: 100n,
+    subscription: { discounts: [EIGHTH] },
+  },
+  {
+    name: 'the same discounts are seen again',
+    before: [[0, factsOf({ discounts: [EIGHTH, DOLLAR] })]],
+    seen: [1, factsOf({ discounts: structuredClone([EIGHTH, DOLLAR]) })],
+    changes: [],
+    plan: PLAN,
+    included: 100n,
+    subscription: { discounts: [EIGHTH, DOLLAR] },
+  },
+  ...[
+    [DOLLAR, EIGHTH],
+    [EIGHTH, { ...DOLLAR, endsAt: day(9) }],
+    [EIGHTH, { ...EIGHTH, durationMonths: 2 }],
+  ].map(
+    (discounts): Row => ({
+      name: 'other discounts are seen',
+      before: [[0, factsOf({ discounts: [EIGHTH, DOLLAR] })]],
+      seen: [1, factsOf({ discounts })],
+      changes: ['updated'],
+      plan: PLAN,
+      included: 100n,
+      subscription: { discounts },
+    }),
+  ),
+  {
+    name: 'a discount that was for one invoice is used up by the renewal',
+    before: [[0, factsOf({ discounts: [DOLLAR] })]],
+    seen: [30, factsOf(period(2))],
+    changes: ['renewal_pending', 'renewed'],
+    plan: PLAN,
+    included: 100n,
+    subscription: { discounts: undefined },
+  },
+  {
+    name: 'it ends, and its discounts with it',
+    before: [[0, factsOf({ discounts: [EIGHTH] })]],
+    seen: [20, factsOf({ phase: 'ended', discounts: [EIGHTH] })],
+    changes: ['ended'],
+    plan: 'free',
+    included: 0n,
+    subscription: { discounts: undefined },
   },
   {
     name: 'another change waits',

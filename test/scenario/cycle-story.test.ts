@@ -230,7 +230,11 @@ test('a cycle that a promotion code makes cost nothing gives its credits, and a 
   await workspace.storeCard();
   const bought = await workspace.post('/subscription', { plan_code: 'pro', promotion_code: 'NOTHING' });
   expect(bought).toMatchObject({ outcome: 'done', plan_code: 'pro' });
-  await workspace.expectState({ plan_code: 'pro', included_remaining: 5 * CREDIT });
+  const discount = { percent_off: '100', amount_off: null, duration: 'repeating', duration_months: 2 };
+  await workspace.expectState({
+    ...{ plan_code: 'pro', included_remaining: 5 * CREDIT },
+    subscription: { discounts: [{ ...discount, end_time: expect.any(String) }] },
+  });
   await workspace.use(1);
   const first = await periodOf(workspace);
   await stage.advanceTo(first.end, 2 * HOUR_MS);
@@ -239,7 +243,10 @@ test('a cycle that a promotion code makes cost nothing gives its credits, and a 
   const second = await periodOf(workspace);
   await stage.advanceTo(second.end, 2 * HOUR_MS);
   await expect.poll(() => workspace.charged()).toEqual([4_900]);
-  await workspace.expectState({ plan_code: 'pro', included_remaining: 5 * CREDIT });
+  await workspace.expectState({
+    ...{ plan_code: 'pro', included_remaining: 5 * CREDIT },
+    subscription: { discounts: [] },
+  });
 
   await expect.poll(() => periodOf(workspace)).not.toEqual(second);
   // Half of the period is left, so half of what max includes beyond pro is added: 37.5 credits.

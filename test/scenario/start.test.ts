@@ -229,6 +229,13 @@ describe('the local stack', () => {
     expect((await get('otherproduct', 'usage', 'project_viewer')).status).toBe(403);
   });
 
+  it('has demo usage of the project that its people work in', async () => {
+    const day = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
+    const query = new URLSearchParams({ interval: 'day', start_time: day(-2), end_time: day(2) });
+    const { body } = await get('otherproduct', `analytics/credits?${query}`, 'project_viewer');
+    expect(body['rows']).toMatchObject([{ event_count: 2, runs: { run_count: 1, succeeded_count: 1 } }]);
+  });
+
   it('lets a person move its time, and with it what expires', async () => {
     const advance = {
       name: 'wheelhouse dev advance',

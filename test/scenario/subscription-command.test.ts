@@ -2,10 +2,9 @@
 // what works with Stripe, tables, lines of JSON and exit codes.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { ContractInput, SubscriptionChange } from '../../kernel/app/subscription/use-case.ts';
+import type { ContractInput, SubscriptionChange, SubscriptionView } from '../../kernel/app/subscription/use-case.ts';
 import { DomainError } from '../../kernel/domain/error.ts';
 import type { PlanCode } from '../../kernel/domain/id.ts';
-import type { Subscription } from '../../kernel/domain/subscription.ts';
 import { callersOf } from '../contract/support/account.ts';
 import { composeKernel, type KernelFixture } from '../contract/support/kernel-fixture.ts';
 import { cleanUpProcesses } from '../contract/support/kernel-process.ts';
@@ -17,19 +16,19 @@ const WHO = ['--actor', 'usr_alice', '--reason', 'because'];
 const AT = Date.UTC(2026, 0, 31);
 const LATER = Date.UTC(2026, 1, 28);
 const PLAN = 'enterprise' as PlanCode;
-const SUBSCRIPTION: Subscription = {
+const SUBSCRIPTION: SubscriptionView = {
   ...{ planCode: PLAN, stripePriceId: 'price_1', minorUnits: 90_000n, currency: 'usd' },
   ...{ interval: 'month', intervalCount: 3, includedPerCycle: 7n },
   ...{ rolloverLimit: 0n, graceMs: 0, pastDueEnd: 'keep' },
   ...{ stripeSubscriptionId: 'sub_1', status: 'active', fallbackPlanCode: 'free' as PlanCode },
-  ...{ startedAt: AT, periodStart: AT, periodEnd: LATER, paidAllowance: 7n },
+  ...{ startedAt: AT, periodStart: AT, periodEnd: LATER, paidAllowance: 7n, discounts: [] },
 };
 const DONE: SubscriptionChange = { outcome: 'done', planCode: PLAN, subscription: SUBSCRIPTION, replayed: false };
 
 let kernel: KernelFixture;
 let tenantId: string;
 let answer: SubscriptionChange | DomainError;
-let subscription: Subscription | undefined;
+let subscription: SubscriptionView | undefined;
 const asked: unknown[] = [];
 
 function change(input: { readonly atOnce: boolean } | ContractInput, by: unknown): Promise<SubscriptionChange> {

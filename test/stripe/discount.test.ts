@@ -74,6 +74,26 @@ describe('a discount', () => {
     expect((await gateway.billing.invoices(id)).map(({ amount_paid: paid }) => paid)).toContain(1_350);
   });
 
+  it('is read with its subscription, exactly, as long as it is there and its coupon is known', async () => {
+    const { stripe, port } = gateway;
+    const { who, id } = await gateway.subscribed(await gateway.plan('pro', 3_000), BEGIN);
+    expect(await gateway.read(id)).not.toHaveProperty('discounts');
+    const share = await stripe.coupons.create({ percent_off: 12.5, duration: 'repeating', duration_in_months: 3 });
+    const amount = await stripe.coupons.create({ amount_off: 500, currency: 'usd', duration: 'once' });
+    await stripe.subscriptions.update(id, { discounts: [{ coupon: share.id }, { coupon: amount.id }] });
+    const discounts = [
+      {
+        reduction: { kind: 'percent', percent: { millionths: 12_500_000n } },
+        ...{ duration: 'repeating', durationMonths: 3, endsAt: at(2026, 7, 1) * 1_000 },
+      },
+      { reduction: { kind: 'amount', minorUnits: 500n, currency: 'usd' }, duration: 'once' },
+    ];
+    expect(await gateway.read(id)).toMatchObject({ discounts });
+    expect(await port.loadSubscriptions(who.customer)).toMatchObject([{ discounts }]);
+    await stripe.subscriptions.cancel(id);
+    expect(await gateway.read(id)).not.toHaveProperty('discounts');
+  });
+
   it('is in the way of nothing where Stripe does not take it', async () => {
     const { stripe, port } = gateway;
     const { id } = await gateway.subscribed(await gateway.plan('pro', 3_000), BEGIN);

@@ -18,6 +18,7 @@ const AlertPage = lazy(async () => ({ default: (await import('./page/alert/alert
 const WorkspacePage = lazy(async () => ({
   default: (await import('./page/workspace/workspace-page.tsx')).WorkspacePage,
 }));
+const ActivityPage = lazy(async () => ({ default: (await import('./page/activity/activity-page.tsx')).ActivityPage }));
 const AnalyticsPage = lazy(async () => ({
   default: (await import('./page/analytics/analytics-page.tsx')).AnalyticsPage,
 }));
@@ -44,6 +45,7 @@ export function Router() {
             <Route path={PAGE_PATHS.tokens} element={<TokenPage />} />
             <Route path={PAGE_PATHS.alerts} element={<AlertPage />} />
             <Route path={PAGE_PATHS.workspace} element={<WorkspacePage />} />
+            <Route path={PAGE_PATHS.activity} element={<ActivityPage />} />
             <Route path={PAGE_PATHS.analytics} element={<AnalyticsPage />} />
             <Route path="*" element={<NotFoundPage />} />
           </Route>

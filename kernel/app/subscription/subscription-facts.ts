@@ -26,7 +26,7 @@ export function toSubscriptionFacts(
   const terms = (seen.terms && termsOf(seen.terms, catalog, known)) ?? (seen.phase === 'ended' ? known : undefined);
   if (terms === undefined) return undefined;
   const { stripeSubscriptionId, phase, isUnpaid, createdAt, periodStart, periodEnd } = seen;
-  const { cancelAt, failureCode, endedAt, cycleTerms, changeInvoice, isInvoiced } = seen;
+  const { cancelAt, failureCode, discounts, endedAt, cycleTerms, changeInvoice, isInvoiced } = seen;
   const includedPerCycle = cycleTerms && (termsOf(cycleTerms, catalog, known)?.includedPerCycle ?? 0n);
   const cycleInvoice = { ...seen.cycleInvoice, ...present({ includedPerCycle }) };
   const earlierChanges = seen.earlierChanges?.map(({ terms: changedTo, ...change }) => ({
@@ -45,7 +45,7 @@ export function toSubscriptionFacts(
     fallbackPlanCode: catalog.product.fallbackPlanCode,
     startedAt: createdAt,
     isContract: isInvoiced,
-    ...present({ cancelAt, failureCode, endedAt, pending, earlierChanges }),
+    ...present({ cancelAt, failureCode, discounts, endedAt, pending, earlierChanges }),
   };
 }
 

@@ -13,7 +13,7 @@ export function toOutlookFacts(
 ): SubscriptionFacts | undefined {
   if (!isLive(current) || current.stripeSubscriptionId !== stripeSubscriptionId || phase !== 'live') return undefined;
   const { status, fallbackPlanCode, startedAt, periodStart, periodEnd, failureCode } = current;
-  const { rolloverLimit, graceMs, pastDueEnd } = current;
+  const { rolloverLimit, graceMs, pastDueEnd, discounts } = current;
   const none = { state: 'none', stripeInvoiceId: '' } as const;
   return {
     ...{ stripeSubscriptionId, phase, fallbackPlanCode, startedAt, periodStart, periodEnd },
@@ -23,7 +23,7 @@ export function toOutlookFacts(
     cycleInvoice: none,
     changeInvoice: { ...none, changedAt: periodStart },
     isContract: isInvoiced,
-    ...present({ cancelAt, failureCode }),
+    ...present({ cancelAt, failureCode, discounts }),
   };
 }
 

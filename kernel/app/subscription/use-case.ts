@@ -2,6 +2,7 @@
 // how it is done, or who may ask (kernel/grpc/access.ts).
 // Invariants: a write is answered with `done` only once the account shows it; one that is under way goes on without its caller.
 
+import type { RunningDiscount } from '../../domain/discount.ts';
 import type { Instant, PlanCode } from '../../domain/id.ts';
 import type { BucketEffect, PlanChangeKind } from '../../domain/plan-change.ts';
 import type { Subscription } from '../../domain/subscription.ts';
@@ -25,6 +26,8 @@ export interface Money {
 
 /** A subscription as it is told. */
 export interface SubscriptionView extends Subscription {
+  /** Those that hold now. */
+  readonly discounts: readonly RunningDiscount[];
   /** Where what is open can be paid; there only while a payment is due, for who may pay, and as long as Stripe can be asked. */
   readonly paymentUrl?: string;
 }

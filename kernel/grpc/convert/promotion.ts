@@ -101,7 +101,7 @@ function toProtoCredit({ amount, expiresAt }: GivenCredit): GivenCreditMessage {
   return { microcredits: amount, expireTime: expiresAt === undefined ? undefined : new Date(expiresAt) };
 }
 
-function toProtoDiscount({ reduction, duration, durationMonths }: Discount): DiscountMessage {
+export function toProtoDiscount({ reduction, duration, durationMonths }: Discount): DiscountMessage {
   const isPercent = reduction.kind === 'percent';
   return {
     percentOff: isPercent ? formatQuantity(reduction.percent) : '',

@@ -46,7 +46,7 @@ import { checkEmail } from './email.ts';
 import { FieldCheck, ID_LENGTH_MAX } from './field-check.ts';
 import { checkPrice, toProtoMoney, toProtoTime } from './money.ts';
 import { checkOperator, type TenantWrite } from './operator.ts';
-import { checkCode } from './promotion.ts';
+import { checkCode, toProtoDiscount } from './promotion.ts';
 import { checkReturnPath } from './return-path.ts';
 import { checkStatedOperator, type StatedOperator } from './tenant.ts';
 import { toProtoTrial } from './trial.ts';
@@ -211,6 +211,10 @@ function toProtoSubscription(subscription: SubscriptionView): SubscriptionMessag
     fallbackPlanCode: subscription.fallbackPlanCode,
     startTime: new Date(subscription.startedAt),
     endTime: toProtoTime(subscription.endedAt),
+    discounts: subscription.discounts.map(({ endsAt, ...discount }) => ({
+      discount: toProtoDiscount(discount),
+      endTime: toProtoTime(endsAt),
+    })),
   };
 }
 

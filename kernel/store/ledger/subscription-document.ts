@@ -1,5 +1,6 @@
 // Owns the form of a subscription inside the documents of the ledger.
 
+import type { DiscountDuration, RunningDiscount } from '../../domain/discount.ts';
 import type { PlanCode } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import type { PastDueEnd } from '../../domain/plan-policy.ts';
@@ -46,6 +47,16 @@ interface LeftOverDocument {
   readonly grace_ends_at?: Date | undefined;
 }
 
+/** It takes off millionths of a percent, or an amount of a currency. */
+interface DiscountDocument {
+  readonly percent_millionths?: bigint | undefined;
+  readonly minor_units?: bigint | undefined;
+  readonly currency?: string | undefined;
+  readonly duration: DiscountDuration;
+  readonly duration_months?: number | undefined;
+  readonly ends_at?: Date | undefined;
+}
+
 /** A subscription as MongoDB has it. */
 export interface SubscriptionDocument extends CycleTermsDocument {
   readonly stripe_subscription_id: string;
@@ -62,6 +73,7 @@ export interface SubscriptionDocument extends CycleTermsDocument {
   readonly cancel_at?: Date | undefined;
   readonly pending?: PendingPlanDocument | undefined;
   readonly failure_code?: string | undefined;
+  readonly discounts?: readonly DiscountDocument[] | undefined;
   readonly grace_ends_at?: Date | undefined;
   readonly lapsed_at?: Date | undefined;
   readonly ended_at?: Date | undefined;
@@ -89,6 +101,7 @@ export function toDocumentSubscription(subscription: Subscription): Subscription
     cancel_at: toOptionalDate(subscription.cancelAt),
     pending: pending === undefined ? undefined : toDocumentPending(pending),
     failure_code: subscription.failureCode,
+    discounts: subscription.discounts?.map(toDocumentDiscount),
     grace_ends_at: toOptionalDate(subscription.graceEndsAt),
     lapsed_at: toOptionalDate(subscription.lapsedAt),
     ended_at: toOptionalDate(subscription.endedAt),
@@ -118,6 +131,7 @@ export function fromDocumentSubscription(document: SubscriptionDocument): Subscr
       cancelAt: document.cancel_at?.getTime(),
       pending: pending === undefined ? undefined : fromDocumentPending(pending),
       failureCode: document.failure_code,
+      discounts: document.discounts?.map(fromDocumentDiscount),
       graceEndsAt: document.grace_ends_at?.getTime(),
       lapsedAt: document.lapsed_at?.getTime(),
       endedAt: document.ended_at?.getTime(),
@@ -158,6 +172,33 @@ function toDocumentPending({ terms, effectiveAt }: PendingPlan): PendingPlanDocu
 
 function fromDocumentPending({ terms, effective_at: effectiveAt }: PendingPlanDocument): PendingPlan {
   return { terms: fromDocumentTerms(terms), effectiveAt: effectiveAt.getTime() };
+}
+
+function toDocumentDiscount({ reduction, duration, durationMonths, endsAt }: RunningDiscount): DiscountDocument {
+  return {
+    percent_millionths: reduction.kind === 'percent' ? toInt64(reduction.percent.millionths) : undefined,
+    minor_units: reduction.kind === 'amount' ? toInt64(reduction.minorUnits) : undefined,
+    currency: reduction.kind === 'amount' ? reduction.currency : undefined,
+    duration,
+    duration_months: durationMonths,
+    ends_at: toOptionalDate(endsAt),
+  };
+}
+
+function fromDocumentDiscount(document: DiscountDocument): RunningDiscount {
+  const { percent_millionths: millionths, minor_units: minorUnits = 0n, currency = '', duration } = document;
+  const { duration_months: months, ends_at: endsAt } = document;
+  return {
+    reduction:
+      millionths === undefined
+        ? { kind: 'amount', minorUnits, currency }
+        : { kind: 'percent', percent: { millionths } },
+    duration,
+    ...present({
+      durationMonths: months === undefined ? undefined : Number(months),
+      endsAt: endsAt?.getTime(),
+    }),
+  };
 }
 
 function toDocumentLeftOver({ microcredits, wasPastDue, graceEndsAt }: LeftOver): LeftOverDocument {

@@ -8,6 +8,7 @@ import {
   SetDefaultPaymentMethodResponse,
   StartSetupResponse,
 } from '../../../gen/wheelhouse/payment/v1/payment_method_service.ts';
+import { DiscountDuration } from '../../../gen/wheelhouse/promotion/v1/promotion.ts';
 import { PlanChangeKind } from '../../../gen/wheelhouse/subscription/v1/plan_change.ts';
 import { SubscriptionStatus } from '../../../gen/wheelhouse/subscription/v1/subscription.ts';
 import { ChangeOutcome } from '../../../gen/wheelhouse/subscription/v1/subscription_change.ts';
@@ -61,6 +62,7 @@ export const SUBSCRIPTION_JSON = {
   fallback_plan_code: 'free',
   start_time: TIME_TEXT,
   end_time: null,
+  discounts: [],
 };
 /** Everything that a subscription can show. */
 const FULL = {
@@ -75,6 +77,10 @@ const FULL = {
   paymentFailureCode: 'card_declined',
   paymentUrl: 'https://invoice.stripe.com/i/1',
   endTime: LATER,
+  discounts: [
+    { discount: { percentOff: '12.5', duration: DiscountDuration.REPEATING, durationMonths: 3 }, endTime: LATER },
+    { discount: { amountOff: usd(500n), duration: DiscountDuration.ONCE } },
+  ],
 };
 const FULL_JSON = {
   ...SUBSCRIPTION_JSON,
@@ -89,6 +95,13 @@ const FULL_JSON = {
   payment_failure_code: 'card_declined',
   payment_url: 'https://invoice.stripe.com/i/1',
   end_time: LATER_TEXT,
+  discounts: [
+    { percent_off: '12.5', amount_off: null, duration: 'repeating', duration_months: 3, end_time: LATER_TEXT },
+    {
+      ...{ percent_off: null, amount_off: { amount: 500, currency: 'usd' } },
+      ...{ duration: 'once', duration_months: null, end_time: null },
+    },
+  ],
 };
 export const CHANGE = { outcome: ChangeOutcome.DONE, planCode: 'pro', subscription: SUBSCRIPTION };
 const CHANGE_JSON = { outcome: 'done', action_url: null, plan_code: 'pro', subscription: SUBSCRIPTION_JSON };

@@ -101,7 +101,8 @@ export class ConsoleStage {
       host,
       port,
     });
-    const { id: coupon } = await stripe.coupons.create({ percent_off: percentOff, duration: 'once' });
+    const months = { duration: 'repeating', duration_in_months: 3 } as const;
+    const { id: coupon } = await stripe.coupons.create({ percent_off: percentOff, ...months });
     await stripe.promotionCodes.create({ code, promotion: { type: 'coupon', coupon } });
   }
 

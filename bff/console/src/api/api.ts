@@ -30,6 +30,8 @@ export type MemberRoles = BodyOf<'/v1/workspaces/{workspace_id}/members/{user_id
 /** Says where alerts are sent to. */
 export type EndpointFields = BodyOf<'/v1/billing/alerts/endpoints', 'post'>;
 type EndpointUpdate = BodyOf<'/v1/billing/alerts/endpoints/{endpoint_id}', 'put'>;
+/** Says what is to be another thing of a project. */
+type ProjectUpdate = BodyOf<'/v1/workspaces/{workspace_id}/projects/{project_id}', 'patch'>;
 type NewInvitation = BodyOf<'/v1/workspaces/{workspace_id}/invitations', 'post'>;
 
 const PAGE_SIZE = '50';
@@ -62,7 +64,8 @@ export type Api = ReturnType<typeof createApi>;
 function createPersonCalls({ csrfToken }: RequestScope, client: Client) {
   return {
     getMe: () => read(client.GET('/v1/me')),
-    listWorkspaces: () => read(client.GET('/v1/workspaces', { params: { query: { page_size: PEOPLE_PAGE_SIZE } } })),
+    listWorkspaces: (pageToken?: string) =>
+      read(client.GET('/v1/workspaces', { params: { query: toPeoplePage(pageToken) } })),
     createWorkspace: (displayName: string) =>
       read(client.POST('/v1/workspaces', { body: { display_name: displayName } })),
     /** Is no call of the API, but of the session itself. */
@@ -192,15 +195,21 @@ function createWorkspaceCalls(workspaceId: string, client: Client) {
   return {
     renameWorkspace: (displayName: string) =>
       read(client.PATCH('/v1/workspaces/{workspace_id}', { params, body: { display_name: displayName } })),
+    changeSlug: (slug: string) => read(client.PATCH('/v1/workspaces/{workspace_id}', { params, body: { slug } })),
+    /** Hands it to another administrator. */
+    transferWorkspace: (userId: string) =>
+      read(client.PATCH('/v1/workspaces/{workspace_id}', { params, body: { owner_user_id: userId } })),
+    listActivity: (pageToken?: string) =>
+      read(client.GET('/v1/workspaces/{workspace_id}/audit-log', { params: { ...params, query: toPage(pageToken) } })),
     closeWorkspace: () => read(client.POST('/v1/workspaces/{workspace_id}/close', { params })),
   };
 }
 
 function createPeopleCalls(workspaceId: string, client: Client) {
   const path = { workspace_id: workspaceId };
-  const all = { path, query: { page_size: PEOPLE_PAGE_SIZE } };
   return {
-    listMembers: () => read(client.GET('/v1/workspaces/{workspace_id}/members', { params: all })),
+    listMembers: (pageToken?: string) =>
+      read(client.GET('/v1/workspaces/{workspace_id}/members', { params: { path, query: toPeoplePage(pageToken) } })),
     updateMember: (userId: string, roles: MemberRoles) =>
       read(
         client.PATCH('/v1/workspaces/{workspace_id}/members/{user_id}', {
@@ -214,10 +223,10 @@ function createPeopleCalls(workspaceId: string, client: Client) {
           params: { path: { ...path, user_id: userId } },
         }),
       ),
-    listInvitations: () =>
+    listInvitations: (pageToken?: string) =>
       read(
         client.GET('/v1/workspaces/{workspace_id}/invitations', {
-          params: { path, query: { ...all.query, status: 'pending' } },
+          params: { path, query: { ...toPeoplePage(pageToken), status: 'pending' } },
         }),
       ),
     invite: (invitation: NewInvitation) =>
@@ -228,7 +237,19 @@ function createPeopleCalls(workspaceId: string, client: Client) {
           params: { path: { ...path, invitation_id: invitationId } },
         }),
       ),
-    listProjects: () => read(client.GET('/v1/workspaces/{workspace_id}/projects', { params: all })),
+    listProjects: (pageToken?: string) =>
+      read(
+        client.GET('/v1/workspaces/{workspace_id}/projects', {
+          params: { path, query: { ...toPeoplePage(pageToken), include_archived: 'true' } },
+        }),
+      ),
+    updateProject: (projectId: string, fields: ProjectUpdate) =>
+      read(
+        client.PATCH('/v1/workspaces/{workspace_id}/projects/{project_id}', {
+          params: { path: { ...path, project_id: projectId } },
+          body: fields,
+        }),
+      ),
     createProject: (displayName: string) =>
       read(
         client.POST('/v1/workspaces/{workspace_id}/projects', {
@@ -241,13 +262,18 @@ function createPeopleCalls(workspaceId: string, client: Client) {
 
 function createAccessTokenCalls(client: Client) {
   return {
-    listAccessTokens: () => read(client.GET('/v1/tokens', { params: { query: { page_size: PEOPLE_PAGE_SIZE } } })),
+    listAccessTokens: (pageToken?: string) =>
+      read(client.GET('/v1/tokens', { params: { query: toPeoplePage(pageToken) } })),
     createAccessToken: (token: NewAccessToken) => read(client.POST('/v1/tokens', { body: token })),
     revokeAccessToken: (accessTokenId: string) =>
       finish(client.DELETE('/v1/tokens/{access_token_id}', { params: { path: { access_token_id: accessTokenId } } })),
   };
 }
 
-function toPage(pageToken: string | undefined) {
-  return { page_size: PAGE_SIZE, ...(pageToken !== undefined && { page_token: pageToken }) };
+function toPage(pageToken: string | undefined, size = PAGE_SIZE) {
+  return { page_size: size, ...(pageToken !== undefined && { page_token: pageToken }) };
+}
+
+function toPeoplePage(pageToken: string | undefined) {
+  return toPage(pageToken, PEOPLE_PAGE_SIZE);
 }

@@ -12,6 +12,7 @@ export type Balance = Schemas['Balance'];
 export type CodeForecast = Schemas['CodeForecast'];
 export type CreditRow = Schemas['CreditRow'];
 export type Discount = Schemas['Discount'];
+export type SubscriptionDiscount = Schemas['SubscriptionDiscount'];
 export type Invitation = Schemas['Invitation'];
 export type Member = Schemas['Member'];
 export type MyWorkspace = Schemas['MyWorkspace'];
@@ -31,6 +32,7 @@ export type UsageDimensions = Schemas['UsageDimensions'];
 export type UsageEvent = Schemas['UsageEvent'];
 export type UsageExplanation = Schemas['UsageExplanation'];
 export type User = Schemas['User'];
+export type WorkspaceRecord = Schemas['WorkspaceRecord'];
 
 /** Is what somebody may do in a workspace. */
 export type Role = NonNullable<MyWorkspace['role']>;

@@ -1,8 +1,10 @@
 // Owns how the pages ask for what belongs to the workspace that is shown. Does not own the calls (api/api.ts).
 
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { readAllPages } from '../api/all-pages.ts';
 import type { AnalyticsQuery, Api, UsageFilter } from '../api/api.ts';
 import type { AutoTopUp, Subscription } from '../api/type.ts';
+import { isArchived } from '../part/project-name.ts';
 import { useRole, useWorkspace } from '../session/session.ts';
 import { computeAskAgainMs } from './next-change.ts';
 import { noteServiceTime } from './service-clock.ts';
@@ -198,11 +200,26 @@ export function useUsageDimensions(range: Pick<AnalyticsQuery, 'start_time' | 'e
   });
 }
 
+export function useActivity() {
+  const { api } = useWorkspace();
+  return useInfiniteQuery({
+    queryKey: keyOf(api, 'activity'),
+    queryFn: ({ pageParam }) => api.listActivity(pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_page_token ?? undefined,
+    enabled: useRole('tenant_admin'),
+  });
+}
+
+/** Are archived ones, too, the last: what they used is still told of. */
 export function useProjects() {
   const { api } = useWorkspace();
   return useQuery({
     queryKey: keyOf(api, 'projects'),
-    queryFn: async () => (await api.listProjects()).projects,
+    queryFn: async () => {
+      const projects = await readAllPages(api.listProjects, (page) => page.projects);
+      return [...projects.filter((one) => !isArchived(one)), ...projects.filter(isArchived)];
+    },
   });
 }
 
@@ -210,7 +227,7 @@ export function useMembers() {
   const { api } = useWorkspace();
   return useQuery({
     queryKey: keyOf(api, 'members'),
-    queryFn: async () => (await api.listMembers()).members,
+    queryFn: () => readAllPages(api.listMembers, ({ members }) => members),
     enabled: useRole('project_contributor'),
   });
 }
@@ -219,7 +236,7 @@ export function useInvitations() {
   const { api } = useWorkspace();
   return useQuery({
     queryKey: keyOf(api, 'invitations'),
-    queryFn: async () => (await api.listInvitations()).invitations,
+    queryFn: () => readAllPages(api.listInvitations, ({ invitations }) => invitations),
     enabled: useRole('tenant_admin'),
   });
 }
@@ -228,7 +245,7 @@ export function useAccessTokens() {
   const { api } = useWorkspace();
   return useQuery({
     queryKey: keyOf(api, 'access-tokens'),
-    queryFn: async () => (await api.listAccessTokens()).access_tokens,
+    queryFn: () => readAllPages(api.listAccessTokens, (page) => page.access_tokens),
     enabled: useRole('project_viewer'),
   });
 }

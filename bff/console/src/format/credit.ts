@@ -2,6 +2,7 @@
 // figure never says more than there is.
 
 import { LOCALES } from './locale.ts';
+import { parseNumeral } from './numeral.ts';
 
 /** Is how many microcredits one credit has. */
 export const MICROCREDITS_PER_CREDIT = 1_000_000n;
@@ -33,15 +34,12 @@ export function toCreditsText(microcredits: Microcredits): string {
 
 /** Reads a whole or decimal number of credits that somebody typed. Returns undefined for what is none, or zero. */
 export function parseCredits(text: string): bigint | undefined {
-  const match = CREDITS_PATTERN.exec(text.trim());
-  if (match === null) return undefined;
-  const [, whole = '', fraction = ''] = match;
-  const microcredits = BigInt(whole || '0') * MICROCREDITS_PER_CREDIT + BigInt(fraction.padEnd(FRACTION_DIGITS, '0'));
+  const { whole = '', fraction = '' } = parseNumeral(text) ?? {};
+  const microcredits = BigInt(whole) * MICROCREDITS_PER_CREDIT + BigInt(fraction.padEnd(FRACTION_DIGITS, '0'));
   return microcredits > 0n ? microcredits : undefined;
 }
 
 const TRAILING_ZEROS = /\.?0+$/;
-const CREDITS_PATTERN = /^(\d{1,9})(?:\.(\d{0,6}))?$/;
 
 /** A decimal numeral, which Intl formats to its last digit; a number would have been rounded on the way. */
 function toDecimal(microcredits: Microcredits): Intl.StringNumericLiteral {

@@ -2,6 +2,7 @@
 
 import { MICROCREDITS_PER_CREDIT } from './credit.ts';
 import { LOCALES } from './locale.ts';
+import { parseNumeral } from './numeral.ts';
 
 /** An amount in minor units of its currency. */
 export interface Money {
@@ -38,9 +39,8 @@ export function formatUnitPrice(minorUnits: string, currency: string): string {
 /** Reads an amount that somebody typed in major units. Returns undefined for what is none, or zero. */
 export function parseMoney(text: string, currency: string): number | undefined {
   const { digits } = formatOf(currency);
-  const match = AMOUNT_PATTERN.exec(text.trim());
-  const [, whole = '', fraction = ''] = match ?? [];
-  if (match === null || fraction.length > digits) return undefined;
+  const { whole = '', fraction = '' } = parseNumeral(text) ?? {};
+  if (fraction.length > digits) return undefined;
   const amount = Number(`${whole}${fraction.padEnd(digits, '0')}`);
   return amount > 0 ? amount : undefined;
 }
@@ -60,8 +60,6 @@ export function computePrice(microcredits: bigint, minorUnitsPerCredit: string):
   const product = microcredits * BigInt(`${whole}${fraction}`);
   return (product + divisor - 1n) / divisor;
 }
-
-const AMOUNT_PATTERN = /^(\d{1,9})(?:\.(\d{0,3}))?$/;
 
 interface CurrencyFormat {
   readonly digits: number;

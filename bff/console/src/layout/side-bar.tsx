@@ -5,6 +5,7 @@ import {
   IconBell,
   IconChartHistogram,
   IconCreditCard,
+  IconHistory,
   IconKey,
   IconReceipt2,
   IconSettings,
@@ -34,6 +35,7 @@ const SETTINGS: readonly Entry[] = [
   { path: PAGE_PATHS.tokens, words: STRINGS.nav.tokens, icon: IconKey },
   { path: PAGE_PATHS.alerts, words: STRINGS.nav.alerts, icon: IconBell },
   { path: PAGE_PATHS.workspace, words: STRINGS.nav.workspace, icon: IconSettings },
+  { path: PAGE_PATHS.activity, words: STRINGS.nav.activity, icon: IconHistory },
 ];
 const INSIGHTS: readonly Entry[] = [
   { path: PAGE_PATHS.analytics, words: STRINGS.nav.analytics, icon: IconChartHistogram },

@@ -3,6 +3,7 @@
 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type PropsWithChildren, useCallback, useEffect, useMemo, useState } from 'react';
+import { readAllPages } from '../api/all-pages.ts';
 import { createApi } from '../api/api.ts';
 import { isProblem } from '../api/problem.ts';
 import { FullPageLoader } from '../part/full-page-loader.tsx';
@@ -19,7 +20,10 @@ const SESSION_KEY = ['session'] as const;
 const ANONYMOUS = createApi({ csrfToken: null, workspaceId: null });
 
 async function loadSession() {
-  const [me, { workspaces }] = await Promise.all([ANONYMOUS.getMe(), ANONYMOUS.listWorkspaces()]);
+  const [me, workspaces] = await Promise.all([
+    ANONYMOUS.getMe(),
+    readAllPages(ANONYMOUS.listWorkspaces, (page) => page.workspaces),
+  ]);
   return { user: me.user, csrfToken: me.csrf_token, workspaces };
 }
 

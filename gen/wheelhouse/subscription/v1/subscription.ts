@@ -9,6 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { BillingInterval } from "../../catalog/v1/plan.ts";
 import { Money } from "../../common/v1/money.ts";
+import { Discount } from "../../promotion/v1/promotion.ts";
 
 export const protobufPackage = "wheelhouse.subscription.v1";
 
@@ -58,6 +59,16 @@ export interface PendingChange {
   intervalCount: number;
   /** Is when it happens. */
   effectiveTime: Date | undefined;
+}
+
+/** Is a discount that a subscription has. */
+export interface SubscriptionDiscount {
+  /** Is what Stripe takes off, and for how long. What takes something off one invoice takes it off the next one. */
+  discount:
+    | Discount
+    | undefined;
+  /** Is from when on it takes nothing off any more; absent where it has no end, or ends with an invoice. */
+  endTime: Date | undefined;
 }
 
 /**
@@ -112,7 +123,11 @@ export interface Subscription {
     | Date
     | undefined;
   /** Is when it ended; absent while it has not. */
-  endTime: Date | undefined;
+  endTime:
+    | Date
+    | undefined;
+  /** Are the discounts that it has now, in the order in which Stripe takes them off, each from what those before have left. */
+  discounts: SubscriptionDiscount[];
 }
 
 function createBasePendingChange(): PendingChange {
@@ -218,6 +233,75 @@ export const PendingChange: MessageFns<PendingChange> = {
   },
 };
 
+function createBaseSubscriptionDiscount(): SubscriptionDiscount {
+  return { discount: undefined, endTime: undefined };
+}
+
+export const SubscriptionDiscount: MessageFns<SubscriptionDiscount> = {
+  encode(message: SubscriptionDiscount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.discount !== undefined) {
+      Discount.encode(message.discount, writer.uint32(10).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SubscriptionDiscount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubscriptionDiscount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.discount = Discount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<SubscriptionDiscount>, I>>(base?: I): SubscriptionDiscount {
+    return SubscriptionDiscount.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SubscriptionDiscount>, I>>(object: I): SubscriptionDiscount {
+    const message = createBaseSubscriptionDiscount();
+    message.discount = (object.discount !== undefined && object.discount !== null)
+      ? Discount.fromPartial(object.discount)
+      : undefined;
+    message.endTime = object.endTime ?? undefined;
+    return message;
+  },
+};
+
 function createBaseSubscription(): Subscription {
   return {
     stripeSubscriptionId: "",
@@ -237,6 +321,7 @@ function createBaseSubscription(): Subscription {
     fallbackPlanCode: "",
     startTime: undefined,
     endTime: undefined,
+    discounts: [],
   };
 }
 
@@ -297,6 +382,9 @@ export const Subscription: MessageFns<Subscription> = {
     }
     if (message.endTime !== undefined) {
       Timestamp.encode(toTimestamp(message.endTime), writer.uint32(138).fork()).join();
+    }
+    for (const v of message.discounts) {
+      SubscriptionDiscount.encode(v!, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -450,6 +538,14 @@ export const Subscription: MessageFns<Subscription> = {
             message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.discounts.push(SubscriptionDiscount.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -489,6 +585,7 @@ export const Subscription: MessageFns<Subscription> = {
     message.fallbackPlanCode = object.fallbackPlanCode ?? "";
     message.startTime = object.startTime ?? undefined;
     message.endTime = object.endTime ?? undefined;
+    message.discounts = object.discounts?.map((e) => SubscriptionDiscount.fromPartial(e)) || [];
     return message;
   },
 };

@@ -6,6 +6,7 @@ import type { Threshold } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
 import { useThresholds } from '../../data/billing-query.ts';
 import { formatCredits, parseCredits } from '../../format/credit.ts';
+import { describeAmount } from '../../part/amount-complaint.ts';
 import { CREDIT_FIELD } from '../../part/credit-field.tsx';
 import { Loaded } from '../../part/loaded.tsx';
 import { Panel } from '../../part/panel.tsx';
@@ -117,7 +118,7 @@ function ThresholdForm({ thresholds }: KnownThresholds) {
             {...CREDIT_FIELD}
             value={typed}
             onChange={({ currentTarget }) => setTyped(currentTarget.value)}
-            error={typed === '' ? undefined : toComplaint(amount, isKnown)}
+            error={typed === '' ? undefined : toComplaint(typed, amount, isKnown)}
           />
           <Button
             type="submit"
@@ -135,8 +136,8 @@ function ThresholdForm({ thresholds }: KnownThresholds) {
   );
 }
 
-function toComplaint(amount: number | undefined, isKnown: boolean): string | undefined {
-  if (amount === undefined) return WORDS.invalid;
+function toComplaint(typed: string, amount: number | undefined, isKnown: boolean): string | undefined {
+  if (amount === undefined) return describeAmount(typed, WORDS.invalid);
   return isKnown ? WORDS.known : undefined;
 }
 

@@ -8,6 +8,7 @@ import { serviceNow } from '../../data/service-clock.ts';
 import { EmptyNote } from '../../part/empty-note.tsx';
 import { Loaded, Waiting } from '../../part/loaded.tsx';
 import { PageFrame } from '../../part/page-frame.tsx';
+import { toProjectOptions } from '../../part/project-name.ts';
 import { RoleNote } from '../../part/role-note.tsx';
 import { useRole } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
@@ -56,10 +57,7 @@ function Choices({ range, project, onChoose }: ChoicesProps) {
         aria-label={WORDS.project}
         value={project}
         onChange={({ currentTarget }) => onChoose({ range, project: currentTarget.value })}
-        data={[
-          { value: '', label: WORDS.allProjects },
-          ...projects.map(({ project_id, display_name }) => ({ value: project_id, label: display_name })),
-        ]}
+        data={[{ value: '', label: WORDS.allProjects }, ...toProjectOptions(projects)]}
       />
       <SegmentedControl
         aria-label={WORDS.range}

@@ -8,6 +8,7 @@ import { useAct } from '../../data/act.ts';
 import { useTopUpOffer } from '../../data/billing-query.ts';
 import { formatCreditsShort, parseCredits, toCreditsText } from '../../format/credit.ts';
 import { formatPrice, parseMoney, toMoneyText } from '../../format/money.ts';
+import { describeAmount } from '../../part/amount-complaint.ts';
 import { CREDIT_FIELD } from '../../part/credit-field.tsx';
 import { EmptyNote } from '../../part/empty-note.tsx';
 import { useFocusBack } from '../../part/focus-back.ts';
@@ -83,7 +84,7 @@ function RuleForm({ rule, offer, onClose }: RuleFormProps) {
           {...CREDIT_FIELD}
           value={threshold}
           onChange={({ currentTarget }) => setThreshold(currentTarget.value)}
-          error={thresholdMicrocredits === undefined ? WORDS.thresholdInvalid : undefined}
+          error={thresholdMicrocredits === undefined ? describeAmount(threshold, WORDS.thresholdInvalid) : undefined}
           data-autofocus
         />
         <NativeSelect
@@ -97,7 +98,7 @@ function RuleForm({ rule, offer, onClose }: RuleFormProps) {
           inputMode="decimal"
           value={limit}
           onChange={({ currentTarget }) => setLimit(currentTarget.value)}
-          error={isLimitEnough ? undefined : WORDS.limitInvalid}
+          error={toLimitComplaint(limit, limitAmount, isLimitEnough)}
         />
         <Checkbox
           label={WORDS.consent(price)}
@@ -116,6 +117,11 @@ function RuleForm({ rule, offer, onClose }: RuleFormProps) {
       </Stack>
     </form>
   );
+}
+
+function toLimitComplaint(typed: string, amount: number | undefined, isEnough: boolean): string | undefined {
+  if (amount === undefined) return describeAmount(typed, WORDS.limitInvalid);
+  return isEnough ? undefined : WORDS.limitInvalid;
 }
 
 function toRule(

@@ -10,6 +10,7 @@ import { useThresholds } from '../../data/billing-query.ts';
 import { computePlanStatus } from '../../data/plan-status.ts';
 import { formatCreditsShort } from '../../format/credit.ts';
 import { computeTimeLeft, formatDate } from '../../format/time.ts';
+import { formatPlan } from '../../part/plan-name.ts';
 import { TopUpButton } from '../../part/top-up/top-up-button.tsx';
 import { useRole } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
@@ -48,8 +49,8 @@ function PaymentNotice({ state }: { readonly state: SubscriptionState }) {
   const mayPay = useRole('tenant_admin');
   const status = computePlanStatus(state);
   if (status.kind !== 'past_due' && status.kind !== 'lapsing') return null;
-  const { grace_end_time: end, payment_url: url } = status.subscription;
-  const words = end === null ? WORDS.pastDueOpen : WORDS.pastDueText(formatDate(end));
+  const { grace_end_time: end, payment_url: url, fallback_plan_code: fallback } = status.subscription;
+  const words = end === null ? WORDS.pastDueOpen : WORDS.pastDueText(formatDate(end), formatPlan(fallback));
   return (
     <Notice
       color="red"

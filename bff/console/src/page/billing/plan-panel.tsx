@@ -6,8 +6,9 @@ import { PAGE_PATHS } from '../../../page-path.ts';
 import type { Balance, Plan, Subscription, SubscriptionState } from '../../api/type.ts';
 import { computePlanStatus, type PlanStatus } from '../../data/plan-status.ts';
 import { formatCreditsShort } from '../../format/credit.ts';
-import { formatPrice } from '../../format/money.ts';
+import { formatPrice, type Money } from '../../format/money.ts';
 import { computeTimeLeft, formatDate } from '../../format/time.ts';
+import { formatOffAt, formatRunningDiscount } from '../../part/discount-name.ts';
 import { Panel } from '../../part/panel.tsx';
 import { formatCycle, formatPlan, formatPlanPrice } from '../../part/plan-name.ts';
 import { useRole } from '../../session/session.ts';
@@ -64,7 +65,8 @@ function PriceLine({ status, plan }: { readonly status: PlanStatus; readonly pla
   const price = subscription === undefined ? plan && formatPlanPrice(plan) : formatCycle(subscription);
   const included = subscription?.included_microcredits_per_cycle ?? plan?.included_microcredits_per_cycle ?? 0;
   const credits = STRINGS.common.credits(formatCreditsShort(included));
-  const parts = [price, included > 0 ? WORDS.included(credits) : undefined];
+  const discounts = subscription?.discounts.map(formatRunningDiscount) ?? [];
+  const parts = [price, ...discounts, included > 0 ? WORDS.included(credits) : undefined];
   return (
     <Group gap={6}>
       <Text size="sm" c="dimmed">
@@ -151,10 +153,15 @@ function toTrialSentences(
   return [first, `${WORDS.trialEnds(end)} ${next}`];
 }
 
-function toRenewalSentences({ period_end_time, pending_change: change, ...price }: Subscription): readonly string[] {
-  if (change === null) return [WORDS.renews(formatDate(period_end_time), formatPrice(price))];
-  return [
-    WORDS.changes(formatPlan(change.plan_code), formatDate(change.effective_time)),
-    WORDS.renews(formatDate(change.effective_time), formatPrice(change)),
-  ];
+function toRenewalSentences(subscription: Subscription): readonly string[] {
+  const { period_end_time: end, pending_change: change, discounts } = subscription;
+  if (change === null) return [toRenewal(end, subscription, discounts)];
+  const { plan_code: code, effective_time: time } = change;
+  return [WORDS.changes(formatPlan(code), formatDate(time)), toRenewal(time, change, discounts)];
+}
+
+function toRenewal(time: string, price: Money, discounts: Subscription['discounts']): string {
+  const offs = formatOffAt(discounts, time);
+  const [date, full] = [formatDate(time), formatPrice(price)];
+  return offs === undefined ? WORDS.renews(date, full) : WORDS.renewsOff(date, full, offs);
 }

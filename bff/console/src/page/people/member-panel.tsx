@@ -10,9 +10,10 @@ import { ActionMenu } from '../../part/action-menu.tsx';
 import { ConfirmDialog } from '../../part/confirm-dialog.tsx';
 import { DataTable } from '../../part/data-table.tsx';
 import { Loaded } from '../../part/loaded.tsx';
+import { nameOfMember } from '../../part/member-name.ts';
 import { useRole, useSession, useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
-import { nameOfMember, roleOf } from './member.ts';
+import { roleOf } from './member.ts';
 
 const WORDS = STRINGS.people;
 const RoleDialog = lazy(async () => ({ default: (await import('./role-dialog.tsx')).RoleDialog }));

@@ -9,6 +9,7 @@ import { useRole } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
 import { InvitationPanel } from './invitation-panel.tsx';
 import { MemberPanel } from './member-panel.tsx';
+import { ProjectPanel } from './project-panel.tsx';
 
 const WORDS = STRINGS.people;
 const InviteDialog = lazy(async () => ({ default: (await import('./invite-dialog.tsx')).InviteDialog }));
@@ -24,6 +25,7 @@ export function PeoplePage() {
         <Stack gap="xl">
           <MemberPanel />
           {mayChange && <InvitationPanel />}
+          {mayChange && <ProjectPanel />}
         </Stack>
       ) : (
         <RoleNote text={WORDS.viewer} />

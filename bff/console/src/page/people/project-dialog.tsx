@@ -1,7 +1,8 @@
-// Owns making a project.
+// Owns making a project, and giving one another name.
 
 import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
 import { type SyntheticEvent, useState } from 'react';
+import type { Project } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
 import { useFocusBack } from '../../part/focus-back.ts';
 import { ProblemNote } from '../../part/problem-note.tsx';
@@ -11,22 +12,39 @@ import { STRINGS } from '../../strings.ts';
 const WORDS = STRINGS.people;
 const NAME_LENGTH_MAX = 100;
 
+interface ProjectDialogProps {
+  /** Is the one to rename; absent where one is made. */
+  readonly project?: Project;
+  readonly onClose: () => void;
+}
+
 /** Shows the dialog. */
-export function ProjectDialog({ onClose }: { readonly onClose: () => void }) {
+export function ProjectDialog({ project, onClose }: ProjectDialogProps) {
   useFocusBack();
   const { api } = useWorkspace();
-  const [name, setName] = useState('');
-  const act = useAct(() => api.createProject(name.trim()), {
-    tell: ({ display_name }) => WORDS.projectCreated(display_name),
+  const before = project?.display_name ?? '';
+  const [name, setName] = useState(before);
+  const save = (): Promise<Project> =>
+    project === undefined
+      ? api.createProject(name.trim())
+      : api.updateProject(project.project_id, { display_name: name.trim() });
+  const act = useAct(save, {
+    tell: ({ display_name }) =>
+      project === undefined ? WORDS.projectCreated(display_name) : WORDS.projectList.renameDone,
     onDone: onClose,
     showsProblem: true,
   });
+  const isReady = name.trim() !== '' && name.trim() !== before;
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
-    if (name.trim() !== '') act.mutate(undefined);
+    if (isReady) act.mutate(undefined);
   };
   return (
-    <Modal opened onClose={onClose} title={WORDS.projectTitle}>
+    <Modal
+      opened
+      onClose={onClose}
+      title={project === undefined ? WORDS.projectTitle : WORDS.projectList.renameTitle(before)}
+    >
       <form onSubmit={submit}>
         <Stack gap="lg">
           <TextInput
@@ -41,8 +59,8 @@ export function ProjectDialog({ onClose }: { readonly onClose: () => void }) {
             <Button variant="default" onClick={onClose}>
               {STRINGS.common.cancel}
             </Button>
-            <Button type="submit" loading={act.isPending} disabled={name.trim() === ''}>
-              {WORDS.createProject}
+            <Button type="submit" loading={act.isPending} disabled={!isReady}>
+              {project === undefined ? WORDS.createProject : STRINGS.common.save}
             </Button>
           </Group>
         </Stack>

@@ -3,6 +3,7 @@
 import { Checkbox, Radio, Stack, Text } from '@mantine/core';
 import type { Role } from '../../api/type.ts';
 import { useProjects } from '../../data/billing-query.ts';
+import { isArchived } from '../../part/project-name.ts';
 import { STRINGS } from '../../strings.ts';
 import { ROLES, type RoleChoice } from './role-choice.ts';
 
@@ -38,7 +39,7 @@ function toRole(value: string): Role {
 }
 
 function ProjectField({ choice, onChange }: RoleFieldProps) {
-  const projects = (useProjects().data ?? []).filter(({ archive_time }) => archive_time === null);
+  const projects = (useProjects().data ?? []).filter((project) => !isArchived(project));
   if (projects.length === 0) {
     return (
       <Text size="sm" c="dimmed">

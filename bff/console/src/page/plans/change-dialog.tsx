@@ -8,7 +8,7 @@ import { PAGE_PATHS } from '../../../page-path.ts';
 import type { CodeForecast, Plan, PlanChangePreview, SubscriptionChange, SubscriptionState } from '../../api/type.ts';
 import { tell, useAct } from '../../data/act.ts';
 import { usePaymentMethods } from '../../data/billing-query.ts';
-import { computePlanStatus } from '../../data/plan-status.ts';
+import { computePlanStatus, runningSubscription } from '../../data/plan-status.ts';
 import { toReturnPath } from '../../data/return-visit.ts';
 import { formatDate } from '../../format/time.ts';
 import { useFocusBack } from '../../part/focus-back.ts';
@@ -49,7 +49,7 @@ export function ChangeDialog({ plan, state, onClose }: ChangeDialogProps) {
       <Loaded query={preview} what={WORDS.what} height={300}>
         {(known) => (
           <Stack gap="lg">
-            <PreviewTable preview={known} forecast={forecast} />
+            <PreviewTable preview={known} forecast={forecast} discounts={runningSubscription(state)?.discounts ?? []} />
             <ChangeForm
               plan={plan}
               preview={known}

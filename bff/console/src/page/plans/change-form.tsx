@@ -1,6 +1,7 @@
 // Owns what stands below a preview: how it is paid, a discount code, and the button that names what it does.
 
 import { Button, Group, Stack, Text } from '@mantine/core';
+import { useState } from 'react';
 import type { CodeForecast, PaymentMethod, Plan, PlanChangePreview, Trial } from '../../api/type.ts';
 import { formatMoney } from '../../format/money.ts';
 import { formatDate } from '../../format/time.ts';
@@ -43,6 +44,8 @@ export function ChangeForm({ plan, preview, card, endsTrial, act, forecast, onFo
   const promotionCode = forecast?.purchase_promotion_code ?? undefined;
   const isPurchase = kind === 'activation';
   const byPage = isPurchase && card === undefined;
+  // Nobody pays the full price because they forgot to have a code checked.
+  const [isUnsettled, setUnsettled] = useState(false);
   const order = (page: boolean): void => act.mutate({ kind, byPage: page, promotionCode });
   return (
     <Stack gap="md">
@@ -52,20 +55,21 @@ export function ChangeForm({ plan, preview, card, endsTrial, act, forecast, onFo
         </Text>
       )}
       {!isAtOnce(preview) && <Text size="sm">{WORDS.waits(formatDate(preview.effective_time))}</Text>}
-      {isPurchase && <DiscountField plan={plan} onChoose={onForecast} />}
+      {isPurchase && <DiscountField plan={plan} onChoose={onForecast} onUnsettled={setUnsettled} />}
       {act.error !== null && <ProblemNote error={act.error} />}
       <Group justify="flex-end" gap="sm">
         <Button variant="default" onClick={onClose}>
           {STRINGS.common.cancel}
         </Button>
         {isPurchase && card !== undefined && (
-          <Button variant="default" disabled={act.isPending} onClick={() => order(true)}>
+          <Button variant="default" disabled={act.isPending || isUnsettled} onClick={() => order(true)}>
             {WORDS.byPage}
           </Button>
         )}
         <Button
           color={kind === 'cancellation' ? 'red' : 'brand'}
           loading={act.isPending}
+          disabled={isUnsettled}
           onClick={() => order(byPage)}
           data-autofocus
         >

@@ -1,32 +1,30 @@
 // Owns how a preview of a change is shown: when, what is paid, and what becomes of the credits in each bucket.
 
 import { Stack, Table, Text } from '@mantine/core';
-import type { CodeForecast, PlanChangePreview } from '../../api/type.ts';
+import type { PlanChangePreview } from '../../api/type.ts';
 import { formatCreditsShort } from '../../format/credit.ts';
 import { formatMoney } from '../../format/money.ts';
 import { formatDate } from '../../format/time.ts';
 import { BUCKETS } from '../../part/bucket.ts';
 import { STRINGS } from '../../strings.ts';
-import { computeDue, lasts } from './due.ts';
+import { computeDue, describeNext, type Reductions } from './due.ts';
 import classes from './preview-table.module.css';
 
 const WORDS = STRINGS.plans.preview;
 
-interface PreviewTableProps {
+interface PreviewTableProps extends Reductions {
   readonly preview: PlanChangePreview;
-  /** Is what a code takes off it. */
-  readonly forecast: CodeForecast | undefined;
 }
 
 /** Shows the preview. */
-export function PreviewTable({ preview, forecast }: PreviewTableProps) {
+export function PreviewTable({ preview, forecast, discounts }: PreviewTableProps) {
   const due = computeDue(preview, forecast);
   return (
     <Stack gap="md">
       <dl className={classes['facts']}>
         <Fact term={WORDS.when} text={isAtOnce(preview) ? WORDS.now : formatDate(preview.effective_time)} />
         <Fact term={WORDS.dueNow} text={due.amount === 0 ? WORDS.dueNothing : formatMoney(due)} isStrong />
-        <Fact term={WORDS.next} text={describeNext(preview, forecast)} />
+        <Fact term={WORDS.next} text={describeNext(preview, { forecast, discounts })} />
       </dl>
       <BucketTable preview={preview} />
     </Stack>
@@ -36,12 +34,6 @@ export function PreviewTable({ preview, forecast }: PreviewTableProps) {
 /** Says whether a change happens with the click, or waits for the end of the period. */
 export function isAtOnce({ kind }: PlanChangePreview): boolean {
   return kind === 'activation' || kind === 'upgrade' || kind === 'resumption';
-}
-
-function describeNext({ next_cycle: next }: PlanChangePreview, forecast: CodeForecast | undefined): string {
-  if (next === null) return WORDS.nextNone;
-  const words = WORDS.nextAt(formatMoney(next), formatDate(next.start_time));
-  return lasts(forecast) ? WORDS.nextBefore(words) : words;
 }
 
 interface FactProps {

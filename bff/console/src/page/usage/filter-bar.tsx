@@ -3,6 +3,7 @@
 import { Anchor, Group, NativeSelect, TextInput } from '@mantine/core';
 import type { Project } from '../../api/type.ts';
 import { useActionPrices } from '../../data/billing-query.ts';
+import { toProjectOptions } from '../../part/project-name.ts';
 import { STRINGS } from '../../strings.ts';
 import { type FilterChoice, limits, RANGES } from './event-filter.ts';
 
@@ -31,10 +32,7 @@ export function FilterBar({ choice, projects, onChoose }: FilterBarProps) {
         label={WORDS.project}
         value={choice.project}
         onChange={({ currentTarget }) => change({ project: currentTarget.value })}
-        data={[
-          { value: '', label: WORDS.allProjects },
-          ...projects.map(({ project_id, display_name }) => ({ value: project_id, label: display_name })),
-        ]}
+        data={[{ value: '', label: WORDS.allProjects }, ...toProjectOptions(projects)]}
       />
       <NativeSelect
         label={WORDS.range}

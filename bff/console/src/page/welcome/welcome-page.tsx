@@ -33,7 +33,7 @@ export function WelcomePage() {
         <Brand />
         <div className={classes['parts']}>
           <NameForm session={session} />
-          {first !== undefined && <Beginning plan={first} />}
+          {first !== undefined && <Beginning plan={first} isFirst={session.workspaces.length === 0} />}
         </div>
         <Footer session={session} />
       </div>
@@ -86,7 +86,13 @@ function NameForm({ session }: { readonly session: Session }) {
   );
 }
 
-function Beginning({ plan }: { readonly plan: Plan }) {
+interface BeginningProps {
+  readonly plan: Plan;
+  /** Says that it is the first workspace of whoever makes it: of trials a person has only so many. */
+  readonly isFirst: boolean;
+}
+
+function Beginning({ plan, isFirst }: BeginningProps) {
   return (
     <section className={classes['beginning']}>
       <Title order={2} size="h5" mb="md">
@@ -101,7 +107,7 @@ function Beginning({ plan }: { readonly plan: Plan }) {
           </ThemeIcon>
         }
       >
-        {toSentences(plan).map((sentence) => (
+        {toSentences(plan, isFirst).map((sentence) => (
           <List.Item key={sentence}>{sentence}</List.Item>
         ))}
       </List>
@@ -109,11 +115,12 @@ function Beginning({ plan }: { readonly plan: Plan }) {
   );
 }
 
-function toSentences(plan: Plan): readonly string[] {
+function toSentences(plan: Plan, isFirst: boolean): readonly string[] {
   const toCredits = (amount: number): string => STRINGS.common.credits(formatCreditsShort(amount));
   if (!plan.trial_enabled) return [WORDS.withoutTrial];
+  const trial = WORDS.trial(plan.trial_days, toCredits(plan.trial_credits_granted));
   return [
-    WORDS.trial(plan.trial_days, toCredits(plan.trial_credits_granted)),
+    isFirst ? trial : WORDS.ifLeft(trial),
     plan.trial_requires_card ? WORDS.cardLater : WORDS.noCard,
     WORDS.afterTrial(formatPlanPrice(plan)),
     ...(plan.included_microcredits_per_cycle > 0

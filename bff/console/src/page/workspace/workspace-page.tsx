@@ -10,6 +10,8 @@ import { Panel } from '../../part/panel.tsx';
 import { ProblemNote } from '../../part/problem-note.tsx';
 import { useRole, useSession, useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
+import { OwnerPanel } from './owner-panel.tsx';
+import { SlugPanel } from './slug-panel.tsx';
 import classes from './workspace-page.module.css';
 
 const WORDS = STRINGS.workspace;
@@ -24,6 +26,8 @@ export function WorkspacePage() {
     <PageFrame title={WORDS.title} text={WORDS.text}>
       <Stack gap="lg">
         {mayChange && <NamePanel key={workspace.workspace_id} />}
+        {mayChange && <SlugPanel key={workspace.workspace_id} />}
+        {mayChange && <OwnerPanel />}
         <AboutPanel />
         {mayChange ? (
           <ClosePanel />
@@ -78,12 +82,14 @@ function NamePanel() {
 
 function AboutPanel() {
   const { workspace } = useWorkspace();
-  const { about } = WORDS;
+  const mayChange = useRole('tenant_admin');
+  const { about, slug } = WORDS;
   return (
     <Panel title={about.title}>
       <dl className={classes['facts']}>
         <Fact term={about.created}>{formatDate(workspace.create_time)}</Fact>
         <Fact term={about.role}>{workspace.role === null ? STRINGS.role.none : STRINGS.role[workspace.role]}</Fact>
+        {!mayChange && <Fact term={slug.title}>{workspace.slug}</Fact>}
         <Fact term={about.id}>
           <Code>{workspace.workspace_id}</Code>
         </Fact>

@@ -10,6 +10,13 @@ export interface TopUpChoice {
   readonly microcredits: number;
 }
 
+/** Is what somebody has chosen so far; what is absent is the form's own choice. */
+export interface TopUpDraft {
+  readonly chosen?: string;
+  readonly typed?: string;
+  readonly byCard?: boolean;
+}
+
 /** Is the choice of an amount of one's own, in the place of a package's number. */
 export const OTHER_AMOUNT = 'other';
 

@@ -7,11 +7,18 @@ import { usePaymentMethods, useTopUpOffer } from '../../data/billing-query.ts';
 import { STRINGS } from '../../strings.ts';
 import { useFocusBack } from '../focus-back.ts';
 import { Loaded } from '../loaded.tsx';
+import type { TopUpDraft } from './top-up-choice.ts';
 import { TopUpForm } from './top-up-form.tsx';
 import { TopUpProgress } from './top-up-progress.tsx';
 
-/** Shows the dialog. */
-export function TopUpDialog({ onClose }: { readonly onClose: () => void }) {
+interface TopUpDialogProps {
+  readonly draft: TopUpDraft;
+  readonly onDraft: (draft: TopUpDraft) => void;
+  readonly onClose: () => void;
+}
+
+/** Shows the dialog. What was chosen outlives a purchase that came to nothing, and the dialog. */
+export function TopUpDialog({ draft, onDraft, onClose }: TopUpDialogProps) {
   useFocusBack();
   const [topUp, setTopUp] = useState<TopUp>();
   const offer = useTopUpOffer();
@@ -20,10 +27,17 @@ export function TopUpDialog({ onClose }: { readonly onClose: () => void }) {
     <Modal opened onClose={onClose} title={STRINGS.topUp.title} size="md">
       {topUp === undefined ? (
         <Loaded query={offer} what={STRINGS.topUp.what} height={260}>
-          {(known) => <TopUpForm offer={known} methods={methods.data ?? []} onBegun={setTopUp} onClose={onClose} />}
+          {(known) => (
+            <TopUpForm offer={known} methods={methods.data ?? []} {...{ draft, onDraft, onClose }} onBegun={setTopUp} />
+          )}
         </Loaded>
       ) : (
-        <TopUpProgress begun={topUp} onClose={onClose} onAgain={() => setTopUp(undefined)} />
+        <TopUpProgress
+          begun={topUp}
+          onClose={onClose}
+          onAgain={() => setTopUp(undefined)}
+          onSucceeded={() => onDraft({})}
+        />
       )}
     </Modal>
   );

@@ -1,17 +1,24 @@
 // Owns the form to buy credits by: packages, an amount of one's own with its price, and how it is paid.
 
 import { Badge, Button, Group, Radio, Stack, Text, TextInput } from '@mantine/core';
-import { useState } from 'react';
 import type { PaymentMethod, TopUp, TopUpOffer } from '../../api/type.ts';
 import { useAct } from '../../data/act.ts';
 import { formatCreditsShort, parseCredits } from '../../format/credit.ts';
 import { formatMoney, formatPrice, formatUnitPrice } from '../../format/money.ts';
 import { useWorkspace } from '../../session/session.ts';
 import { STRINGS } from '../../strings.ts';
+import { describeAmount } from '../amount-complaint.ts';
 import { formatCard } from '../card-name.ts';
 import { EmptyNote } from '../empty-note.tsx';
 import { ProblemNote } from '../problem-note.tsx';
-import { computeChoice, computeSaving, computeUnitPrice, OTHER_AMOUNT, type TopUpChoice } from './top-up-choice.ts';
+import {
+  computeChoice,
+  computeSaving,
+  computeUnitPrice,
+  OTHER_AMOUNT,
+  type TopUpChoice,
+  type TopUpDraft,
+} from './top-up-choice.ts';
 import classes from './top-up-form.module.css';
 
 const WORDS = STRINGS.topUp;
@@ -19,17 +26,18 @@ const WORDS = STRINGS.topUp;
 interface TopUpFormProps {
   readonly offer: TopUpOffer;
   readonly methods: readonly PaymentMethod[];
+  readonly draft: TopUpDraft;
+  readonly onDraft: (draft: TopUpDraft) => void;
   readonly onBegun: (topUp: TopUp) => void;
   readonly onClose: () => void;
 }
 
 /** Shows the form. */
-export function TopUpForm({ offer, methods, onBegun, onClose }: TopUpFormProps) {
+export function TopUpForm({ offer, methods, draft, onDraft, onBegun, onClose }: TopUpFormProps) {
   const { api } = useWorkspace();
-  const [chosen, setChosen] = useState(offer.packages.length > 0 ? '0' : OTHER_AMOUNT);
-  const [typed, setTyped] = useState('');
+  const { chosen = offer.packages.length > 0 ? '0' : OTHER_AMOUNT, typed = '' } = draft;
   const card = methods.find(({ is_default }) => is_default);
-  const [byCard, setByCard] = useState(card !== undefined);
+  const byCard = draft.byCard ?? card !== undefined;
   const currency = offer.currency ?? '';
   const choice = computeChoice(offer, chosen, typed);
   const act = useAct(
@@ -49,8 +57,10 @@ export function TopUpForm({ offer, methods, onBegun, onClose }: TopUpFormProps) 
         <Text size="sm" c="dimmed">
           {WORDS.text}
         </Text>
-        <AmountChoice {...{ offer, currency, chosen, typed, price }} onChoose={setChosen} onType={setTyped} />
-        {card !== undefined && <WayChoice card={card} byCard={byCard} onChoose={setByCard} />}
+        <AmountChoice {...{ offer, currency, chosen, typed, price, draft, onDraft }} />
+        {card !== undefined && (
+          <WayChoice card={card} byCard={byCard} onChoose={(by) => onDraft({ ...draft, byCard: by })} />
+        )}
         {act.error !== null && <ProblemNote error={act.error} />}
         <Group justify="space-between" align="center">
           <Text size="sm" aria-live="polite">
@@ -80,15 +90,15 @@ interface AmountChoiceProps {
   readonly chosen: string;
   readonly typed: string;
   readonly price: string | undefined;
-  readonly onChoose: (chosen: string) => void;
-  readonly onType: (typed: string) => void;
+  readonly draft: TopUpDraft;
+  readonly onDraft: (draft: TopUpDraft) => void;
 }
 
-function AmountChoice({ offer, currency, chosen, typed, price, onChoose, onType }: AmountChoiceProps) {
+function AmountChoice({ offer, currency, chosen, typed, price, draft, onDraft }: AmountChoiceProps) {
   const isOther = chosen === OTHER_AMOUNT;
   return (
     <Stack gap="sm">
-      <Radio.Group value={chosen} onChange={onChoose} label={WORDS.packages}>
+      <Radio.Group value={chosen} onChange={(value) => onDraft({ ...draft, chosen: value })} label={WORDS.packages}>
         <div className={classes['choices']}>
           {offer.packages.map((choice, index) => (
             <PackageCard key={choice.microcredits} {...{ choice, offer, currency }} value={String(index)} />
@@ -111,7 +121,7 @@ function AmountChoice({ offer, currency, chosen, typed, price, onChoose, onType 
           description={rangeOf(offer, currency)}
           inputMode="decimal"
           value={typed}
-          onChange={({ currentTarget }) => onType(currentTarget.value)}
+          onChange={({ currentTarget }) => onDraft({ ...draft, typed: currentTarget.value })}
           error={typed !== '' && price === undefined ? describeRefusal(typed, offer, currency) : undefined}
           placeholder="25"
           data-autofocus
@@ -176,7 +186,7 @@ function WayChoice({ card, byCard, onChoose }: WayChoiceProps) {
 /** Says why what was typed can't be bought. */
 function describeRefusal(typed: string, offer: TopUpOffer, currency: string): string {
   const range = rangeOf(offer, currency);
-  return parseCredits(typed) === undefined || range === undefined ? WORDS.invalid : range;
+  return parseCredits(typed) === undefined || range === undefined ? describeAmount(typed, WORDS.invalid) : range;
 }
 
 function rangeOf({ amount_cents_min: min, amount_cents_max: max }: TopUpOffer, currency: string): string | undefined {

@@ -18,10 +18,11 @@ interface TopUpProgressProps {
   readonly begun: TopUp;
   readonly onClose: () => void;
   readonly onAgain: () => void;
+  readonly onSucceeded: () => void;
 }
 
 /** Shows how it stands, and what can be done then. */
-export function TopUpProgress({ begun, onClose, onAgain }: TopUpProgressProps) {
+export function TopUpProgress({ begun, onClose, onAgain, onSucceeded }: TopUpProgressProps) {
   const { api } = useWorkspace();
   const forget = useForgetWorkspace();
   const { data: topUp } = useQuery({
@@ -33,7 +34,9 @@ export function TopUpProgress({ begun, onClose, onAgain }: TopUpProgressProps) {
   const hasSucceeded = topUp.status === 'succeeded';
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the credits are there.
   useEffect(() => {
-    if (hasSucceeded) void forget();
+    if (!hasSucceeded) return;
+    onSucceeded();
+    void forget();
   }, [hasSucceeded]);
   switch (topUp.status) {
     case 'succeeded':
