@@ -32,6 +32,12 @@ export const LANE_QUEUE_MAX = 4_096;
 /** How many commands of all tenants may wait in this kernel; beyond: QUEUE_FULL. */
 const KERNEL_QUEUE_MAX = 32_768;
 
+/**
+ * How many of a commit are answered in one go: an answer takes about as long as a call does to be read, and nobody is heard meanwhile,
+ * so a tenant with hundreds of calls under way would hold up all the others (docs/benchmark.md, "Neighbours").
+ */
+const ANSWERS_AT_ONCE = 16;
+
 /** Waits before the reads and resends that follow an outcome that is unknown or not visible yet, in milliseconds. */
 const UNKNOWN_BACKOFF_MS: readonly number[] = [20, 100, 300, 800, 1_500];
 
@@ -206,11 +212,23 @@ export class Committer {
     if (refused.length > 0) void this.#answerRefused(lane.tenantId, refused);
   }
 
-  #answerAccepted(round: Round): void {
-    for (const [index, task] of round.tasks.entries()) {
-      const outcome = round.batch.outcomes[index];
+  /** Answers some at once, and the others after the I/O that is ready by then. */
+  #answerAccepted(round: Round, from = 0): void {
+    const to = from + ANSWERS_AT_ONCE;
+    if (to < round.tasks.length) this.#tools.pacing.afterReadyIo(() => this.#answerLater(round, to));
+    for (const [index, task] of round.tasks.slice(from, to).entries()) {
+      const outcome = round.batch.outcomes[from + index];
       if (outcome?.kind === 'accepted') task.resolve(committedAt(round, outcome.entryIndex));
       else if (outcome?.kind === 'duplicate') this.#answerDuplicateInBatch(round, task, outcome.of);
+    }
+  }
+
+  /** Answers the rest; where that fails, which is a fault of ours, with that: the caller asks again, with the same key. */
+  #answerLater(round: Round, from: number): void {
+    try {
+      this.#answerAccepted(round, from);
+    } catch (error) {
+      for (const task of round.tasks.slice(from)) task.reject(asDomainError(error));
     }
   }
 
