@@ -11,6 +11,7 @@ import {
 import { failureOf, settle } from './support/failure.ts';
 import { newRequestId } from './support/kernel-fixture.ts';
 import { newCode, type PromotionCalls, promotionCallsOf } from './support/promotion.ts';
+import { openSubscriber } from './support/subscriber.ts';
 import { DAY_MS, expectSound, openShop, openWorkspace, type Shop, type Workspace } from './support/subscription.ts';
 import { openBuyer, TEN_CREDITS } from './support/top-up.ts';
 
@@ -36,13 +37,6 @@ async function offer(
   const typed = newCode();
   await stripe.promotionCodes.create({ promotion: { type: 'coupon', coupon: id }, code: typed, ...code });
   return promotions.create({ code: typed, discount: { stripePromotionCode: '' } });
-}
-
-async function openSubscriber(planCode = 'pro'): Promise<Workspace> {
-  const workspace = await openWorkspace(shop);
-  await workspace.storeCard();
-  await workspace.activate({ planCode });
-  return workspace;
 }
 
 /** What a workspace's subscription has at Stripe, the codes of its discounts first. */
@@ -73,7 +67,7 @@ async function toldOf(workspace: Workspace) {
 
 describe('what a subscription says of its discounts', () => {
   test('comes with them and goes with them', async () => {
-    const workspace = await openSubscriber();
+    const workspace = await openSubscriber(shop, 'pro');
     expect(await toldOf(workspace)).toEqual([]);
     const [months, once] = [
       await offer({ duration: 'repeating', duration_in_months: 2 }),
@@ -106,7 +100,7 @@ describe('what a subscription says of its discounts', () => {
 
 describe('a code that gives a discount', () => {
   test('takes it off the next invoice of the subscription, beside what was taken off before', async () => {
-    const workspace = await openSubscriber();
+    const workspace = await openSubscriber(shop, 'pro');
     const [first, second] = [await offer(), await offer({ amount_off: 100, currency: 'usd', duration: 'once' })];
     expect(await promotions.apply(workspace.tenantId, first)).toMatchObject({
       ...{ code: first, outcome: RedemptionOutcome.DONE, replayed: false, credit: undefined },
@@ -125,7 +119,7 @@ describe('a code that gives a discount', () => {
   });
 
   test('is put on it once, by requests that meet and by one that comes again', async () => {
-    const [workspace, code, requestId] = [await openSubscriber(), await offer(), newRequestId()];
+    const [workspace, code, requestId] = [await openSubscriber(shop, 'pro'), await offer(), newRequestId()];
     const calls = Array.from({ length: 6 }, () => promotions.apply(workspace.tenantId, code, { requestId }));
     const { answers } = await settle(calls);
     expect(answers.length).toBeGreaterThan(0);
@@ -162,7 +156,7 @@ describe('a code that gives a discount', () => {
   });
 
   test('waits until a change of plan has come', async () => {
-    const [workspace, code] = [await openSubscriber('plus'), await offer()];
+    const [workspace, code] = [await openSubscriber(shop, 'plus'), await offer()];
     await workspace.changePlan({ planCode: 'pro' });
     const refused = { reason: 'PROMOTION_NOT_APPLICABLE', metadata: { why: 'change_pending' } };
     expect(await refusal(promotions.apply(workspace.tenantId, code))).toEqual(refused);
@@ -173,7 +167,7 @@ describe('a code that gives a discount', () => {
   });
 
   test('that Stripe does not take is refused, and its place is there for others', async () => {
-    const workspace = await openSubscriber();
+    const workspace = await openSubscriber(shop, 'pro');
     const { stripe } = shop.stripe;
     const code = await offer({}, { restrictions: { first_time_transaction: true } });
     const refused = { reason: 'PROMOTION_NOT_APPLICABLE', metadata: { why: 'refused_by_stripe' } };
@@ -193,11 +187,11 @@ describe('a code that gives a discount', () => {
     const again = await promotions.create({ discount: { stripePromotionCode: open }, maxRedemptions: 1 });
     await promotions.apply(workspace.tenantId, again);
     expect(await discountsOf(workspace)).toEqual([open]);
-    expect(await refusal(promotions.validate((await openSubscriber()).tenantId, code))).toEqual(refused);
+    expect(await refusal(promotions.validate((await openSubscriber(shop, 'pro')).tenantId, code))).toEqual(refused);
   });
 
   test('is for new customers alone, where it says so', async () => {
-    const [workspace, newcomer] = [await openSubscriber(), await openWorkspace(shop)];
+    const [workspace, newcomer] = [await openSubscriber(shop, 'pro'), await openWorkspace(shop)];
     const code = await promotions.create({ newCustomersOnly: true });
     await workspace.cancelByOperator({ atOnce: true });
     expect(await refusal(promotions.apply(workspace.tenantId, code))).toEqual({
@@ -214,7 +208,7 @@ describe('a code that gives a discount', () => {
   });
 
   test('goes on without its caller, and is told by the same request later', async () => {
-    const [workspace, code, requestId] = [await openSubscriber(), await offer(), newRequestId()];
+    const [workspace, code, requestId] = [await openSubscriber(shop, 'pro'), await offer(), newRequestId()];
     const { control } = shop.stripe.sandbox;
     const { settings } = workspace;
     control.addFault({ method: 'POST', path: '/v1/subscriptions', delayMs: 3_000 });
@@ -229,7 +223,7 @@ describe('a code that gives a discount', () => {
 
 describe('what a code would take off', () => {
   test('is told of the next invoice, by Stripe, and nothing is done', async () => {
-    const [workspace, code] = [await openSubscriber(), await offer()];
+    const [workspace, code] = [await openSubscriber(shop, 'pro'), await offer()];
     expect(await promotions.validate(workspace.tenantId, code)).toMatchObject({
       price: { planCode: 'pro', before: usd(4_900n), after: usd(4_287n) },
       purchasePromotionCode: '',
@@ -242,7 +236,10 @@ describe('what a code would take off', () => {
   });
 
   test('is told for some months, and of no invoice where none follows', async () => {
-    const [workspace, code] = [await openSubscriber(), await offer({ duration: 'repeating', duration_in_months: 3 })];
+    const [workspace, code] = [
+      await openSubscriber(shop, 'pro'),
+      await offer({ duration: 'repeating', duration_in_months: 3 }),
+    ];
     await workspace.cancel();
     const told = await promotions.validate(workspace.tenantId, code);
     expect(told).toMatchObject({

@@ -9,6 +9,7 @@ import { CREDIT } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { expectLedgerClean } from './support/ledger-audit.ts';
 import { reconciliationCallsOf } from './support/reconciliation.ts';
+import { subscriptionsOf } from './support/subscriber.ts';
 import {
   DAY_MS,
   expectSound,
@@ -26,11 +27,6 @@ beforeAll(async () => {
 });
 afterEach(() => expectLedgerClean(shop.callers));
 afterAll(() => shop.close());
-
-async function subscriptionsOf(workspace: Workspace): Promise<readonly Stripe.Subscription[]> {
-  const customer = await workspace.customerId();
-  return (await shop.stripe.stripe.subscriptions.list({ customer, status: 'all' })).data;
-}
 
 const OTHER_PRODUCT = {
   ...{ unit_amount: 100, recurring: { interval: 'month' } },
@@ -53,7 +49,7 @@ async function openMoved(terms: Omit<Stripe.PriceCreateParams, 'currency'>): Pro
   const { stripe } = shop.stripe;
   const { id: product } = await stripe.products.create({ name: 'Something else' });
   const { id: price } = await stripe.prices.create({ product, currency: 'usd', ...terms });
-  const [subscription] = await subscriptionsOf(workspace);
+  const [subscription] = await subscriptionsOf(shop, workspace);
   const items = [{ id: subscription?.items.data[0]?.id ?? '', price }];
   await stripe.subscriptions.update(subscription?.id ?? '', { items, proration_behavior: 'none' });
   await shop.settle();
@@ -76,13 +72,13 @@ describe.each(PRICES)('a subscription that was moved to a price %s', (_, terms) 
   test('is cancelled by its workspace, whose account shows it, and that is taken back', async () => {
     const workspace = await openMoved(terms);
     const { change } = await workspace.cancel();
-    const [subscription] = await subscriptionsOf(workspace);
+    const [subscription] = await subscriptionsOf(shop, workspace);
     expect(subscription?.cancel_at_period_end).toBe(true);
     expect(change?.subscription).toMatchObject({ planCode: 'plus', cancelTime: expect.any(Date) });
     expect(await workspace.balance()).toMatchObject({ planCode: 'plus', includedRemainingMicrocredits: 20n * CREDIT });
     await workspace.resume();
     expect((await workspace.get()).subscription?.cancelTime).toBeUndefined();
-    expect((await subscriptionsOf(workspace))[0]?.cancel_at_period_end).toBe(false);
+    expect((await subscriptionsOf(shop, workspace))[0]?.cancel_at_period_end).toBe(false);
   });
 
   test('is cancelled also when its plan is lost; then another can be bought', async () => {
@@ -90,7 +86,7 @@ describe.each(PRICES)('a subscription that was moved to a price %s', (_, terms) 
     const { tenantId } = workspace;
     await passPeriod(workspace);
     expect((await workspace.balance()).planCode).toBe('free');
-    const [subscription] = await subscriptionsOf(workspace);
+    const [subscription] = await subscriptionsOf(shop, workspace);
     expect(subscription?.status).toBe('active');
     expect(await reconciliationCallsOf(shop.callers).verify(tenantId)).toMatchObject([
       { kind: DifferenceKind.SUBSCRIPTION_DIFFERS, subject: subscription?.id, refreshMends: false },
@@ -99,9 +95,9 @@ describe.each(PRICES)('a subscription that was moved to a price %s', (_, terms) 
     expect(refused).toMatchObject({ reason: 'SUBSCRIPTION_EXISTS', message: expect.stringContaining('cancel') });
     expect(await failureOf(workspace.cancel({ atOnce: true }))).toMatchObject({ reason: 'INVALID_FIELD' });
     await workspace.cancel();
-    expect((await subscriptionsOf(workspace))[0]?.cancel_at_period_end).toBe(true);
+    expect((await subscriptionsOf(shop, workspace))[0]?.cancel_at_period_end).toBe(true);
     await workspace.cancelByOperator({ atOnce: true });
-    expect((await subscriptionsOf(workspace))[0]?.status).toBe('canceled');
+    expect((await subscriptionsOf(shop, workspace))[0]?.status).toBe('canceled');
     await workspace.activate({ planCode: 'plus' });
     expect((await workspace.balance()).planCode).toBe('plus');
     await expectSound(shop, workspace);
@@ -110,7 +106,9 @@ describe.each(PRICES)('a subscription that was moved to a price %s', (_, terms) 
   test('ends when its workspace is closed', async () => {
     const workspace = await openMoved(terms);
     await close(workspace);
-    await expect.poll(async () => (await subscriptionsOf(workspace)).map(({ status }) => status)).toEqual(['canceled']);
+    await expect
+      .poll(async () => (await subscriptionsOf(shop, workspace)).map(({ status }) => status))
+      .toEqual(['canceled']);
     await expectSound(shop, workspace);
   });
 });
@@ -136,7 +134,9 @@ test('a subscription that sales made at Stripe, and that the account follows, en
   await shop.stripe.stripe.subscriptions.create({ customer, items: [{ price: 'price_agentruntime_plus' }] });
   await expect.poll(async () => (await workspace.balance()).planCode).toBe('plus');
   await close(workspace);
-  await expect.poll(async () => (await subscriptionsOf(workspace)).map(({ status }) => status)).toEqual(['canceled']);
+  await expect
+    .poll(async () => (await subscriptionsOf(shop, workspace)).map(({ status }) => status))
+    .toEqual(['canceled']);
   await shop.advance(31 * DAY_MS + 2 * HOUR_MS);
   expect(await workspace.charged()).toEqual([14_900]);
   await expectSound(shop, workspace);

@@ -6,6 +6,7 @@ import { CREDIT, callersOf } from '../contract/support/account.ts';
 import { deliverEvent } from '../contract/support/delivery.ts';
 import { settle } from '../contract/support/failure.ts';
 import { type KernelFixture, newRequestId, openKernel } from '../contract/support/kernel-fixture.ts';
+import { entriesOf } from '../contract/support/subscriber.ts';
 import {
   type Counter,
   DAY_MS,
@@ -49,18 +50,6 @@ async function callAll<T>(workspace: Workspace, call: (workspace: Workspace, ind
   return settle(Array.from({ length: CALLS }, (_, index) => call(index % 2 === 0 ? workspace : other, index)));
 }
 
-async function entriesOf({ tenantId }: Workspace): Promise<readonly string[]> {
-  const commits = await shop.kernel.connection
-    .collection('ledger_commits')
-    .find({ tenant_id: tenantId })
-    .sort({ seq: 1 })
-    .toArray();
-  const entries: readonly { readonly type: string; readonly change?: string }[] = commits.flatMap(
-    (row) => row['entries'],
-  );
-  return entries.map(({ type, change = type }) => change);
-}
-
 const subscriptionsOf = async (workspace: Workspace) =>
   (await shop.stripe.stripe.subscriptions.list({ customer: await workspace.customerId(), status: 'all' })).data;
 
@@ -74,7 +63,7 @@ test('starts of a trial give one', async () => {
     return start(workspace.tenantId);
   });
   expect(answers).toHaveLength(1);
-  expect(await entriesOf(workspace)).toEqual(['account_opened', 'trial_started']);
+  expect(await entriesOf(shop, workspace)).toEqual(['account_opened', 'trial_started']);
   expect(await workspace.balance()).toMatchObject({ planCode: 'pro', trialRemainingMicrocredits: 5n * CREDIT });
   await expectSound(shop, workspace);
 });
@@ -96,7 +85,7 @@ describe('activations', () => {
       expect(failures).toHaveLength(how === 'that are one request' ? 0 : CALLS - 1);
       expect(await workspace.charged()).toEqual([14_900]);
       expect(await subscriptionsOf(workspace)).toHaveLength(1);
-      expect(await entriesOf(workspace)).toEqual(['account_opened', 'started']);
+      expect(await entriesOf(shop, workspace)).toEqual(['account_opened', 'started']);
       expect(await workspace.balance()).toMatchObject({
         planCode: 'plus',
         includedRemainingMicrocredits: 20n * CREDIT,
@@ -125,7 +114,7 @@ test('changes of plan against cancellations leave what Stripe shows, and are eac
       seen?.cancel_at === null ? undefined : Number(seen?.cancel_at) * 1_000,
     );
     expect(await workspace.charged()).toHaveLength(planCode === 'max' ? 2 : 1);
-    const raises = (await entriesOf(workspace)).filter(
+    const raises = (await entriesOf(shop, workspace)).filter(
       (name) => name === 'plan_changed' || name === 'allowance_raised',
     );
     expect(raises).toHaveLength(planCode === 'max' ? 1 : 0);
@@ -151,7 +140,7 @@ test('conversions against the end of the trial give one subscription', async () 
   await expect.poll(async () => (await workspace.balance()).planCode).toBe('pro');
   expect(await subscriptionsOf(workspace)).toHaveLength(1);
   expect(await workspace.charged()).toEqual([4_900]);
-  expect((await entriesOf(workspace)).filter((name) => name === 'started')).toHaveLength(1);
+  expect((await entriesOf(shop, workspace)).filter((name) => name === 'started')).toHaveLength(1);
   expect(await workspace.balance()).toMatchObject({ includedRemainingMicrocredits: 5n * CREDIT });
   await expectSound(shop, workspace);
 });
@@ -178,7 +167,7 @@ test('deliveries of the events of a renewal, each many times to both kernels, gi
   );
   expect(receipts.map(({ code }) => code)).toEqual(receipts.map(() => 200));
   expect(receipts.filter(({ status }) => status === 'stored')).toHaveLength(events.length);
-  const renewals = async () => (await entriesOf(workspace)).filter((name) => name === 'renewed');
+  const renewals = async () => (await entriesOf(shop, workspace)).filter((name) => name === 'renewed');
   await expect.poll(renewals).toHaveLength(1);
   const isDone = async () =>
     (await shop.kernel.connection.collection('stripe_events').find({ state: 'pending' }).toArray()).length;

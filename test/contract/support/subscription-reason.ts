@@ -5,7 +5,8 @@ import { expect } from 'vitest';
 import { CREDIT } from './account.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { newRequestId } from './kernel-fixture.ts';
-import { DAY_MS, openWorkspace, type Shop, type Workspace } from './subscription.ts';
+import { openSubscriber } from './subscriber.ts';
+import { DAY_MS, type Shop, type Workspace } from './subscription.ts';
 
 /** A call that is refused for a reason, with its code. */
 interface SubscriptionProof {
@@ -15,14 +16,6 @@ interface SubscriptionProof {
 }
 
 const SLOW_MS = 1_500;
-
-/** A workspace that has bought a plan. */
-async function openSubscriber(shop: Shop, planCode = 'pro'): Promise<Workspace> {
-  const workspace = await openWorkspace(shop);
-  await workspace.storeCard();
-  await workspace.activate({ planCode });
-  return workspace;
-}
 
 /** Asks for a second change while Stripe takes its time with the first. */
 async function meetBusy(shop: Shop): Promise<Failure> {
@@ -59,7 +52,7 @@ export function subscriptionProofsOf(shopOf: () => Shop) {
     },
     SUBSCRIPTION_EXISTS: {
       code: status.ALREADY_EXISTS,
-      provoke: async () => failureOf((await openSubscriber(shopOf())).activate({ planCode: 'plus' })),
+      provoke: async () => failureOf((await openSubscriber(shopOf(), 'pro')).activate({ planCode: 'plus' })),
       expected: { metadata: { plan_code: 'pro' } },
     },
     SUBSCRIPTION_BUSY: { code: status.ABORTED, provoke: () => meetBusy(shopOf()) },
@@ -102,7 +95,7 @@ export function subscriptionProofsOf(shopOf: () => Shop) {
     },
     PLAN_UNCHANGED: {
       code: status.FAILED_PRECONDITION,
-      provoke: async () => failureOf((await openSubscriber(shopOf())).changePlan({ planCode: 'pro' })),
+      provoke: async () => failureOf((await openSubscriber(shopOf(), 'pro')).changePlan({ planCode: 'pro' })),
       expected: { metadata: { plan_code: 'pro' } },
     },
   } satisfies Readonly<Record<string, SubscriptionProof>>;
