@@ -6,20 +6,20 @@ import { fromProtoMoney, MONEY_FIELDS } from './convert-money.ts';
 import { fromProtoOptionalUrl } from './convert-subscription.ts';
 import { named, oneOf, orNull, text, time, url, type ValueOf, whole } from './shape.ts';
 
+/** What a payment can be for. */
+export const PAYMENT_KINDS = ['topup', 'subscription', 'other', 'refund', 'dispute'] as const;
+
+/** Where a payment can stand. */
+export const PAYMENT_STATUSES = ['pending', 'succeeded', 'failed', 'canceled'] as const;
+
 /** Money that came, or went back. */
 export const PAYMENT = named(
   'Payment',
   {
     ...MONEY_FIELDS,
     payment_id: text('Is Stripe’s id of the invoice, the refund or the dispute.'),
-    kind: oneOf(
-      ['topup', 'subscription', 'other', 'refund', 'dispute'],
-      'Is `other` for an invoice that was made by hand.',
-    ),
-    status: oneOf(
-      ['pending', 'succeeded', 'failed', 'canceled'],
-      'Is `canceled` for a dispute that was won, `succeeded` for one that was lost.',
-    ),
+    kind: oneOf(PAYMENT_KINDS, 'Is `other` for an invoice that was made by hand.'),
+    status: oneOf(PAYMENT_STATUSES, 'Is `canceled` for a dispute that was won, `succeeded` for one that was lost.'),
     microcredits: orNull(whole(), 'Is what it gives; null but for top-ups.'),
     description: text(),
     topup_id: orNull(text()),
@@ -31,6 +31,27 @@ export const PAYMENT = named(
   'Money that came, or went back.',
 );
 export type PaymentJson = ValueOf<typeof PAYMENT>;
+
+/** Says which payments a list is of; what is not named limits nothing. */
+export interface PaymentFilterJson {
+  kind?: PaymentJson['kind'];
+  status?: PaymentJson['status'];
+}
+
+const KIND_NUMBERS: Readonly<Record<PaymentJson['kind'], PaymentKind>> = {
+  topup: PaymentKind.TOP_UP,
+  subscription: PaymentKind.SUBSCRIPTION,
+  other: PaymentKind.OTHER,
+  refund: PaymentKind.REFUND,
+  dispute: PaymentKind.DISPUTE,
+};
+
+const STATUS_NUMBERS: Readonly<Record<PaymentJson['status'], PaymentStatus>> = {
+  pending: PaymentStatus.PENDING,
+  succeeded: PaymentStatus.SUCCEEDED,
+  failed: PaymentStatus.FAILED,
+  canceled: PaymentStatus.CANCELED,
+};
 
 /** Translates a payment. Throws ConversionError when a part of it can't be shown. */
 export function fromProtoPayment(payment: Payment): PaymentJson {
@@ -46,6 +67,14 @@ export function fromProtoPayment(payment: Payment): PaymentJson {
     invoice_url: fromProtoOptionalUrl(payment.invoiceUrl, 'invoice_url'),
     receipt_url: fromProtoOptionalUrl(payment.receiptUrl, 'receipt_url'),
     create_time: fromProtoTime(payment.createTime, 'create_time'),
+  };
+}
+
+/** Translates which payments a list is of. */
+export function toProtoPaymentFilter({ kind, status }: PaymentFilterJson) {
+  return {
+    kind: kind === undefined ? PaymentKind.UNSPECIFIED : KIND_NUMBERS[kind],
+    status: status === undefined ? PaymentStatus.UNSPECIFIED : STATUS_NUMBERS[status],
   };
 }
 

@@ -8,13 +8,24 @@ import { fromProtoMoney } from './convert-money.ts';
 import { fromProtoOptionalUrl } from './convert-subscription.ts';
 import { flag, list, named, object, oneOf, orNull, text, time, url, type ValueOf, whole } from './shape.ts';
 
+/** Where a top-up can stand. */
+export const TOP_UP_STATUSES = [
+  'pending',
+  'requires_payment_method',
+  'requires_action',
+  'processing',
+  'succeeded',
+  'failed',
+  'canceled',
+] as const;
+
 /** A purchase of credits. */
 export const TOP_UP = named(
   'TopUp',
   {
     topup_id: text(),
     status: oneOf(
-      ['pending', 'requires_payment_method', 'requires_action', 'processing', 'succeeded', 'failed', 'canceled'],
+      TOP_UP_STATUSES,
       'Is `failed` for one that was declined and can still be paid; `succeeded` and `canceled` are ends.',
     ),
     cause: oneOf(['person', 'auto'], 'Is `auto` where the workspace’s own rule wanted it.'),
@@ -34,6 +45,16 @@ export const TOP_UP = named(
   'A purchase of pay-as-you-go credits.',
 );
 export type TopUpJson = ValueOf<typeof TOP_UP>;
+
+const STATUS_NUMBERS: Readonly<Record<TopUpJson['status'], TopUpStatus>> = {
+  pending: TopUpStatus.PENDING,
+  requires_payment_method: TopUpStatus.REQUIRES_PAYMENT_METHOD,
+  requires_action: TopUpStatus.REQUIRES_ACTION,
+  processing: TopUpStatus.PROCESSING,
+  succeeded: TopUpStatus.SUCCEEDED,
+  failed: TopUpStatus.FAILED,
+  canceled: TopUpStatus.CANCELED,
+};
 
 /** What a workspace can buy. */
 export const TOP_UP_OFFER = named(
@@ -92,6 +113,11 @@ export function fromProtoTopUpOffer(offer: ListTopUpPackagesResponse): TopUpOffe
     amount_cents_min: offered ? fromProtoInteger(minorUnitsMin, 'minor_units_min') : null,
     amount_cents_max: offered ? fromProtoInteger(minorUnitsMax, 'minor_units_max') : null,
   };
+}
+
+/** Says which status a list is of; all where none is named. */
+export function toProtoTopUpStatus(status: TopUpJson['status'] | undefined): TopUpStatus {
+  return status === undefined ? TopUpStatus.UNSPECIFIED : STATUS_NUMBERS[status];
 }
 
 function fromProtoStatus(status: TopUpStatus): TopUpJson['status'] {

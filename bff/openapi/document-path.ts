@@ -45,9 +45,12 @@ const PAGE = html`<!doctype html>
 export function createDocumentPaths(productCode: string): readonly PathMethod[] {
   const introduction = readFileSync(new URL('introduction.md', import.meta.url), 'utf8');
   const document = buildDocument(ROUTES, { sessionCookie: sessionCookieName(productCode), introduction });
+  const page = new Rendered(Buffer.from(PAGE.markup), 'text/html; charset=utf-8');
   return [
     toPath('/openapi.json', new RenderedJson(document)),
-    toPath('/docs', new Rendered(Buffer.from(PAGE.markup), 'text/html; charset=utf-8'), PAGE_POLICY),
+    toPath('/docs', page, PAGE_POLICY),
+    // As people type it; all that the page links to is named from the root.
+    toPath('/docs/', page, PAGE_POLICY),
     toPath('/docs/viewer.js', readViewer('swagger-ui-bundle.js', 'text/javascript; charset=utf-8')),
     toPath('/docs/viewer.css', readViewer('swagger-ui.css', 'text/css; charset=utf-8')),
     toPath('/docs/icon.png', readViewer('favicon-32x32.png', 'image/png')),

@@ -27,8 +27,9 @@ const ROLE_WORDS: Readonly<Record<RoleName, string>> = {
 
 const REPEAT_WORDS = {
   by_key: [],
-  by_nature: ['Sending it again changes nothing more, under whichever `Idempotency-Key`.'],
-  anew: ['Each request does it anew; it takes no `Idempotency-Key`.'],
+  by_nature: [
+    'Sending it again changes nothing more, so that it needs no `Idempotency-Key`: one is taken, and other content under it is a request of its own.',
+  ],
 } as const;
 
 /** Says how a path is written in the document. */

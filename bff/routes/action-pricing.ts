@@ -11,7 +11,7 @@ export const actionPricingRoute = defineWorkspaceRoute({
   workspace: 'required',
   name: 'listActionPrices',
   summary: 'Read what each metered action costs',
-  description: 'By the name of the action.',
+  description: 'By the name of the action; all that the catalog has, in one answer.',
   needs: 'project_contributor',
   responses: { 200: object({ action_prices: list(ACTION_PRICE) }) },
   reasons: [],

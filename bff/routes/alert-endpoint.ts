@@ -79,7 +79,7 @@ const listEndpoints = defineWorkspaceRoute({
   workspace: 'required',
   name: 'listAlertEndpoints',
   summary: 'List the endpoints for billing events',
-  description: 'The oldest first.',
+  description: 'The oldest first; at most 5, in one answer.',
   needs: 'tenant_admin',
   responses: { 200: object({ endpoints: list(ALERT_ENDPOINT) }) },
   reasons: [],

@@ -19,7 +19,7 @@ const listThresholds = defineWorkspaceRoute({
   workspace: 'required',
   name: 'listThresholds',
   summary: 'List the thresholds of the balance',
-  description: 'The highest first.',
+  description: `The highest first; at most ${THRESHOLDS_MAX}, in one answer.`,
   needs: 'tenant_admin',
   responses: { 200: THRESHOLDS },
   reasons: [],

@@ -51,7 +51,7 @@ const listPaymentMethods = defineWorkspaceRoute({
   workspace: 'required',
   name: 'listPaymentMethods',
   summary: 'List the stored payment methods',
-  description: 'The default one first.',
+  description: 'The default one first; at most the 1,000 newest, in one answer.',
   needs: 'tenant_admin',
   responses: { 200: object({ payment_methods: list(PAYMENT_METHOD) }) },
   reasons: ['STRIPE_OFF', 'STRIPE_REFUSED', 'STRIPE_UNAVAILABLE'],

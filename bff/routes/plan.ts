@@ -25,7 +25,7 @@ export const planRoute = defineRoute({
   needs: 'project_contributor',
   hasEntityTag: true,
   description:
-    'Plans of this product alone, by rank, period and code. A workspace need not be named; where one is, plans are as they are for it.',
+    'Plans of this product alone, by rank, period and code, all in one answer. A workspace need not be named; where one is, plans are as they are for it.',
   responses: { 200: object({ plans: list(PLAN) }) },
   reasons: [],
   async answer(_input, call) {

@@ -64,8 +64,13 @@ export function toProtoWork({ action = '', project_id: projectId = '', workflow_
 }
 
 /** Reads a time of a query that was checked; undefined where it is not there. */
-export function toProtoTime(text: string | undefined): Date | undefined {
+function toProtoTime(text: string | undefined): Date | undefined {
   return text === undefined ? undefined : parseTimestamp(text);
+}
+
+/** Reads the times by which a list is limited; a range that is open is open for the kernel, too. */
+export function toProtoTimes({ start_time, end_time }: TimeRangeQuery) {
+  return { startTime: toProtoTime(start_time), endTime: toProtoTime(end_time) };
 }
 
 /** The schema of the token of a page of a list over a range; it can name three ids of the longest. */

@@ -3,15 +3,29 @@
 import type { TopUp } from '../../gen/wheelhouse/payment/v1/top_up.ts';
 import { TopUpServiceService } from '../../gen/wheelhouse/payment/v1/top_up_service.ts';
 import { defineBody } from '../body.ts';
-import { fromProtoTopUp, fromProtoTopUpOffer, TOP_UP, TOP_UP_OFFER, type TopUpJson } from '../convert-top-up.ts';
+import {
+  fromProtoTopUp,
+  fromProtoTopUpOffer,
+  TOP_UP,
+  TOP_UP_OFFER,
+  TOP_UP_STATUSES,
+  type TopUpJson,
+  toProtoTopUpStatus,
+} from '../convert-top-up.ts';
+import { defineQuery } from '../query.ts';
 import { chooseIdempotencyKey } from '../request-field.ts';
 import { pageOf } from '../shape.ts';
 import { AMOUNT, CURRENCY, IDEMPOTENCY_KEY, YES_OR_NO } from './field.ts';
-import { definePageQuery, fromProtoPageToken, toProtoPage } from './page.ts';
+import { fromProtoPageToken, type PageQuery, pageProperties, toProtoPage } from './page.ts';
 import { defineWorkspaceRoute, Reply, type Route } from './route.ts';
+import { TIME_RANGE, type TimeRangeQuery, toProtoTimes } from './time-range.ts';
 
 const PATH = '/v1/billing/topups';
 const PAGE = { sizeDefault: 50, sizeMax: 1_000 } as const;
+
+interface TopUpQuery extends PageQuery, TimeRangeQuery {
+  status?: TopUpJson['status'];
+}
 
 interface NewTopUp {
   amount_cents: number;
@@ -27,7 +41,7 @@ const listPackages = defineWorkspaceRoute({
   workspace: 'required',
   name: 'listTopUpPackages',
   summary: 'Read what credits cost',
-  description: 'The cheapest package first.',
+  description: 'The cheapest package first; at most 20, in one answer.',
   needs: 'project_contributor',
   responses: { 200: TOP_UP_OFFER },
   reasons: [],
@@ -91,12 +105,29 @@ const listTopUps = defineWorkspaceRoute({
   name: 'listTopUps',
   summary: 'List the top-ups',
   needs: 'tenant_admin',
-  description: 'Newest first, a page at a time.',
-  query: definePageQuery(PAGE),
+  description: 'Newest first, by when they were asked for, a page at a time.',
+  query: defineQuery<TopUpQuery>({
+    type: 'object',
+    properties: {
+      status: {
+        type: 'string',
+        nullable: true,
+        enum: TOP_UP_STATUSES,
+        description: `one of ${TOP_UP_STATUSES.join(', ')}`,
+      },
+      ...TIME_RANGE,
+      ...pageProperties(PAGE.sizeMax),
+    },
+    required: [],
+    additionalProperties: false,
+  }),
   responses: { 200: pageOf('topups', TOP_UP) },
   reasons: [],
   async answer({ query }, { kernel, context, tenantId }) {
-    const request = { tenantId, ...toProtoPage(query, PAGE) };
+    const request = {
+      ...{ tenantId, status: toProtoTopUpStatus(query.status), ...toProtoTimes(query) },
+      ...toProtoPage(query, PAGE),
+    };
     const { topUps, nextPageToken } = await kernel.call(TopUpServiceService.listTopUps, request, context);
     return { topups: topUps.map(fromProtoTopUp), next_page_token: fromProtoPageToken(nextPageToken) };
   },

@@ -9,7 +9,7 @@ import { defineQuery } from '../query.ts';
 import { pageOf } from '../shape.ts';
 import { fromProtoPageToken, type PageQuery, pageProperties, toProtoPage } from './page.ts';
 import { defineWorkspaceRoute } from './route.ts';
-import { TIME_RANGE, type TimeRangeQuery, toProtoTime, toProtoWork, WORK, type WorkQuery } from './time-range.ts';
+import { TIME_RANGE, type TimeRangeQuery, toProtoTimes, toProtoWork, WORK, type WorkQuery } from './time-range.ts';
 import { exportUsage } from './usage-export.ts';
 
 const PAGE = { sizeDefault: 50, sizeMax: 1_000 } as const;
@@ -76,8 +76,7 @@ function toProtoRequest(query: UsageHistoryQuery, tenantId: string): ListEntries
     filter: {
       types: [EntryType.DEBITED, EntryType.SETTLED],
       ...toProtoWork(query),
-      startTime: toProtoTime(query.start_time),
-      endTime: toProtoTime(query.end_time),
+      ...toProtoTimes(query),
     },
     pageSize: PAGE.sizeMax,
     pageToken: '',

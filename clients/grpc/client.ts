@@ -18,6 +18,7 @@ import { callUnary, type UnaryMethod } from './unary-call.ts';
 const TIMEOUT_MS = 30_000;
 /** One kernel that hangs must not use up the time in which another one would have answered. */
 const ATTEMPT_TIMEOUT_MS = 10_000;
+const ADDRESS_PATTERN = /^\S+:\d{1,5}$/;
 const TOKEN_PATTERN = /^[\x21-\x7e]*$/;
 /** A page of 1,000 entries with all their dimensions and many draws. */
 const RESPONSE_BYTES_MAX = 32 * 1_048_576;
@@ -84,6 +85,12 @@ export class ServiceClient {
   /** Throws RangeError where there is no address, or an option can't be what it is for. It connects when it is first used. */
   constructor(options: ServiceClientOptions) {
     if (options.addresses.length === 0) throw new RangeError('addresses is empty; give the address of a kernel');
+    const wrong = options.addresses.find((address) => !ADDRESS_PATTERN.test(address));
+    if (wrong !== undefined) {
+      throw new RangeError(
+        `addresses has ${JSON.stringify(wrong)}; give each kernel as host:port, such as kernel:50051`,
+      );
+    }
     if (!TOKEN_PATTERN.test(options.token)) {
       throw new RangeError('token has characters that no token has, such as a line break; give it as it was issued');
     }
@@ -94,9 +101,9 @@ export class ServiceClient {
     requireTimeMs('attemptTimeoutMs', this.#attemptTimeoutMs);
     const security =
       options.authority === undefined ? credentials.createInsecure() : credentials.createSsl(options.authority);
-    this.#clients = new Map(
-      options.addresses.map((address) => [address, new Client(address, security, CHANNEL_OPTIONS)]),
-    );
+    // Of an address that is given twice the first of two clients would never be closed.
+    const addresses = [...new Set(options.addresses)];
+    this.#clients = new Map(addresses.map((address) => [address, new Client(address, security, CHANNEL_OPTIONS)]));
     // Each name has the call of its own method: `ServiceCalls` has the types that are lost on the way.
     const methods = Object.entries(SERVICE_METHODS as unknown as Record<MethodName, ServiceMethod<object, object>>);
     const calls = methods.map(([name, method]) => [name, this.#toCall(method)]);

@@ -11,6 +11,7 @@ import { computeBackoffMs } from './backoff.ts';
 import { requireCount, requireTimeMs } from './bound.ts';
 import { type DebitStream, openDebitStream } from './debit-stream.ts';
 import { fromProtoDebitError, KernelError } from './kernel-error.ts';
+import { Line } from './line.ts';
 import { keyOf, type OutgoingDebit, toOutgoingDebit } from './outgoing-debit.ts';
 import type { Fields } from './service-method.ts';
 
@@ -73,9 +74,9 @@ export class DebitQueue {
   /** Are all that are not settled, in the order in which they came, which is that in which their time ends. */
   readonly #items = new Map<string, Item>();
   /** Are those that found no room. */
-  #waiting: Item[] = [];
+  readonly #waiting = new Line<Item>();
   /** Are those to be sent. */
-  #ready: Item[] = [];
+  readonly #ready = new Line<Item>();
   /** Are those that the open stream has not answered. */
   readonly #sent = new Map<string, Item>();
   /** Are those whose time was over before the open stream answered them: what it answers yet is about them. */
@@ -87,6 +88,8 @@ export class DebitQueue {
   #heardAtMs = 0;
   /** Is how many streams ended in a row without having answered anything. */
   #failures = 0;
+  /** Is why the last of them ended. */
+  #failure: unknown;
   #opensAtMs = 0;
   #streams = 0;
   #isFlushDue = false;
@@ -196,7 +199,7 @@ export class DebitQueue {
     if (this.#stream === undefined) return;
     if (this.#countUnanswered() === 0) this.#heardAtMs = performance.now();
     while (this.#ready.length > 0 && this.#countUnanswered() < SENT_MAX) {
-      const message = this.#ready.splice(0, this.#countForMessage());
+      const message = this.#ready.take(this.#countForMessage());
       for (const item of message) this.#markSent(item);
       this.#stream.send(message.map(({ request }) => request));
     }
@@ -209,7 +212,7 @@ export class DebitQueue {
   #countForMessage(): number {
     const countMax = Math.min(PER_MESSAGE_MAX, SENT_MAX - this.#countUnanswered());
     let bytes = 0;
-    const tooMany = this.#ready.slice(0, countMax).findIndex((item) => {
+    const tooMany = this.#ready.first(countMax).findIndex((item) => {
       bytes += item.bytes;
       return bytes > MESSAGE_BYTES_MAX;
     });
@@ -241,12 +244,13 @@ export class DebitQueue {
   }
 
   #take(answers: readonly StreamedDebit[]): void {
-    this.#heardAtMs = performance.now();
-    this.#failures = 0;
     for (const answer of answers) {
       const key = keyOf(answer);
-      this.#left.delete(key);
       const item = this.#sent.get(key);
+      // A kernel that tells of what nobody asked has answered nothing.
+      if (!this.#left.delete(key) && item === undefined) continue;
+      this.#heardAtMs = performance.now();
+      [this.#failures, this.#failure] = [0, undefined];
       if (item !== undefined) this.#conclude(item, answer);
     }
     this.#flush();
@@ -274,10 +278,11 @@ export class DebitQueue {
   /** Sends what the stream did not answer over the next one, unless the kernels refuse the caller itself. */
   #recover(error: unknown): void {
     this.#stream = undefined;
+    this.#failure = error;
     const unanswered = [...this.#sent.values()];
     this.#sent.clear();
     this.#left.clear();
-    this.#ready = [...unanswered, ...this.#ready];
+    this.#ready.putFirst(unanswered);
     const waitMs = error instanceof KernelError && error.isRetriable ? this.#computeWaitMs(error) : undefined;
     if (waitMs !== undefined) {
       this.#opensAtMs = performance.now() + waitMs;
@@ -288,7 +293,7 @@ export class DebitQueue {
 
   /** Ends all that there are. */
   #fail(error: unknown): void {
-    [this.#ready, this.#waiting] = [[], []];
+    for (const line of [this.#ready, this.#waiting]) line.take(line.length);
     for (const item of [...this.#items.values()]) this.#settle(item, () => item.reject(toFailure(error, item)));
   }
 
@@ -302,7 +307,7 @@ export class DebitQueue {
     this.#sent.delete(item.key);
     this.#resting.delete(item);
     tell();
-    const next = this.size.pending < this.#options.pendingMax ? this.#waiting.shift() : undefined;
+    const [next] = this.size.pending < this.#options.pendingMax ? this.#waiting.take(1) : [];
     if (next !== undefined) this.#admit(next);
     if (this.#items.size > 0) return;
     clearInterval(this.#ticker);
@@ -330,8 +335,7 @@ export class DebitQueue {
     }
     if (over.length === 0) return;
     const isOver = new Set(over);
-    this.#ready = this.#ready.filter((item) => !isOver.has(item));
-    this.#waiting = this.#waiting.filter((item) => !isOver.has(item));
+    for (const line of [this.#ready, this.#waiting]) line.remove(isOver);
     for (const item of over) {
       if (this.#sent.has(item.key)) this.#left.set(item.key, item.request);
       this.#settle(item, () => item.reject(this.#expired(item)));
@@ -344,10 +348,11 @@ export class DebitQueue {
       return new DebitNotTakenError(
         `the debit was not sent within ${timeoutMs} ms: others went before it, or no kernel was there`,
         requestId,
+        this.#failure,
       );
     const advice = `it may have been charged; send it again under the request id ${requestId} to know`;
     const message = `the debit was not answered within ${timeoutMs} ms: ${advice}`;
-    return new KernelError({ code: status.DEADLINE_EXCEEDED, message, requestId });
+    return new KernelError({ code: status.DEADLINE_EXCEEDED, message, requestId, cause: this.#failure });
   }
 }
 

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List the plans on offer
-         * @description Plans of this product alone, by rank, period and code. A workspace need not be named; where one is, plans are as they are for it.
+         * @description Plans of this product alone, by rank, period and code, all in one answer. A workspace need not be named; where one is, plans are as they are for it.
          *
          *     Needs the role `project_contributor` or a higher one.
          */
@@ -55,7 +55,7 @@ export interface paths {
         };
         /**
          * Read what each metered action costs
-         * @description By the name of the action.
+         * @description By the name of the action; all that the catalog has, in one answer.
          *
          *     Needs the role `project_contributor` or a higher one.
          */
@@ -267,7 +267,7 @@ export interface paths {
          *
          *     Needs the role `tenant_admin`.
          *
-         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
+         *     Sending it again changes nothing more, so that it needs no `Idempotency-Key`: one is taken, and other content under it is a request of its own.
          */
         post: operations["previewPlanChange"];
         delete?: never;
@@ -377,7 +377,7 @@ export interface paths {
          * Ask Stripe how the subscription stands
          * @description Needs the role `tenant_admin`.
          *
-         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
+         *     Sending it again changes nothing more, so that it needs no `Idempotency-Key`: one is taken, and other content under it is a request of its own.
          */
         post: operations["refreshSubscription"];
         delete?: never;
@@ -415,7 +415,7 @@ export interface paths {
         };
         /**
          * List the stored payment methods
-         * @description The default one first.
+         * @description The default one first; at most the 1,000 newest, in one answer.
          *
          *     Needs the role `tenant_admin`.
          */
@@ -461,7 +461,7 @@ export interface paths {
          * Open Stripe’s page of invoices and payment methods
          * @description Needs the role `tenant_admin`.
          *
-         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
+         *     Sending it again changes nothing more, so that it needs no `Idempotency-Key`: one is taken, and other content under it is a request of its own.
          */
         post: operations["openPortal"];
         delete?: never;
@@ -505,7 +505,7 @@ export interface paths {
         };
         /**
          * Read what credits cost
-         * @description The cheapest package first.
+         * @description The cheapest package first; at most 20, in one answer.
          *
          *     Needs the role `project_contributor` or a higher one.
          */
@@ -549,7 +549,7 @@ export interface paths {
         };
         /**
          * List the top-ups
-         * @description Newest first, a page at a time.
+         * @description Newest first, by when they were asked for, a page at a time.
          *
          *     Needs the role `tenant_admin`.
          */
@@ -639,7 +639,7 @@ export interface paths {
          *
          *     Needs the role `tenant_admin`.
          *
-         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
+         *     Sending it again changes nothing more, so that it needs no `Idempotency-Key`: one is taken, and other content under it is a request of its own.
          */
         post: operations["validateDiscount"];
         delete?: never;
@@ -657,7 +657,7 @@ export interface paths {
         };
         /**
          * List the thresholds of the balance
-         * @description The highest first.
+         * @description The highest first; at most 10, in one answer.
          *
          *     Needs the role `tenant_admin`.
          */
@@ -707,7 +707,7 @@ export interface paths {
         };
         /**
          * List the endpoints for billing events
-         * @description The oldest first.
+         * @description The oldest first; at most 5, in one answer.
          *
          *     Needs the role `tenant_admin`.
          */
@@ -738,7 +738,7 @@ export interface paths {
          *
          *     Needs the role `tenant_admin`.
          *
-         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
+         *     Sending it again changes nothing more, so that it needs no `Idempotency-Key`: one is taken, and other content under it is a request of its own.
          */
         put: operations["updateAlertEndpoint"];
         post?: never;
@@ -843,7 +843,7 @@ export interface paths {
         };
         /**
          * Read the history of payments
-         * @description Newest first, a page at a time.
+         * @description Newest first, by when they were made, a page at a time.
          *
          *     Needs the role `tenant_admin`.
          */
@@ -941,7 +941,7 @@ export interface paths {
          * Close a workspace for ever
          * @description Needs the role `tenant_admin`.
          *
-         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
+         *     Sending it again changes nothing more, so that it needs no `Idempotency-Key`: one is taken, and other content under it is a request of its own.
          */
         post: operations["closeWorkspace"];
         delete?: never;
@@ -1058,7 +1058,7 @@ export interface paths {
          * Take an invitation back
          * @description Needs the role `tenant_admin`.
          *
-         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
+         *     Sending it again changes nothing more, so that it needs no `Idempotency-Key`: one is taken, and other content under it is a request of its own.
          */
         delete: operations["revokeInvitation"];
         options?: never;
@@ -1079,7 +1079,7 @@ export interface paths {
          * Accept an invitation
          * @description Needs a credential.
          *
-         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
+         *     Sending it again changes nothing more, so that it needs no `Idempotency-Key`: one is taken, and other content under it is a request of its own.
          *
          *     A personal access token can not call it.
          */
@@ -1182,7 +1182,7 @@ export interface paths {
          * Revoke a personal access token
          * @description Needs any role in the workspace.
          *
-         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
+         *     Sending it again changes nothing more, so that it needs no `Idempotency-Key`: one is taken, and other content under it is a request of its own.
          *
          *     A personal access token can not call it.
          */
@@ -1247,7 +1247,7 @@ export interface paths {
          * Open the workspace of a signup
          * @description Needs a credential.
          *
-         *     Sending it again changes nothing more, under whichever `Idempotency-Key`.
+         *     Sending it again changes nothing more, so that it needs no `Idempotency-Key`: one is taken, and other content under it is a request of its own.
          *
          *     A personal access token can not call it.
          */
@@ -4575,6 +4575,12 @@ export interface operations {
     listTopUps: {
         parameters: {
             query?: {
+                /** @description One of pending, requires_payment_method, requires_action, processing, succeeded, failed, canceled. */
+                status?: "pending" | "requires_payment_method" | "requires_action" | "processing" | "succeeded" | "failed" | "canceled";
+                /** @description A time such as 2026-01-31T09:00:00Z, with its offset (in a URL, a + is written %2B). */
+                start_time?: string;
+                /** @description A time such as 2026-01-31T09:00:00Z, with its offset (in a URL, a + is written %2B). */
+                end_time?: string;
                 /** @description A whole number, at most 1000 (more counts as 1000). */
                 page_size?: string;
                 /** @description The next_page_token of the page before. */
@@ -5837,6 +5843,14 @@ export interface operations {
     listPayments: {
         parameters: {
             query?: {
+                /** @description One of topup, subscription, other, refund, dispute. */
+                kind?: "topup" | "subscription" | "other" | "refund" | "dispute";
+                /** @description One of pending, succeeded, failed, canceled. */
+                status?: "pending" | "succeeded" | "failed" | "canceled";
+                /** @description A time such as 2026-01-31T09:00:00Z, with its offset (in a URL, a + is written %2B). */
+                start_time?: string;
+                /** @description A time such as 2026-01-31T09:00:00Z, with its offset (in a URL, a + is written %2B). */
+                end_time?: string;
                 /** @description A whole number, at most 1000 (more counts as 1000). */
                 page_size?: string;
                 /** @description The next_page_token of the page before. */

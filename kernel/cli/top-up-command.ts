@@ -1,7 +1,7 @@
 // Owns the operators' commands about purchases of credits: `topup list`, `show`, `cancel`. Does not own what becomes of them (the
 // kernel).
 
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { type TopUp, TopUpCause, TopUpStatus } from '../../gen/wheelhouse/payment/v1/top_up.ts';
 import {
   CancelTopUpRequest,
@@ -15,6 +15,7 @@ import {
   type CommandStreams,
   type OutputOptions,
   parseLimit,
+  parseTime,
   readPages,
   tell,
   type WriteOptions,
@@ -48,17 +49,35 @@ const CAUSE_NAMES: Readonly<Record<TopUpCause, string>> = {
   [TopUpCause.AUTO]: 'auto',
 };
 
+const STATUSES = [
+  ...[TopUpStatus.PENDING, TopUpStatus.REQUIRES_PAYMENT_METHOD, TopUpStatus.REQUIRES_ACTION, TopUpStatus.PROCESSING],
+  ...[TopUpStatus.SUCCEEDED, TopUpStatus.FAILED, TopUpStatus.CANCELED],
+].map((number) => ({ number, name: STATUS_NAMES[number] }));
+const STATUS_LIST = STATUSES.map(({ name }) => name).join(', ');
+
+interface TopUpListOptions extends OutputOptions {
+  readonly status?: TopUpStatus;
+  readonly since?: Date;
+  readonly until?: Date;
+  readonly limit: number;
+}
+
 /** Adds the commands about top-ups. */
 export function addTopUpCommands(program: Command, streams: CommandStreams): void {
   const topUps = program.command('topup').description('looks after purchases of credits');
   addListOptions(topUps.command('list'))
     .description('lists the top-ups of a workspace, the newest first')
     .argument('<tenant>', "the workspace's id")
+    .option('--status <status>', `only those that stand so: ${STATUS_LIST}`, parseStatus)
+    .option('--since <time>', 'only from a time on', parseTime)
+    .option('--until <time>', 'only before a time', parseTime)
     .option('--limit <rows>', 'how many at most', parseLimit, LIMIT_DEFAULT)
-    .action(async (tenantId: string, { limit, json = false }: OutputOptions & { limit: number }) => {
+    .action(async (tenantId: string, options: TopUpListOptions) => {
+      const { status = TopUpStatus.UNSPECIFIED, since: startTime, until: endTime, limit, json = false } = options;
+      const fields = { tenantId, status, startTime, endTime, pageSize: Math.min(limit, PAGE_SIZE) };
       const found = await withKernel(streams, (kernel) =>
         readPages(async (pageToken) => {
-          const request = ListTopUpsRequest.fromPartial({ tenantId, pageSize: Math.min(limit, PAGE_SIZE), pageToken });
+          const request = ListTopUpsRequest.fromPartial({ ...fields, pageToken });
           const { topUps: items, nextPageToken } = await kernel.ask(TopUps.listTopUps, request);
           return { items, nextPageToken };
         }, limit),
@@ -86,6 +105,12 @@ export function addTopUpCommands(program: Command, streams: CommandStreams): voi
       const sentence = isCanceled ? 'It is canceled.' : 'It is being canceled, which goes on by itself.';
       tell(streams, options, topUp === undefined ? {} : toRow(topUp), sentence);
     });
+}
+
+function parseStatus(text: string): TopUpStatus {
+  const status = STATUSES.find(({ name }) => name === text);
+  if (status === undefined) throw new InvalidArgumentError(`give one of ${STATUS_LIST}.`);
+  return status.number;
 }
 
 function toRow(topUp: TopUp): Row {

@@ -149,3 +149,56 @@ test('what a kernel refuses with a reason is not sent again, though a stream can
   expect(sent).toMatchObject({ reason: { name: 'KernelError', reason: 'INTERNAL' } });
   expect(unsent).toMatchObject({ reason: { name: 'DebitNotTakenError', cause: { reason: 'INTERNAL' } } });
 });
+
+test('a kernel that answers what nobody asked is left as one that answers nothing', async () => {
+  let streams = 0;
+  peer.onDebits = (call) => {
+    streams += 1;
+    const isBabbling = streams === 1;
+    onMessage(call, (debits) => {
+      if (!isBabbling) answer(call, debits);
+    });
+    if (!isBabbling) return;
+    const babble = setInterval(() => {
+      call.write(StreamDebitsResponse.fromPartial({ results: [] }));
+      call.write(StreamDebitsResponse.fromPartial({ results: [{ tenantId: 'ten_1', requestId: 'nobodys' }] }));
+    }, 1_000);
+    call.on('close', () => clearInterval(babble));
+    cleanUps.push(() => clearInterval(babble));
+  };
+  const debits = openDebits({ timeoutMs: 60_000 });
+  await debits.debit(DEBIT);
+  expect(streams).toBe(2);
+  await debits.close();
+}, 90_000);
+
+test('answers count for the debit that they name, once, in whichever order and company they come', async () => {
+  const named = (tenantId: string, requestId: string, entryId: string) => ({
+    ...{ tenantId, requestId },
+    result: { outcome: { $case: 'debit' as const, value: { entry: { entryId } } } },
+  });
+  peer.onDebits = (call) =>
+    onMessage(call, (debits) => {
+      const results = debits
+        .toReversed()
+        .flatMap(({ tenantId, requestId }) => [
+          ...[named('ten_2', requestId, 'of another tenant'), named(tenantId, requestId, requestId)],
+          named(tenantId, requestId, 'told twice'),
+        ]);
+      call.write(StreamDebitsResponse.fromPartial({ results }));
+    });
+  const debits = openDebits({});
+  const ids = ['a', 'b', 'c'];
+  const answers = await Promise.all(ids.map((requestId) => debits.debit({ ...DEBIT, requestId })));
+  expect(answers.map(({ entry }) => entry?.entryId)).toEqual(ids);
+  await Promise.all([debits.close(), debits.close()]);
+});
+
+test('a debit for which no kernel was there says how the last stream ended', async () => {
+  const client = new ServiceClient({ addresses: ['nowhere.invalid:1'], token: 'token' });
+  cleanUps.push(() => client.close());
+  const debits = client.openDebits({ timeoutMs: 1_500 });
+  const error: unknown = await debits.debit(DEBIT).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ cause: { name: 'KernelError', code: status.UNAVAILABLE } });
+  await debits.close();
+});

@@ -90,6 +90,7 @@ describe('where it is served', () => {
 
   test('/docs loads only what is here, and lets no script in but the viewer’s', async () => {
     const page = await stage.send('/docs');
+    expect((await stage.send('/docs/')).text).toBe(page.text);
     const policy = page.headers.get('content-security-policy') ?? '';
     expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
     expect(policy).not.toContain('unsafe');

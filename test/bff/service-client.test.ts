@@ -145,6 +145,7 @@ test.each([
   { attemptTimeoutMs: -1 },
   { token: 'token\n' },
   { addresses: [] },
+  ...['', 'kernel', 'kernel:', 'kernel:x', 'a kernel:1'].map((address) => ({ addresses: [address] })),
 ])('a client is not made with what can’t work: %o', (wrong) => {
   const options = { addresses: [kernel.address], token: 'token', ...wrong };
   expect(() => new ServiceClient(options)).toThrow(RangeError);

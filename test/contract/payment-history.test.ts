@@ -15,6 +15,8 @@ import { reconciliationCallsOf } from './support/reconciliation.ts';
 import { DAY_MS, expectSound, HOUR_MS, openShop, type Shop, type Workspace } from './support/subscription.ts';
 import { openBuyer } from './support/top-up.ts';
 
+/** What no payment can be. */
+const UNKNOWN = { kind: 99 as PaymentKind, status: 99 as PaymentStatus };
 const DECLINED = '4000 0000 0000 9995';
 
 let shop: Shop;
@@ -181,6 +183,36 @@ describe('the history of payments', () => {
     expect(times).toEqual(times.toSorted((a, b) => b - a));
     const failure = await failureOf(list(workspace, { pageToken: 'x' }));
     expect(failure).toMatchObject({ reason: 'INVALID_FIELD' });
+  });
+
+  test('has those of a kind, a status and a range of time alone, and a page goes on with the filters of the one before', async () => {
+    const { workspace } = await openPayer();
+    await expect.poll(async () => (await rowsOf(workspace)).length).toBe(6);
+    const { payments } = await list(workspace);
+    const idsOf = async (fields: Partial<ListPaymentsRequest>) =>
+      (await list(workspace, fields)).payments.map(({ paymentId }) => paymentId);
+    const ofKind = { kind: PaymentKind.TOP_UP };
+    const expected = (isListed: (payment: (typeof payments)[number]) => boolean) =>
+      payments.filter(isListed).map(({ paymentId }) => paymentId);
+    expect(await idsOf(ofKind)).toEqual(expected(({ kind }) => kind === PaymentKind.TOP_UP));
+    expect(await idsOf({ ...ofKind, status: PaymentStatus.CANCELED })).toHaveLength(1);
+    expect(await idsOf({ status: PaymentStatus.FAILED })).toEqual(
+      expected(({ status }) => status === PaymentStatus.FAILED),
+    );
+    const turn = payments[2]?.createTime ?? new Date();
+    expect(await idsOf({ startTime: turn })).toEqual(expected(({ createTime }) => Number(createTime) >= Number(turn)));
+    expect(await idsOf({ endTime: turn })).toEqual(expected(({ createTime }) => Number(createTime) < Number(turn)));
+    const { nextPageToken: pageToken } = await list(workspace, { ...ofKind, pageSize: 1 });
+    expect(await idsOf({ ...ofKind, pageToken })).toEqual((await idsOf(ofKind)).slice(1));
+    for (const other of [{}, { kind: PaymentKind.REFUND }, { ...ofKind, startTime: turn }]) {
+      const failure = await failureOf(list(workspace, { ...other, pageToken }));
+      expect(failure).toMatchObject({
+        reason: 'INVALID_FIELD',
+        violations: { page_token: expect.stringContaining('token of this list') },
+      });
+    }
+    const failure = await failureOf(list(workspace, { ...UNKNOWN, startTime: turn, endTime: turn }));
+    expect(Object.keys(failure.violations)).toEqual(['kind', 'status', 'end_time']);
   });
 
   test('is empty where nothing was paid, and nobody else’s', async () => {

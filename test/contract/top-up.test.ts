@@ -302,6 +302,44 @@ describe('the list of top-ups', () => {
     expect(failure).toMatchObject({ reason: 'INVALID_FIELD' });
   });
 
+  test('has those of a status and of a range of time alone, and a page goes on with the filters of the one before', async () => {
+    const { begin, cancel, list } = await openBuyer(shop);
+    const oldest = await begin();
+    const canceled = await begin();
+    await cancel(canceled.topUpId);
+    await shop.advance(HOUR_MS);
+    const newest = await begin();
+    const idsOf = async (fields: Parameters<typeof list>[0]) =>
+      (await list(fields)).topUps.map(({ topUpId }) => topUpId);
+    expect(await idsOf({ status: TopUpStatus.CANCELED })).toEqual([canceled.topUpId]);
+    const open = { status: TopUpStatus.REQUIRES_PAYMENT_METHOD };
+    expect(await idsOf(open)).toEqual([newest.topUpId, oldest.topUpId]);
+    const turn = newest.createTime;
+    expect(await idsOf({ startTime: turn })).toEqual([newest.topUpId]);
+    expect(await idsOf({ ...open, endTime: turn })).toEqual([oldest.topUpId]);
+    const { nextPageToken: pageToken } = await list({ ...open, pageSize: 1 });
+    expect(await idsOf({ ...open, pageSize: 1, pageToken })).toEqual([oldest.topUpId]);
+    for (const other of [
+      {},
+      { status: TopUpStatus.FAILED },
+      { ...open, startTime: turn },
+      { ...open, endTime: turn },
+    ]) {
+      const failure = await failureOf(list({ ...other, pageToken }));
+      expect(failure).toMatchObject({
+        reason: 'INVALID_FIELD',
+        violations: { page_token: expect.stringContaining('token of this list') },
+      });
+    }
+  });
+
+  test('is not of what no top-up can be, nor of a range that ends where it starts', async () => {
+    const { list } = await openBuyer(shop);
+    const time = new Date('2026-01-31T09:00:00Z');
+    const failure = await failureOf(list({ status: 99 as TopUpStatus, startTime: time, endTime: time }));
+    expect(Object.keys(failure.violations)).toEqual(['status', 'end_time']);
+  });
+
   test('is nothing to others: neither the product’s other workspaces, nor another product', async () => {
     const [own, other] = [await openBuyer(shop), await openBuyer(shop)];
     const { topUpId } = await own.begin();

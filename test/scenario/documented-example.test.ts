@@ -71,13 +71,14 @@ test('with the client that is made from the document', async () => {
   // As after `npm install`, and with the types of Node, which the example asks for its environment.
   await symlink(join(REPOSITORY, 'node_modules'), join(folder, 'node_modules'));
   const bin = join(REPOSITORY, 'clients/rest/node_modules/.bin');
-  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  await writeFile(join(folder, 'example.ts'), example);
+  // As `npm init` leaves it.
+  await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }');
+  await writeFile(join(folder, 'example.mts'), example);
   await run(join(bin, 'openapi-typescript'), [`${url}/openapi.json`, '--output', 'billing-api.ts']);
   const strict = ['--strict', '--noEmit', '--allowImportingTsExtensions', '--skipLibCheck', '--types', 'node'];
-  await run(join(bin, 'tsc'), [...strict, '--module', 'nodenext', '--target', 'es2024', 'example.ts']);
+  await run(join(bin, 'tsc'), [...strict, '--module', 'nodenext', '--target', 'es2024', 'example.mts']);
 
-  const printed = await run(process.execPath, ['example.ts'], token);
+  const printed = await run(process.execPath, ['example.mts'], token);
 
   expect(printed).toContain("'pro'");
   expect(printed).toContain('microcredits to spend: 4000000');

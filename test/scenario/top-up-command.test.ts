@@ -41,8 +41,8 @@ beforeAll(async () => {
     topUps: (real) =>
       override(real, {
         get: () => Promise.resolve({ ...TOP_UP, clientSecret: 'pi_1_secret_2' }),
-        list: (_, pageSize, pageToken) => {
-          asked.push({ pageSize, pageToken });
+        list: (_, request) => {
+          asked.push(request);
           const topUpId = `pay_${asked.length}` as TopUpId;
           return Promise.resolve({ topUps: [{ ...TOP_UP, topUpId }], nextPageToken: asked.length < 3 ? 'more' : '' });
         },
@@ -72,6 +72,15 @@ test('top-ups are listed over all pages, as many as asked for', async () => {
   asked.length = 0;
   const lines = (await printed('list', tenantId, '--limit', '2', '--json')).trimEnd().split('\n');
   expect(lines.map((line) => JSON.parse(line).top_up_id)).toEqual(['pay_1', 'pay_2']);
+});
+
+test('those of a status and of a range of time are listed', async () => {
+  await printed('list', tenantId, '--status', 'requires_action', '--since', '2026-01-01', '--until', '2026-02-01');
+  const filter = { status: 'requires_action', startAt: Date.UTC(2026, 0, 1), endAt: Date.UTC(2026, 1, 1) };
+  expect(asked).toContainEqual({ filter, pageSize: 100, pageToken: 'more' });
+  const { code, stderr } = await run('list', tenantId, '--status', 'paid');
+  expect(code).toBe(1);
+  expect(stderr).toContain('give one of pending, ');
 });
 
 test('one is shown with its page, and without what pays it', async () => {

@@ -8,7 +8,16 @@ import type { TenantRef } from '../ledger/ledger.ts';
 import type { Clock, Pacing } from '../ports.ts';
 import type { CustomerStore } from '../subscription/ports.ts';
 import { formatTimeToken, parseTimeToken } from '../tenant/time-token.ts';
-import type { Payment, PaymentStore, StripePayment, StripePayments, TopUpObserver, TopUpStore } from './ports.ts';
+import type {
+  Payment,
+  PaymentFilter,
+  PaymentStore,
+  StripePayment,
+  StripePayments,
+  TopUpObserver,
+  TopUpStore,
+} from './ports.ts';
+import type { PageRequest } from './use-case.ts';
 
 /** How long Stripe is waited for by who lists payments, in milliseconds. */
 const REFRESH_MS_MAX = 1_500;
@@ -41,12 +50,13 @@ export class PaymentHistory {
   }
 
   /** Lists payments, newest first. Throws DomainError INVALID_FIELD `page_token`, DATABASE_UNAVAILABLE. */
-  async list(tenant: TenantRef, pageSize: number, pageToken: string): Promise<PaymentPage> {
-    const list = ['payments', tenant.tenantId];
+  async list(tenant: TenantRef, { filter, pageSize, pageToken }: PageRequest<PaymentFilter>): Promise<PaymentPage> {
+    const { tenantId } = tenant;
+    const list = ['payments', tenantId, filter.kind, filter.status, filter.startAt, filter.endAt];
     const after = pageToken === '' ? undefined : parseTimeToken(pageToken, list);
     if (after === undefined) await this.#refresh(tenant);
     const { store } = this.#parts;
-    const found = await store.loadPage({ tenantId: tenant.tenantId, limit: pageSize + 1, ...present({ after }) });
+    const found = await store.loadPage({ tenantId, filter, limit: pageSize + 1, ...present({ after }) });
     const payments = found.slice(0, pageSize);
     const last = payments.at(-1);
     const hasMore = found.length > pageSize && last !== undefined;

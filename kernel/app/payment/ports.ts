@@ -7,6 +7,7 @@ import type { Fingerprint, IdempotencyKey, Instant, ProductCode, TenantId, TopUp
 import type { TopUpCause, TopUpFacts, TopUpOrder, TopUpStatus } from '../../domain/top-up.ts';
 import type { AccountPlace } from '../ports.ts';
 import type { StripeAttempt } from '../subscription/ports.ts';
+import type { TimePlace } from '../tenant/ports.ts';
 
 /** Says what an invoice of a top-up is for, in its metadata. */
 export const TOP_UP_PURPOSE = 'topup';
@@ -120,11 +121,23 @@ export interface StripeTopUps {
 /** What is read of a top-up. */
 export type SeenTopUp = Pick<TopUp, 'status' | 'stripePaymentIntentId' | 'pageUrl' | 'failureCode'>;
 
+/** Limits a list by when its rows were made: with its start, without its end. */
+interface TimeFilter {
+  readonly startAt?: Instant;
+  readonly endAt?: Instant;
+}
+
+/** Limits a list of top-ups; every filter that is set must match. */
+export interface TopUpFilter extends TimeFilter {
+  readonly status?: TopUpStatus;
+}
+
 /** Asks for a part of a workspace's top-ups, newest first. */
 export interface TopUpQuery {
   readonly tenantId: TenantId;
-  /** Only those before this one. */
-  readonly before?: TopUpId;
+  readonly filter: TopUpFilter;
+  /** Only those that come after this one in the list. */
+  readonly after?: TimePlace;
   readonly limit: number;
 }
 
@@ -229,10 +242,17 @@ export interface StripePayments {
   loadReturned(stripePaymentIntentId: string): Promise<StripeReturned | undefined>;
 }
 
+/** Limits a list of payments; every filter that is set must match. */
+export interface PaymentFilter extends TimeFilter {
+  readonly kind?: PaymentKind;
+  readonly status?: PaymentStatus;
+}
+
 /** Asks for a part of a workspace's payments, newest first. */
 export interface PaymentQuery {
   readonly tenantId: TenantId;
-  readonly after?: { readonly createdAt: Instant; readonly id: string };
+  readonly filter: PaymentFilter;
+  readonly after?: TimePlace;
   readonly limit: number;
 }
 

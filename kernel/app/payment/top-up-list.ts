@@ -1,7 +1,8 @@
 // Owns going through all top-ups of a workspace, page by page, and bringing them to what Stripe shows.
 
-import type { TenantId, TopUpId } from '../../domain/id.ts';
+import type { TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
+import type { TimePlace } from '../tenant/ports.ts';
 import type { TopUp, TopUpStore } from './ports.ts';
 import type { TopUpSync } from './top-up-sync.ts';
 
@@ -9,11 +10,12 @@ const TOP_UPS_PER_READ = 100;
 
 /** Goes through the top-ups of a workspace, newest first. Throws DomainError DATABASE_UNAVAILABLE. */
 export async function* listTopUps(store: Pick<TopUpStore, 'loadPage'>, tenantId: TenantId): AsyncGenerator<TopUp> {
-  for (let before: TopUpId | undefined; ; ) {
-    const page = await store.loadPage({ tenantId, limit: TOP_UPS_PER_READ, ...present({ before }) });
+  for (let after: TimePlace | undefined; ; ) {
+    const page = await store.loadPage({ tenantId, filter: {}, limit: TOP_UPS_PER_READ, ...present({ after }) });
     yield* page;
-    before = page.at(-1)?.topUpId;
-    if (page.length < TOP_UPS_PER_READ) return;
+    const last = page.at(-1);
+    if (last === undefined || page.length < TOP_UPS_PER_READ) return;
+    after = { createdAt: last.createdAt, id: last.topUpId };
   }
 }
 

@@ -3,7 +3,7 @@
 // Invariants: a retry of a request is answered as that top-up stands, whatever has changed since; nothing is asked of Stripe before
 // the plan says that it is sold.
 
-import { DomainError, invalidField } from '../../domain/error.ts';
+import { DomainError } from '../../domain/error.ts';
 import type { TopUpId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { formatQuantity } from '../../domain/quantity.ts';
@@ -15,9 +15,9 @@ import { keyReused } from '../ledger/write-error.ts';
 import type { Clock, Pacing } from '../ports.ts';
 import type { ChangeJournal } from '../subscription/change-journal.ts';
 import type { OperatorAsker } from '../subscription/use-case.ts';
-import { computeTokenSignature } from '../token-signature.ts';
+import { formatTimeToken, parseTimeToken } from '../tenant/time-token.ts';
 import { waitForResult } from '../wait-for-result.ts';
-import type { TopUp, TopUpIdSource, TopUpObserver, TopUpStore } from './ports.ts';
+import type { TopUp, TopUpFilter, TopUpIdSource, TopUpObserver, TopUpStore } from './ports.ts';
 import type { TopUpRunner } from './top-up-runner.ts';
 import {
   assertSold,
@@ -28,11 +28,10 @@ import {
   type SaleParts,
 } from './top-up-sale.ts';
 import type { TopUpSync } from './top-up-sync.ts';
-import type { TopUpInput, TopUpOfferView, TopUpPage, TopUps, TopUpView } from './use-case.ts';
+import type { PageRequest, TopUpInput, TopUpOfferView, TopUpPage, TopUps, TopUpView } from './use-case.ts';
 
 /** How long Stripe is waited for by who only wants to know how a top-up stands, in milliseconds. */
 const LOOK_MS_MAX = 1_500;
-const TOKEN = /^1\.([\w-]{16})\.(pay_[\w-]{1,64})$/;
 
 /** What the use cases of top-ups work with. */
 export interface TopUpServiceParts extends SaleParts {
@@ -88,8 +87,8 @@ export class TopUpService implements TopUps {
     return this.#look(await loadOwn(this.#parts.store, tenant, topUpId));
   }
 
-  list(tenant: TenantRef, pageSize: number, pageToken: string): Promise<TopUpPage> {
-    return listTopUps(this.#parts.store, tenant, pageSize, pageToken);
+  list(tenant: TenantRef, request: PageRequest<TopUpFilter>): Promise<TopUpPage> {
+    return listTopUps(this.#parts.store, tenant, request);
   }
 
   async cancel(
@@ -167,16 +166,15 @@ export async function readOffer(parts: OfferParts, tenant: TenantRef): Promise<T
 export async function listTopUps(
   store: Pick<TopUpStore, 'loadPage'>,
   { tenantId }: TenantRef,
-  pageSize: number,
-  pageToken: string,
+  { filter, pageSize, pageToken }: PageRequest<TopUpFilter>,
 ): Promise<TopUpPage> {
-  const signature = computeTokenSignature(['top_ups', tenantId]);
-  const before = pageToken === '' ? undefined : parseToken(pageToken, signature);
-  const found = await store.loadPage({ tenantId, limit: pageSize + 1, ...present({ before }) });
+  const list = ['top_ups', tenantId, filter.status, filter.startAt, filter.endAt];
+  const after = pageToken === '' ? undefined : parseTimeToken(pageToken, list);
+  const found = await store.loadPage({ tenantId, filter, limit: pageSize + 1, ...present({ after }) });
   const topUps = found.slice(0, pageSize);
   const last = topUps.at(-1);
   const hasMore = found.length > pageSize && last !== undefined;
-  const nextPageToken = hasMore ? Buffer.from(`1.${signature}.${last.topUpId}`).toString('base64url') : '';
+  const nextPageToken = hasMore ? formatTimeToken({ createdAt: last.createdAt, id: last.topUpId }, list) : '';
   return { topUps, nextPageToken };
 }
 
@@ -189,13 +187,6 @@ export async function loadOwn(
   const topUp = await store.loadTopUp(topUpId);
   if (topUp?.tenantId === tenantId) return topUp;
   throw new DomainError('TOPUP_NOT_FOUND', `the workspace has no top-up ${topUpId}: see ListTopUps`);
-}
-
-function parseToken(token: string, signature: string): TopUpId {
-  const [, stated, topUpId] = TOKEN.exec(Buffer.from(token, 'base64url').toString()) ?? [];
-  if (topUpId !== undefined && stated === signature) return topUpId as TopUpId;
-  const description = 'is not a token of this list: repeat the call without it, or with the fields of the page before';
-  throw invalidField({ field: 'page_token', description });
 }
 
 /** Says whether a buyer can be told what comes next. */

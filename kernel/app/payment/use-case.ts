@@ -7,7 +7,7 @@ import type { TopUpOffer, TopUpOrder } from '../../domain/top-up.ts';
 import type { PersonAsker } from '../access/ports.ts';
 import type { TenantRef, WriteContext } from '../ledger/ledger.ts';
 import type { OperatorAsker } from '../subscription/use-case.ts';
-import type { TopUp } from './ports.ts';
+import type { TopUp, TopUpFilter } from './ports.ts';
 
 /** What to buy, and how. */
 export interface TopUpInput extends TopUpOrder {
@@ -25,6 +25,14 @@ export interface TopUpOfferView extends TopUpOffer {
   readonly currency: string;
   /** What one credit costs, as an exact decimal of minor units; absent where only packages are sold. */
   readonly minorUnitsPerCredit?: string;
+}
+
+/** Asks for a page of a list. */
+export interface PageRequest<Filter> {
+  readonly filter: Filter;
+  readonly pageSize: number;
+  /** Empty for the first. */
+  readonly pageToken: string;
 }
 
 /** A page of a list. */
@@ -55,7 +63,7 @@ export interface TopUps {
   /** Throws DomainError TOPUP_NOT_FOUND. */
   get(tenant: TenantRef, topUpId: TopUpId): Promise<TopUpView>;
   /** Lists them, newest first. Throws DomainError INVALID_FIELD `page_token`. */
-  list(tenant: TenantRef, pageSize: number, pageToken: string): Promise<TopUpPage>;
+  list(tenant: TenantRef, request: PageRequest<TopUpFilter>): Promise<TopUpPage>;
   /** Throws DomainError TOPUP_NOT_FOUND, TOPUP_NOT_CANCELABLE. */
   cancel(
     tenant: TenantRef,

@@ -4,10 +4,10 @@
 import type { TopUpId } from '../../domain/id.ts';
 import type { TenantRef } from '../ledger/ledger.ts';
 import { stripeOff } from '../subscription/without-stripe.ts';
-import type { TopUpStore } from './ports.ts';
+import type { TopUpFilter, TopUpStore } from './ports.ts';
 import type { OfferParts } from './top-up-sale.ts';
 import { listTopUps, loadOwn, readOffer } from './top-up-service.ts';
-import type { TopUpOfferView, TopUpPage, TopUps, TopUpView } from './use-case.ts';
+import type { PageRequest, TopUpOfferView, TopUpPage, TopUps, TopUpView } from './use-case.ts';
 
 /** What is read without Stripe. */
 interface TopUpReaderParts extends OfferParts {
@@ -34,7 +34,7 @@ export class TopUpsWithoutStripe implements TopUps {
     return loadOwn(this.#parts.store, tenant, topUpId);
   }
 
-  list(tenant: TenantRef, pageSize: number, pageToken: string): Promise<TopUpPage> {
-    return listTopUps(this.#parts.store, tenant, pageSize, pageToken);
+  list(tenant: TenantRef, request: PageRequest<TopUpFilter>): Promise<TopUpPage> {
+    return listTopUps(this.#parts.store, tenant, request);
   }
 }

@@ -50,19 +50,14 @@ export function fromProtoListEntries(request: ListEntriesRequest): ListEntriesQu
 
 function checkFilter(check: FieldCheck, filter: ListEntriesRequest['filter']): EntryFilter {
   if (filter === undefined) return {};
-  const startAt = check.instant('filter.start_time', filter.startTime);
-  const endAt = check.instant('filter.end_time', filter.endTime);
-  if (startAt !== undefined && endAt !== undefined && endAt <= startAt) {
-    check.refuse('filter.end_time', 'must lie after filter.start_time');
-  }
+  const range = check.range(filter, 'filter.');
   const types = filter.types.map((value, index) => checkType(check, value, index));
   return present({
     types: types.length === 0 ? undefined : [...new Set(types)],
     action: check.optionalId('filter.action', filter.action),
     projectId: check.optionalId('filter.project_id', filter.projectId),
     workflowId: check.optionalId('filter.workflow_id', filter.workflowId),
-    startAt,
-    endAt,
+    ...range,
   });
 }
 

@@ -4,6 +4,7 @@
 import { MICROCREDITS_MAX } from '../../domain/bound.ts';
 import { type FieldViolation, invalidField } from '../../domain/error.ts';
 import type { Instant, TenantId } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
 import { parseQuantity, type Quantity } from '../../domain/quantity.ts';
 
 export const ID_LENGTH_MAX = 128;
@@ -25,6 +26,18 @@ const VISIBLE_CHARACTER = /[^\s\p{C}]/u;
 export interface TextBounds {
   readonly required: boolean;
   readonly lengthMax: number;
+}
+
+/** A range of time as requests have it. */
+interface ProtoRange {
+  readonly startTime?: Date | undefined;
+  readonly endTime?: Date | undefined;
+}
+
+/** A range of time: with its start, without its end. */
+interface Range {
+  readonly startAt: Instant;
+  readonly endAt: Instant;
 }
 
 /** Collects what is wrong with one request. A checked field is answered in a usable form even when it is wrong. */
@@ -123,6 +136,16 @@ export class FieldCheck {
     return undefined;
   }
 
+  /** Checks a range of time, with its start and without its end, of which either may be open. */
+  range({ startTime, endTime }: ProtoRange, prefix = ''): Partial<Range> {
+    const startAt = this.instant(`${prefix}start_time`, startTime);
+    const endAt = this.instant(`${prefix}end_time`, endTime);
+    if (startAt !== undefined && endAt !== undefined && endAt <= startAt) {
+      this.refuse(`${prefix}end_time`, `must lie after ${prefix}start_time`);
+    }
+    return present({ startAt, endAt });
+  }
+
   /** Answers how many rows a page may have: too many are brought down, none means the default, negative is refused. */
   pageSize(value: number, sizeDefault: number): number {
     if (value < 0) this.refuse('page_size', `must not be negative, got ${value}`);
@@ -143,20 +166,20 @@ export interface TenantPage {
   readonly pageToken: string;
 }
 
-/** Checks a request for a page of a workspace's list that has no filters. Throws DomainError INVALID_FIELD. */
-export function checkTenantPage(request: {
+/** A request for a page, as it comes. */
+interface ProtoTenantPage {
   readonly tenantId: string;
   readonly pageSize: number;
   readonly pageToken: string;
-}): TenantPage {
-  const check = new FieldCheck();
-  const page = {
+}
+
+/** Checks what every request for a page of a workspace's list has. */
+export function checkTenantPage(check: FieldCheck, request: ProtoTenantPage): TenantPage {
+  return {
     tenantId: check.tenantId(request.tenantId),
     pageSize: check.pageSize(request.pageSize, TENANT_PAGE_SIZE_DEFAULT),
     pageToken: check.pageToken(request.pageToken),
   };
-  check.assertValid();
-  return page;
 }
 
 /** Shows a refused value, cut to a bearable length. */

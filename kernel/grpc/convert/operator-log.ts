@@ -71,12 +71,8 @@ export function fromProtoListAuditRecords(
     tenantId: check.optionalId('tenant_id', request.tenantId) as TenantId | undefined,
     actor: check.optionalId('actor', request.actor),
     method: check.optionalId('method', request.method),
-    startAt: check.instant('start_time', request.startTime),
-    endAt: check.instant('end_time', request.endTime),
+    ...check.range(request),
   });
-  if (filter.startAt !== undefined && filter.endAt !== undefined && filter.endAt <= filter.startAt) {
-    check.refuse('end_time', 'must lie after start_time');
-  }
   const pageSize = Math.min(check.pageSize(request.pageSize, PAGE_SIZE_DEFAULT), PAGE_SIZE_MAX);
   const query = { filter, pageSize, pageToken: check.pageToken(request.pageToken) };
   check.assertValid();

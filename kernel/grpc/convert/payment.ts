@@ -6,8 +6,10 @@ import {
   PaymentStatus as PaymentStatusMessage,
 } from '../../../gen/wheelhouse/payment/v1/payment.ts';
 import type { ListPaymentsRequest } from '../../../gen/wheelhouse/payment/v1/payment_history_service.ts';
-import type { Payment, PaymentKind, PaymentStatus } from '../../app/payment/ports.ts';
-import { checkTenantPage, type TenantPage } from './field-check.ts';
+import type { Payment, PaymentFilter, PaymentKind, PaymentStatus } from '../../app/payment/ports.ts';
+import { present } from '../../domain/optional.ts';
+import { checkTenantPage, FieldCheck, type TenantPage } from './field-check.ts';
+import { checkListed } from './listed.ts';
 import { toProtoMoney } from './money.ts';
 
 const KINDS: Readonly<Record<PaymentKind, PaymentKindMessage>> = {
@@ -26,8 +28,18 @@ const STATUSES: Readonly<Record<PaymentStatus, PaymentStatusMessage>> = {
 };
 
 /** Checks a request for payments. Throws DomainError INVALID_FIELD. */
-export function fromProtoListPayments(request: ListPaymentsRequest): TenantPage {
-  return checkTenantPage(request);
+export function fromProtoListPayments(request: ListPaymentsRequest): TenantPage & { readonly filter: PaymentFilter } {
+  const check = new FieldCheck();
+  const query = {
+    ...checkTenantPage(check, request),
+    filter: present({
+      kind: checkListed(check, 'kind', request.kind, KINDS),
+      status: checkListed(check, 'status', request.status, STATUSES),
+      ...check.range(request),
+    }),
+  };
+  check.assertValid();
+  return query;
 }
 
 export function toProtoPayment(payment: Payment): PaymentMessage {

@@ -13,11 +13,14 @@ import type {
   ListTopUpPackagesResponse,
   ListTopUpsRequest,
 } from '../../../gen/wheelhouse/payment/v1/top_up_service.ts';
+import type { TopUpFilter } from '../../app/payment/ports.ts';
 import type { TopUpInput, TopUpOfferView, TopUpView } from '../../app/payment/use-case.ts';
 import type { TenantId, TopUpId } from '../../domain/id.ts';
+import { present } from '../../domain/optional.ts';
 import { isTopUpEnded, type TopUpCause, type TopUpStatus } from '../../domain/top-up.ts';
 import type { Caller } from '../caller.ts';
 import { checkTenantPage, FieldCheck, type TenantPage } from './field-check.ts';
+import { checkListed } from './listed.ts';
 import { checkPrice, toProtoMoney, toProtoTime } from './money.ts';
 import type { TenantWrite } from './operator.ts';
 import { checkStatedOperator, type StatedOperator } from './tenant.ts';
@@ -73,8 +76,17 @@ export function fromProtoGetTopUp(request: GetTopUpRequest): {
 }
 
 /** Checks a request for a list. Throws DomainError INVALID_FIELD. */
-export function fromProtoListTopUps(request: ListTopUpsRequest): TenantPage {
-  return checkTenantPage(request);
+export function fromProtoListTopUps(request: ListTopUpsRequest): TenantPage & { readonly filter: TopUpFilter } {
+  const check = new FieldCheck();
+  const query = {
+    ...checkTenantPage(check, request),
+    filter: present({
+      status: checkListed(check, 'status', request.status, STATUSES),
+      ...check.range(request),
+    }),
+  };
+  check.assertValid();
+  return query;
 }
 
 /** Checks a request to end a top-up, by who makes it. Throws DomainError INVALID_FIELD. */

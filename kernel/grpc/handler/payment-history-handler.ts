@@ -19,9 +19,9 @@ export function createPaymentHistoryHandlers({
 }: PaymentHistoryHandlerParts): HandlerMap<typeof PaymentHistoryServiceService> {
   return {
     listPayments: async (request, { caller }) => {
-      const { tenantId, pageSize, pageToken } = fromProtoListPayments(request);
+      const { tenantId, ...query } = fromProtoListPayments(request);
       const tenant = await directory.requireTenant(tenantId, caller.visibility);
-      const page = await payments.list(tenant, pageSize, pageToken);
+      const page = await payments.list(tenant, query);
       return { ...page, payments: page.payments.map(toProtoPayment) };
     },
   };

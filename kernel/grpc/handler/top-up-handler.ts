@@ -49,9 +49,9 @@ export function createTopUpHandlers({
       return { topUp: toProtoTopUp(await topUps.get(tenant, topUpId), caller.scope) };
     },
     listTopUps: async (request, { caller }) => {
-      const { tenantId, pageSize, pageToken } = fromProtoListTopUps(request);
+      const { tenantId, ...query } = fromProtoListTopUps(request);
       const tenant = await directory.requireTenant(tenantId, caller.visibility);
-      const page = await topUps.list(tenant, pageSize, pageToken);
+      const page = await topUps.list(tenant, query);
       return { ...page, topUps: page.topUps.map((topUp) => toProtoTopUp(topUp, caller.scope)) };
     },
     cancelTopUp: async (request, call) => {

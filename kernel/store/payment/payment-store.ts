@@ -10,11 +10,18 @@ import { guardDatabase, guardWrite, isDuplicateKey } from '../database-failure.t
 import { ensureIndexes, type WantedIndex } from '../index-proof.ts';
 import { LEDGER_COLLECTION_OPTIONS } from '../ledger/collection-option.ts';
 import { toInt64 } from '../ledger/int64.ts';
+import { toTimeFilter } from './time-filter.ts';
 
 /** How long the database may take for one command, in milliseconds. */
 const TIMEOUT_MS = 5_000;
 
-const INDEXES: readonly WantedIndex[] = [{ name: 'tenant_created', key: { tenant_id: 1, created_at: -1, _id: -1 } }];
+const NEWEST_FIRST = { created_at: -1, _id: -1 } as const;
+
+const INDEXES: readonly WantedIndex[] = [
+  { name: 'tenant_created', key: { tenant_id: 1, ...NEWEST_FIRST } },
+  { name: 'tenant_kind_created', key: { tenant_id: 1, kind: 1, ...NEWEST_FIRST } },
+  { name: 'tenant_status_created', key: { tenant_id: 1, status: 1, ...NEWEST_FIRST } },
+];
 
 interface PaymentDocument {
   /** Stripe's id. */
@@ -37,8 +44,8 @@ interface PaymentDocument {
 }
 
 /**
- * Opens the collection of payments and proves its index.
- * Throws Error with one sentence for people where it can't be proven, or the connection is not open.
+ * Opens the collection of payments and proves its indexes.
+ * Throws Error with one sentence for people where one can't be proven, or the connection is not open.
  */
 export async function openPaymentStore(connection: Connection): Promise<PaymentStore> {
   const database = connection.db;
@@ -64,10 +71,10 @@ class MongoPaymentStore implements PaymentStore {
       for (const payment of payments) await this.#save(toDocument(payment, readAt));
     });
 
-  loadPage: PaymentStore['loadPage'] = ({ tenantId, after, limit }) =>
+  loadPage: PaymentStore['loadPage'] = ({ tenantId, filter: { kind, status, ...range }, after, limit }) =>
     guardDatabase(async () => {
-      const filter = { tenant_id: tenantId, ...(after === undefined ? {} : toPlaceFilter(after)) };
-      const options = { sort: { created_at: -1, _id: -1 }, limit, maxTimeMS: TIMEOUT_MS } as const;
+      const filter = { tenant_id: tenantId, ...present({ kind, status }), ...toTimeFilter({ range, after }) };
+      const options = { sort: NEWEST_FIRST, limit, maxTimeMS: TIMEOUT_MS } as const;
       return (await this.#payments.find(filter, options).toArray()).map(fromDocument);
     });
 
@@ -80,11 +87,6 @@ class MongoPaymentStore implements PaymentStore {
       if (!isDuplicateKey(error)) throw error;
     }
   }
-}
-
-function toPlaceFilter({ createdAt, id }: { readonly createdAt: number; readonly id: string }) {
-  const created_at = new Date(createdAt);
-  return { $or: [{ created_at: { $lt: created_at } }, { created_at, _id: { $lt: id } }] };
 }
 
 function toDocument(payment: Payment, readAt: number): PaymentDocument {

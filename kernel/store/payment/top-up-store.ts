@@ -12,16 +12,19 @@ import { ensureIndexes, type WantedIndex } from '../index-proof.ts';
 import { LEDGER_COLLECTION_OPTIONS } from '../ledger/collection-option.ts';
 import { toInt64 } from '../ledger/int64.ts';
 import { insertOrLoad } from '../subscription/insert-or-load.ts';
+import { toTimeFilter } from './time-filter.ts';
 import { fromDocumentTopUp, type TopUpDocument, toDocumentTopUp } from './top-up-document.ts';
 
 /** How long the database may take for one command, in milliseconds. */
 const TIMEOUT_MS = 5_000;
 const OPEN = { ended_at: { $exists: false } } as const;
 
+const NEWEST_FIRST = { created_at: -1, _id: -1 } as const;
+
 const INDEXES: readonly WantedIndex[] = [
   { name: 'tenant_key', key: { tenant_id: 1, key: 1 }, unique: true },
-  { name: 'tenant_id', key: { tenant_id: 1, _id: -1 } },
-  { name: 'tenant_status', key: { tenant_id: 1, status: 1 } },
+  { name: 'tenant_created', key: { tenant_id: 1, ...NEWEST_FIRST } },
+  { name: 'tenant_status_created', key: { tenant_id: 1, status: 1, ...NEWEST_FIRST } },
   {
     name: 'stripe_invoice_id',
     key: { stripe_invoice_id: 1 },
@@ -79,10 +82,10 @@ class MongoTopUpStore implements TopUpStore {
     return (await this.#findOne({ tenant_id: tenantId, status: 'succeeded' })) !== undefined;
   };
 
-  loadPage: TopUpStore['loadPage'] = ({ tenantId, before, limit }) =>
+  loadPage: TopUpStore['loadPage'] = ({ tenantId, filter: { status, ...range }, after, limit }) =>
     guardDatabase(async () => {
-      const filter = { tenant_id: tenantId, ...(before === undefined ? {} : { _id: { $lt: before } }) };
-      const options = { sort: { _id: -1 }, limit, maxTimeMS: TIMEOUT_MS } as const;
+      const filter = { tenant_id: tenantId, ...present({ status }), ...toTimeFilter({ range, after }) };
+      const options = { sort: NEWEST_FIRST, limit, maxTimeMS: TIMEOUT_MS } as const;
       return (await this.#topUps.find(filter, options).toArray()).map(fromDocumentTopUp);
     });
 

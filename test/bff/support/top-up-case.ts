@@ -17,6 +17,7 @@ import { type Case, KEY, TIME, TIME_TEXT } from './endpoint-case.ts';
 import { TENANT_ID } from './issuer-peer.ts';
 
 const PATH = '/v1/billing/topups';
+const ALL_TIME = { startTime: undefined, endTime: undefined };
 const usd = (minorUnits: bigint) => ({ minorUnits, currencyCode: 'usd' });
 
 export const TOP_UP = {
@@ -126,7 +127,7 @@ export const TOP_UP_CASES: readonly Case[] = [
   {
     request: ['GET', `${PATH}?page_size=2&page_token=abc`],
     rpc: 'listTopUps',
-    asked: { tenantId: TENANT_ID, pageSize: 2, pageToken: 'abc' },
+    asked: { tenantId: TENANT_ID, pageSize: 2, pageToken: 'abc', status: 0, ...ALL_TIME },
     answered: ListTopUpsResponse.fromPartial({ topUps: [TOP_UP, PAID], nextPageToken: 'def' }),
     status: 200,
     json: { topups: [TOP_UP_JSON, PAID_JSON], next_page_token: 'def' },
@@ -191,9 +192,31 @@ export const TOP_UP_CASES: readonly Case[] = [
   {
     request: ['GET', '/v1/billing/payment-history?page_size=2'],
     rpc: 'listPayments',
-    asked: { tenantId: TENANT_ID, pageSize: 2, pageToken: '' },
+    asked: { tenantId: TENANT_ID, pageSize: 2, pageToken: '', kind: 0, status: 0, ...ALL_TIME },
     answered: ListPaymentsResponse.fromPartial({ payments: [PAYMENT, REFUND], nextPageToken: 'abc' }),
     status: 200,
     json: { payments: [PAYMENT_JSON, REFUND_JSON], next_page_token: 'abc' },
+  },
+  {
+    request: ['GET', `${PATH}?status=succeeded&start_time=${TIME_TEXT}&end_time=2030-01-01T01:00:00%2B01:00`],
+    rpc: 'listTopUps',
+    asked: {
+      ...{ tenantId: TENANT_ID, pageSize: 50, pageToken: '', status: TopUpStatus.SUCCEEDED },
+      ...{ startTime: TIME, endTime: new Date('2030-01-01T00:00:00Z') },
+    },
+    answered: ListTopUpsResponse.fromPartial({ topUps: [PAID] }),
+    status: 200,
+    json: { topups: [PAID_JSON], next_page_token: null },
+  },
+  {
+    request: ['GET', `/v1/billing/payment-history?kind=topup&status=succeeded&end_time=${TIME_TEXT}`],
+    rpc: 'listPayments',
+    asked: {
+      ...{ tenantId: TENANT_ID, pageSize: 50, pageToken: '', kind: PaymentKind.TOP_UP },
+      ...{ status: PaymentStatus.SUCCEEDED, startTime: undefined, endTime: TIME },
+    },
+    answered: ListPaymentsResponse.fromPartial({ payments: [PAYMENT] }),
+    status: 200,
+    json: { payments: [PAYMENT_JSON], next_page_token: null },
   },
 ];

@@ -18,7 +18,8 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Payment } from "./payment.ts";
+import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { Payment, PaymentKind, PaymentStatus } from "./payment.ts";
 
 export const protobufPackage = "wheelhouse.payment.v1";
 
@@ -30,8 +31,18 @@ export interface ListPaymentsRequest {
   tenantId: string;
   /** Is how many a page may have; default 50, at most 1,000. */
   pageSize: number;
-  /** Is `next_page_token` of the page before; empty for the first. */
+  /** Is `next_page_token` of the page before, with the other fields unchanged; empty for the first. */
   pageToken: string;
+  /** Lists those of one kind alone; default all. */
+  kind: PaymentKind;
+  /** Lists those alone that stand there now; default all. */
+  status: PaymentStatus;
+  /** Lists those alone that were made from then on; default all. */
+  startTime:
+    | Date
+    | undefined;
+  /** Lists those alone that were made before then; default all. */
+  endTime: Date | undefined;
 }
 
 /** Answers with a page of them. */
@@ -43,7 +54,7 @@ export interface ListPaymentsResponse {
 }
 
 function createBaseListPaymentsRequest(): ListPaymentsRequest {
-  return { tenantId: "", pageSize: 0, pageToken: "" };
+  return { tenantId: "", pageSize: 0, pageToken: "", kind: 0, status: 0, startTime: undefined, endTime: undefined };
 }
 
 export const ListPaymentsRequest: MessageFns<ListPaymentsRequest> = {
@@ -56,6 +67,18 @@ export const ListPaymentsRequest: MessageFns<ListPaymentsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(26).string(message.pageToken);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(32).int32(message.kind);
+    }
+    if (message.status !== 0) {
+      writer.uint32(40).int32(message.status);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(50).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -97,6 +120,38 @@ export const ListPaymentsRequest: MessageFns<ListPaymentsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -117,6 +172,10 @@ export const ListPaymentsRequest: MessageFns<ListPaymentsRequest> = {
     message.tenantId = object.tenantId ?? "";
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.kind = object.kind ?? 0;
+    message.status = object.status ?? 0;
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
     return message;
   },
 };
@@ -261,6 +320,18 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
 type KeysOfUnion<T> = T extends T ? keyof T : never;
 export type Exact<P, I extends P> = P extends Builtin ? P
   : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

@@ -18,9 +18,10 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Money } from "../../common/v1/money.ts";
 import { AutoTopUp } from "./auto_top_up.ts";
-import { TopUp, TopUpPackage } from "./top_up.ts";
+import { TopUp, TopUpPackage, TopUpStatus } from "./top_up.ts";
 
 export const protobufPackage = "wheelhouse.payment.v1";
 
@@ -97,8 +98,16 @@ export interface ListTopUpsRequest {
   tenantId: string;
   /** Is how many a page may have; default 50, at most 1,000. */
   pageSize: number;
-  /** Is `next_page_token` of the page before; empty for the first. */
+  /** Is `next_page_token` of the page before, with the other fields unchanged; empty for the first. */
   pageToken: string;
+  /** Lists those alone that stand there now; default all. */
+  status: TopUpStatus;
+  /** Lists those alone that were asked for from then on; default all. */
+  startTime:
+    | Date
+    | undefined;
+  /** Lists those alone that were asked for before then; default all. */
+  endTime: Date | undefined;
 }
 
 /** Answers with a page of them. */
@@ -659,7 +668,7 @@ export const GetTopUpResponse: MessageFns<GetTopUpResponse> = {
 };
 
 function createBaseListTopUpsRequest(): ListTopUpsRequest {
-  return { tenantId: "", pageSize: 0, pageToken: "" };
+  return { tenantId: "", pageSize: 0, pageToken: "", status: 0, startTime: undefined, endTime: undefined };
 }
 
 export const ListTopUpsRequest: MessageFns<ListTopUpsRequest> = {
@@ -672,6 +681,15 @@ export const ListTopUpsRequest: MessageFns<ListTopUpsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(26).string(message.pageToken);
+    }
+    if (message.status !== 0) {
+      writer.uint32(32).int32(message.status);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(42).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -713,6 +731,30 @@ export const ListTopUpsRequest: MessageFns<ListTopUpsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -733,6 +775,9 @@ export const ListTopUpsRequest: MessageFns<ListTopUpsRequest> = {
     message.tenantId = object.tenantId ?? "";
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.status = object.status ?? 0;
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
     return message;
   },
 };
@@ -1640,6 +1685,18 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
 type KeysOfUnion<T> = T extends T ? keyof T : never;
 export type Exact<P, I extends P> = P extends Builtin ? P
   : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
