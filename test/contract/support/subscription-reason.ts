@@ -6,7 +6,7 @@ import { CREDIT } from './account.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { newRequestId } from './kernel-fixture.ts';
 import { openSubscriber } from './subscriber.ts';
-import { openWorkspace, type Shop } from './subscription.ts';
+import { DAY_MS, openWorkspace, type Shop } from './subscription.ts';
 
 /** A call that is refused for a reason, with its code. */
 interface SubscriptionProof {
