@@ -21,7 +21,6 @@ import {
   createDefaultCardHandler,
   createInvoiceHandler,
   createReturnHandler,
-  DEFAULT_CARD_EVENTS,
   RETURN_EVENTS,
 } from './app/payment/top-up-event.ts';
 import { refreshTopUps } from './app/payment/top-up-list.ts';
@@ -36,6 +35,7 @@ import type { WorkspaceCheck } from './app/reconciliation/difference.ts';
 import { PaymentCheck } from './app/reconciliation/payment-check.ts';
 import type { PaymentKeyFinder } from './app/reconciliation/ports.ts';
 import { RefundCheck } from './app/reconciliation/refund-check.ts';
+import { DEFAULT_CARD_EVENTS } from './app/subscription/customer-event.ts';
 import type { CustomerStore } from './app/subscription/ports.ts';
 import type { TenantStore } from './app/tenant/ports.ts';
 import type { WebhookHandler } from './app/webhook/webhook-handler.ts';
@@ -154,7 +154,13 @@ function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter
   });
   const eventParts = { store, sync, returns, otherReturns, history: payments, customers: customerStore };
   const onReturn = createReturnHandler(eventParts);
-  const onDefaultCard = createDefaultCardHandler({ customers: customerStore, desk });
+  const defaultCardEvents: readonly string[] = DEFAULT_CARD_EVENTS;
+  const around = (type: string, others: WebhookHandler): WebhookHandler => {
+    if (type.startsWith(INVOICE_EVENT)) return createInvoiceHandler(eventParts, others);
+    return defaultCardEvents.includes(type)
+      ? createDefaultCardHandler({ customers: customerStore, desk }, others)
+      : others;
+  };
   const list = createStripePaymentList(client);
   return {
     topUps,
@@ -179,12 +185,8 @@ function createWithStripe(tools: PaymentPartTools, client: StripeClient, counter
     payments,
     lookAtCard: (tenant) => desk.tryRestart(tenant),
     handlers: new Map([
-      ...[...subscription.handlers].map(
-        ([type, handler]) =>
-          [type, type.startsWith(INVOICE_EVENT) ? createInvoiceHandler(eventParts, handler) : handler] as const,
-      ),
+      ...[...subscription.handlers].map(([type, handler]) => [type, around(type, handler)] as const),
       ...RETURN_EVENTS.map((type) => [type, onReturn] as const),
-      ...DEFAULT_CARD_EVENTS.map((type) => [type, onDefaultCard] as const),
     ]),
     start: () => {
       const workers = [startIntentWorker({ runner, observer }), startAutoTopUpWorker({ alert, desk, observer })];

@@ -20,7 +20,9 @@ import {
   type CustomerEventParts,
   createCardHandler,
   createCustomerHandler,
+  createDefaultHandler,
   createSubscriptionHandler,
+  DEFAULT_CARD_EVENTS,
   SUBSCRIPTION_EVENTS,
 } from './app/subscription/customer-event.ts';
 import { DiscountDesk } from './app/subscription/discount-desk.ts';
@@ -162,8 +164,9 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
   const afterSync = new SubscriptionFollowUp({
     ...{ intents, notice, customers: customerStore, codes, billing, isClosed, isBarred, clock },
   });
+  const choices = new CardChoices({ store: customerStore, billing, clock });
   const sync = new SubscriptionSync({
-    ...{ ledger, catalog, customers: customerStore, billing, clock, isClosed, observer: syncObserver },
+    ...{ ledger, catalog, customers: customerStore, billing, choices, clock, isClosed, observer: syncObserver },
     followUp: async (tenant, synced) => {
       await consent.recordFor(tenant, synced.account.state.trial);
       await afterSync.run(tenant, synced);
@@ -174,7 +177,7 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     },
   });
   const changes = new ChangeJournal({ journal, notebook });
-  const eventParts = { customers: customerStore, desk: customers, sync, billing, consent };
+  const eventParts = { customers: customerStore, desk: customers, sync, billing, consent, choices };
   const convert = async (tenant: TenantRef): Promise<void> => void (await trialConversion.begin(tenant));
   return {
     subscriptions: new SubscriptionService({
@@ -195,7 +198,7 @@ function createWithStripe(tools: SubscriptionPartTools, billing: StripeBilling):
     }),
     paymentMethods: new PaymentMethodService({
       ...{ ledger, catalog, customers, customerStore, billing, journal: changes, consoleUrls, onCardLook, clock },
-      choices: new CardChoices({ store: customerStore, billing }),
+      choices,
     }),
     followUp: new AccountFollowUp({ directory, ledger, notice, convert }),
     handlers: handlersOf(eventParts),
@@ -244,6 +247,7 @@ function handlersOf(parts: CustomerEventParts): ReadonlyMap<string, WebhookHandl
   const handlers: readonly (readonly [readonly string[], WebhookHandler])[] = [
     [SUBSCRIPTION_EVENTS, createSubscriptionHandler(parts)],
     [CARD_EVENTS, createCardHandler(parts)],
+    [DEFAULT_CARD_EVENTS, createDefaultHandler(parts)],
     [CUSTOMER_EVENTS, createCustomerHandler(parts)],
   ];
   return new Map(handlers.flatMap(([types, handler]) => types.map((type) => [type, handler] as const)));

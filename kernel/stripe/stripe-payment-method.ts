@@ -18,19 +18,31 @@ import { LIST_MAX, PAGE_SIZE } from './stripe-list.ts';
 
 type Methods = Pick<
   StripeBilling,
-  'loadPaymentMethods' | 'setDefaultPaymentMethod' | 'createSetupIntent' | 'adoptPaymentMethod' | 'loadConsents'
+  | 'loadPaymentMethods'
+  | 'setDefaultPaymentMethod'
+  | 'findDefaultMark'
+  | 'createSetupIntent'
+  | 'adoptPaymentMethod'
+  | 'loadConsents'
 >;
+
+/**
+ * By which the metadata of a customer say which choice has set the default, and to what. They are written with it at once, and by
+ * nobody else: where the default is another one than they say, somebody has set it at Stripe since.
+ */
+const [CHOICE, CHOSEN] = ['card_choice', 'card_choice_method'] as const;
 
 /** Builds the methods about payment methods. */
 export function createStripePaymentMethods(client: StripeClient): Methods {
   return {
     loadPaymentMethods: (customer) => guardStripe(() => loadMethods(client, customer)),
-    setDefaultPaymentMethod: (customer, id) =>
+    setDefaultPaymentMethod: (customer, id, mark) =>
       guardStripe(async () => {
         if (!(await hasMethod(client, customer, id))) return false;
-        await setDefault(client, customer, id);
+        await setDefault(client, customer, id, mark);
         return true;
       }),
+    findDefaultMark: (customer) => guardStripe(() => findMark(client, customer)),
     createSetupIntent: (customer, metadata, attempt) =>
       guardStripe(async () => {
         const terms = { customer, usage: 'off_session' as const, metadata: withIntent(metadata, attempt) };
@@ -82,8 +94,9 @@ async function hasMethod(client: StripeClient, customer: string, id: string): Pr
 }
 
 /** Doing it again comes to the same, so it needs no key of an attempt. */
-async function setDefault(client: StripeClient, customer: string, id: string): Promise<void> {
-  await client.customers.update(customer, { invoice_settings: { default_payment_method: id } });
+async function setDefault(client: StripeClient, customer: string, id: string, mark: string): Promise<void> {
+  const metadata = { [CHOICE]: mark, [CHOSEN]: id };
+  await client.customers.update(customer, { invoice_settings: { default_payment_method: id }, metadata });
   const subscriptions = client.subscriptions.list({ customer, limit: PAGE_SIZE });
   for (const { id: subscription, default_payment_method: own } of await subscriptions.autoPagingToArray({
     limit: LIST_MAX,
@@ -91,6 +104,12 @@ async function setDefault(client: StripeClient, customer: string, id: string): P
     if (own === null || toId(own) === id) continue;
     await client.subscriptions.update(subscription, { default_payment_method: id });
   }
+}
+
+async function findMark(client: StripeClient, customer: string): Promise<string | undefined> {
+  const found = await loadCustomer(client, customer);
+  const defaultId = found === undefined ? undefined : toDefaultId(found);
+  return defaultId !== undefined && found?.metadata[CHOSEN] === defaultId ? found.metadata[CHOICE] : undefined;
 }
 
 /** A card that pays for a subscription already comes before one that was stored later. */

@@ -2,8 +2,13 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_CARD_EVENTS, RETURN_EVENTS } from '../../kernel/app/payment/top-up-event.ts';
-import { CARD_EVENTS, CUSTOMER_EVENTS, SUBSCRIPTION_EVENTS } from '../../kernel/app/subscription/customer-event.ts';
+import { RETURN_EVENTS } from '../../kernel/app/payment/top-up-event.ts';
+import {
+  CARD_EVENTS,
+  CUSTOMER_EVENTS,
+  DEFAULT_CARD_EVENTS,
+  SUBSCRIPTION_EVENTS,
+} from '../../kernel/app/subscription/customer-event.ts';
 import { CATALOG_EVENTS } from '../../kernel/app/webhook/webhook-handler.ts';
 
 const ROOT = new URL('../../', import.meta.url);

@@ -261,6 +261,8 @@ describe('what is stored', () => {
       expect(await defaultAtStripe()).toBe(visa);
     });
 
+    const dropEvents = () => shop.stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'drop' } });
+
     /** Another kernel of the same database, whose calls to Stripe can be held up. */
     async function openSlow() {
       const proxy = await startStepProxy(shop.kernel.mongodbUri, shop.stripe.sandbox.url);
@@ -307,6 +309,7 @@ describe('what is stored', () => {
     });
 
     test('that was cut off after it had reached Stripe behind a later one: its retry has that one charged again', async () => {
+      dropEvents();
       const { proxy, workspaceOfId, close } = await openSlow();
       try {
         const { workspace, visa, mastercard, defaultAtStripe } = await openChooser();
@@ -332,6 +335,75 @@ describe('what is stored', () => {
       } finally {
         await close();
       }
+    });
+
+    /** Has a call that chooses the visa land at Stripe after the mastercard was chosen, by a kernel that gets no further. */
+    async function landLate(look: (chooser: Awaited<ReturnType<typeof openChooser>>) => Promise<unknown>) {
+      const { proxy, workspaceOfId, close } = await openSlow();
+      try {
+        const chooser = await openChooser();
+        const { workspace, visa, mastercard } = chooser;
+        const bySlow = await workspaceOfId(workspace.tenantId);
+        const customer = await workspace.customerId();
+        const sending = proxy.hold('POST /v1/customers/:id', 'before', () => [customer]);
+        const landed = proxy.hold('POST /v1/customers/:id', 'before', () => [customer]);
+        const chosen = bySlow.setDefault(visa).catch(() => undefined);
+        await sending.reached;
+        await workspace.setDefault(mastercard);
+        sending.release();
+        await landed.reached;
+        await look(chooser);
+        landed.release();
+        await chosen;
+      } finally {
+        await close();
+      }
+    }
+
+    /** How often the default of a customer was set at Stripe. */
+    async function settingsOf(workspace: Workspace): Promise<number> {
+      const { data } = await shop.stripe.stripe.events.list({ type: 'customer.updated', limit: 100 });
+      const customer = await workspace.customerId();
+      return data.filter(({ data: { object } }) => 'id' in object && object.id === customer).length;
+    }
+
+    test.each([
+      ['once an event tells of it', () => undefined, async () => undefined],
+      ['when somebody looks', dropEvents, async ({ refresh }: Workspace) => void (await refresh())],
+      ['minutes later, though no event tells and nobody looks', dropEvents, async () => shop.advance(3 * 60_000)],
+    ])('that reached Stripe behind a later one, and is never retried: that one is charged again %s', async (...row) => {
+      const [, prepare, look] = row;
+      prepare();
+      await landLate(async ({ workspace, mastercard, defaultAtStripe }) => {
+        await look(workspace);
+        await expect.poll(defaultAtStripe).toBe(mastercard);
+        await shop.settle();
+        const settings = await settingsOf(workspace);
+        await workspace.refresh();
+        await workspace.refresh();
+        expect(await settingsOf(workspace)).toBe(settings);
+      });
+    });
+
+    test('and then another one at Stripe: that one stays, also behind a call that has landed late', async () => {
+      dropEvents();
+      const choose = async ({ workspace, defaultAtStripe }: Awaited<ReturnType<typeof openChooser>>, id: string) => {
+        await shop.stripe.stripe.customers.update(await workspace.customerId(), {
+          invoice_settings: { default_payment_method: id },
+        });
+        await workspace.refresh();
+        await shop.advance(3 * 60_000);
+        await workspace.refresh();
+        expect(await defaultAtStripe()).toBe(id);
+      };
+      await landLate(async (chooser) => {
+        const other = await chooser.workspace.storeCard('pm_card_amex', false);
+        await choose(chooser, other.id);
+      });
+      const chooser = await openChooser();
+      await chooser.workspace.setDefault(chooser.visa);
+      await chooser.workspace.setDefault(chooser.mastercard);
+      await choose(chooser, chooser.visa);
     });
 
     test('that so many have followed that it is remembered no more: its retry chooses nothing', async () => {

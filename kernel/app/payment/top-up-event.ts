@@ -26,9 +26,6 @@ export const RETURN_EVENTS = [
   'charge.dispute.funds_reinstated',
 ] as const;
 
-/** The events after which a customer may have another default payment method. */
-export const DEFAULT_CARD_EVENTS = ['customer.updated'] as const;
-
 /** What is called. */
 export interface TopUpEventParts {
   readonly history: Pick<PaymentHistory, 'sync'>;
@@ -66,13 +63,14 @@ export function createReturnHandler(parts: TopUpEventParts): WebhookHandler {
   };
 }
 
-/** Builds the handler of events after which a rule that its card ended may buy again. */
-export function createDefaultCardHandler({
-  customers,
-  desk,
-}: Pick<TopUpEventParts, 'customers'> & { readonly desk: Pick<AutoTopUpDesk, 'restart'> }): WebhookHandler {
-  return async ({ payload }) => {
-    const id = idOf(fieldOf(subjectOf(payload), 'id'));
+/** Builds the handler of events after which a rule that its card ended may buy again, once `others` have looked at the card. */
+export function createDefaultCardHandler(
+  { customers, desk }: Pick<TopUpEventParts, 'customers'> & { readonly desk: Pick<AutoTopUpDesk, 'restart'> },
+  others: WebhookHandler,
+): WebhookHandler {
+  return async (event) => {
+    await others(event);
+    const id = idOf(fieldOf(subjectOf(event.payload), 'id'));
     const tenant = id === undefined ? undefined : await customers.findByStripeId(id);
     if (tenant !== undefined) await desk.restart(tenant);
   };

@@ -2,10 +2,11 @@
 // answered. Does not own how Stripe is told (kernel/stripe), or who asked (change-journal.ts).
 // Invariants: a choice is noted before Stripe is asked, and its answer kept after; what was answered once is answered again and
 // changes nothing; a choice that another one has followed is never made the default again, here or at Stripe, and where it was all the
-// same, by a call that landed late, its retry has Stripe follow the newest.
+// same, by a call that landed late, its retry or the next look at Stripe has that follow the newest. What somebody set at Stripe stays.
 
 import type { IdempotencyKey, TenantId } from '../../domain/id.ts';
 import { markOf } from '../applied-request.ts';
+import type { Clock } from '../ports.ts';
 import {
   type CardChoice,
   CHOICES_MAX,
@@ -15,16 +16,27 @@ import {
   type StripeBilling,
 } from './ports.ts';
 
+/** How soon it is looked whether a call that was cut off has landed late, should no event tell. */
+const LATE_LOOK_MS = 120_000;
+
 /** What choices are made with. */
 export interface CardChoiceParts {
-  readonly store: Pick<CustomerStore, 'loadCustomer' | 'beginChoice' | 'saveChoiceAnswer' | 'removeChoice'>;
-  readonly billing: Pick<StripeBilling, 'loadPaymentMethods' | 'setDefaultPaymentMethod'>;
+  readonly store: Pick<
+    CustomerStore,
+    'loadCustomer' | 'beginChoice' | 'saveChoiceAnswer' | 'removeChoice' | 'requestSync'
+  >;
+  readonly billing: Pick<StripeBilling, 'loadPaymentMethods' | 'setDefaultPaymentMethod' | 'findDefaultMark'>;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+/** Whose default is chosen. */
+export interface CardOwner {
+  readonly tenantId: TenantId;
+  readonly stripeCustomerId: string;
 }
 
 /** A request for another default. */
-export interface CardRequest {
-  readonly tenantId: TenantId;
-  readonly stripeCustomerId: string;
+export interface CardRequest extends CardOwner {
   readonly stripePaymentMethodId: string;
   readonly key: IdempotencyKey;
   /** Says that the request has come before. */
@@ -51,7 +63,7 @@ export class CardChoices {
    * STRIPE_REFUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE: asking again goes on where it ended.
    */
   async choose(request: CardRequest): Promise<StoredPaymentMethod | undefined> {
-    const { store } = this.#parts;
+    const { store, clock } = this.#parts;
     const { tenantId, stripePaymentMethodId, key, isRetry } = request;
     const mark = markOf(key);
     const found = await this.#find(request);
@@ -67,8 +79,26 @@ export class CardChoices {
       return undefined;
     }
     const kept = await store.saveChoiceAnswer(tenantId, mark, chosen);
+    const isOneCutOff = kept.cardChoices?.some(({ answer }) => answer === undefined) ?? false;
+    if (isOneCutOff) await store.requestSync(tenantId, clock.now() + LATE_LOOK_MS);
     // Whoever came first has answered it.
     return findChoice(kept, mark)?.answer ?? chosen;
+  }
+
+  /**
+   * Has Stripe follow the newest choice where its default is what an earlier one has set, though a later one was answered: that call
+   * landed late. Throws DomainError STRIPE_UNAVAILABLE, STRIPE_REFUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
+   */
+  async mend(row: CustomerRow): Promise<void> {
+    const { cardChoices: choices = [], stripeCustomerId, tenantId } = row;
+    const answered = choices.findLastIndex(({ answer }) => answer !== undefined);
+    // Most workspaces choose once, if ever: for them Stripe is not asked.
+    if (stripeCustomerId === undefined || answered < 1) return;
+    const mark = await this.#parts.billing.findDefaultMark(stripeCustomerId);
+    const landed = choices.findIndex((choice) => choice.mark === mark);
+    const isLate = landed !== -1 && landed < answered;
+    const isOther = choices[landed]?.stripePaymentMethodId !== choices.at(-1)?.stripePaymentMethodId;
+    if (isLate && isOther) await this.#followNewest({ tenantId, stripeCustomerId }, row);
   }
 
   async #find({ stripeCustomerId, stripePaymentMethodId: id }: CardRequest): Promise<StoredPaymentMethod | undefined> {
@@ -80,11 +110,11 @@ export class CardChoices {
    * Has Stripe follow the newest choice. Another may come while Stripe is asked, and be carried out before: then it is carried out again,
    * so that whoever asks Stripe last asks for the newest. Each turn answers another request.
    */
-  async #followNewest({ tenantId, stripeCustomerId }: CardRequest, begun: CustomerRow): Promise<void> {
+  async #followNewest({ tenantId, stripeCustomerId }: CardOwner, begun: CustomerRow): Promise<void> {
     const { store, billing } = this.#parts;
     let newest = begun.cardChoices?.at(-1);
     while (newest !== undefined) {
-      await billing.setDefaultPaymentMethod(stripeCustomerId, newest.stripePaymentMethodId);
+      await billing.setDefaultPaymentMethod(stripeCustomerId, newest.stripePaymentMethodId, newest.mark);
       const next: CardChoice | undefined = (await store.loadCustomer(tenantId))?.cardChoices?.at(-1);
       if (next?.mark === newest.mark) return;
       newest = next;

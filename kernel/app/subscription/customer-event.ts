@@ -5,6 +5,7 @@ import { fieldOf } from '../../domain/field-of.ts';
 import type { TenantId } from '../../domain/id.ts';
 import type { TenantRef } from '../ledger/ledger.ts';
 import type { WebhookHandler } from '../webhook/webhook-handler.ts';
+import type { CardChoices } from './card-choice.ts';
 import type { CustomerDesk } from './customer-desk.ts';
 import type { CustomerStore, StripeBilling } from './ports.ts';
 import type { SubscriptionSync } from './subscription-sync.ts';
@@ -34,6 +35,9 @@ export const SUBSCRIPTION_EVENTS = [
 /** The events after which a customer may have a card. */
 export const CARD_EVENTS = ['setup_intent.succeeded', 'payment_method.attached'] as const;
 
+/** The events after which a customer may have another default payment method. */
+export const DEFAULT_CARD_EVENTS = ['customer.updated'] as const;
+
 /** The events after which a workspace may have no customer any more. */
 export const CUSTOMER_EVENTS = ['customer.deleted'] as const;
 
@@ -44,6 +48,7 @@ export interface CustomerEventParts {
   readonly sync: Pick<SubscriptionSync, 'syncTenant'>;
   readonly billing: Pick<StripeBilling, 'adoptPaymentMethod'>;
   readonly consent: Pick<TrialConsent, 'record'>;
+  readonly choices: Pick<CardChoices, 'mend'>;
 }
 
 /** Builds the handler of events about subscriptions. Customers who are no workspace's are passed over. */
@@ -65,6 +70,15 @@ export function createCardHandler({ customers, billing, consent }: CustomerEvent
     if (tenant === undefined || stripeCustomerId === undefined) return;
     await billing.adoptPaymentMethod(stripeCustomerId);
     await consent.record(tenant);
+  };
+}
+
+/** Builds the handler of events after which another card may be charged than the one that was chosen last. */
+export function createDefaultHandler({ customers, choices }: CustomerEventParts): WebhookHandler {
+  return async ({ payload }) => {
+    const stripeCustomerId = idOf(objectOf(payload));
+    const row = stripeCustomerId === undefined ? undefined : await customers.findByStripeId(stripeCustomerId);
+    if (row !== undefined) await choices.mend(row);
   };
 }
 

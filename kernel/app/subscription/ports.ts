@@ -262,8 +262,13 @@ export interface StripeBilling {
 
   /** Lists what is stored, the default first. */
   loadPaymentMethods(stripeCustomerId: string): Promise<readonly StoredPaymentMethod[]>;
-  /** Has all subscriptions paid by it. Answers false where the customer has no such payment method. */
-  setDefaultPaymentMethod(stripeCustomerId: string, stripePaymentMethodId: string): Promise<boolean>;
+  /**
+   * Has all subscriptions paid by it, and notes at Stripe by which choice ({@link CardChoice.mark}). Answers false where the customer
+   * has no such payment method.
+   */
+  setDefaultPaymentMethod(stripeCustomerId: string, stripePaymentMethodId: string, mark: string): Promise<boolean>;
+  /** Finds the mark of the choice that the default was set by; undefined where it was set in another way since, such as in the portal. */
+  findDefaultMark(stripeCustomerId: string): Promise<string | undefined>;
   /** Opens a page to store a card on. Answers its address. */
   openSetupPage(
     stripeCustomerId: string,

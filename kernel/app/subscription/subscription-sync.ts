@@ -12,6 +12,7 @@ import type { CatalogStore } from '../catalog/ports.ts';
 import { loadProductPlans } from '../catalog/product-plans.ts';
 import type { AccountReading, Ledger, TenantRef } from '../ledger/ledger.ts';
 import type { Clock } from '../ports.ts';
+import type { CardChoices } from './card-choice.ts';
 import type { CustomerRow, CustomerStore, SetAsideChange, StripeBilling, StripeSubscription } from './ports.ts';
 import { toSubscriptionFacts } from './subscription-facts.ts';
 import { toOutlookFacts } from './subscription-outlook.ts';
@@ -77,6 +78,7 @@ export interface SubscriptionSyncParts {
   readonly catalog: Pick<CatalogStore, 'loadProduct' | 'loadPlans'>;
   readonly customers: Pick<CustomerStore, 'loadCustomer' | 'requestSync' | 'saveDropAgain'>;
   readonly billing: Pick<StripeBilling, 'loadSubscriptions' | 'loadSubscription' | 'adoptPaymentMethod'>;
+  readonly choices: Pick<CardChoices, 'mend'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly isClosed: (tenantId: TenantId) => Promise<boolean>;
   /** Does what follows from what was found, such as a mail; doing it again does no harm. */
@@ -103,6 +105,7 @@ export class SubscriptionSync {
     if (stripeCustomerId !== undefined && this.#mayHaveCard(pageOpenedAt)) {
       await billing.adoptPaymentMethod(stripeCustomerId);
     }
+    if (row !== undefined) await this.#mendDefault(row);
     const found = await this.#converge(tenant, row);
     const nextPageLookAt = this.#nextPageLookAt(pageOpenedAt);
     const nextSyncAt = [this.#nextSyncAt(found), nextPageLookAt].reduce(earlier);
@@ -139,6 +142,17 @@ export class SubscriptionSync {
     const others = seen.filter((one) => one.phase === 'live' && one !== subject && !unreadable.includes(one));
     const unreturnedIds = droppedIds.filter((id) => others.every((other) => other.stripeSubscriptionId !== id));
     return { account, others, unreadable, unreturnedIds, ...present({ subject, step }) };
+  }
+
+  /** What Stripe refuses to charge by default keeps no account from what was paid. */
+  async #mendDefault(row: CustomerRow): Promise<void> {
+    const { choices, observer } = this.#parts;
+    try {
+      await choices.mend(row);
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.reason !== 'STRIPE_REFUSED') throw error;
+      observer.backgroundFailed(`setting the default payment method of ${row.tenantId} as it was chosen last`, error);
+    }
   }
 
   async #converge(tenant: TenantRef, row: CustomerRow | undefined): Promise<SyncedAccount> {
