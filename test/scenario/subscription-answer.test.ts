@@ -20,7 +20,7 @@ const PLUS = {
   ...{ amount: 14_900, currency: 'usd', interval: 'month', interval_count: 1 },
   ...{ included_microcredits_per_cycle: 20 * CREDIT, fallback_plan_code: 'free' },
   ...{ period_start_time: TIME, period_end_time: TIME, start_time: TIME },
-  ...{ cancel_time: null, pending_change: null, grace_end_time: null, end_time: null },
+  ...{ cancel_time: null, pending_change: null, discounts: [], grace_end_time: null, end_time: null },
   ...{ payment_failure_code: null, payment_url: null },
 };
 
