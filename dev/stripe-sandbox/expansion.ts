@@ -54,7 +54,17 @@ class Path {
     const { properties = {} } = this.#toShape(value, schema);
     const property = Object.hasOwn(properties, field) ? properties[field] : undefined;
     if (property === undefined) throw this.#refusal();
+    if (this.#isLeftOut(value, field, schema)) return value;
     return { ...value, ...this.#expandField(value, field, property, rest) };
+  }
+
+  /** Says whether an object does not have what another one of its kind has: the id of something. */
+  #isLeftOut(value: JsonFields, field: string, schema: Schema): boolean {
+    const { properties = {}, required = [] } = this.#toShape(value, schema);
+    const isId = properties[field]?.['x-expansionResources'] !== undefined;
+    return (
+      isId && !Object.hasOwn(value, field) && !required.includes(field) && this.#include(value, field) === undefined
+    );
   }
 
   #expandField(value: JsonFields, field: string, property: Schema, rest: readonly string[]): JsonFields {

@@ -2,7 +2,7 @@
 
 import type { Stripe } from 'stripe';
 import { TOP_UP_PURPOSE } from '../app/payment/ports.ts';
-import type { ListedTopUp, StripePaymentList } from '../app/reconciliation/ports.ts';
+import type { FailedRefund, ListedTopUp, StripePaymentList } from '../app/reconciliation/ports.ts';
 import { INTENT_ID } from './stripe-attempt.ts';
 import { guardStripe, type StripeClient } from './stripe-client.ts';
 import { LIST_MAX, PAGE_SIZE } from './stripe-list.ts';
@@ -34,7 +34,10 @@ export function createStripePaymentList(client: StripeClient): StripePaymentList
       guardStripe(async () => {
         const query = { customer, limit: PAGE_SIZE, expand: ['data.refunds'] };
         const charges = await client.charges.list(query).autoPagingToArray({ limit: LIST_MAX });
-        return charges.flatMap(listRefundDebts);
+        const debts: FailedRefund[] = [];
+        // One after another: few charges have such a refund, and a customer may have many charges.
+        for (const charge of charges) debts.push(...(await listRefundDebts(client, charge)));
+        return debts;
       }),
   };
 }

@@ -5,6 +5,8 @@
 
 import type { Stripe } from 'stripe';
 import { type FailedRefund, REPLACES, SETTLED_OUTSIDE } from '../app/reconciliation/ports.ts';
+import type { StripeClient } from './stripe-client.ts';
+import { LIST_MAX, PAGE_SIZE } from './stripe-list.ts';
 import { UNDONE_REFUNDS } from './stripe-return.ts';
 
 /** A refund that came back, and how much nothing has made up for yet. */
@@ -13,10 +15,18 @@ interface Debt {
   readonly missing: number;
 }
 
-/** Lists what is missing of the refunds of a charge that came back, the oldest first. */
-export function listRefundDebts({ payment_intent: intent, refunds }: Stripe.Charge): readonly FailedRefund[] {
+/**
+ * Lists what is missing of the refunds of a charge that came back, the oldest first; the charge is to have its newest refunds in it.
+ * Throws Stripe's errors.
+ */
+export async function listRefundDebts(client: StripeClient, charge: Stripe.Charge): Promise<readonly FailedRefund[]> {
+  const { id, payment_intent: intent, refunds } = charge;
+  const hasFailed = refunds?.data.some(({ status }) => status === 'failed') ?? false;
+  if (!hasFailed && refunds?.has_more !== true) return [];
+  const query = { charge: id, limit: PAGE_SIZE, expand: ['data.failure_balance_transaction'] };
+  const newestFirst = await client.refunds.list(query).autoPagingToArray({ limit: LIST_MAX });
   // Stripe lists the newest first, also those of one second.
-  const oldestFirst = (refunds?.data ?? []).toReversed().toSorted((a, b) => a.created - b.created);
+  const oldestFirst = newestFirst.toReversed().toSorted((a, b) => a.created - b.created);
   const debts = oldestFirst.reduce(addRefund, []).filter(({ missing }) => missing > 0);
   return debts.map(({ refund: { id, amount, currency }, missing }) => ({
     stripeRefundId: id,
@@ -48,13 +58,18 @@ function makeUpFor(debts: readonly Debt[], refund: Stripe.Refund): readonly Debt
 }
 
 /**
- * Lists what a refund is there to make up for: what it names; else all that came back before. One that came back as well and names
+ * Lists what a refund is there to make up for: what it names; else all that had come back when it was made: it was not made for what came back later. One that came back as well and names
  * nothing is another try only where it is of just what was missing then: else it was to give back something else.
  */
 function listReplaced(debts: readonly Debt[], { metadata, status, amount, created }: Stripe.Refund): readonly Debt[] {
   const named = metadata?.[REPLACES];
   if (named !== undefined) return debts.filter(({ refund: { id } }) => id === named);
-  const earlier = debts.filter(({ refund }) => refund.created < created);
+  const earlier = debts.filter(({ refund }) => cameBackAt(refund) < created);
   const missing = earlier.reduce((sum, debt) => sum + debt.missing, 0);
   return status === 'failed' && amount !== missing ? [] : earlier;
+}
+
+/** Returns the second at which the money of a refund was with the shop again; of one that never left it, when it was made. */
+function cameBackAt({ failure_balance_transaction: movement, created }: Stripe.Refund): number {
+  return typeof movement === 'object' && movement !== null ? movement.created : created;
 }

@@ -360,6 +360,33 @@ describe('the comparison of payments with Stripe', () => {
       expect((await missing(buyer)).map(([, amount]) => amount)).toEqual([300]);
     });
 
+    test('finds the debt of one that came back after another one was made, which was not made for it', async () => {
+      const { refund, charge, ...buyer } = await openPlan();
+      await payIn(shop, charge, 900, refund.id);
+      const late = await payIn(shop, charge, 400, 'none');
+      await shop.advance(60_000);
+      const other = await payIn(shop, charge, 400);
+      await shop.advance(60_000);
+      expect(await missing(buyer)).toEqual([]);
+      shop.stripe.sandbox.control.failRefund(late.id);
+      expect(await missing(buyer)).toEqual([[late.id, 400]]);
+      await shop.advance(60_000);
+      shop.stripe.sandbox.control.failRefund(other.id);
+      expect(await missing(buyer)).toEqual([
+        [late.id, 400],
+        [other.id, 400],
+      ]);
+      await shop.advance(60_000);
+      await payIn(shop, charge, 800);
+      expect(await found(buyer)).toEqual([]);
+    });
+
+    test('finds it behind more refunds than a charge comes with', async () => {
+      const { refund, charge, ...buyer } = await openPlan();
+      for (let number = 0; number < 11; number += 1) await payIn(shop, charge, 10, 'none');
+      expect(await missing(buyer)).toEqual([[refund.id, 900]]);
+    });
+
     test('finds that of a plan, until somebody says that the money was given in another way', async () => {
       const { refund, ...buyer } = await openPlan();
       await shop.stripe.stripe.refunds.update(refund.id, { metadata: { settled_outside: 'true' } });

@@ -334,6 +334,17 @@ describe('invoices, discounts, refunds and disputes of the sandbox', () => {
     );
     expect(charges.map(({ amount_refunded: amount }) => amount)).toEqual([2000, 0, 0]);
     expect(() => sandbox.control.failRefund(refunds[2]?.id ?? '')).toThrow('has failed already');
+    const expand = ['data.balance_transaction', 'data.failure_balance_transaction'];
+    const [plainly, , pending] = (await stripe.refunds.list({ expand, limit: 3 })).data;
+    const source = refunds[2]?.id;
+    expect(plainly).toMatchObject({
+      balance_transaction: { type: 'refund', amount: -2000, source },
+      failure_balance_transaction: { type: 'refund_failure', amount: 2000, source },
+    });
+    expect(pending).not.toHaveProperty('failure_balance_transaction');
+    const movements = await stripe.balanceTransactions.list({ source: String(source) });
+    expect(movements.data.map(({ type }) => type)).toEqual(['refund_failure', 'refund']);
+    expect(await stripe.balanceTransactions.retrieve(String(movements.data[0]?.id))).toEqual(movements.data[0]);
   });
 
   it('are disputed, and lost or won', async () => {

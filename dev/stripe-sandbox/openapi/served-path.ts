@@ -6,6 +6,8 @@
 
 /** Are the paths that the sandbox serves, as Stripe's OpenAPI writes them. */
 export const SERVED_PATHS: readonly string[] = [
+  '/v1/balance_transactions',
+  '/v1/balance_transactions/{id}',
   '/v1/billing_portal/configurations',
   '/v1/billing_portal/configurations/{configuration}',
   '/v1/billing_portal/sessions',

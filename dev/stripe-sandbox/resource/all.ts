@@ -1,5 +1,6 @@
 /** Owns: the list of all objects that the sandbox has. A further one is a file here and a line below. */
 import type { Resource } from '../call.ts';
+import { BALANCE_TRANSACTION_RESOURCE } from './balance-transaction.ts';
 import { CHARGE_RESOURCE } from './charge.ts';
 import { CHECKOUT_SESSION_RESOURCE } from './checkout-session.ts';
 import { COUPON_RESOURCE } from './coupon.ts';
@@ -27,6 +28,7 @@ import { WEBHOOK_ENDPOINT_RESOURCE } from './webhook-endpoint.ts';
 
 /** Are the objects of the sandbox. */
 export const RESOURCES: readonly Resource[] = [
+  BALANCE_TRANSACTION_RESOURCE,
   CHARGE_RESOURCE,
   CHECKOUT_SESSION_RESOURCE,
   COUPON_RESOURCE,

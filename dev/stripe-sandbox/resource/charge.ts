@@ -1,6 +1,6 @@
 /**
  * Owns: charges: what a bank was asked to pay, and what it said.
- * Does not own: when it is asked (`payment-intent.ts`). Balance transactions are not here.
+ * Does not own: when it is asked (`payment-intent.ts`). Balance transactions of charges are not here.
  */
 import { type Call, type Operation, type Resource, toPathId } from '../call.ts';
 import { readText } from '../field.ts';

@@ -13,6 +13,7 @@ import { type Metadata, mergeMetadata } from '../metadata.ts';
 import { describeMoney, readAmount } from '../money.ts';
 import { defineTable } from '../store.ts';
 import { invalidRequest, notInSandbox } from '../stripe-error.ts';
+import { noteMovement } from './balance-transaction.ts';
 import { CHARGES, type Charge } from './charge.ts';
 import { CUSTOMERS, toCustomerNow } from './customer-object.ts';
 import { PAYMENT_INTENTS } from './payment-intent.ts';
@@ -22,6 +23,8 @@ import { findCard, PAYMENT_METHODS } from './payment-method.ts';
 export interface Refund extends ApiObject {
   readonly amount: number;
   readonly charge: string;
+  readonly currency: string;
+  readonly customer: string | null;
   readonly metadata: Metadata;
   readonly payment_intent: string | null;
   readonly status: 'pending' | 'succeeded' | 'failed';
@@ -50,14 +53,16 @@ const create: Operation = {
         param: 'amount',
       });
     }
+    const id = createId('re');
+    const { currency } = charge;
     const refund: Refund = {
-      id: createId('re'),
+      id,
       object: 'refund',
       amount,
-      balance_transaction: null,
+      balance_transaction: noteMovement(own, { type: 'refund', amount: -amount, currency, source: id }),
       charge: charge.id,
       created: own.now,
-      currency: charge.currency,
+      currency,
       customer: charge.customer,
       destination_details: { card: { type: 'refund' }, type: 'card' },
       metadata: mergeMetadata({}, parameters),
@@ -132,7 +137,15 @@ export function failRefund(call: Call, id: string, reason = 'unknown'): Refund {
   if (refund.status === 'failed') throw invalidRequest(`The refund ${id} has failed already.`, { param: 'refund' });
   unschedule(call.tx, OUTCOME, id);
   takeBack(call, refund);
-  const failed: Refund = { ...refund, failure_reason: reason, status: 'failed' };
+  const { amount, currency } = refund;
+  const own = call.at(toCustomerNow(call, call.tx.find(CUSTOMERS, refund.customer ?? '')));
+  const movement = noteMovement(own, { type: 'refund_failure', amount, currency, source: id });
+  const failed: Refund = {
+    ...refund,
+    failure_balance_transaction: movement,
+    failure_reason: reason,
+    status: 'failed',
+  };
   call.tx.put(REFUNDS, id, failed);
   call.emit({ type: 'refund.updated', object: failed, before: refund });
   call.emit({ type: 'charge.refund.updated', object: failed, before: refund });

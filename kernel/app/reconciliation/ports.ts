@@ -42,7 +42,7 @@ export interface StripePaymentList {
   /**
    * The refunds that came back, of the newest 1,000 payments; those left out that later ones have made up for, or came in the place of
    * and came back themselves ({@link REPLACES}), or that say that they were {@link SETTLED_OUTSIDE}. A refund that names none makes up
-   * for all that came back before it, the oldest first; where it came back, too, it does if it is of just what was missing then.
+   * for all that had come back when it was made, the oldest first; where it came back, too, it does if it is of just what was missing then.
    */
   listFailedRefunds(stripeCustomerId: string): Promise<readonly FailedRefund[]>;
 }
