@@ -85,8 +85,12 @@ export class ChangeBook {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       // First: what is read from here on has every change up to this number, and what comes after takes the next one.
       const revision = (await store.settleTarget(target)) + 1;
-      const draft = await decide();
-      if (draft === undefined) return false;
+      const draft = await decide().catch(async (error: unknown) => {
+        // What stands in the way may be what another call of this request has done since.
+        if (!(await this.#isRecorded(identity, target))) throw error;
+        return undefined;
+      });
+      if (draft === undefined) return await this.#isRecorded(identity, target);
       const { effect, changes } = draft;
       const audit = {
         ...{
