@@ -6,9 +6,11 @@
 import type { Connection, mongo } from 'mongoose';
 import type { AuditFilter, AuditPlace, AuditStore } from '../../app/operator/ports.ts';
 import { DomainError } from '../../domain/error.ts';
+import { present } from '../../domain/optional.ts';
 import { guardDatabase, isDatabaseFailure, isDuplicateKey } from '../database-failure.ts';
 import { ensureIndexes, type WantedIndex } from '../index-proof.ts';
 import { outcomesOfInsertError } from '../ledger/insert-outcome.ts';
+import { toTimeFilter } from '../time-filter.ts';
 import {
   type AuditDocument,
   type EffectDocument,
@@ -173,21 +175,9 @@ function isEmpty(document: mongo.Document): boolean {
 
 function toQuery(filter: AuditFilter, after: AuditPlace | undefined): mongo.Filter<AuditDocument> {
   const { productCode, tenantId, actor, method, startAt, endAt } = filter;
-  const times = {
-    ...(startAt === undefined ? {} : { $gte: new Date(startAt) }),
-    ...(endAt === undefined ? {} : { $lt: new Date(endAt) }),
-  };
+  const place = after === undefined ? {} : { after: { createdAt: after.createdAt, id: after.recordId } };
   return {
-    ...(productCode === undefined ? {} : { product_code: productCode }),
-    ...(tenantId === undefined ? {} : { tenant_id: tenantId }),
-    ...(actor === undefined ? {} : { actor }),
-    ...(method === undefined ? {} : { method }),
-    ...(isEmpty(times) ? {} : { created_at: times }),
-    ...(after === undefined ? {} : { $or: placesAfter(after) }),
+    ...present({ product_code: productCode, tenant_id: tenantId, actor, method }),
+    ...toTimeFilter({ range: present({ startAt, endAt }), ...place }),
   };
-}
-
-function placesAfter({ createdAt, recordId }: AuditPlace): mongo.Filter<AuditDocument>[] {
-  const at = new Date(createdAt);
-  return [{ created_at: { $lt: at } }, { created_at: at, _id: { $lt: recordId } }];
 }

@@ -10,7 +10,7 @@ import { guardDatabase, guardWrite, isDuplicateKey } from '../database-failure.t
 import { ensureIndexes, type WantedIndex } from '../index-proof.ts';
 import { LEDGER_COLLECTION_OPTIONS } from '../ledger/collection-option.ts';
 import { toInt64 } from '../ledger/int64.ts';
-import { toTimeFilter } from './time-filter.ts';
+import { toTimeFilter } from '../time-filter.ts';
 
 /** How long the database may take for one command, in milliseconds. */
 const TIMEOUT_MS = 5_000;

@@ -12,7 +12,7 @@ import { ensureIndexes, type WantedIndex } from '../index-proof.ts';
 import { LEDGER_COLLECTION_OPTIONS } from '../ledger/collection-option.ts';
 import { toInt64 } from '../ledger/int64.ts';
 import { insertOrLoad } from '../subscription/insert-or-load.ts';
-import { toTimeFilter } from './time-filter.ts';
+import { toTimeFilter } from '../time-filter.ts';
 import { fromDocumentTopUp, type TopUpDocument, toDocumentTopUp } from './top-up-document.ts';
 
 /** How long the database may take for one command, in milliseconds. */

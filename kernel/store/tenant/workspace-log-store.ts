@@ -1,10 +1,12 @@
 // Owns how the logs of workspaces are read and written in MongoDB: collection `workspace_records`, append-only.
 
 import type { Connection, mongo } from 'mongoose';
-import type { TimePlace, WorkspaceLogStore, WorkspaceRecord, WorkspaceRecordFilter } from '../../app/tenant/ports.ts';
+import type { WorkspaceLogStore, WorkspaceRecord } from '../../app/tenant/ports.ts';
 import { DomainError } from '../../domain/error.ts';
+import { present } from '../../domain/optional.ts';
 import { guardDatabase, isDuplicateKey } from '../database-failure.ts';
 import { ensureIndexes, type WantedIndex } from '../index-proof.ts';
+import { toTimeFilter } from '../time-filter.ts';
 import { fromDocumentRecord, toDocumentRecord, type WorkspaceRecordDocument } from './tenant-document.ts';
 
 /** How long the database may take for one read, in milliseconds. */
@@ -66,33 +68,20 @@ class MongoWorkspaceLogStore implements WorkspaceLogStore {
       return document === null ? undefined : fromDocumentRecord(document);
     });
 
-  loadRecords: WorkspaceLogStore['loadRecords'] = (tenantId, filter, limit, after) =>
+  loadRecords: WorkspaceLogStore['loadRecords'] = (tenantId, { method, startAt, endAt }, limit, after) =>
     guardDatabase(async () => {
       const documents = await this.#records
-        .find({ tenant_id: tenantId, ...toFilter(filter, after) }, { maxTimeMS: READ_TIMEOUT_MS })
+        .find(
+          {
+            tenant_id: tenantId,
+            ...present({ method }),
+            ...toTimeFilter({ range: present({ startAt, endAt }), after }),
+          },
+          { maxTimeMS: READ_TIMEOUT_MS },
+        )
         .sort({ created_at: -1, _id: -1 })
         .limit(limit)
         .toArray();
       return documents.map(fromDocumentRecord);
     });
-}
-
-function toFilter(
-  { method, startAt, endAt }: WorkspaceRecordFilter,
-  after: TimePlace | undefined,
-): mongo.Filter<WorkspaceRecordDocument> {
-  const times = {
-    ...(startAt === undefined ? {} : { $gte: new Date(startAt) }),
-    ...(endAt === undefined ? {} : { $lt: new Date(endAt) }),
-  };
-  return {
-    ...(method === undefined ? {} : { method }),
-    ...(startAt === undefined && endAt === undefined ? {} : { created_at: times }),
-    ...(after === undefined ? {} : { $or: afterPlace(after) }),
-  };
-}
-
-function afterPlace({ createdAt, id }: TimePlace): mongo.Filter<WorkspaceRecordDocument>[] {
-  const at = new Date(createdAt);
-  return [{ created_at: { $lt: at } }, { created_at: at, _id: { $lt: id } }];
 }

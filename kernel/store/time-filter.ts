@@ -1,6 +1,6 @@
 // Owns how a part of a list by time is matched: newest first, within a range, from a place on.
 
-import type { Instant } from '../../domain/id.ts';
+import type { Instant } from '../domain/id.ts';
 
 /** Says which part of a list is read. */
 interface ListPart {
