@@ -1,6 +1,6 @@
 // Owns reading what a customer has paid, and what went back. Does not own what any of it gives.
-// Invariant: a customer costs two calls, and one for each charge that a bank disputes and each payment that was tried and is open; a
-// payment that went back costs three.
+// Invariant: a customer costs two calls, and one for each charge that a bank disputes or that has more refunds than come with it, and
+// each payment that was tried and is open; a payment that went back costs three.
 
 import type { Stripe } from 'stripe';
 import type { PaymentStatus, StripePayment, StripePayments } from '../app/payment/ports.ts';
@@ -28,14 +28,12 @@ export function createStripePayments(client: StripeClient): StripePayments {
         const charges = await client.charges.list({ customer, limit: PAGE_SIZE, expand: ['data.refunds'] });
         const known = invoices.data.filter(({ status }) => status !== 'draft');
         const paidBy = indexByIntent(known);
+        const refunds = await loadRefunds(client, charges.data);
         const disputes = await loadDisputes(client, charges.data);
         const waiting = await findWaiting(client, known);
         return [
           ...known.map((invoice) => toInvoicePayment(invoice, charges.data, waiting)),
-          ...charges.data.flatMap((charge) => {
-            const paid = paidBy.get(toId(charge.payment_intent));
-            return (charge.refunds?.data ?? []).map((refund) => toRefund(refund, paid));
-          }),
+          ...refunds.map((refund) => toRefund(refund, paidBy.get(toId(refund.payment_intent)))),
           ...disputes.map((dispute) => toDispute(dispute, paidBy.get(toId(dispute.payment_intent)))),
         ];
       }),
@@ -57,6 +55,16 @@ async function loadPayer(client: StripeClient, intent: string): Promise<string> 
     if (isMissing(error)) return '';
     throw error;
   }
+}
+
+/** Loads the refunds of charges that were read with their newest ones, and those that did not come with them. */
+async function loadRefunds(client: StripeClient, charges: readonly Stripe.Charge[]): Promise<readonly Stripe.Refund[]> {
+  const all: Stripe.Refund[] = [];
+  for (const { id, refunds } of charges) {
+    const isWhole = refunds?.has_more !== true;
+    all.push(...(isWhole ? (refunds?.data ?? []) : (await client.refunds.list({ charge: id, limit: PAGE_SIZE })).data));
+  }
+  return all;
 }
 
 async function loadDisputes(

@@ -106,6 +106,25 @@ describe('the history of payments', () => {
     await expectSound(shop, workspace);
   });
 
+  test('has all refunds of a payment, also where there are more than come with it and no event told of them', async () => {
+    const deaf = await openShop({ isDeaf: true });
+    try {
+      const { workspace } = await openBuyer(deaf);
+      await workspace.storeCard();
+      await workspace.activate({ planCode: 'pro' });
+      const { stripe } = deaf.stripe;
+      const [charge] = (await stripe.charges.list({ customer: await workspace.customerId() })).data;
+      for (let number = 0; number < 12; number += 1) {
+        await stripe.refunds.create({ charge: charge?.id ?? '', amount: 10 });
+      }
+      const request = ListPaymentsRequest.fromPartial({ tenantId: workspace.tenantId, kind: PaymentKind.REFUND });
+      const { listPayments } = PaymentHistoryServiceService;
+      expect((await deaf.callers.bff.call(listPayments, request, workspace.settings)).payments).toHaveLength(12);
+    } finally {
+      await deaf.close();
+    }
+  });
+
   test('has a refund and a dispute of a plan as soon as events tell of them, and so do billing events; neither takes anything', async () => {
     const buyer = await openBuyer(shop);
     const { workspace, told } = buyer;
