@@ -194,4 +194,27 @@ describe('whoever lacks credit is told', () => {
       });
     }
   });
+
+  it.each<[owed: string, limit: bigint, overdraftLeft: bigint, missing: bigint, debt: string]>([
+    ['5', 0n, 0n, 14n, ' and owes 5, which the next credit pays first'],
+    ['5', 2n, 0n, 12n, ' and owes 3, which the next credit pays first'],
+    ['5', 7n, 2n, 7n, ' and 2 of overdraft'],
+  ])('what covers an amount where %s is owed and %s of overdraft allowed', (owed, limit, left, missing, debt) => {
+    const rulebook = rulesOf({ overdraftLimit: limit });
+    const state = accountAfter(debit(owed, { rulebook, alreadyPerformed: true }));
+    for (const command of [debit('9', { rulebook }), reserve('9', { rulebook })]) {
+      const { message, metadata } = refusalOf(state, START, command);
+      expect(message).toBe(
+        `9 microcredits are needed, the account has 0${debt}, so ${missing} are missing: ask for less`,
+      );
+      expect(metadata).toMatchObject({
+        overdraft_remaining_microcredits: String(left),
+        shortfall_microcredits: String(missing),
+      });
+      const nearly = accountAfter(debit(owed, { rulebook, alreadyPerformed: true }), giveGrant('a', missing - 1n));
+      expect(refusalOf(nearly, START, command).metadata).toMatchObject({ shortfall_microcredits: '1' });
+    }
+    const covered = accountAfter(debit(owed, { rulebook, alreadyPerformed: true }), giveGrant('a', missing));
+    expect(entryOf(covered, START, debit('9', { rulebook }), 'debited').after.payg).toBeLessThanOrEqual(missing);
+  });
 });
