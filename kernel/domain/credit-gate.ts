@@ -42,7 +42,7 @@ export function listFundsRemedies(
   const canGoUp = isPaid && running?.isContract !== true;
   const isSold = running !== undefined && (running.isContract === true || isSoldBySales);
   // Those who can go up alone need nobody for it.
-  const isAtSales = isPaid && !hasLarger && plans.some((plan) => plan.isSoldBySales && plan.rank > rank);
+  const isAtSales = isPaid && !hasLarger && plans.some((plan) => isToSell(plan) && plan.rank > rank);
   const remedies: readonly (readonly [FundsRemedy, boolean])[] = [
     ['pay_invoice', running?.status === 'past_due'],
     ['await_renewal', running?.status === 'renewal_pending'],
@@ -53,11 +53,24 @@ export function listFundsRemedies(
   return remedies.filter(([, isOpen]) => isOpen).map(([remedy]) => remedy);
 }
 
-/** Whoever pays already goes up at once only, no plan that would wait helps; whoever does not may buy the plan that is tried, too. */
-function isMore({ rank: to, cycle }: AccountPolicy, running: Subscription | undefined, rank: number): boolean {
-  if (running === undefined) return true;
-  const { interval, intervalCount } = running;
-  return cycle !== undefined && isUpgrade({ interval, intervalCount, rank }, { ...cycle, rank: to });
+function isToSell({ isSoldBySales, isArchived }: AccountPolicy): boolean {
+  return isSoldBySales && !isArchived;
+}
+
+/**
+ * Whoever pays already goes up at once only, no plan that would wait helps; whoever does not may buy the plan that is tried, too. A plan
+ * gives more where its cycle gives anything, and inside of a cycle that goes on, where that is more than was paid for.
+ */
+function isMore(
+  { rank: to, cycle, includedPerCycle }: AccountPolicy,
+  running: Subscription | undefined,
+  rank: number,
+): boolean {
+  if (running === undefined) return includedPerCycle > 0n;
+  const { interval, intervalCount, paidAllowance } = running;
+  if (cycle === undefined || !isUpgrade({ interval, intervalCount, rank }, { ...cycle, rank: to })) return false;
+  const goesOn = cycle.interval === interval && cycle.intervalCount === intervalCount;
+  return includedPerCycle > (goesOn ? paidAllowance : 0n);
 }
 
 /** What an amount lacks, and what there is, all in microcredits. */

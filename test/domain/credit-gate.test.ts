@@ -30,7 +30,9 @@ function rulesOf(
   others: Readonly<Record<string, Partial<AccountPolicy>>> = {},
 ): Rulebook {
   const all = Object.entries({ [PLAN]: policy, ...others });
-  const policies = new Map(all.map(([code, own]) => [code as PlanCode, { ...CLOSED_ACCOUNT_POLICY, ...own }]));
+  const policies = new Map(
+    all.map(([code, own]) => [code as PlanCode, { ...CLOSED_ACCOUNT_POLICY, includedPerCycle: 6n, ...own }]),
+  );
   return { ...rulebookOf(), policies };
 }
 
@@ -134,6 +136,25 @@ describe('whoever lacks credit is told', () => {
       rulesOf({}, { sales: atSales.sales }),
       undefined,
       ['contact_sales'],
+    ],
+    [
+      'nothing of a larger plan that gives nothing more',
+      rulesOf(own, { larger: { ...plans.larger, includedPerCycle: 5n } }),
+      {},
+      [],
+    ],
+    [
+      'to buy a larger plan whose year gives anything at once',
+      rulesOf(own, { larger: { ...plans.larger, cycle: year, includedPerCycle: 1n } }),
+      {},
+      ['upgrade'],
+    ],
+    ['nothing of plans whose cycles give nothing', rulesOf({ ...own, includedPerCycle: 0n }), undefined, []],
+    [
+      'nothing of sales, whose larger plan is archived',
+      rulesOf(own, { sales: { ...atSales.sales, isArchived: true } }),
+      {},
+      [],
     ],
     ['nothing of sales, who sell nothing larger', rulesOf({ ...own, rank: 90 }, atSales), {}, []],
     ['to buy a plan again after the last one ended', rulesOf(own, largest), { status: 'ended' }, ['upgrade']],
