@@ -106,6 +106,15 @@ export function computeOverdraftRemaining(
   return overdraftLimit > used ? overdraftLimit - used : 0n;
 }
 
+/** Computes how far a deficit goes below what overdraft allows, in microcredits: the next credit pays that first, and covers nothing. */
+export function computeOverdrawn(
+  { totals, overdraftHeld }: Pick<AccountState, 'totals' | 'overdraftHeld'>,
+  overdraftLimit: bigint,
+): bigint {
+  const allowed = overdraftLimit > overdraftHeld ? overdraftLimit - overdraftHeld : 0n;
+  return totals.deficit > allowed ? totals.deficit - allowed : 0n;
+}
+
 /** Counts the grants that the bound on grants counts: active ones, pinned ones and those still to begin. */
 export function countGrants(state: AccountState): number {
   const { trial, included, payg } = state.grants;

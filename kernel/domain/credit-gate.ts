@@ -1,7 +1,7 @@
 // Owns which work may not start for want of credit, and how credit can be had then. Does not own who covers an amount
 // (burn-down.ts), or how far overdraft goes (account.ts).
 
-import { type AccountState, computeAvailable, computeOverdraftRemaining } from './account.ts';
+import { type AccountState, computeAvailable, computeOverdraftRemaining, computeOverdrawn } from './account.ts';
 import { DomainError } from './error.ts';
 import { isUpgrade } from './plan-change.ts';
 import { type AccountPolicy, accountPolicyOf, overdraftLimitOf, type Rulebook } from './rulebook.ts';
@@ -42,7 +42,7 @@ export function listFundsRemedies(
   const canGoUp = isPaid && running?.isContract !== true;
   const isSold = running !== undefined && (running.isContract === true || isSoldBySales);
   // Those who can go up alone need nobody for it.
-  const isAtSales = isPaid && !hasLarger && plans.some((plan) => plan.isSoldBySales && plan.rank > rank);
+  const isAtSales = isPaid && !hasLarger && plans.some((plan) => isToSell(plan) && plan.rank > rank);
   const remedies: readonly (readonly [FundsRemedy, boolean])[] = [
     ['pay_invoice', running?.status === 'past_due'],
     ['await_renewal', running?.status === 'renewal_pending'],
@@ -53,22 +53,54 @@ export function listFundsRemedies(
   return remedies.filter(([, isOpen]) => isOpen).map(([remedy]) => remedy);
 }
 
-/** Whoever pays already goes up at once only, no plan that would wait helps; whoever does not may buy the plan that is tried, too. */
-function isMore({ rank: to, cycle }: AccountPolicy, running: Subscription | undefined, rank: number): boolean {
-  if (running === undefined) return true;
-  const { interval, intervalCount } = running;
-  return cycle !== undefined && isUpgrade({ interval, intervalCount, rank }, { ...cycle, rank: to });
+function isToSell({ isSoldBySales, isArchived }: AccountPolicy): boolean {
+  return isSoldBySales && !isArchived;
+}
+
+/**
+ * Whoever pays already goes up at once only, no plan that would wait helps; whoever does not may buy the plan that is tried, too. A plan
+ * gives more where its cycle gives anything, and inside of a cycle that goes on, where that is more than was paid for.
+ */
+function isMore(
+  { rank: to, cycle, includedPerCycle }: AccountPolicy,
+  running: Subscription | undefined,
+  rank: number,
+): boolean {
+  if (running === undefined) return includedPerCycle > 0n;
+  const { interval, intervalCount, paidAllowance } = running;
+  if (cycle === undefined || !isUpgrade({ interval, intervalCount, rank }, { ...cycle, rank: to })) return false;
+  const goesOn = cycle.interval === interval && cycle.intervalCount === intervalCount;
+  return includedPerCycle > (goesOn ? paidAllowance : 0n);
+}
+
+/** What an amount lacks, and what there is, all in microcredits. */
+export interface FundsGap {
+  readonly available: bigint;
+  readonly overdraftRemaining: bigint;
+  /** What is owed beyond overdraft: it is paid before anything is covered. */
+  readonly overdrawn: bigint;
+  /** How much credit has to come before the amount is covered; 0 where it is. */
+  readonly shortfall: bigint;
+}
+
+/** Computes what an amount lacks. */
+export function computeFundsGap(state: AccountState, needed: bigint, rulebook: Rulebook): FundsGap {
+  const overdraftLimit = overdraftLimitOf(rulebook, state.planCode);
+  const available = computeAvailable(state.totals);
+  const overdraftRemaining = computeOverdraftRemaining(state, overdraftLimit);
+  const overdrawn = computeOverdrawn(state, overdraftLimit);
+  const missing = needed - available - overdraftRemaining;
+  return { available, overdraftRemaining, overdrawn, shortfall: missing > 0n ? missing + overdrawn : 0n };
 }
 
 /** Says that funds and overdraft do not cover an amount, what is missing, and how it can be had. All in microcredits. */
 export function insufficientCredits(state: AccountState, needed: bigint, rulebook: Rulebook): DomainError {
-  const available = computeAvailable(state.totals);
-  const overdraftRemaining = computeOverdraftRemaining(state, overdraftLimitOf(rulebook, state.planCode));
-  const shortfall = needed - available - overdraftRemaining;
+  const { available, overdraftRemaining, overdrawn, shortfall } = computeFundsGap(state, needed, rulebook);
   const remedies = listFundsRemedies(state, rulebook);
   const overdraft = overdraftRemaining > 0n ? ` and ${overdraftRemaining} of overdraft` : '';
+  const debt = overdrawn > 0n ? ` and owes ${overdrawn}, which the next credit pays first` : '';
   const advice = [...remedies.map((remedy) => REMEDY_WORDS[remedy]), 'ask for less'].join(', or ');
-  const message = `${needed} microcredits are needed, the account has ${available}${overdraft}, so ${shortfall} are missing: ${advice}`;
+  const message = `${needed} microcredits are needed, the account has ${available}${overdraft}${debt}, so ${shortfall} are missing: ${advice}`;
   return new DomainError('INSUFFICIENT_CREDITS', message, {
     metadata: {
       needed_microcredits: String(needed),

@@ -15,8 +15,12 @@ export interface AccountPolicy {
   readonly isOnSale: boolean;
   /** How long a cycle of its price is; absent where it has none. */
   readonly cycle?: CycleLength;
-  /** Says that sales sells the plan, by contract. */
+  /** Says that sales sells the plan, by contract; or sold it, where it is archived. */
   readonly isSoldBySales: boolean;
+  /** Says that nobody can go to the plan any more; who is on it stays. */
+  readonly isArchived: boolean;
+  /** What a cycle of it that is bought today gives, in microcredits. */
+  readonly includedPerCycle: bigint;
 }
 
 /**
@@ -37,6 +41,8 @@ export const CLOSED_ACCOUNT_POLICY: AccountPolicy = {
   rank: 0,
   isOnSale: false,
   isSoldBySales: false,
+  isArchived: false,
+  includedPerCycle: 0n,
 };
 
 /** Finds what a plan allows an account. */

@@ -20,15 +20,15 @@ type Methods = Pick<
   StripeBilling,
   | 'loadPaymentMethods'
   | 'setDefaultPaymentMethod'
-  | 'findDefaultMark'
+  | 'listDefaultMarks'
   | 'createSetupIntent'
   | 'adoptPaymentMethod'
   | 'loadConsents'
 >;
 
 /**
- * By which the metadata of a customer say which choice has set the default, and to what. They are written with it at once, and by
- * nobody else: where the default is another one than they say, somebody has set it at Stripe since.
+ * By which the metadata of a customer, and of a subscription that has a default of its own, say which choice has set that, and to
+ * what. They are written with it at once, and by nobody else: where it is another one than they say, somebody has set it at Stripe since.
  */
 const [CHOICE, CHOSEN] = ['card_choice', 'card_choice_method'] as const;
 
@@ -42,7 +42,7 @@ export function createStripePaymentMethods(client: StripeClient): Methods {
         await setDefault(client, customer, id, mark);
         return true;
       }),
-    findDefaultMark: (customer) => guardStripe(() => findMark(client, customer)),
+    listDefaultMarks: (customer) => guardStripe(() => listMarks(client, customer)),
     createSetupIntent: (customer, metadata, attempt) =>
       guardStripe(async () => {
         const terms = { customer, usage: 'off_session' as const, metadata: withIntent(metadata, attempt) };
@@ -97,19 +97,31 @@ async function hasMethod(client: StripeClient, customer: string, id: string): Pr
 async function setDefault(client: StripeClient, customer: string, id: string, mark: string): Promise<void> {
   const metadata = { [CHOICE]: mark, [CHOSEN]: id };
   await client.customers.update(customer, { invoice_settings: { default_payment_method: id }, metadata });
-  const subscriptions = client.subscriptions.list({ customer, limit: PAGE_SIZE });
-  for (const { id: subscription, default_payment_method: own } of await subscriptions.autoPagingToArray({
-    limit: LIST_MAX,
-  })) {
-    if (own === null || toId(own) === id) continue;
-    await client.subscriptions.update(subscription, { default_payment_method: id });
+  for (const { id: subscription, default_payment_method: own, metadata: said } of await loadSubscriptions(
+    client,
+    customer,
+  )) {
+    if (own === null || (toId(own) === id && markOf(said, id) === mark)) continue;
+    await client.subscriptions.update(subscription, { default_payment_method: id, metadata });
   }
 }
 
-async function findMark(client: StripeClient, customer: string): Promise<string | undefined> {
+function loadSubscriptions(client: StripeClient, customer: string): Promise<readonly Stripe.Subscription[]> {
+  return client.subscriptions.list({ customer, limit: PAGE_SIZE }).autoPagingToArray({ limit: LIST_MAX });
+}
+
+/** A call to set a subscription's may have landed later than the next choice, though that of the customer had not. */
+async function listMarks(client: StripeClient, customer: string): Promise<readonly string[]> {
   const found = await loadCustomer(client, customer);
-  const defaultId = found === undefined ? undefined : toDefaultId(found);
-  return defaultId !== undefined && found?.metadata[CHOSEN] === defaultId ? found.metadata[CHOICE] : undefined;
+  const mark = found && markOf(found.metadata, toDefaultId(found));
+  if (mark === undefined) return [];
+  const subscriptions = await loadSubscriptions(client, customer);
+  const marks = subscriptions.map(({ metadata, default_payment_method: own }) => markOf(metadata, toId(own)));
+  return [mark, ...marks.filter((each) => each !== undefined)];
+}
+
+function markOf(metadata: Stripe.Metadata, method: string | undefined): string | undefined {
+  return method !== undefined && metadata[CHOSEN] === method ? metadata[CHOICE] : undefined;
 }
 
 /** A card that pays for a subscription already comes before one that was stored later. */

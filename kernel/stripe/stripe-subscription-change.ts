@@ -115,7 +115,7 @@ async function scheduleChange(
         )
       : await client.subscriptionSchedules.retrieve(stripeScheduleId);
   const present = findPresentPhase(schedule);
-  const discounts = present.discounts.map(toDiscountParameter);
+  const discounts = await loadDiscounts(client, stripeSubscriptionId);
   const next = {
     items: [{ price: stripePriceId, quantity: 1 }],
     // The schedule lets go of the subscription some time in the period after the change.
@@ -148,7 +148,8 @@ function findPresentPhase({ id, phases, current_phase: current }: Stripe.Subscri
   return present;
 }
 
-function toDiscountParameter({ coupon, discount, promotion_code: code }: Stripe.SubscriptionSchedule.Phase.Discount) {
-  if (discount !== null) return { discount: toId(discount) };
-  return code === null ? { coupon: coupon === null ? '' : toId(coupon) } : { promotion_code: toId(code) };
+/** What the subscription has: a phase goes on naming those that are used up, have ended or were taken away since it began. */
+async function loadDiscounts(client: StripeClient, id: string): Promise<{ readonly discount: string }[]> {
+  const { discounts } = await client.subscriptions.retrieve(id);
+  return discounts.map((discount) => ({ discount: toId(discount) }));
 }

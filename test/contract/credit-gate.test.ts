@@ -70,6 +70,18 @@ describe('an account that is exhausted', () => {
     await reserve(tenantId, ACTION, '3');
   });
 
+  test('is told what it owes, too: what is missing is what covers the work once it has come', async () => {
+    const { tenantId } = await openWorkspace(shop);
+    await shop.callers.debit(tenantId, { quantity: '5', alreadyPerformed: true });
+    const ask = { action: ACTION, quantity: '3' };
+    expect(await check(tenantId, ask)).toMatchObject({ allowed: false, shortfallMicrocredits: 8n * CREDIT });
+    expect(await check(tenantId)).toMatchObject({ allowed: false, shortfallMicrocredits: 5n * CREDIT + 1n });
+    await expectRefused(tenantId, [TOP_UP, UPGRADE], 'top_up,upgrade');
+    await shop.callers.grant(tenantId, 8n * CREDIT);
+    expect(await check(tenantId, ask)).toMatchObject({ allowed: true });
+    await reserve(tenantId, ACTION, '3');
+  });
+
   test('is told of the largest plan by the year, and on that of sales, who sell a larger one', async () => {
     const workspace = await openWorkspace(shop);
     const { tenantId } = workspace;

@@ -385,6 +385,36 @@ describe('what is stored', () => {
       });
     });
 
+    test('that reached the subscription behind a later one: what pays for that follows the later one again', async () => {
+      dropEvents();
+      const { proxy, workspaceOfId, close } = await openSlow();
+      try {
+        const { workspace, visa, mastercard, defaultAtStripe } = await openChooser();
+        const { stripe } = shop.stripe;
+        const bySlow = await workspaceOfId(workspace.tenantId);
+        const customer = await workspace.customerId();
+        const { stripeSubscriptionId = '' } = (await workspace.get()).subscription ?? {};
+        const other = await workspace.storeCard('pm_card_amex', false);
+        await stripe.subscriptions.update(stripeSubscriptionId, { default_payment_method: other.id });
+        const payer = async () => (await stripe.subscriptions.retrieve(stripeSubscriptionId)).default_payment_method;
+        const sending = proxy.hold('POST /v1/subscriptions/:id', 'before', () => [stripeSubscriptionId]);
+        const landed = proxy.hold('POST /v1/customers/:id', 'before', () => [customer], 2);
+        const chosen = bySlow.setDefault(visa).catch(() => undefined);
+        await sending.reached;
+        await workspace.setDefault(mastercard);
+        sending.release();
+        // Its kernel gets no further than to the end of its own call.
+        await landed.reached;
+        expect([await defaultAtStripe(), await payer()]).toEqual([mastercard, visa]);
+        await workspace.refresh();
+        expect(await payer()).toBe(mastercard);
+        landed.release();
+        await chosen;
+      } finally {
+        await close();
+      }
+    });
+
     test('and then another one at Stripe: that one stays, also behind a call that has landed late', async () => {
       dropEvents();
       const choose = async ({ workspace, defaultAtStripe }: Awaited<ReturnType<typeof openChooser>>, id: string) => {

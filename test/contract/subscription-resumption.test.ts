@@ -73,6 +73,12 @@ async function expectRenewed(): Promise<void> {
   await expectSound(shop, workspace);
 }
 
+/** When Stripe is asked next, by this workspace's row. */
+async function nextLook(): Promise<Date | undefined> {
+  const rows = shop.kernel.connection.collection<{ _id: string; sync_due_at?: Date }>('stripe_customers');
+  return (await rows.findOne({ _id: workspace.tenantId }))?.sync_due_at;
+}
+
 describe('a cancellation that was taken back at Stripe', () => {
   test('is found out before its time, though no event tells of it: nothing ends', async () => {
     await advanceTo(-30_000);
@@ -141,6 +147,25 @@ describe('where the renewal is declined that nobody here expected', () => {
     await workspace.refresh();
     await expectSound(shop, workspace);
   });
+});
+
+test('a cancellation is looked for before its time also while a payment is missing: taken back, it ends nothing', async () => {
+  await workspace.storeCard('pm_card_chargeCustomerFail');
+  await advanceTo(2 * HOUR_MS);
+  await expect.poll(standing).toMatchObject({ status: SubscriptionStatus.PAST_DUE, cancelTime: undefined });
+  // Not at the hour at which it is asked for the payment anyway.
+  const [canceledMs, { id }] = [2 * DAY_MS + HOUR_MS / 2, await atStripe()];
+  const cancelTime = new Date(periodEnd.getTime() + canceledMs);
+  await shop.stripe.stripe.subscriptions.update(id, { cancel_at: cancelTime.getTime() / 1_000 });
+  await advanceTo(canceledMs - HOUR_MS / 3);
+  await workspace.refresh();
+  await expect.poll(nextLook).toEqual(new Date(cancelTime.getTime() - 60_000));
+  expect(await standing()).toMatchObject({ status: SubscriptionStatus.PAST_DUE, cancelTime });
+  await shop.stripe.stripe.subscriptions.update(id, { cancel_at: '' });
+  await advanceTo(canceledMs - 30_000);
+  await expect.poll(standing).toMatchObject({ planCode: 'pro', cancelTime: undefined });
+  await advanceTo(canceledMs + 10_000);
+  expect(await standing()).toMatchObject({ planCode: 'pro', status: SubscriptionStatus.PAST_DUE, included: LEFT });
 });
 
 test('what was resumed and not paid is ended at Stripe where nobody could look before the grace was over', async () => {

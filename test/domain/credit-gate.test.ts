@@ -30,7 +30,9 @@ function rulesOf(
   others: Readonly<Record<string, Partial<AccountPolicy>>> = {},
 ): Rulebook {
   const all = Object.entries({ [PLAN]: policy, ...others });
-  const policies = new Map(all.map(([code, own]) => [code as PlanCode, { ...CLOSED_ACCOUNT_POLICY, ...own }]));
+  const policies = new Map(
+    all.map(([code, own]) => [code as PlanCode, { ...CLOSED_ACCOUNT_POLICY, includedPerCycle: 6n, ...own }]),
+  );
   return { ...rulebookOf(), policies };
 }
 
@@ -135,6 +137,25 @@ describe('whoever lacks credit is told', () => {
       undefined,
       ['contact_sales'],
     ],
+    [
+      'nothing of a larger plan that gives nothing more',
+      rulesOf(own, { larger: { ...plans.larger, includedPerCycle: 5n } }),
+      {},
+      [],
+    ],
+    [
+      'to buy a larger plan whose year gives anything at once',
+      rulesOf(own, { larger: { ...plans.larger, cycle: year, includedPerCycle: 1n } }),
+      {},
+      ['upgrade'],
+    ],
+    ['nothing of plans whose cycles give nothing', rulesOf({ ...own, includedPerCycle: 0n }), undefined, []],
+    [
+      'nothing of sales, whose larger plan is archived',
+      rulesOf(own, { sales: { ...atSales.sales, isArchived: true } }),
+      {},
+      [],
+    ],
     ['nothing of sales, who sell nothing larger', rulesOf({ ...own, rank: 90 }, atSales), {}, []],
     ['to buy a plan again after the last one ended', rulesOf(own, largest), { status: 'ended' }, ['upgrade']],
     [
@@ -193,5 +214,28 @@ describe('whoever lacks credit is told', () => {
         remedies: 'top_up,upgrade',
       });
     }
+  });
+
+  it.each<[owed: string, limit: bigint, overdraftLeft: bigint, missing: bigint, debt: string]>([
+    ['5', 0n, 0n, 14n, ' and owes 5, which the next credit pays first'],
+    ['5', 2n, 0n, 12n, ' and owes 3, which the next credit pays first'],
+    ['5', 7n, 2n, 7n, ' and 2 of overdraft'],
+  ])('what covers an amount where %s is owed and %s of overdraft allowed', (owed, limit, left, missing, debt) => {
+    const rulebook = rulesOf({ overdraftLimit: limit });
+    const state = accountAfter(debit(owed, { rulebook, alreadyPerformed: true }));
+    for (const command of [debit('9', { rulebook }), reserve('9', { rulebook })]) {
+      const { message, metadata } = refusalOf(state, START, command);
+      expect(message).toBe(
+        `9 microcredits are needed, the account has 0${debt}, so ${missing} are missing: ask for less`,
+      );
+      expect(metadata).toMatchObject({
+        overdraft_remaining_microcredits: String(left),
+        shortfall_microcredits: String(missing),
+      });
+      const nearly = accountAfter(debit(owed, { rulebook, alreadyPerformed: true }), giveGrant('a', missing - 1n));
+      expect(refusalOf(nearly, START, command).metadata).toMatchObject({ shortfall_microcredits: '1' });
+    }
+    const covered = accountAfter(debit(owed, { rulebook, alreadyPerformed: true }), giveGrant('a', missing));
+    expect(entryOf(covered, START, debit('9', { rulebook }), 'debited').after.payg).toBeLessThanOrEqual(missing);
   });
 });

@@ -386,6 +386,13 @@ export class AccountModel {
     return limit > used ? limit - used : 0n;
   }
 
+  /** What is owed beyond what overdraft allows. */
+  overdrawn(limit: bigint): bigint {
+    const promised = this.#owedAndPromised() - this.#deficit;
+    const allowed = limit > promised ? limit - promised : 0n;
+    return this.#deficit > allowed ? this.#deficit - allowed : 0n;
+  }
+
   /** What is owed, and what open holds count on beyond all credit. */
   #owedAndPromised(): bigint {
     let sum = this.#deficit;

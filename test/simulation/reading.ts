@@ -111,7 +111,8 @@ export function fundsReading(
     const [available, limit] = [model.available(), rules.overdraftOf(model.plan ?? '')];
     const overdraftRemaining = model.overdraftLeft(limit);
     const reach = available + overdraftRemaining;
-    const shortfall = amount > reach ? amount - reach : 0n;
+    // What is owed beyond overdraft is paid first.
+    const shortfall = amount > reach ? amount - reach + model.overdrawn(limit) : 0n;
     return show({ allowed: shortfall === 0n, available, overdraftRemaining, shortfall });
   };
   return {

@@ -193,7 +193,7 @@ describe('loadProductRules', () => {
     expect(onSale.sort()).toEqual(['max', 'max_annual', 'plus', 'plus_annual', 'pro', 'pro_annual']);
     expect(seeded.rulebook.policies.get('plus' as PlanCode)).toEqual({
       ...{ overdraftLimit: 0n, creditGates: ['*'], paygAllowed: true, rank: 20, isOnSale: true, isSoldBySales: false },
-      cycle: { interval: 'month', intervalCount: 1 },
+      ...{ cycle: { interval: 'month', intervalCount: 1 }, isArchived: false, includedPerCycle: 20_000_000n },
     });
     expect(seeded.rulebook.policies.get('enterprise' as PlanCode)).toMatchObject({
       isOnSale: false,

@@ -133,18 +133,18 @@ describe('a customer', () => {
     expect(second).toMatchObject({ isDefault: false, card: { brand: 'mastercard' } });
     const id = second?.stripePaymentMethodId ?? '';
     expect(await gateway.port.setDefaultPaymentMethod(customer, id, 'mark_1')).toBe(true);
-    expect(await gateway.port.findDefaultMark(customer)).toBe('mark_1');
+    expect(await gateway.port.listDefaultMarks(customer)).toEqual(['mark_1']);
     expect(await gateway.port.loadPaymentMethods(customer)).toMatchObject([{ stripePaymentMethodId: id }, {}]);
     const stranger = await gateway.billing.payer(START);
     const [theirs] = await gateway.port.loadPaymentMethods(stranger.customer);
     for (const none of ['pm_none', theirs?.stripePaymentMethodId ?? '']) {
       expect(await gateway.port.setDefaultPaymentMethod(customer, none, 'mark_2')).toBe(false);
     }
-    expect(await gateway.port.findDefaultMark(customer)).toBe('mark_1');
+    expect(await gateway.port.listDefaultMarks(customer)).toEqual(['mark_1']);
     // Somebody chooses at Stripe.
     const chosen = { invoice_settings: { default_payment_method: first?.stripePaymentMethodId ?? '' } };
     await gateway.stripe.customers.update(customer, chosen);
-    expect(await gateway.port.findDefaultMark(customer)).toBeUndefined();
+    expect(await gateway.port.listDefaultMarks(customer)).toEqual([]);
   });
 
   it('pays a subscription that was bought on a page with the card that was chosen since', async () => {

@@ -173,6 +173,35 @@ describe('a change of price', () => {
     expect(after).not.toHaveProperty('pendingUpdateUrl');
   });
 
+  it('waits for the end of the period with the discounts that are left, also behind an earlier one that had more', async () => {
+    const { who, id } = await inTheMiddle();
+    const [plus, basic, cheap] = [
+      await gateway.plan('plus', 2_500),
+      await gateway.plan('basic', 2_000),
+      await gateway.plan('cheap', 1_000),
+    ];
+    const coupons = [
+      await gateway.stripe.coupons.create({ amount_off: 300, currency: 'usd', duration: 'once' }),
+      await gateway.stripe.coupons.create({ amount_off: 200, currency: 'usd', duration: 'forever' }),
+    ];
+    await gateway.stripe.subscriptions.update(id, { discounts: coupons.map(({ id: coupon }) => ({ coupon })) });
+    const waitFor = async (stripePriceId: string) => {
+      const change = { stripePriceId, metadata: {} };
+      await gateway.port.changeAtPeriodEnd(await gateway.read(id), change, gateway.attempt());
+      expect(await gateway.read(id)).toMatchObject({ pending: { terms: { stripePriceId } } });
+    };
+    await waitFor(plus.id);
+    await gateway.billing.advance(who, END + HOUR);
+    expect(await gateway.read(id)).toMatchObject({ terms: { stripePriceId: plus.id } });
+    // What was for one invoice is used up; then somebody takes the other one away at Stripe.
+    await waitFor(basic.id);
+    await gateway.stripe.subscriptions.update(id, { discounts: '' });
+    await waitFor(cheap.id);
+    await gateway.billing.advance(who, at(2026, 6, 1) + HOUR);
+    expect(await gateway.read(id)).toMatchObject({ terms: { stripePriceId: cheap.id } });
+    expect((await gateway.billing.invoices(id)).map(({ amount_paid: paid }) => paid)).toEqual([3_000, 2_000, 1_000]);
+  });
+
   it('waits for the end of the period, in the place of a cancellation and of another change', async () => {
     const { who, id, max, pro } = await inTheMiddle();
     const [basic, cheap] = [await gateway.plan('basic', 2_000), await gateway.plan('cheap', 1_000)];

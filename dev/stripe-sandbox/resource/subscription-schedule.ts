@@ -211,7 +211,7 @@ const update: Operation = {
         param: 'phases',
       });
     }
-    assertUnchanged(schedule, current);
+    assertUnchanged(schedule, current, needSubscription(own, schedule.subscription ?? '', 'subscription'));
     const changes: Partial<SubscriptionSchedule> = {
       current_phase: { start_date: current.start_date, end_date: current.end_date },
       end_behavior: end,
@@ -224,12 +224,22 @@ const update: Operation = {
   },
 };
 
-/** The phase that runs can be ended at another time, and not bill something else: the subscription itself is changed for that. */
-function assertUnchanged({ phases, current_phase: running }: SubscriptionSchedule, phase: Phase): void {
+/**
+ * The phase that runs can be ended at another time, and not bill something else: the subscription itself is changed for that. Its
+ * discounts are those that the subscription has by now: what was for one invoice is used up by the first of the phase.
+ */
+function assertUnchanged(
+  { phases, current_phase: running }: SubscriptionSchedule,
+  phase: Phase,
+  { discounts }: Subscription,
+): void {
   const before = phases.find(({ start_date: start }) => start === running?.start_date);
-  const toText = (of: Phase | undefined): string =>
-    JSON.stringify([of?.items.map(({ price, quantity }) => [price, quantity]), of?.discounts]);
-  if (before?.start_date === phase.start_date && toText(before) === toText(phase)) return;
+  const toText = (items: Phase['items'] | undefined): string =>
+    JSON.stringify(items?.map(({ price, quantity }) => [price, quantity]));
+  const isSame =
+    toText(before?.items) === toText(phase.items) &&
+    JSON.stringify(phase.discounts) === JSON.stringify(discounts.map(toPhaseDiscount));
+  if (before?.start_date === phase.start_date && isSame) return;
   if (before?.start_date !== phase.start_date) {
     throw invalidRequest('You can not modify the start date of the current phase.', { param: 'phases[0][start_date]' });
   }

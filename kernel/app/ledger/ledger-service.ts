@@ -1,11 +1,11 @@
 // Owns the use cases of an account: it makes complete commands out of requests, hands them to the committer and shapes
 // answers. Does not own rules (domain/) or how commits are written (committer.ts).
 
-import { computeAvailable, computeNextDueAt, computeOverdraftRemaining } from '../../domain/account.ts';
+import { computeNextDueAt } from '../../domain/account.ts';
 import { actionNotFound, resolveActionPrice } from '../../domain/action-price.ts';
 import { BUCKETS } from '../../domain/bucket.ts';
 import type { Adjust, Debit, GiveGrant, OpenAccount, ReportRun } from '../../domain/command.ts';
-import { isGated, listFundsRemedies } from '../../domain/credit-gate.ts';
+import { computeFundsGap, isGated, listFundsRemedies } from '../../domain/credit-gate.ts';
 import type { IdempotencyKey, Instant, TenantId } from '../../domain/id.ts';
 import { present } from '../../domain/optional.ts';
 import { computeCost, formatQuantity } from '../../domain/quantity.ts';
@@ -180,20 +180,18 @@ class LedgerService implements Ledger {
 
   async checkFunds(tenant: TenantRef, query: FundsQuery): Promise<FundsReading> {
     const { head, at } = await this.#desk.read(() => this.#desk.readNow(tenant.tenantId));
-    const { totals, planCode } = head.state;
+    const { planCode } = head.state;
     const rulebook = await this.#desk.loadRulebook(tenant);
     const needed = await this.#neededFor(tenant, query, { tenantId: tenant.tenantId, planCode, at }, rulebook);
-    const available = computeAvailable(totals);
-    const overdraftRemaining = computeOverdraftRemaining(head.state, overdraftLimitOf(rulebook, planCode));
-    const reach = available + overdraftRemaining;
     // Without an amount any credit at all will do, so one microcredit is what is missing.
     const threshold = query.kind === 'any' ? 1n : needed;
+    const { available, overdraftRemaining, shortfall } = computeFundsGap(head.state, threshold, rulebook);
     const isFree = query.kind === 'usage' && !isGated(head.state, query.action, rulebook);
     const figures = { needed, available, overdraftRemaining };
-    if (isFree || threshold <= reach) return { allowed: true, ...figures, shortfall: 0n, remedies: [] };
+    if (isFree || shortfall === 0n) return { allowed: true, ...figures, shortfall: 0n, remedies: [] };
     const remedies = listFundsRemedies(head.state, rulebook);
     const reason = 'INSUFFICIENT_CREDITS' as const;
-    return { allowed: false, ...figures, shortfall: threshold - reach, reason, remedies };
+    return { allowed: false, ...figures, shortfall, reason, remedies };
   }
 
   listEntries(tenant: TenantRef, filter: EntryFilter, pageSize: number, pageToken: string): Promise<EntryPage> {

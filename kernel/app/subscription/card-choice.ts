@@ -25,7 +25,7 @@ export interface CardChoiceParts {
     CustomerStore,
     'loadCustomer' | 'beginChoice' | 'saveChoiceAnswer' | 'removeChoice' | 'requestSync'
   >;
-  readonly billing: Pick<StripeBilling, 'loadPaymentMethods' | 'setDefaultPaymentMethod' | 'findDefaultMark'>;
+  readonly billing: Pick<StripeBilling, 'loadPaymentMethods' | 'setDefaultPaymentMethod' | 'listDefaultMarks'>;
   readonly clock: Pick<Clock, 'now'>;
 }
 
@@ -73,6 +73,7 @@ export class CardChoices {
     if (isRetry && isForgotten(await store.loadCustomer(tenantId), mark)) return found;
     const begun = await store.beginChoice(tenantId, { mark, stripePaymentMethodId });
     if (begun.cardChoices?.at(-1)?.mark === mark || found.isDefault) await this.#followNewest(request, begun);
+    else await this.mend(begun);
     const chosen = await this.#find(request);
     if (chosen === undefined) {
       await store.removeChoice(tenantId, mark);
@@ -86,19 +87,21 @@ export class CardChoices {
   }
 
   /**
-   * Has Stripe follow the newest choice where its default is what an earlier one has set, though a later one was answered: that call
-   * landed late. Throws DomainError STRIPE_UNAVAILABLE, STRIPE_REFUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
+   * Has Stripe follow the newest choice where its default, or what pays for a subscription, is what an earlier one has set, though a
+   * later one was answered: that call landed late. Throws DomainError STRIPE_UNAVAILABLE, STRIPE_REFUSED, OUTCOME_UNKNOWN, DATABASE_UNAVAILABLE.
    */
   async mend(row: CustomerRow): Promise<void> {
     const { cardChoices: choices = [], stripeCustomerId, tenantId } = row;
     const answered = choices.findLastIndex(({ answer }) => answer !== undefined);
     // Most workspaces choose once, if ever: for them Stripe is not asked.
     if (stripeCustomerId === undefined || answered < 1) return;
-    const mark = await this.#parts.billing.findDefaultMark(stripeCustomerId);
-    const landed = choices.findIndex((choice) => choice.mark === mark);
-    const isLate = landed !== -1 && landed < answered;
-    const isOther = choices[landed]?.stripePaymentMethodId !== choices.at(-1)?.stripePaymentMethodId;
-    if (isLate && isOther) await this.#followNewest({ tenantId, stripeCustomerId }, row);
+    const newest = choices.at(-1)?.stripePaymentMethodId;
+    const isLate = (mark: string): boolean => {
+      const landed = choices.findIndex((choice) => choice.mark === mark);
+      return landed !== -1 && landed < answered && choices[landed]?.stripePaymentMethodId !== newest;
+    };
+    const marks = await this.#parts.billing.listDefaultMarks(stripeCustomerId);
+    if (marks.some(isLate)) await this.#followNewest({ tenantId, stripeCustomerId }, row);
   }
 
   async #find({ stripeCustomerId, stripePaymentMethodId: id }: CardRequest): Promise<StoredPaymentMethod | undefined> {

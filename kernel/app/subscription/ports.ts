@@ -267,8 +267,11 @@ export interface StripeBilling {
    * has no such payment method.
    */
   setDefaultPaymentMethod(stripeCustomerId: string, stripePaymentMethodId: string, mark: string): Promise<boolean>;
-  /** Finds the mark of the choice that the default was set by; undefined where it was set in another way since, such as in the portal. */
-  findDefaultMark(stripeCustomerId: string): Promise<string | undefined>;
+  /**
+   * Lists the marks of the choices that have set the default and, where they have one of their own, what pays for the subscriptions;
+   * none where the default was set in another way since, such as in the portal.
+   */
+  listDefaultMarks(stripeCustomerId: string): Promise<readonly string[]>;
   /** Opens a page to store a card on. Answers its address. */
   openSetupPage(
     stripeCustomerId: string,

@@ -237,12 +237,15 @@ export class SubscriptionSync {
     if (!isLive(subscription)) return seen.some(({ phase }) => phase === 'live') ? later : undefined;
     const { status, periodEnd, cancelAt, graceEndsAt } = subscription;
     // What nobody pays for any more is ended at Stripe as soon as it is here.
-    const afterGrace = (graceEndsAt ?? 0) + PERIOD_END_DELAY_MS;
-    if (status !== 'active') return afterGrace > now ? Math.min(later, afterGrace) : later;
-    const lastLook = (cancelAt ?? 0) - CANCELLATION_LEAD_MS;
-    const afterEnd = Math.min(periodEnd, cancelAt ?? periodEnd) + PERIOD_END_DELAY_MS;
-    return lastLook > now ? Math.min(lastLook, afterEnd) : afterEnd;
+    const end = status === 'active' ? periodEnd : (graceEndsAt ?? 0);
+    const looks = [end + PERIOD_END_DELAY_MS, ...listCancellationLooks(cancelAt)].filter((at) => at > now);
+    return status === 'active' && looks.length > 0 ? Math.min(...looks) : Math.min(...looks, later);
   }
+}
+
+/** Before a cancellation, and once it is over: it may come while a payment is missing, too. */
+function listCancellationLooks(cancelAt: Instant | undefined): readonly Instant[] {
+  return cancelAt === undefined ? [] : [cancelAt - CANCELLATION_LEAD_MS, cancelAt + PERIOD_END_DELAY_MS];
 }
 
 function earlier(a: Instant | undefined, b: Instant | undefined): Instant | undefined {

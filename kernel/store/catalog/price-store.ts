@@ -161,14 +161,16 @@ class MongoPriceStore implements PriceStore {
 
   async #loadPolicies(productCode: ProductCode): Promise<ReadonlyMap<PlanCode, AccountPolicy>> {
     const { policies, plans } = this.#models;
-    const [documents, sold] = await Promise.all([
+    const [documents, current] = await Promise.all([
       policies.find({ product_code: productCode }).maxTimeMS(READ_TIMEOUT_MS).lean(),
       plans
-        .find({ product_code: productCode, archived: false, stripe_price_id: trusted({ $ne: null }) })
-        .select({ _id: 0, plan_code: 1, interval: 1, interval_count: 1 })
+        .find({ product_code: productCode, archived: false })
+        .select({ _id: 0, plan_code: 1, stripe_price_id: 1, interval: 1, interval_count: 1 })
         .maxTimeMS(READ_TIMEOUT_MS)
         .lean(),
     ]);
+    const currentCodes = new Set(current.map(({ plan_code }) => plan_code));
+    const sold = current.filter(({ stripe_price_id }) => typeof stripe_price_id === 'string');
     const cycles = new Map(sold.map((plan) => [plan.plan_code, cycleOf(plan)]));
     return new Map(
       documents.map((document) => [
@@ -180,6 +182,8 @@ class MongoPriceStore implements PriceStore {
           rank: document.rank,
           isOnSale: document.self_serve && cycles.has(document.plan_code),
           isSoldBySales: document.contact_sales,
+          isArchived: !currentCodes.has(document.plan_code),
+          includedPerCycle: document.included_microcredits_per_cycle,
           ...present({ cycle: cycles.get(document.plan_code) }),
         },
       ]),

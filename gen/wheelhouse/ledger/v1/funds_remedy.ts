@@ -22,14 +22,17 @@ export const FundsRemedy = {
   /** TOP_UP - The plan allows pay-as-you-go credits to be bought. */
   TOP_UP: 2,
   /**
-   * UPGRADE - There is a plan that the workspace can buy by itself, and nothing is to be paid before: one that is an upgrade of the one it pays
-   * for, or any where it pays for none. What was sold by contract, with invoices that are sent, is not changed so. While the first
+   * UPGRADE - There is a plan that the workspace can buy by itself and that includes more, and nothing is to be paid before: one that is an upgrade
+   * of the one it pays for, or any with included credits where it pays for none. What was sold by contract, with invoices that are sent, is not changed so. While the first
    * payment of a plan is a bank debit under way, buying is refused (SUBSCRIPTION_UNPAID): its credits come once it is paid.
    */
   UPGRADE: 3,
   /** AWAIT_RENEWAL - The period of the subscription is over and its renewal is being paid: the cycle's credits come with that, so try again then. */
   AWAIT_RENEWAL: 4,
-  /** CONTACT_SALES - The subscription was sold by contract, or no upgrade can be bought and sales sell a plan of higher rank: sales can give more. */
+  /**
+   * CONTACT_SALES - The subscription was sold by contract, or no upgrade can be bought and sales sell a plan of higher rank that is not archived:
+   * sales can give more.
+   */
   CONTACT_SALES: 5,
 } as const;
 

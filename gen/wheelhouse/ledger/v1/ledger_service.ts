@@ -82,7 +82,10 @@ export interface CheckFundsResponse {
   availableMicrocredits: bigint;
   /** Is how much overdraft is left, in microcredits. */
   overdraftRemainingMicrocredits: bigint;
-  /** Is what is missing, in microcredits; 0 where the work may start. */
+  /**
+   * Is how much credit has to come before the work may start, in microcredits: what is owed beyond overdraft is paid of it first; 0
+   * where the work may start.
+   */
   shortfallMicrocredits: bigint;
   /** Says why the work may not start; unspecified where it may. */
   reason: ErrorReason;

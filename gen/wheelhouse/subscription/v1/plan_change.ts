@@ -67,7 +67,10 @@ export interface PlanChangePreview {
   dueNow:
     | Money
     | undefined;
-  /** Is what the next cycle costs, before discounts and taxes; absent where none follows. */
+  /**
+   * Is what the next cycle costs, before taxes: of an upgrade with the discounts that are left then, unless another plan waits for the
+   * end of the period; else before discounts. Absent where none follows.
+   */
   nextCycle:
     | Money
     | undefined;
