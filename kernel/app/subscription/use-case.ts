@@ -102,7 +102,10 @@ export interface PlanChangePreview {
   readonly effectiveAt: Instant;
   /** What is charged at once, before taxes. */
   readonly dueNow: Money;
-  /** What the next cycle costs, before discounts and taxes, and when it begins; absent where none follows. */
+  /**
+   * What the next cycle costs, before taxes, and when it begins; absent where none follows. Of an upgrade less the discounts that it
+   * will have then, else before discounts.
+   */
   readonly nextCycle?: Money;
   readonly nextCycleAt?: Instant;
   /** Of every bucket, when the change happens. */

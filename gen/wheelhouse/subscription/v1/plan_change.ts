@@ -67,7 +67,10 @@ export interface PlanChangePreview {
   dueNow:
     | Money
     | undefined;
-  /** Is what the next cycle costs, before discounts and taxes; absent where none follows. */
+  /**
+   * Is what the next cycle costs, before taxes: of an upgrade less the discounts that it will have then, else before discounts; absent
+   * where none follows.
+   */
   nextCycle:
     | Money
     | undefined;
