@@ -121,7 +121,7 @@ export const PLAN_CHANGE_PREVIEW = named(
     due_now: MONEY,
     next_cycle: orNull(
       object({ ...MONEY_FIELDS, start_time: time() }),
-      'Is what the next cycle costs; null where none follows.',
+      'Is what the next cycle costs, before taxes: of an `upgrade` less the discounts that it will have then, unless another plan waits for the end of the period; else before discounts. Null where none follows.',
     ),
     buckets: object({ trial: BUCKET_EFFECT, included: BUCKET_EFFECT, payg: BUCKET_EFFECT }),
   },

@@ -1679,7 +1679,7 @@ export interface components {
             /** Format: date-time */
             effective_time: string;
             due_now: components["schemas"]["Money"];
-            /** @description Is what the next cycle costs; null where none follows. */
+            /** @description Is what the next cycle costs, before taxes: of an `upgrade` less the discounts that it will have then, unless another plan waits for the end of the period; else before discounts. Null where none follows. */
             next_cycle: {
                 /** @description Is in minor units of the currency. */
                 amount: number;

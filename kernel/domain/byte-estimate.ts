@@ -76,8 +76,9 @@ function estimatePlanBytes(entry: Entry): number {
     case 'trial_ended':
       return estimateTextBytes(entry.planCode);
     case 'subscription_changed': {
-      const { subscription, planCode, lapsed } = entry;
-      return estimateSubscriptionBytes(subscription) + estimateTextBytes(planCode) + estimateDrawBytes(lapsed);
+      const { subscription, planCode, lapsed, revived = [] } = entry;
+      const credits = estimateDrawBytes(lapsed) + revived.length * DRAW_BYTES;
+      return estimateSubscriptionBytes(subscription) + estimateTextBytes(planCode) + credits;
     }
     default:
       return 0;

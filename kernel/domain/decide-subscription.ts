@@ -9,6 +9,7 @@ import { accept, type Decision, identityOf } from './decision.ts';
 import type { SubscriptionChanged } from './entry.ts';
 import type { Grant, GrantDraw } from './grant.ts';
 import type { GrantId, IdempotencyKey, Instant, PlanCode } from './id.ts';
+import { hasLapsed } from './lapse.ts';
 import { present } from './optional.ts';
 import { isLive, SUBSCRIPTION_SOURCE, type Subscription } from './subscription.ts';
 import {
@@ -72,7 +73,16 @@ function entryOf(
     at,
     endsTrial,
     ...moved,
+    ...(credits.kind === 'restore' ? present({ revived: findRevived(state, subscription, at) }) : {}),
   };
+}
+
+/** Finds what holds keep of credits that are not gone any more; undefined where that is nothing. */
+function findRevived({ pinned, trial }: AccountState, subscription: Subscription, at: Instant): GrantId[] | undefined {
+  const isRevived = ({ expiresAt: _, ...grant }: Grant): boolean =>
+    isOwn(grant) && !hasLapsed({ subscription, ...present({ trial }) }, grant, at);
+  const revived = pinned.filter(isRevived).map(({ grantId }) => grantId);
+  return revived.length === 0 ? undefined : revived;
 }
 
 function planAfter({ planCode, subscription: before }: AccountState, after: Subscription): PlanCode {
@@ -136,8 +146,11 @@ function isLapsing({ kind }: CreditEffect): boolean {
 
 /** All that subscriptions have given. What an operator put into the bucket is not the cycle's, and stays. */
 function includedLapse({ grants, pinned }: AccountState): readonly GrantDraw[] {
-  const own = ({ source, bucket }: Grant): boolean => source === SUBSCRIPTION_SOURCE && bucket === 'included';
-  return [...grants.included, ...pinned].filter(own).map(drawAll);
+  return [...grants.included, ...pinned].filter(isOwn).map(drawAll);
+}
+
+function isOwn({ source, bucket }: Grant): boolean {
+  return source === SUBSCRIPTION_SOURCE && bucket === 'included';
 }
 
 /** A trial that ends early ends as at its time: its credits lapse only where its terms say so. */

@@ -261,6 +261,8 @@ export interface SubscriptionChanged extends EntryBase {
   readonly endsTrial: boolean;
   /** What lapsed: what was free of it at once, and of a grant named here what is held when its hold ends. */
   readonly lapsed: readonly GrantDraw[];
+  /** Grants that had lapsed with an end which was taken back, and of which holds keep something; absent where there is none. */
+  readonly revived?: readonly GrantId[];
   /** The included credits that it gave, after a deficit was paid; absent where it gave none. */
   readonly grant?: Grant;
   /** What of the grant is left over from the cycle before, in microcredits. */

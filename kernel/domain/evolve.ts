@@ -23,7 +23,7 @@ import {
   type UncheckedChange,
 } from './evolve-hold.ts';
 import { compareStartOrder, type Grant, type GrantDraw, insertOrdered, takeDraws } from './grant.ts';
-import { lapse, putBack, spendFree } from './grant-book.ts';
+import { lapse, putBack, revive, spendFree } from './grant-book.ts';
 import { present } from './optional.ts';
 import { isRunning, type Trial } from './trial.ts';
 
@@ -157,8 +157,9 @@ function evolveCanceled({ consentedAt: _, ...trial }: Trial): Trial {
 }
 
 function evolveSubscription(state: AccountState, entry: SubscriptionChanged): UncheckedChange {
-  const { subscription, planCode, lapsed, at, grant, deficitPaid, endsTrial } = entry;
-  const left: AccountState = { ...state, ...lapse(state, lapsed, at), totals: subtractDraws(state.totals, lapsed) };
+  const { subscription, planCode, lapsed, revived = [], at, grant, deficitPaid, endsTrial } = entry;
+  const book = revive(lapse(state, lapsed, at), revived);
+  const left: AccountState = { ...state, ...book, totals: subtractDraws(state.totals, lapsed) };
   const credits = grant === undefined ? pickCredits(left) : evolveAddition(left, grant, deficitPaid);
   const trial = endsTrial ? { trial: { ...requireRunning(state), status: 'ended' as const } } : {};
   return { ...credits, ...trial, planCode, subscription, subscriptionRevision: state.subscriptionRevision + 1 };

@@ -50,6 +50,17 @@ export function lapse(book: GrantBook, draws: readonly GrantDraw[], at: Instant)
   return { ...left, pinned: pinned.toSorted(compareBurnOrder) };
 }
 
+/** Undoes for good what {@link lapse} did to grants of which something is held still: it comes back to them. They have no expiry of their own. */
+export function revive(book: GrantBook, grantIds: readonly GrantId[]): GrantBook {
+  const revived = new Set(grantIds);
+  const pinned = book.pinned.map((grant) => (revived.has(grant.grantId) ? withoutExpiry(grant) : grant));
+  return { ...bookOf(book), pinned: pinned.toSorted(compareBurnOrder) };
+}
+
+function withoutExpiry({ expiresAt: _, ...grant }: Grant): Grant {
+  return grant;
+}
+
 /** Finds a grant that has something left or held. */
 export function findGrant(book: GrantBook, bucket: Bucket, grantId: GrantId): Grant | undefined {
   return (

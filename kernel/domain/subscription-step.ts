@@ -125,16 +125,16 @@ function computeLeftOver(before: Subscription | undefined, facts: SubscriptionFa
  */
 export function rememberLeftOver(
   ended: Subscription,
-  { status, graceEndsAt: lastGraceEnd }: Subscription,
+  { status, graceEndsAt: lastGraceEnd, lapsedAt }: Subscription,
   lapsed: bigint,
 ): Subscription {
   const { cancelAt, periodEnd, endedAt = 0 } = ended;
   const wasPastDue = status === 'past_due';
   const isCanceled = cancelAt === endedAt;
   const graceEndsAt = isCanceled && wasPastDue ? lastGraceEnd : undefined;
-  const isOf = isCanceled || endedAt >= periodEnd;
-  if (!isOf || (lapsed === 0n && graceEndsAt === undefined)) return ended;
-  return { ...ended, leftOver: { microcredits: lapsed, wasPastDue, ...present({ graceEndsAt }) } };
+  if (!isCanceled && (endedAt < periodEnd || lapsed === 0n)) return ended;
+  const priorLapse = isCanceled ? present({ lapsedAt }) : undefined;
+  return { ...ended, leftOver: { microcredits: lapsed, wasPastDue, ...present({ graceEndsAt, priorLapse }) } };
 }
 
 /** It ended here by time, others ran since, and Stripe says that it goes on. */
@@ -174,7 +174,7 @@ function computeResumption(ended: Subscription, facts: SubscriptionFacts, now: I
 }
 
 function resumedOf(ended: Subscription, facts: SubscriptionFacts, now: Instant): Subscription {
-  const resumed = { ...withoutEnd(ended), ...outlookOf(facts) };
+  const resumed = { ...withoutLapse(ended), ...outlookOf(facts) };
   const { wasPastDue = false, graceEndsAt = now } = ended.leftOver ?? {};
   if (wasPastDue) return { ...resumed, status: 'past_due', graceEndsAt };
   return resumed.periodEnd <= now ? waitingOf(resumed) : { ...resumed, status: 'active' };
@@ -183,6 +183,12 @@ function resumedOf(ended: Subscription, facts: SubscriptionFacts, now: Instant):
 function withoutEnd(ended: Subscription): Subscription {
   const { cancelAt: _, failureCode: __, endedAt: ___, endedBy: ____, leftOver: _____, ...rest } = ended;
   return rest;
+}
+
+/** What was granted since the lapse before is not gone any more: a reversal gives back to it, and so does a hold. */
+function withoutLapse(ended: Subscription): Subscription {
+  const { lapsedAt, ...rest } = withoutEnd(ended);
+  return { ...rest, ...present(ended.leftOver?.priorLapse ?? { lapsedAt }) };
 }
 
 /** The credits of such a period were given, and have lapsed: they are not given twice. */

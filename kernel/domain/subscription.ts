@@ -72,6 +72,14 @@ export interface LeftOver {
   readonly wasPastDue: boolean;
   /** Until when that payment could be made up for, where a cancellation came first. */
   readonly graceEndsAt?: Instant;
+  /** There where a cancellation ended it, but for histories that are older than this. */
+  readonly priorLapse?: PriorLapse;
+}
+
+/** When included credits had lapsed before an end: what was granted since is not gone where that end is taken back. */
+export interface PriorLapse {
+  /** Absent where they never had. */
+  readonly lapsedAt?: Instant;
 }
 
 /** The subscription of an account: the one that runs, or the last one. */
@@ -94,7 +102,7 @@ export interface Subscription extends CycleTerms, SubscriptionRules, Subscriptio
   readonly endedAt?: Instant;
   /** `stripe`: it is over for good. `time`: it ended here, and Stripe may still say that it was paid after all. */
   readonly endedBy?: 'stripe' | 'time';
-  /** There only while it has ended by time, and something went with that. */
+  /** There only while it has ended by time, by its cancellation or with something that went with that. */
   readonly leftOver?: LeftOver;
   /** Of the subscriptions that the account had before, oldest first, as long as they are not over; absent where there is none. */
   readonly earlier?: readonly EarlierPeriod[];

@@ -11,6 +11,7 @@ import type {
   StripeSubscription,
 } from '../app/subscription/ports.ts';
 import type { Discount, DiscountDuration, Reduction, RunningDiscount } from '../domain/discount.ts';
+import type { Instant } from '../domain/id.ts';
 import { present } from '../domain/optional.ts';
 import { parseQuantity } from '../domain/quantity.ts';
 import { toOptions } from './stripe-attempt.ts';
@@ -68,6 +69,24 @@ export function toRunningDiscounts(discounts: Stripe.Subscription['discounts']):
     if (typeof one === 'string' || discount === undefined) return [];
     return [{ ...discount, ...(one.end === null ? {} : { endsAt: one.end * 1_000 }) }];
   });
+}
+
+/** Lists what still takes something off a later invoice that begins at a time: an empty text, as Stripe has it, where nothing does. */
+export async function loadLasting(
+  client: StripeClient,
+  stripeSubscriptionId: string,
+  at: Instant,
+): Promise<NonNullable<Stripe.InvoiceCreatePreviewParams['discounts']>> {
+  const { discounts } = await client.subscriptions.retrieve(stripeSubscriptionId, {
+    expand: ['discounts.source.coupon'],
+  });
+  const lasting = discounts.flatMap((one) => (typeof one === 'string' || !isLasting(one, at) ? [] : [one]));
+  return lasting.length === 0 ? '' : lasting.map(({ id: discount }) => ({ discount }));
+}
+
+function isLasting({ end, source: { coupon } }: Stripe.Discount, at: Instant): boolean {
+  const isForOne = typeof coupon === 'object' && coupon?.duration === 'once';
+  return !isForOne && (end === null || end * 1_000 > at);
 }
 
 /** Undefined for what this release does not know. */

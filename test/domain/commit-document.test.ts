@@ -594,6 +594,22 @@ describe('the hash of a commit', () => {
     },
   );
 
+  it.each([{}, { lapsedAt: START + 2 }])('of a subscription that was canceled is read as it was (%o)', (priorLapse) => {
+    const leftOver = { microcredits: 0n, wasPastDue: false, priorLapse };
+    const commit = { ...COMMIT, state: { ...STATE, subscription: { ...SUBSCRIPTION, leftOver } } };
+    expect(fromDocumentCommit(throughBson(sealDocument(commit, GENESIS_HASH))).state).toEqual(commit.state);
+  });
+
+  it('of a subscription whose end was taken back is read as it was, and has its old form where nothing was held', () => {
+    const [change] = SUBSCRIPTION_ENTRIES.filter(({ type }) => type === 'subscription_changed');
+    if (change?.type !== 'subscription_changed') throw new Error('there is no change of a subscription');
+    const revived: Entry = { ...change, revived: [DRAW.grantId] };
+    const read = fromDocumentCommit(throughBson(sealDocument({ ...COMMIT, entries: [revived] }, GENESIS_HASH)));
+    expect(read.entries).toEqual([revived]);
+    const sealed = throughBson(sealDocument({ ...COMMIT, entries: [change] }, GENESIS_HASH));
+    expect(sealed.entries[0]).not.toHaveProperty('revived');
+  });
+
   it('of version 3, which knew no subscriptions, is read as it is', () => {
     const document = { ...throughBson(sealDocument(TRIAL_COMMIT, GENESIS_HASH)), state_version: 3 };
     const read = fromDocumentCommit(document);

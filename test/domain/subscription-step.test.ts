@@ -764,7 +764,7 @@ const ENDS: readonly Row[] = [
     changes: ['ended', 'started'],
     plan: PLAN,
     included: 100n,
-    subscription: { status: 'active', cancelAt: undefined, endedAt: undefined, lapsedAt: day(10) },
+    subscription: { status: 'active', cancelAt: undefined, endedAt: undefined, lapsedAt: undefined },
   },
   {
     name: 'its end was put off, and nobody saw it',
@@ -1379,10 +1379,29 @@ describe('the credits of a cycle', () => {
       [
         'after it was lost and goes on in its period',
         [
-          [1, CANCELED],
-          [12, factsOf()],
+          [14, UNPAID_HERE],
+          [17, UNPAID_HERE],
+          [18, factsOf()],
         ],
-        60n,
+        0n,
+      ],
+      [
+        'after a renewal, and an end that was taken back',
+        [
+          [30, RENEWED],
+          [31, factsOf({ ...period(2), cancelAt: day(40) })],
+          [41, RENEWED],
+        ],
+        100n,
+      ],
+      [
+        'after an end that was taken back, and another one',
+        [
+          [5, CANCELED],
+          [11, factsOf()],
+          [20, ENDED],
+        ],
+        0n,
       ],
       [
         'after another one has begun',
@@ -1401,6 +1420,102 @@ describe('the credits of a cycle', () => {
       const { state, entries } = play(account.state, day(seen.at(-1)?.[0] ?? 0) + 1, reverse(charge.target));
       expect(entries.at(-1)).toMatchObject({ returned: [], expired: [{ microcredits: 40n }] });
       expect(state.totals).toMatchObject({ included, payg: 0n });
+    });
+
+    it.each<readonly [string, string, readonly Seen[], bigint]>([
+      ['inside of the period', '40', [[12, factsOf()]], 100n],
+      ['of which it had left nothing', '100', [[12, factsOf()]], 100n],
+      ['with its period', '40', [[30.1, factsOf(period(2, 'draft'))]], 100n],
+      [
+        'twice',
+        '40',
+        [
+          [12, factsOf()],
+          [13, factsOf({ cancelAt: day(14) })],
+          [15, factsOf()],
+        ],
+        100n,
+      ],
+    ])('after an end that was taken back: %s', (_, quantity, seen, included) => {
+      const account = used('0');
+      const charge = undoable(account.state, day(1), debit(quantity));
+      account.state = charge.state;
+      const isWithPeriod = (seen[0]?.[0] ?? 0) > 30;
+      account.sync(day(5), isWithPeriod ? factsOf({ cancelAt: day(30) }) : CANCELED);
+      for (const [days, facts] of seen) {
+        expect(account.sync(day(days), facts)).toContain(facts.cancelAt === undefined ? 'started' : 'updated');
+      }
+      const back = play(account.state, day(seen.at(-1)?.[0] ?? 0) + 1, reverse(charge.target));
+      expect(back.entries.at(-1)).toMatchObject({ returned: [{ remaining: BigInt(quantity) }], expired: [] });
+      expect(back.state.totals).toMatchObject({ included, payg: 0n });
+      expect(findInconsistency(back.state)).toBeUndefined();
+    });
+  });
+
+  describe('that a hold keeps across an end', () => {
+    /** 60 held and 40 free, and canceled for the tenth day. */
+    function holding() {
+      const account = used('0');
+      const charge = undoable(account.state, day(1), debit('10'));
+      account.state = charge.state;
+      const held = hold(account.state, day(9.8), reserve('60', { expiresAt: day(10.7) }));
+      account.state = held.state;
+      account.entries.push(...held.entries);
+      account.sync(day(9.9), CANCELED);
+      return { account, holdId: held.holdId, charge: charge.target };
+    }
+
+    it('are free again where that was taken back, and lapse with their period then', () => {
+      const { account, holdId, charge } = holding();
+      expect(account.sync(day(10.3), factsOf())).toEqual(['ended', 'started']);
+      expect(account.state.totals).toMatchObject({ included: 90n, held: 60n });
+      account.do(day(10.4), reverse(charge));
+      expect(account.state.totals).toMatchObject({ included: 100n, held: 60n });
+      const { entries, state } = play(account.state, day(10.5), settle(holdId, '25', { final: true }));
+      expect(entries.at(-1)).toMatchObject({ end: { freed: [{ microcredits: 35n }], expired: [] } });
+      expect(state.totals).toMatchObject({ included: 75n, held: 0n });
+      expect(account.at(day(10.7)).totals).toMatchObject({ included: 100n, held: 0n });
+      account.sync(day(30), RENEWED);
+      expect(account.state.totals).toMatchObject({ included: 100n, held: 0n });
+    });
+
+    it('go with their hold where it ends before that is seen, or where it was not taken back', () => {
+      const { account, holdId, charge } = holding();
+      const ended = play(account.state, day(10.1), settle(holdId, '25', { final: true }), reverse(charge));
+      expect(ended.state.totals).toMatchObject({ included: 0n, held: 0n });
+      account.state = ended.state;
+      account.sync(day(10.3), factsOf());
+      expect(account.state.totals).toMatchObject({ included: 30n, held: 0n });
+      const other = holding();
+      other.account.sync(day(10.3), ENDED);
+      expect(other.account.at(day(10.7)).totals).toMatchObject({ included: 0n, held: 0n });
+    });
+
+    it('of an earlier period go with their hold all the same', () => {
+      const account = used('0');
+      const held = hold(account.state, day(29.9), reserve('60', { expiresAt: day(30.8) }));
+      account.state = held.state;
+      account.entries.push(...held.entries);
+      account.sync(day(30), RENEWED);
+      account.sync(day(30.1), factsOf({ ...period(2), cancelAt: day(30.5) }));
+      expect(account.sync(day(30.6), RENEWED)).toEqual(['ended', 'started']);
+      expect(account.entries.at(-1)).not.toHaveProperty('revived');
+      expect(account.state.totals).toMatchObject({ included: 160n, held: 60n });
+      expect(account.at(day(30.8)).totals).toMatchObject({ included: 100n, held: 0n });
+      assertSound(account);
+    });
+
+    it('go with their hold, and charges give nothing back, in a history that does not tell of lapses before its end', () => {
+      const { account, holdId, charge } = holding();
+      const state = account.at(day(10.1));
+      const { subscription } = state;
+      if (subscription?.leftOver === undefined) throw new Error('nothing was left over');
+      const { priorLapse: _, ...leftOver } = subscription.leftOver;
+      account.state = { ...state, subscription: { ...subscription, leftOver } };
+      expect(account.sync(day(10.3), factsOf())).toEqual(['started']);
+      expect(account.subscription).toMatchObject({ lapsedAt: day(10) });
+      const ended = play(account.state, day(10.5), settle(holdId, '25', { final: true }), reverse(charge));
+      expect(ended.state.totals).toMatchObject({ included: 30n, held: 0n });
     });
   });
 });

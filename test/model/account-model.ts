@@ -278,6 +278,8 @@ export class AccountModel {
   #trial: TrialSight | undefined;
   #standing: Standing | undefined;
   #moves = 0;
+  /** The credits that were gone with the last lapse of a subscription's, and not before. */
+  #goneLast: readonly string[] = [];
   #lumps: Lump[] = [];
   readonly #sources = new Map<string, Source>();
   readonly #holds = new Map<string, Hold>();
@@ -296,6 +298,7 @@ export class AccountModel {
     twin.#trial = this.#trial;
     twin.#standing = this.#standing;
     twin.#moves = this.#moves;
+    twin.#goneLast = this.#goneLast;
     for (const [id, source] of this.#sources) twin.#sources.set(id, { ...source });
     twin.#lumps = this.#lumps.map((lump) => ({ ...lump, source: twin.#sourceOf(lump.source.id) }));
     for (const [id, hold] of this.#holds) twin.#holds.set(id, { ...hold });
@@ -568,19 +571,19 @@ export class AccountModel {
     return this.#remember(key, {}, this.#take(step, this.#time, credit));
   }
 
-  #take({ change, standing, clears, keeps, gives, regives, spares }: Step, at: number, credit: string): Deed {
+  #take({ change, standing, clears, keeps, gives, regives, spares, revives }: Step, at: number, credit: string): Deed {
     const wasLive = this.#standing !== undefined && this.#standing.stands !== 'ended';
     const endsTrial = change === 'started' && this.#trial !== undefined && this.#trial.stands !== 'ended';
     const lapsed = endsTrial ? this.#lapse('trial') : [];
     if (endsTrial && this.#trial !== undefined) this.#trial = { ...this.#trial, stands: 'ended' };
+    if (revives) this.#revive();
     const own = clears ? this.#lapse('subscription') : [];
     const rest = sumOf(own);
     const kept = (rest < keeps ? rest : keeps) + regives;
     const given = gives + kept;
     const source = { id: credit, bucket: 'included', given, from: at, until: NEVER, why: 'subscription' as const };
     const paid = given > 0n ? this.#bring(source, given, false) : 0n;
-    const isSpared = spares && (rest > 0n || standing.owedUntil !== undefined);
-    const stand = isSpared ? { ...standing, spared: rest } : { ...standing, owed: undefined };
+    const stand = isSpared(spares, rest, standing) ? { ...standing, spared: rest } : { ...standing, owed: undefined };
     this.#standing = stand;
     this.#moves += 1;
     if (standing.stands !== 'ended') this.#plan = standing.plan;
@@ -597,8 +600,15 @@ export class AccountModel {
   /** Ends all credit that was given for something; what is held of it goes with its hold. Answers what was free. */
   #lapse(why: Source['why']): Part[] {
     const parts = this.#spend(MOST, ({ place, source }) => place === 'free' && source.why === why);
-    for (const source of this.#sources.values()) if (source.why === why) source.isGone = true;
+    const going = [...this.#sources.values()].filter((source) => source.why === why && source.isGone !== true);
+    for (const source of going) source.isGone = true;
+    if (why === 'subscription') this.#goneLast = going.map(({ id }) => id);
     return parts;
+  }
+
+  /** What lapsed last is not gone: what of it was used may be given back, and what is held comes back. */
+  #revive(): void {
+    for (const id of this.#goneLast) this.#sourceOf(id).isGone = false;
   }
 
   // Credit that goes.
@@ -947,6 +957,11 @@ export class AccountModel {
     }
     this.#lumps = this.#lumps.filter(({ amount }) => amount > 0n);
   }
+}
+
+/** A cancellation is remembered even where it left nothing. */
+function isSpared(spares: boolean, rest: bigint, { endedAt, endsAt }: Standing): boolean {
+  return spares && (rest > 0n || endedAt === endsAt);
 }
 
 function isFree({ place }: Lump): boolean {

@@ -73,6 +73,8 @@ export interface Step {
   readonly regives: bigint;
   /** Says that it is remembered what lapses. */
   readonly spares: boolean;
+  /** Says that what was used or is held of what lapsed last has not lapsed. */
+  readonly revives: boolean;
   readonly gives: bigint;
 }
 
@@ -118,7 +120,7 @@ export function nextByTime(has: Standing | undefined): { readonly at: number; re
 }
 
 function step(change: string, standing: Standing, clears = false, gives = 0n, keeps = 0n): Step {
-  return { change, standing, clears, gives, keeps, regives: 0n, spares: false };
+  return { change, standing, clears, gives, keeps, regives: 0n, spares: false, revives: false };
 }
 
 function begin(sees: StripeSight, now: number, back?: Standing): Step | undefined {
@@ -156,7 +158,7 @@ function revive(has: Standing, sees: StripeSight, now: number): Step | undefined
   if (!wasCanceled || isCanceled) return undefined;
   const back = backOf(has, { ...unended(has), ...look(sees) }, now);
   if (back.falls && back.graceUntil !== undefined && back.graceUntil <= now) return undefined;
-  return step('started', back, false, has.spared);
+  return { ...step('started', back, false, has.spared), revives: true };
 }
 
 function backOf({ owed, owedUntil, until }: Standing, back: Standing, now: number): Standing {

@@ -59,6 +59,26 @@ describe('a change of price', () => {
     expect(preview.nextCycle).toBe(4_500n);
   });
 
+  it.each([
+    ['is for one invoice, which is that of the change', { amount_off: 500, currency: 'usd', duration: 'once' }, 'max'],
+    ['is over by then', { percent_off: 50, duration: 'repeating', duration_in_months: 2 }, 'pro_annual'],
+  ] as const)('previews the next cycle without the discount that %s', async (_, coupon, code) => {
+    const { who, id, max, change } = await inTheMiddle();
+    const plan = code === 'max' ? max : await gateway.plan(code, 30_000, 'year');
+    const lasting = await gateway.stripe.coupons.create({ amount_off: 100, currency: 'usd', duration: 'forever' });
+    const passing = await gateway.stripe.coupons.create(coupon);
+    await gateway.stripe.subscriptions.update(id, { discounts: [{ coupon: passing.id }] });
+    const whole = async () => gateway.port.previewChange(await gateway.read(id), plan.id, MIDDLE * MS);
+    expect((await whole()).nextCycle).toBe(code === 'max' ? 9_000n : 30_000n);
+    await gateway.stripe.subscriptions.update(id, { discounts: [{ coupon: passing.id }, { coupon: lasting.id }] });
+    const preview = await whole();
+    expect(preview.nextCycle).toBe(code === 'max' ? 8_900n : 29_900n);
+    await gateway.port.changeNow(await gateway.read(id), { ...change, stripePriceId: plan.id }, gateway.attempt());
+    await gateway.billing.advance(who, preview.periodEnd / MS + HOUR);
+    const charged = (await gateway.billing.invoices(id)).map(({ amount_paid: paid }) => BigInt(paid));
+    expect(charged).toEqual([3_000n, preview.dueNow, preview.nextCycle]);
+  });
+
   it('to a year begins a new period that is paid whole, less what is left of the month', async () => {
     const { id, change } = await inTheMiddle();
     const annual = await gateway.plan('pro_annual', 30_000, 'year');

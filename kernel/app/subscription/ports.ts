@@ -140,7 +140,7 @@ export interface ContractOrder {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** What a change of price would cost now and at the next cycle, in minor units: less discounts and credit, without taxes. */
+/** What a change of price would cost now and at the next cycle, in minor units: less credit and the discounts of each, without taxes. */
 export interface StripePreview {
   readonly dueNow: bigint;
   readonly nextCycle: bigint;

@@ -102,7 +102,10 @@ export interface PlanChangePreview {
   readonly effectiveAt: Instant;
   /** What is charged at once, before taxes. */
   readonly dueNow: Money;
-  /** What the next cycle costs, before taxes, and when it begins; absent where none follows. Discounts are taken off for an upgrade alone. */
+  /**
+   * What the next cycle costs, before taxes, and when it begins; absent where none follows. Of an upgrade less the discounts that it
+   * will have then, unless another plan waits for the end of the period; else before discounts.
+   */
   readonly nextCycle?: Money;
   readonly nextCycleAt?: Instant;
   /** Of every bucket, when the change happens. */

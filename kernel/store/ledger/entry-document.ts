@@ -179,6 +179,7 @@ export interface EntryDocument {
   readonly subscription?: SubscriptionDocument | undefined;
   readonly ends_trial?: boolean | undefined;
   readonly lapsed?: readonly DrawDocument[] | undefined;
+  readonly revived?: readonly GrantId[] | undefined;
   readonly rolled_over?: bigint | undefined;
   readonly top_up_id?: TopUpId | undefined;
   readonly total?: bigint | undefined;
@@ -277,6 +278,7 @@ function toDocumentSubscriptionDetail(entry: SubscriptionChanged): DetailDocumen
     at: new Date(entry.at),
     ends_trial: toFlag(entry.endsTrial),
     lapsed: toDocumentDraws(entry.lapsed),
+    revived: entry.revived,
     grant: entry.grant === undefined ? undefined : toDocumentGrant(entry.grant),
     rolled_over: toNonZeroInt64(entry.rolledOver),
     deficit_paid: toNonZeroInt64(entry.deficitPaid),
@@ -511,7 +513,10 @@ function fromDocumentSubscriptionDetail(document: EntryDocument): Omit<Subscript
     at: field('at').getTime(),
     endsTrial: document.ends_trial ?? false,
     lapsed: fromDocumentDraws(document.lapsed),
-    ...present({ grant: document.grant === undefined ? undefined : fromDocumentGrant(document.grant) }),
+    ...present({
+      revived: document.revived,
+      grant: document.grant === undefined ? undefined : fromDocumentGrant(document.grant),
+    }),
     rolledOver: document.rolled_over ?? 0n,
     deficitPaid: document.deficit_paid ?? 0n,
   };

@@ -45,6 +45,7 @@ interface LeftOverDocument {
   readonly microcredits: bigint;
   readonly was_past_due?: true | undefined;
   readonly grace_ends_at?: Date | undefined;
+  readonly prior_lapse?: { readonly lapsed_at?: Date | undefined } | undefined;
 }
 
 /** It takes off millionths of a percent, or an amount of a currency. */
@@ -201,17 +202,25 @@ function fromDocumentDiscount(document: DiscountDocument): RunningDiscount {
   };
 }
 
-function toDocumentLeftOver({ microcredits, wasPastDue, graceEndsAt }: LeftOver): LeftOverDocument {
+function toDocumentLeftOver({ microcredits, wasPastDue, graceEndsAt, priorLapse }: LeftOver): LeftOverDocument {
   return {
     microcredits: toInt64(microcredits),
     was_past_due: wasPastDue ? true : undefined,
     grace_ends_at: toOptionalDate(graceEndsAt),
+    prior_lapse: priorLapse && { lapsed_at: toOptionalDate(priorLapse.lapsedAt) },
   };
 }
 
 function fromDocumentLeftOver(document: LeftOverDocument): LeftOver {
-  const { microcredits, was_past_due: wasPastDue, grace_ends_at: graceEndsAt } = document;
-  return { microcredits, wasPastDue: wasPastDue === true, ...present({ graceEndsAt: graceEndsAt?.getTime() }) };
+  const { microcredits, was_past_due: wasPastDue, grace_ends_at: graceEndsAt, prior_lapse: priorLapse } = document;
+  return {
+    microcredits,
+    wasPastDue: wasPastDue === true,
+    ...present({
+      graceEndsAt: graceEndsAt?.getTime(),
+      priorLapse: priorLapse && present({ lapsedAt: priorLapse.lapsed_at?.getTime() }),
+    }),
+  };
 }
 
 function toDocumentEarlier(period: EarlierPeriod): EarlierPeriodDocument {

@@ -68,8 +68,8 @@ export interface PlanChangePreview {
     | Money
     | undefined;
   /**
-   * Is what the next cycle costs, before taxes: of an upgrade with the discounts that are left then, unless another plan waits for the
-   * end of the period; else before discounts. Absent where none follows.
+   * Is what the next cycle costs, before taxes: of an upgrade less the discounts that it will have then, unless another plan waits for
+   * the end of the period; else before discounts. Absent where none follows.
    */
   nextCycle:
     | Money
