@@ -134,3 +134,8 @@ function listChangeLines({ invoice, lines }: Bill, { start, end }: BillPeriod): 
   if (invoice.billing_reason !== 'subscription_update') return [];
   return lines.filter((each) => each.isProration && each.start >= start && each.start < end);
 }
+
+/** Sums the taxes of an invoice, in minor units. */
+export function toTax({ total_taxes: taxes }: Stripe.Invoice): number {
+  return (taxes ?? []).reduce((sum, { amount }) => sum + amount, 0);
+}

@@ -15,8 +15,8 @@ import type { Instant } from '../domain/id.ts';
 import { present } from '../domain/optional.ts';
 import { parseQuantity } from '../domain/quantity.ts';
 import { toOptions } from './stripe-attempt.ts';
+import { toTax } from './stripe-bill.ts';
 import { guardStripe, isMissing, type StripeClient } from './stripe-client.ts';
-import { toTax } from './stripe-preview.ts';
 import { findPromotionCode, guardPromotion, requirePromotionCode } from './stripe-promotion.ts';
 
 /** Names the intent that has put the newest discount on a subscription, in its metadata. */

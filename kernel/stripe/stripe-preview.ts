@@ -3,7 +3,7 @@
 import type { Stripe } from 'stripe';
 import type { StripeBilling, StripePreview, StripeSubscription } from '../app/subscription/ports.ts';
 import type { Instant } from '../domain/id.ts';
-import { toBillLines } from './stripe-bill.ts';
+import { toBillLines, toTax } from './stripe-bill.ts';
 import { guardStripe, type StripeClient } from './stripe-client.ts';
 import { loadLasting } from './stripe-discount.ts';
 
@@ -66,9 +66,4 @@ async function previewCycle(
   if (lines.length > 0) return lines.reduce((sum, { amount }) => sum + BigInt(amount), 0n);
   const { unit_amount: amount } = await client.prices.retrieve(price);
   return BigInt(amount ?? 0);
-}
-
-/** Sums the taxes of an invoice, in minor units. */
-export function toTax({ total_taxes: taxes }: Stripe.Invoice): number {
-  return (taxes ?? []).reduce((sum, { amount }) => sum + amount, 0);
 }

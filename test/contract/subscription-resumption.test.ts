@@ -3,11 +3,15 @@
 
 import type { Stripe } from 'stripe';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { EntryType } from '../../gen/wheelhouse/ledger/v1/entry.ts';
+import { LedgerAuditServiceService, ReverseEntryRequest } from '../../gen/wheelhouse/ledger/v1/ledger_audit_service.ts';
 import { CheckFundsRequest, LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { SubscriptionStatus } from '../../gen/wheelhouse/subscription/v1/subscription.ts';
 import { sendCard } from '../support/hosted-form.ts';
-import { CREDIT } from './support/account.ts';
+import { CREDIT, OPERATOR } from './support/account.ts';
 import { deliverEvent } from './support/delivery.ts';
+import { holdCallsOf } from './support/hold.ts';
+import { newRequestId } from './support/kernel-fixture.ts';
 import { expectLedgerClean } from './support/ledger-audit.ts';
 import {
   DAY_MS,
@@ -97,6 +101,29 @@ describe('a cancellation that was taken back at Stripe', () => {
     });
     expect(await shop.callers.internal.call(LedgerServiceService.checkFunds, work)).toMatchObject({ allowed: true });
     await shop.advance(2 * HOUR_MS);
+    await expectRenewed();
+  });
+
+  test('leaves to the cycle what was used and held before that: a reversal and a hold that ends give it back', async () => {
+    const { tenantId } = workspace;
+    const holds = holdCallsOf(shop.callers);
+    await advanceTo(-2 * HOUR_MS);
+    const { holdId } = await holds.hold(tenantId, '2', { expireTime: new Date(periodEnd.getTime() + HOUR_MS / 2) });
+    await advanceTo(20_000);
+    await expect.poll(standing).toEqual(WAITING);
+    const [charge] = await holds.entriesOf(tenantId, [EntryType.DEBITED]);
+    const about = { tenantId, entryId: charge?.entryId ?? '', ...OPERATOR, reason: 'charged by mistake' };
+    await shop.callers.sysadmin.call(
+      LedgerAuditServiceService.reverseEntry,
+      ReverseEntryRequest.fromPartial({ requestId: newRequestId(), ...about }),
+    );
+    await holds.release({ tenantId, holdId });
+    expect(await workspace.balance()).toMatchObject({
+      includedRemainingMicrocredits: 5n * CREDIT,
+      heldMicrocredits: 0n,
+    });
+    await advanceTo(2 * HOUR_MS);
+    await workspace.refresh();
     await expectRenewed();
   });
 
