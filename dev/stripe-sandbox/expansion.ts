@@ -37,6 +37,12 @@ export function expand(
   return isFields(expanded) ? expanded : answer;
 }
 
+/** What an object of a kind may have, and whether it has to. */
+interface Field {
+  readonly property: Schema;
+  readonly isRequired: boolean;
+}
+
 class Path {
   readonly #source: ExpansionSource;
   readonly #text: string;
@@ -51,29 +57,22 @@ class Path {
     if (field === undefined || value === null) return value;
     if (Array.isArray(value)) return value.map((element) => this.expand(element, schema.items ?? {}, segments));
     if (!isFields(value)) throw this.#refusal();
-    const { properties = {} } = this.#toShape(value, schema);
+    const { properties = {}, required = [] } = this.#toShape(value, schema);
     const property = Object.hasOwn(properties, field) ? properties[field] : undefined;
     if (property === undefined) throw this.#refusal();
-    if (this.#isLeftOut(value, field, schema)) return value;
-    return { ...value, ...this.#expandField(value, field, property, rest) };
+    const isRequired = required.includes(field);
+    return { ...value, ...this.#expandField(value, field, { property, isRequired }, rest) };
   }
 
-  /** Says whether an object does not have what another one of its kind has: the id of something. */
-  #isLeftOut(value: JsonFields, field: string, schema: Schema): boolean {
-    const { properties = {}, required = [] } = this.#toShape(value, schema);
-    const isId = properties[field]?.['x-expansionResources'] !== undefined;
-    return (
-      isId && !Object.hasOwn(value, field) && !required.includes(field) && this.#include(value, field) === undefined
-    );
-  }
-
-  #expandField(value: JsonFields, field: string, property: Schema, rest: readonly string[]): JsonFields {
+  #expandField(value: JsonFields, field: string, { property, isRequired }: Field, rest: readonly string[]): JsonFields {
     const current = Object.hasOwn(value, field) ? value[field] : this.#include(value, field);
     if (typeof current === 'string') return { [field]: this.#expandId(current, property, rest) };
     const { items } = property;
     if (Array.isArray(current) && items?.['x-expansionResources'] !== undefined) {
       return { [field]: current.map((element) => this.#expandElement(element, items, rest)) };
     }
+    // An object may lack the id of something that another one of its kind has.
+    if (current === undefined && !isRequired && property['x-expansionResources'] !== undefined) return {};
     if (current === undefined) throw notInSandbox(`the field ${this.#text}`, 'expand');
     // A field that may be expanded and is null stays null; one that was expanded by an earlier path stays so.
     const isExpandable = property['x-expansionResources'] !== undefined || value[field] === undefined;

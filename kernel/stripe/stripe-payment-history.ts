@@ -9,7 +9,7 @@ import { AUTHENTICATION_REQUIRED } from './stripe-charge.ts';
 import { guardStripe, isMissing, type StripeClient } from './stripe-client.ts';
 import { PAGE_SIZE } from './stripe-list.ts';
 import { loadLastPayment } from './stripe-payment-state.ts';
-import { loadFailedRefunds, loadReturnParts } from './stripe-return.ts';
+import { listRefunds, loadFailedRefunds, loadReturnParts } from './stripe-return.ts';
 
 const DESCRIPTION_LENGTH_MAX = 300;
 /** Disputes that have taken nothing, or have given it back. */
@@ -61,8 +61,7 @@ async function loadPayer(client: StripeClient, intent: string): Promise<string> 
 async function loadRefunds(client: StripeClient, charges: readonly Stripe.Charge[]): Promise<readonly Stripe.Refund[]> {
   const all: Stripe.Refund[] = [];
   for (const { id, refunds } of charges) {
-    const isWhole = refunds?.has_more !== true;
-    all.push(...(isWhole ? (refunds?.data ?? []) : (await client.refunds.list({ charge: id, limit: PAGE_SIZE })).data));
+    all.push(...(refunds?.has_more === true ? await listRefunds(client, { charge: id }) : (refunds?.data ?? [])));
   }
   return all;
 }

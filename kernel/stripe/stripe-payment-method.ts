@@ -97,10 +97,8 @@ async function hasMethod(client: StripeClient, customer: string, id: string): Pr
 async function setDefault(client: StripeClient, customer: string, id: string, mark: string): Promise<void> {
   const metadata = { [CHOICE]: mark, [CHOSEN]: id };
   await client.customers.update(customer, { invoice_settings: { default_payment_method: id }, metadata });
-  for (const { id: subscription, default_payment_method: own, metadata: said } of await loadSubscriptions(
-    client,
-    customer,
-  )) {
+  const subscriptions = await loadSubscriptions(client, customer);
+  for (const { id: subscription, default_payment_method: own, metadata: said } of subscriptions) {
     if (own === null || (toId(own) === id && markOf(said, id) === mark)) continue;
     await client.subscriptions.update(subscription, { default_payment_method: id, metadata });
   }

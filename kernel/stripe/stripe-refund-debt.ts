@@ -6,8 +6,7 @@
 import type { Stripe } from 'stripe';
 import { type FailedRefund, REPLACES, SETTLED_OUTSIDE } from '../app/reconciliation/ports.ts';
 import type { StripeClient } from './stripe-client.ts';
-import { LIST_MAX, PAGE_SIZE } from './stripe-list.ts';
-import { UNDONE_REFUNDS } from './stripe-return.ts';
+import { listRefunds, UNDONE_REFUNDS } from './stripe-return.ts';
 
 /** A refund that came back, and how much nothing has made up for yet. */
 interface Debt {
@@ -23,8 +22,7 @@ export async function listRefundDebts(client: StripeClient, charge: Stripe.Charg
   const { id, payment_intent: intent, refunds } = charge;
   const hasFailed = refunds?.data.some(({ status }) => status === 'failed') ?? false;
   if (!hasFailed && refunds?.has_more !== true) return [];
-  const query = { charge: id, limit: PAGE_SIZE, expand: ['data.failure_balance_transaction'] };
-  const newestFirst = await client.refunds.list(query).autoPagingToArray({ limit: LIST_MAX });
+  const newestFirst = await listRefunds(client, { charge: id, expand: ['data.failure_balance_transaction'] });
   // Stripe lists the newest first, also those of one second.
   const oldestFirst = newestFirst.toReversed().toSorted((a, b) => a.created - b.created);
   const debts = oldestFirst.reduce(addRefund, []).filter(({ missing }) => missing > 0);
@@ -58,8 +56,9 @@ function makeUpFor(debts: readonly Debt[], refund: Stripe.Refund): readonly Debt
 }
 
 /**
- * Lists what a refund is there to make up for: what it names; else all that had come back when it was made: it was not made for what came back later. One that came back as well and names
- * nothing is another try only where it is of just what was missing then: else it was to give back something else.
+ * Lists what a refund is there to make up for: what it names; else all that had come back when it was made, since it was not made for
+ * what came back later. One that came back as well and names nothing is another try only where it is of just what was missing then: else
+ * it was to give back something else.
  */
 function listReplaced(debts: readonly Debt[], { metadata, status, amount, created }: Stripe.Refund): readonly Debt[] {
   const named = metadata?.[REPLACES];

@@ -15,24 +15,25 @@ const TAKING_DISPUTES: ReadonlySet<Stripe.Dispute.Status> = new Set<Stripe.Dispu
 
 /** Reads the refunds of a payment that its payer's bank has sent back. Throws Stripe's errors. */
 export async function loadFailedRefunds(client: StripeClient, intent: string): Promise<readonly StripeReturnPart[]> {
-  const refunds = await listRefunds(client, intent);
+  const refunds = await listRefunds(client, { payment_intent: intent });
   return refunds.filter(({ status }) => status === 'failed').map((each) => toPart('refund', each));
 }
 
 /** Reads what of the payment of an intent went back. Throws Stripe's errors. */
 export async function loadReturnParts(client: StripeClient, intent: string): Promise<readonly StripeReturnPart[]> {
-  const query = { payment_intent: intent, limit: PAGE_SIZE };
-  const refunds = await listRefunds(client, intent);
-  const disputes = await client.disputes.list(query).autoPagingToArray({ limit: LIST_MAX });
+  const refunds = await listRefunds(client, { payment_intent: intent });
+  const disputes = await client.disputes
+    .list({ payment_intent: intent, limit: PAGE_SIZE })
+    .autoPagingToArray({ limit: LIST_MAX });
   return [
     ...refunds.filter(({ status }) => !UNDONE_REFUNDS.has(status)).map((each) => toPart('refund', each)),
     ...disputes.filter(({ status }) => TAKING_DISPUTES.has(status)).map((each) => toPart('dispute', each)),
   ];
 }
 
-function listRefunds(client: StripeClient, intent: string): Promise<readonly Stripe.Refund[]> {
-  const query = { payment_intent: intent, limit: PAGE_SIZE };
-  return client.refunds.list(query).autoPagingToArray({ limit: LIST_MAX });
+/** Lists the refunds of a charge or a payment intent, the newest first. Throws Stripe's errors. */
+export function listRefunds(client: StripeClient, query: Stripe.RefundListParams): Promise<readonly Stripe.Refund[]> {
+  return client.refunds.list({ ...query, limit: PAGE_SIZE }).autoPagingToArray({ limit: LIST_MAX });
 }
 
 function toPart(

@@ -15,7 +15,7 @@ import { defineTable } from '../store.ts';
 import { invalidRequest, notInSandbox } from '../stripe-error.ts';
 import { noteMovement } from './balance-transaction.ts';
 import { CHARGES, type Charge } from './charge.ts';
-import { CUSTOMERS, toCustomerNow } from './customer-object.ts';
+import { CUSTOMERS, toCustomerCall } from './customer-object.ts';
 import { PAYMENT_INTENTS } from './payment-intent.ts';
 import { findCard, PAYMENT_METHODS } from './payment-method.ts';
 
@@ -44,7 +44,7 @@ const create: Operation = {
   run(call, { parameters }) {
     const charge = findRefunded(call, readText(parameters, 'charge'), readText(parameters, 'payment_intent'));
     assertRefundable(charge);
-    const own = call.at(toCustomerNow(call, call.tx.find(CUSTOMERS, charge.customer ?? '')));
+    const { own } = toCustomerCall(call, charge.customer);
     const left = charge.amount_captured - charge.amount_refunded;
     const amount = readAmount(parameters, 'amount', 1) ?? left;
     if (amount > left) {
@@ -138,7 +138,7 @@ export function failRefund(call: Call, id: string, reason = 'unknown'): Refund {
   unschedule(call.tx, OUTCOME, id);
   takeBack(call, refund);
   const { amount, currency } = refund;
-  const own = call.at(toCustomerNow(call, call.tx.find(CUSTOMERS, refund.customer ?? '')));
+  const { own } = toCustomerCall(call, refund.customer);
   const movement = noteMovement(own, { type: 'refund_failure', amount, currency, source: id });
   const failed: Refund = {
     ...refund,

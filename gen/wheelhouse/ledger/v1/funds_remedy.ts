@@ -23,8 +23,9 @@ export const FundsRemedy = {
   TOP_UP: 2,
   /**
    * UPGRADE - There is a plan that the workspace can buy by itself and that includes more, and nothing is to be paid before: one that is an upgrade
-   * of the one it pays for, or any with included credits where it pays for none. What was sold by contract, with invoices that are sent, is not changed so. While the first
-   * payment of a plan is a bank debit under way, buying is refused (SUBSCRIPTION_UNPAID): its credits come once it is paid.
+   * of the one it pays for, or any with included credits where it pays for none. What was sold by contract, with invoices that are sent,
+   * is not changed so. While the first payment of a plan is a bank debit under way, buying is refused (SUBSCRIPTION_UNPAID): its credits
+   * come once it is paid.
    */
   UPGRADE: 3,
   /** AWAIT_RENEWAL - The period of the subscription is over and its renewal is being paid: the cycle's credits come with that, so try again then. */
