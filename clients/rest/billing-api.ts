@@ -783,7 +783,9 @@ export interface paths {
         put?: never;
         /**
          * Send a test event to an endpoint
-         * @description Needs the role `tenant_admin`.
+         * @description Answers the delivery as it stands: a repeat can find that it has come to an end meanwhile.
+         *
+         *     Needs the role `tenant_admin`.
          */
         post: operations["testAlertEndpoint"];
         delete?: never;
@@ -825,7 +827,9 @@ export interface paths {
         put?: never;
         /**
          * Deliver once more
-         * @description Needs the role `tenant_admin`.
+         * @description Answers the delivery as it stands: a repeat can find that it has come to an end meanwhile.
+         *
+         *     Needs the role `tenant_admin`.
          */
         post: operations["resendAlertDelivery"];
         delete?: never;

@@ -25,7 +25,7 @@ export function createStripeChanges(
     changeNow: (subscription, change, attempt) =>
       guardStripe(async () => {
         const outcome = await runCharge(() => chargeNow(client, subscription, change, attempt));
-        if (outcome.kind !== 'action_required') return outcome;
+        if (outcome.kind !== 'action_required' || !change.canWait) return outcome;
         return await runCharge(() => waitForPayment(client, subscription, change, attempt));
       }),
     closeChange: (id) =>

@@ -207,6 +207,57 @@ describe('a smaller plan that waits when an upgrade is to be paid on a page', ()
     await expectSound(shop, workspace);
   });
 
+  /** Has a smaller plan wait at a workspace whose bank wants to see the payer, so long before the period's end. */
+  async function openLate(beforeEndMs: number) {
+    const workspace = await openSubscriber(shop, 'plus');
+    await workspace.changePlan({ planCode: 'pro' });
+    const { subscription } = await workspace.get();
+    const end = subscription?.periodEndTime?.getTime() ?? 0;
+    const advanceTo = async (afterEndMs: number) => {
+      const { asOfTime } = await workspace.get();
+      await shop.advance(end + afterEndMs - (asOfTime?.getTime() ?? 0));
+    };
+    await advanceTo(-beforeEndMs);
+    await workspace.storeCard('pm_card_authenticationRequired');
+    return { workspace, advanceTo };
+  }
+
+  test('comes also where the period ends first, and that is what the next one costs', async () => {
+    const { workspace, advanceTo } = await openLate(10 * HOUR_MS);
+    const { change } = await workspace.changePlan({ planCode: 'max' });
+    expect(change).toMatchObject({ outcome: ChangeOutcome.ACTION_REQUIRED });
+    await workspace.storeCard();
+    await advanceTo(-HOUR_MS);
+    await workspace.refresh();
+    expect(await pendingOf(workspace)).toBeUndefined();
+    // The page closes, and no event tells.
+    shop.stripe.sandbox.control.addDeliveryRule({ types: ['*'], action: { kind: 'drop' } });
+    await advanceTo(-HOUR_MS / 10);
+    await expect.poll(() => pendingOf(workspace)).toBe('pro');
+    shop.stripe.sandbox.control.clearDeliveryRules();
+    await advanceTo(2 * HOUR_MS);
+    await workspace.refresh();
+    await expect.poll(async () => (await workspace.get()).planCode).toBe('pro');
+    expect(await workspace.charged()).toEqual([14_900, 4_900]);
+    await expectSound(shop, workspace);
+  });
+
+  test('waits on where the period ends so soon that the upgrade can not', async () => {
+    const { workspace, advanceTo } = await openLate(HOUR_MS / 10);
+    // What is left of the month costs less than Stripe takes; a year costs something.
+    const refused = await failureOf(workspace.changePlan({ planCode: 'max_annual' }));
+    expect(refused).toMatchObject({
+      reason: 'PAYMENT_DECLINED',
+      metadata: { decline_code: 'authentication_required' },
+    });
+    expect(await pendingOf(workspace)).toBe('pro');
+    await workspace.storeCard();
+    await advanceTo(2 * HOUR_MS);
+    await workspace.refresh();
+    await expect.poll(async () => (await workspace.get()).planCode).toBe('pro');
+    expect(await workspace.charged()).toEqual([14_900, 4_900]);
+  });
+
   test('comes no more where it is paid', async () => {
     const { workspace, url } = await openUpgrader();
     await pay(url);

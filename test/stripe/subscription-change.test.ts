@@ -18,7 +18,7 @@ describe('a change of price', () => {
     const [pro, max] = [await gateway.plan('pro', 3_000), await gateway.plan('max', 9_000)];
     const { who, id } = await gateway.subscribed(pro, BEGIN);
     await gateway.billing.advance(who, MIDDLE);
-    return { who, id, pro, max, change: { stripePriceId: max.id, at: MIDDLE * MS, metadata } };
+    return { who, id, pro, max, change: { stripePriceId: max.id, at: MIDDLE * MS, canWait: true, metadata } };
   }
 
   it('costs what its preview said, once, and says since when it holds', async () => {
@@ -163,6 +163,18 @@ describe('a change of price', () => {
     });
     await gateway.billing.advance(who, END + 2 * HOUR);
     expect(await gateway.read(id)).not.toHaveProperty('earlierChanges');
+  });
+
+  it('leaves all as it was where the bank wants to see the person, and it can not wait', async () => {
+    const { who, id, change } = await inTheMiddle();
+    await gateway.billing.giveCard(who.customer, 'pm_card_authenticationRequired');
+    const basic = await gateway.plan('basic', 1_000);
+    const later = { stripePriceId: basic.id, metadata: { plan_code: 'basic' } };
+    await gateway.port.changeAtPeriodEnd(await gateway.read(id), later, gateway.attempt());
+    const before = await gateway.read(id);
+    const outcome = await gateway.port.changeNow(before, { ...change, canWait: false }, gateway.attempt());
+    expect(outcome).toEqual({ kind: 'action_required', url: '' });
+    expect(await gateway.read(id)).toEqual(before);
   });
 
   it('waits at Stripe where the bank wants to see the person, and holds once they have paid', async () => {

@@ -210,7 +210,7 @@ export function isPendingInvoice(call: Call, subscription: string, invoice: stri
   return call.tx.find(WAITING, subscription)?.invoice === invoice;
 }
 
-/** Drops a change that waited too long, with its invoice. */
+/** Drops a change that waited too long, or was taken back, with its invoice. */
 export function dropPendingUpdate(call: Call, id: string): void {
   const [waiting, subscription] = [call.tx.find(WAITING, id), call.tx.find(SUBSCRIPTIONS, id)];
   if (waiting === undefined || subscription === undefined) return;

@@ -12,7 +12,7 @@ import { INVOICES, type Invoice, toSubscriptionId } from './invoice-object.ts';
 import { findInvoiceIntent } from './invoice-payment.ts';
 import { SETUP_INTENTS } from './setup-intent.ts';
 import { cancelSubscription } from './subscription-cancellation.ts';
-import { applyPendingUpdate, isPendingInvoice } from './subscription-change.ts';
+import { applyPendingUpdate, dropPendingUpdate, isPendingInvoice } from './subscription-change.ts';
 import { changeSubscription } from './subscription-collection.ts';
 import { SUBSCRIPTION_OF_SETUP } from './subscription-create.ts';
 import { isOver, SUBSCRIPTIONS, type Subscription, toItemList } from './subscription-object.ts';
@@ -112,11 +112,16 @@ function endWithCustomer(call: Call, { id }: ApiObject): void {
 }
 
 /** An invoice that is given up counts as settled, so the subscription goes on; one that is voided does, too. */
-const onWrittenOff = onInvoice((call, subscription, invoice) => {
+function writeOff(call: Call, subscription: Subscription, { id }: Invoice): void {
   const isBehind = subscription.status === 'past_due' || subscription.status === 'unpaid';
-  if (isBehind && subscription.latest_invoice === invoice.id)
-    changeSubscription(call, subscription, { status: 'active' });
-});
+  if (isBehind && subscription.latest_invoice === id) changeSubscription(call, subscription, { status: 'active' });
+}
+
+/** Whoever voids the invoice of a change that waits takes the change back: https://docs.stripe.com/billing/subscriptions/pending-updates. */
+function dropOrWriteOff(call: Call, subscription: Subscription, invoice: Invoice): void {
+  if (isPendingInvoice(call, subscription.id, invoice.id)) dropPendingUpdate(call, subscription.id);
+  else writeOff(call, subscription, invoice);
+}
 
 /** Are the reactions of subscriptions. */
 export const SUBSCRIPTION_REACTIONS: Readonly<Record<string, Reaction>> = {
@@ -125,8 +130,8 @@ export const SUBSCRIPTION_REACTIONS: Readonly<Record<string, Reaction>> = {
   'invoice.overdue': onInvoice((call, subscription) => {
     if (subscription.status === 'active') changeSubscription(call, subscription, { status: 'past_due' });
   }),
-  'invoice.marked_uncollectible': onWrittenOff,
-  'invoice.voided': onWrittenOff,
+  'invoice.marked_uncollectible': onInvoice(writeOff),
+  'invoice.voided': onInvoice(dropOrWriteOff),
   'price.updated': refreshPrice,
   'setup_intent.succeeded': adoptSavedCard,
   'customer.deleted': endWithCustomer,

@@ -19,7 +19,7 @@ import type {
   StripeSubscription,
 } from './ports.ts';
 import { PROMOTION_ID } from './ports.ts';
-import { isUntouched, toSetAside } from './set-aside.ts';
+import { computeWayAt, isUntouched, toSetAside } from './set-aside.ts';
 
 /** Sends an intent that was prepared. Throws DomainError STRIPE_UNAVAILABLE, STRIPE_REFUSED, INVALID_FIELD. */
 export type SendIntent = (attempt: StripeAttempt) => Promise<IntentResult>;
@@ -187,7 +187,8 @@ export class IntentSteps {
         if (subscription.terms?.stripePriceId !== request.fromStripePriceId) return async () => failedBy(planMoved());
         // Stripe would give back what is left of a period that nobody has paid for.
         if (!isPaid(subscription)) return async () => failedBy(periodUnpaid());
-        const change = { stripePriceId, at: prorateAt, metadata: metadataOf(intent, planCode) };
+        const canWait = subscription.pending === undefined || prorateAt < computeWayAt(subscription);
+        const change = { stripePriceId, at: prorateAt, canWait, metadata: metadataOf(intent, planCode) };
         return async (attempt) => resultOf(await billing.changeNow(subscription, change, attempt));
       }
       case 'change_at_period_end': {
@@ -259,7 +260,7 @@ function resultOf(outcome: ChargeOutcome): IntentResult {
     case 'action_required':
       if (outcome.url !== '') return { kind: 'action_required', url: outcome.url };
       return failedBy(
-        paymentDeclined('authentication_required', 'The bank wants to see you, and there is no page for it'),
+        paymentDeclined('authentication_required', 'The bank wants to see you, and there is no page for it now'),
       );
   }
 }

@@ -216,12 +216,14 @@ export interface StripeBilling {
    * Changes to a price at once, prorated as of `at`, and takes back a cancellation or change that waits. A decline leaves all as
    * it was. Where the bank wants to see the person the change waits at Stripe for its payment; a cancellation then stays, since
    * Stripe takes none back with a change that waits, and a change that waits for the end of the period is taken back at once ({@link SetAsideChange}).
+   * Where it can't wait (`canWait`), all is left as it was, and no page named.
    */
   changeNow(
     subscription: StripeSubscription,
     change: {
       readonly stripePriceId: string;
       readonly at: Instant;
+      readonly canWait: boolean;
       readonly metadata: Readonly<Record<string, string>>;
     },
     attempt: StripeAttempt,

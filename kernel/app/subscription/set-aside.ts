@@ -1,11 +1,29 @@
 // Owns what waited for the end of a period when an upgrade took its place that the bank wants to see the payer for: Stripe keeps no two
-// changes that wait, so it is noted, and asked for again where nobody paid. Does not own asking for it (subscription-follow-up.ts).
+// changes that wait, so it is noted, and asked for again where nobody paid, in time for the end of that period. Does not own asking for
+// it (subscription-follow-up.ts).
 // Invariant: it is asked for again only where the subscription is as it was before the upgrade, and nothing else waits there.
 
-import type { PlanCode } from '../../domain/id.ts';
+import type { Instant, PlanCode } from '../../domain/id.ts';
 import type { ChangeRequest, IntentRequest, IntentResult, SetAsideChange, StripeSubscription } from './ports.ts';
 
 type UpgradeRequest = Extract<ChangeRequest, { readonly kind: 'upgrade' }>;
+
+/** How soon before the end of a period an upgrade that nobody has paid makes way: another period at the old price would be charged. */
+const LEAD_MS = 600_000;
+
+/** Finds the subscription whose upgrade waits to be paid in the place of what it has set aside; undefined where none does. */
+export function findWaiting(
+  seen: readonly StripeSubscription[],
+  setAside: SetAsideChange | undefined,
+): StripeSubscription | undefined {
+  const own = seen.find(({ stripeSubscriptionId }) => stripeSubscriptionId === setAside?.stripeSubscriptionId);
+  return own?.isUpdatePending === true ? own : undefined;
+}
+
+/** Says from when on an upgrade can't wait to be paid: it is in the way of what it has set aside. */
+export function computeWayAt({ periodEnd }: Pick<StripeSubscription, 'periodEnd'>): Instant {
+  return periodEnd - LEAD_MS;
+}
 
 /** Answers what an upgrade would set aside; undefined where nothing waits. */
 export function toSetAside(

@@ -19,7 +19,7 @@ import {
   type StripeBilling,
   type StripeSubscription,
 } from './ports.ts';
-import { isSuperseded, isUntouched } from './set-aside.ts';
+import { computeWayAt, findWaiting, isSuperseded, isUntouched } from './set-aside.ts';
 import type { SyncedAccount } from './subscription-sync.ts';
 
 /** How soon it is looked again where another change is under way, in milliseconds. */
@@ -60,6 +60,16 @@ export class SubscriptionFollowUp {
   async run(tenant: TenantRef, synced: SyncedAccount): Promise<void> {
     await this.#followStripe(tenant, synced);
     await this.#closePages(tenant, synced);
+    await this.#makeWay(tenant, synced);
+  }
+
+  /** What is paid on the page before it closes gives its plan; else what was set aside is asked for with the next look. */
+  async #makeWay({ tenantId }: TenantRef, { account, seen, setAside }: SyncedAccount): Promise<void> {
+    const { billing, customers, clock } = this.#parts;
+    const waiting = findWaiting(seen, setAside);
+    if (waiting === undefined || computeWayAt(waiting) > account.asOf) return;
+    await billing.closeChange(waiting.stripeSubscriptionId);
+    await customers.requestSync(tenantId, clock.now() + LOOK_AGAIN_MS);
   }
 
   /** On a page that was opened before the workspace was suspended or closed nothing is to be paid any more. */

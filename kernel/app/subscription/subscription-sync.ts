@@ -14,6 +14,7 @@ import type { AccountReading, Ledger, TenantRef } from '../ledger/ledger.ts';
 import type { Clock } from '../ports.ts';
 import type { CardChoices } from './card-choice.ts';
 import type { CustomerRow, CustomerStore, SetAsideChange, StripeBilling, StripeSubscription } from './ports.ts';
+import { computeWayAt, findWaiting } from './set-aside.ts';
 import { toSubscriptionFacts } from './subscription-facts.ts';
 import { toOutlookFacts } from './subscription-outlook.ts';
 
@@ -220,10 +221,12 @@ export class SubscriptionSync {
     return openedAt + Math.min(Math.max(PAGE_FIRST_LOOK_MS, 2 * elapsed), PAGE_LAST_LOOK_MS);
   }
 
-  #nextSyncAt({ account, seen, returningIds }: SyncedAccount): Instant | undefined {
+  #nextSyncAt({ account, seen, returningIds, setAside }: SyncedAccount): Instant | undefined {
     const now = this.#parts.clock.now();
     const later = now + PENDING_INTERVAL_MS;
-    const own = this.#nextOwnSyncAt(account.state.subscription, seen, now);
+    const waiting = findWaiting(seen, setAside);
+    const wayAt = waiting === undefined ? undefined : computeWayAt(waiting);
+    const own = earlier(this.#nextOwnSyncAt(account.state.subscription, seen, now), wayAt);
     return returningIds.length === 0 ? own : earlier(own, later);
   }
 
