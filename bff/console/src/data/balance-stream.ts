@@ -7,6 +7,7 @@ import type { Api } from '../api/api.ts';
 import type { Balance } from '../api/type.ts';
 import { useRole, useWorkspace } from '../session/session.ts';
 import { useBalanceKey } from './billing-query.ts';
+import { askForLacking } from './retry.ts';
 import { readServerEvents, type ServerEvent } from './server-event.ts';
 import { findStaleParts } from './stale-part.ts';
 
@@ -43,6 +44,7 @@ async function follow(following: Following): Promise<void> {
   const { client, key, signal, onLive } = following;
   let lastEventId: string | undefined;
   let waitMs = RETRY_MS_FIRST;
+  let isBack = false;
   while (!signal.aborted) {
     try {
       for await (const event of openStream(following, lastEventId)) {
@@ -51,6 +53,8 @@ async function follow(following: Following): Promise<void> {
         lastEventId = event.id;
         onLive(true);
         take(following, event);
+        if (isBack) askForLacking(client);
+        isBack = false;
       }
     } catch {
       // A stream that breaks off is opened again; what is wrong for longer shows where the balance is asked for.
@@ -58,6 +62,7 @@ async function follow(following: Following): Promise<void> {
     }
     if (signal.aborted) return;
     onLive(false);
+    isBack = true;
     await new Promise((resolve) => setTimeout(resolve, waitMs));
     waitMs = Math.min(waitMs * 2, RETRY_MS_MAX);
     if (!signal.aborted) await client.invalidateQueries({ queryKey: key });
