@@ -20,6 +20,7 @@ import { LaneRegistry } from './app/ledger/lane-registry.ts';
 import type { Ledger } from './app/ledger/ledger.ts';
 import { createLedger } from './app/ledger/ledger-service.ts';
 import type { AuditNotebook } from './app/operator/audit-notebook.ts';
+import { loadSwitchedOff } from './app/operator/kill-switch-board.ts';
 import { createOperators } from './app/operator/operator-service.ts';
 import type { CommitFeed } from './app/ports.ts';
 import { CustomerCheck } from './app/reconciliation/customer-check.ts';
@@ -189,7 +190,11 @@ function createServices({ config, logger, metrics, connection, clock }: Base, st
   const ids = RANDOM_ID_SOURCE;
   const notice = new CommitNotice();
   const observer = createLedgerObserver(metrics.ledger, logger, notice);
-  const rulebooks = new RulebookCache({ store: stores.prices, clock, pacing });
+  const switchSource = { store: stores.switches, firstValues: config.killSwitches };
+  const rulebooks = new RulebookCache({
+    ...{ store: stores.prices, clock, pacing },
+    loadSwitchedOff: () => loadSwitchedOff(switchSource),
+  });
   const tools = { store: stores.ledger, clock, ids, observer, pacing };
   const lanes = new LaneRegistry();
   const feed = createCommitFeed(connection, pacing);

@@ -8,14 +8,17 @@ import { type AccountPolicy, accountPolicyOf, overdraftLimitOf, type Rulebook } 
 import { isLive, type Subscription } from './subscription.ts';
 
 /**
- * A way to more credit: the invoice that is open, the renewal that is on its way, pay-as-you-go credits, a plan that includes more, or
- * those who sell what nobody can buy alone. Its name is part of the contract.
+ * A way to more credit: the invoice that is open, the renewal that is on its way, the trial that was not used, pay-as-you-go credits, a
+ * plan that includes more, or those who sell what nobody can buy alone. Its name is part of the contract.
  */
-export type FundsRemedy = 'pay_invoice' | 'await_renewal' | 'top_up' | 'upgrade' | 'contact_sales';
+export type FundsRemedy = 'pay_invoice' | 'await_renewal' | 'start_trial' | 'top_up' | 'upgrade' | 'contact_sales';
+
+type AccountPart = Pick<AccountState, 'planCode' | 'subscription' | 'trial'>;
 
 const REMEDY_WORDS: Readonly<Record<FundsRemedy, string>> = {
   pay_invoice: 'pay the open invoice',
   await_renewal: 'try again once the renewal is paid, which is on its way',
+  start_trial: 'start the trial',
   top_up: 'top up',
   upgrade: 'choose a plan that includes more',
   contact_sales: 'contact sales',
@@ -29,10 +32,8 @@ export function isGated({ planCode }: Pick<AccountState, 'planCode'>, action: st
 }
 
 /** Lists how the account can have more credit; nothing where only an operator can help. */
-export function listFundsRemedies(
-  { planCode, subscription }: Pick<AccountState, 'planCode' | 'subscription'>,
-  rulebook: Rulebook,
-): readonly FundsRemedy[] {
+export function listFundsRemedies(account: AccountPart, rulebook: Rulebook): readonly FundsRemedy[] {
+  const { planCode, subscription } = account;
   const { paygAllowed, rank, isSoldBySales } = accountPolicyOf(rulebook, planCode);
   const running = isLive(subscription) ? subscription : undefined;
   const plans = [...rulebook.policies.values()];
@@ -46,11 +47,19 @@ export function listFundsRemedies(
   const remedies: readonly (readonly [FundsRemedy, boolean])[] = [
     ['pay_invoice', running?.status === 'past_due'],
     ['await_renewal', running?.status === 'renewal_pending'],
-    ['top_up', paygAllowed],
+    ['start_trial', canTry(account, rulebook)],
+    ['top_up', paygAllowed && rulebook.switchedOff?.has('TOPUPS_ENABLED') !== true],
     ['upgrade', hasLarger && canGoUp],
     ['contact_sales', isSold || isAtSales],
   ];
   return remedies.filter(([, isOpen]) => isOpen).map(([remedy]) => remedy);
+}
+
+/** A person can have had too many trials elsewhere, and a plan can want a card: whoever starts one is told. */
+function canTry({ planCode, subscription, trial }: AccountPart, rulebook: Rulebook): boolean {
+  const { fallbackPlanCode, switchedOff, policies } = rulebook;
+  if (trial !== undefined || isLive(subscription) || planCode !== fallbackPlanCode) return false;
+  return switchedOff?.has('TRIALS_ENABLED') !== true && [...policies.values()].some((plan) => plan.trialGranted > 0n);
 }
 
 function isToSell({ isSoldBySales, isArchived }: AccountPolicy): boolean {

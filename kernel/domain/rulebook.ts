@@ -1,6 +1,7 @@
 import type { PriceBook } from './action-price.ts';
 import type { CycleLength } from './cycle-end.ts';
 import type { PlanCode, ProductCode } from './id.ts';
+import type { KillSwitchName } from './kill-switch.ts';
 
 /** What a plan allows an account, as far as `decide` needs it. */
 export interface AccountPolicy {
@@ -21,6 +22,8 @@ export interface AccountPolicy {
   readonly isArchived: boolean;
   /** What a cycle of it that is bought today gives, in microcredits. */
   readonly includedPerCycle: bigint;
+  /** What a trial of it gives that a workspace starts today, in microcredits; 0 where it offers none. */
+  readonly trialGranted: bigint;
 }
 
 /**
@@ -31,6 +34,10 @@ export interface Rulebook {
   readonly productCode: ProductCode;
   readonly policies: ReadonlyMap<PlanCode, AccountPolicy>;
   readonly prices: PriceBook;
+  /** The plan that trials are started from; absent where the product has none. */
+  readonly fallbackPlanCode?: PlanCode;
+  /** What is switched off in the environment; absent where nothing is. */
+  readonly switchedOff?: ReadonlySet<KillSwitchName>;
 }
 
 /** What holds for a plan that says nothing: all work needs credit, and no more can be had. */
@@ -43,6 +50,7 @@ export const CLOSED_ACCOUNT_POLICY: AccountPolicy = {
   isSoldBySales: false,
   isArchived: false,
   includedPerCycle: 0n,
+  trialGranted: 0n,
 };
 
 /** Finds what a plan allows an account. */

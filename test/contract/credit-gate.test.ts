@@ -10,6 +10,7 @@ import {
   GetBalanceRequest,
   LedgerServiceService,
 } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import { KillSwitchName } from '../../gen/wheelhouse/operator/v1/kill_switch.ts';
 import { ChangeOutcome } from '../../gen/wheelhouse/subscription/v1/subscription_change.ts';
 import { ACTION, CREDIT } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
@@ -20,7 +21,7 @@ import { DAY_MS, expectSound, openShop, openWorkspace, type Shop } from './suppo
 
 const HOUR_MS = 3_600_000;
 const EXEMPT = 'memory_extract_bulk';
-const { TOP_UP, UPGRADE, PAY_INVOICE, AWAIT_RENEWAL, CONTACT_SALES } = FundsRemedy;
+const { START_TRIAL, TOP_UP, UPGRADE, PAY_INVOICE, AWAIT_RENEWAL, CONTACT_SALES } = FundsRemedy;
 
 let shop: Shop;
 
@@ -62,9 +63,9 @@ describe('an account that is exhausted', () => {
     expect(await check(tenantId)).toMatchObject({
       allowed: false,
       shortfallMicrocredits: 1n,
-      remedies: [TOP_UP, UPGRADE],
+      remedies: [START_TRIAL, TOP_UP, UPGRADE],
     });
-    await expectRefused(tenantId, [TOP_UP, UPGRADE], 'top_up,upgrade');
+    await expectRefused(tenantId, [START_TRIAL, TOP_UP, UPGRADE], 'start_trial,top_up,upgrade');
     await shop.callers.grant(tenantId, 3n * CREDIT);
     expect(await check(tenantId, { action: ACTION, quantity: '3' })).toMatchObject({ allowed: true, remedies: [] });
     await reserve(tenantId, ACTION, '3');
@@ -76,7 +77,7 @@ describe('an account that is exhausted', () => {
     const ask = { action: ACTION, quantity: '3' };
     expect(await check(tenantId, ask)).toMatchObject({ allowed: false, shortfallMicrocredits: 8n * CREDIT });
     expect(await check(tenantId)).toMatchObject({ allowed: false, shortfallMicrocredits: 5n * CREDIT + 1n });
-    await expectRefused(tenantId, [TOP_UP, UPGRADE], 'top_up,upgrade');
+    await expectRefused(tenantId, [START_TRIAL, TOP_UP, UPGRADE], 'start_trial,top_up,upgrade');
     await shop.callers.grant(tenantId, 8n * CREDIT);
     expect(await check(tenantId, ask)).toMatchObject({ allowed: true });
     await reserve(tenantId, ACTION, '3');
@@ -155,6 +156,24 @@ describe('an account that is exhausted', () => {
     await expect.poll(() => check(tenantId, { action: ACTION, quantity: '5' })).toMatchObject({ allowed: true });
     await expectSound(shop, workspace);
   });
+});
+
+test('what is switched off is no way to credit, and what was used up is none again', async () => {
+  const { tenantId } = await openWorkspace(shop);
+  const { setSwitch } = operatorCallsOf(shop.callers);
+  const remedies = async () => (await check(tenantId)).remedies;
+  await setSwitch(KillSwitchName.TOPUPS_ENABLED, false);
+  await setSwitch(KillSwitchName.TRIALS_ENABLED, false);
+  await expect.poll(remedies, { timeout: 10_000 }).toEqual([UPGRADE]);
+  await expectRefused(tenantId, [UPGRADE], 'upgrade');
+  await setSwitch(KillSwitchName.TOPUPS_ENABLED, true);
+  await setSwitch(KillSwitchName.TRIALS_ENABLED, true);
+  await expect.poll(remedies, { timeout: 10_000 }).toEqual([START_TRIAL, TOP_UP, UPGRADE]);
+  await shop.trials.start(tenantId);
+  expect(await check(tenantId)).toMatchObject({ allowed: true });
+  const { availableMicrocredits } = await check(tenantId);
+  await shop.callers.debit(tenantId, { quantity: String(availableMicrocredits / CREDIT) });
+  await expectRefused(tenantId, [TOP_UP, UPGRADE], 'top_up,upgrade');
 });
 
 describe('a policy', () => {

@@ -42,6 +42,7 @@ function createStage({ tenantsCachedMax = 100 } = {}) {
   return {
     cache: new RulebookCache({
       store: { loadProductRules, loadTenantPrices },
+      loadSwitchedOff: async () => new Set(),
       clock: { estimate: () => NOW },
       pacing: { monotonicMs: () => nowMs, delay },
       tenantsCachedMax,

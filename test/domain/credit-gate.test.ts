@@ -102,6 +102,9 @@ const SUBSCRIPTION: Subscription = {
   ...{ stripeSubscriptionId: 'sub_1', status: 'active', startedAt: START, periodStart: START, periodEnd: START + 31 },
 };
 
+const OFF = new Set(['TOPUPS_ENABLED', 'TRIALS_ENABLED'] as const);
+const TRIABLE: Rulebook = { ...rulesOf({}, { tried: { trialGranted: 5n } }), fallbackPlanCode: PLAN };
+
 describe('whoever lacks credit is told', () => {
   const month = { interval: 'month', intervalCount: 1 } as const;
   const year = { interval: 'year', intervalCount: 1 } as const;
@@ -120,6 +123,18 @@ describe('whoever lacks credit is told', () => {
   >([
     ['nothing, where only an operator helps', rulesOf({}), undefined, []],
     ['to top up, where the plan allows it', rulesOf({ paygAllowed: true }), undefined, ['top_up']],
+    [
+      'nothing of top-ups that are switched off',
+      { ...rulesOf({ paygAllowed: true }), switchedOff: OFF },
+      undefined,
+      [],
+    ],
+    ['to start the trial, where it had none', TRIABLE, undefined, ['start_trial']],
+    ['to start it after a plan ended, too', TRIABLE, { status: 'ended' }, ['start_trial']],
+    ['nothing of a trial beside a plan', TRIABLE, {}, []],
+    ['nothing of a trial that is switched off', { ...TRIABLE, switchedOff: OFF }, undefined, []],
+    ['nothing of a trial from another plan', { ...TRIABLE, fallbackPlanCode: 'free' as PlanCode }, undefined, []],
+    ['nothing of a trial that gives no credits', { ...rulesOf({}), fallbackPlanCode: PLAN }, undefined, []],
     ['to buy a plan, where none is paid for: the one that is tried will do', rulesOf(own), undefined, ['upgrade']],
     ['to buy a larger plan', rulesOf(own, plans), {}, ['upgrade']],
     ['nothing of plans, where none is larger that can be bought', rulesOf(own, largest), {}, []],
@@ -195,6 +210,14 @@ describe('whoever lacks credit is told', () => {
   ])('%s', (_, rulebook, change, remedies) => {
     const subscription = change === undefined ? {} : { subscription: { ...SUBSCRIPTION, ...change } };
     expect(listFundsRemedies({ planCode: PLAN, ...subscription }, rulebook)).toEqual(remedies);
+  });
+
+  it('nothing of a trial that it had', () => {
+    const trial = {
+      ...{ planCode: 'tried' as PlanCode, fallbackPlanCode: PLAN, endsAt: START, granted: 5n, revokesUnused: true },
+      ...{ endBehaviour: 'fallback' as const, status: 'ended' as const, startedAt: START },
+    };
+    expect(listFundsRemedies({ planCode: PLAN, trial }, TRIABLE)).toEqual([]);
   });
 
   it('what is missing, in words and in figures', () => {

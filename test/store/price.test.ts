@@ -193,12 +193,19 @@ describe('loadProductRules', () => {
     expect(onSale.sort()).toEqual(['max', 'max_annual', 'plus', 'plus_annual', 'pro', 'pro_annual']);
     expect(seeded.rulebook.policies.get('plus' as PlanCode)).toEqual({
       ...{ overdraftLimit: 0n, creditGates: ['*'], paygAllowed: true, rank: 20, isOnSale: true, isSoldBySales: false },
-      ...{ cycle: { interval: 'month', intervalCount: 1 }, isArchived: false, includedPerCycle: 20_000_000n },
+      ...{
+        cycle: { interval: 'month', intervalCount: 1 },
+        isArchived: false,
+        includedPerCycle: 20_000_000n,
+        trialGranted: 0n,
+      },
     });
     expect(seeded.rulebook.policies.get('enterprise' as PlanCode)).toMatchObject({
       isOnSale: false,
       isSoldBySales: true,
     });
+    expect(seeded.rulebook).toMatchObject({ fallbackPlanCode: 'free' });
+    expect(seeded.rulebook.policies.get('pro' as PlanCode)?.trialGranted).toBe(5_000_000n);
     const nothing = await store.loadProductRules(newProduct(), 0, undefined);
     expect(nothing).toMatchObject({ revision: 0, hasTenantPrices: false, changedTenants: new Set() });
     expect([nothing.rulebook.prices.defaults.size, nothing.rulebook.policies.size]).toEqual([0, 0]);

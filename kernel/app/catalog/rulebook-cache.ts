@@ -1,5 +1,5 @@
-// Owns how long the rules of a product are kept at hand, and how often they are read at most. Does not own the rules, or
-// what single tenants have of their own (tenant-price-cache.ts).
+// Owns how long the rules of a product are kept at hand, with what is switched off by then, and how often they are read at most. Does
+// not own the rules, or what single tenants have of their own (tenant-price-cache.ts).
 // Invariants: what `loadRulebook` answers is at most RULEBOOK_AGE_MAX_MS old; what `refreshRulebook` answers was read
 // after the call; one product causes at most one read each REFRESH_INTERVAL_MS, however many unknown actions come in;
 // how many tenants have prices of their own does not matter to what is read for the others.
@@ -44,6 +44,8 @@ interface Shelf {
 /** What the cache works with. */
 export interface RulebookCacheParts {
   readonly store: RuleStore;
+  /** Answers what is switched off now. Throws DomainError DATABASE_UNAVAILABLE. */
+  readonly loadSwitchedOff: () => Promise<NonNullable<Rulebook['switchedOff']>>;
   readonly clock: Pick<Clock, 'estimate'>;
   readonly pacing: Pick<Pacing, 'monotonicMs' | 'delay'>;
   /** @default 100,000 */
@@ -53,13 +55,15 @@ export interface RulebookCacheParts {
 /** Keeps the rules of each product at hand for seconds. */
 export class RulebookCache implements RulebookSource {
   readonly #store: RuleStore;
+  readonly #loadSwitchedOff: RulebookCacheParts['loadSwitchedOff'];
   readonly #clock: RulebookCacheParts['clock'];
   readonly #pacing: RulebookCacheParts['pacing'];
   readonly #tenantsCachedMax: number;
   readonly #shelves = new Map<ProductCode, Shelf>();
 
-  constructor({ store, clock, pacing, tenantsCachedMax = TENANTS_CACHED_MAX }: RulebookCacheParts) {
+  constructor({ store, loadSwitchedOff, clock, pacing, tenantsCachedMax = TENANTS_CACHED_MAX }: RulebookCacheParts) {
     this.#store = store;
+    this.#loadSwitchedOff = loadSwitchedOff;
     this.#clock = clock;
     this.#pacing = pacing;
     this.#tenantsCachedMax = tenantsCachedMax;
@@ -111,10 +115,12 @@ export class RulebookCache implements RulebookSource {
   #read(shelf: Shelf): Promise<void> {
     const beginMs = this.#pacing.monotonicMs();
     shelf.lastBeginMs = beginMs;
-    const running = this.#store
-      .loadProductRules(shelf.productCode, this.#since(), shelf.revision)
-      .then((rules) => {
-        shelf.tenants.accept(rules);
+    const running = Promise.all([
+      this.#store.loadProductRules(shelf.productCode, this.#since(), shelf.revision),
+      this.#loadSwitchedOff(),
+    ])
+      .then(([rules, switchedOff]) => {
+        shelf.tenants.accept({ ...rules, rulebook: { ...rules.rulebook, switchedOff } });
         shelf.revision = rules.revision;
         shelf.readAtMs = beginMs;
       })

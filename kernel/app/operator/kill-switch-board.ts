@@ -15,12 +15,31 @@ export interface KillSwitchReading {
   readonly enabled: boolean;
 }
 
-/** What the board is made of. */
-export interface KillSwitchBoardParts {
+/** What says how switches stand. */
+export interface KillSwitchSource {
   readonly store: Pick<KillSwitchStore, 'loadSwitches'>;
-  readonly book: Pick<ChangeBook, 'change'>;
   /** What holds where a switch's value is gone from the database. */
   readonly firstValues: KillSwitchValues;
+}
+
+/** Answers all switches as they stand now. Throws DomainError DATABASE_UNAVAILABLE. */
+export async function readKillSwitches({
+  store,
+  firstValues,
+}: KillSwitchSource): Promise<readonly KillSwitchReading[]> {
+  const stored = await store.loadSwitches();
+  return KILL_SWITCHES.map((name) => ({ name, enabled: stored.get(name) ?? firstValues[name] }));
+}
+
+/** Answers what is switched off now. Throws DomainError DATABASE_UNAVAILABLE. */
+export async function loadSwitchedOff(source: KillSwitchSource): Promise<ReadonlySet<KillSwitchName>> {
+  const switches = await readKillSwitches(source);
+  return new Set(switches.filter(({ enabled }) => !enabled).map(({ name }) => name));
+}
+
+/** What the board is made of. */
+export interface KillSwitchBoardParts extends KillSwitchSource {
+  readonly book: Pick<ChangeBook, 'change'>;
 }
 
 /** Keeps the kill switches. */
@@ -32,9 +51,8 @@ export class KillSwitchBoard {
   }
 
   /** Answers all switches as they stand now. Throws DomainError DATABASE_UNAVAILABLE. */
-  async readSwitches(): Promise<readonly KillSwitchReading[]> {
-    const stored = await this.#parts.store.loadSwitches();
-    return KILL_SWITCHES.map((name) => ({ name, enabled: stored.get(name) ?? this.#parts.firstValues[name] }));
+  readSwitches(): Promise<readonly KillSwitchReading[]> {
+    return readKillSwitches(this.#parts);
   }
 
   /** Throws DomainError KILL_SWITCH_OFF where a switch is off, DATABASE_UNAVAILABLE. */

@@ -30,6 +30,7 @@ const DIMENSION_VALUE_LENGTH_MAX = 256;
 const REMEDIES: Readonly<Record<FundsRemedy, FundsRemedyMessage>> = {
   pay_invoice: FundsRemedyMessage.PAY_INVOICE,
   await_renewal: FundsRemedyMessage.AWAIT_RENEWAL,
+  start_trial: FundsRemedyMessage.START_TRIAL,
   top_up: FundsRemedyMessage.TOP_UP,
   upgrade: FundsRemedyMessage.UPGRADE,
   contact_sales: FundsRemedyMessage.CONTACT_SALES,

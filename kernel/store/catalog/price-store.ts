@@ -22,6 +22,7 @@ import {
   catalogModels,
   ensurePriceIndexes,
   type PlanDocument,
+  type PlanPolicyDocument,
 } from './catalog-model.ts';
 
 /** How long the database may take for one read, in milliseconds. */
@@ -57,8 +58,13 @@ class MongoPriceStore implements PriceStore {
         product_code: productCode,
         rule: trusted({ $in: ['default' as const, 'plan' as const] }),
       };
-      const [policies, rows, changes, anyTenant] = await Promise.all([
+      const [policies, product, rows, changes, anyTenant] = await Promise.all([
         this.#loadPolicies(productCode),
+        this.#models.products
+          .findOne({ product_code: productCode })
+          .select({ _id: 0, fallback_plan_code: 1 })
+          .maxTimeMS(READ_TIMEOUT_MS)
+          .lean(),
         this.#loadRows({ ...rules, superseded_at: notBefore(since) }),
         this.#loadChanges(productCode, afterRevision),
         this.#models.prices
@@ -69,7 +75,11 @@ class MongoPriceStore implements PriceStore {
       ]);
       const { revision, changedTenants } = changes;
       return {
-        rulebook: { productCode, policies, prices: createPriceBook(rows) },
+        rulebook: {
+          ...{ productCode, policies, prices: createPriceBook(rows) },
+          // What was put there was of this type.
+          ...present({ fallbackPlanCode: product?.fallback_plan_code as PlanCode | undefined }),
+        },
         revision,
         // The reads are not of one moment: a price that only one of them saw counts.
         hasTenantPrices: anyTenant !== null || changedTenants === undefined || changedTenants.size > 0,
@@ -184,6 +194,7 @@ class MongoPriceStore implements PriceStore {
           isSoldBySales: document.contact_sales,
           isArchived: !currentCodes.has(document.plan_code),
           includedPerCycle: document.included_microcredits_per_cycle,
+          trialGranted: currentCodes.has(document.plan_code) ? trialGrantOf(document) : 0n,
           ...present({ cycle: cycles.get(document.plan_code) }),
         },
       ]),
@@ -208,6 +219,14 @@ class MongoPriceStore implements PriceStore {
     const tenantIds = newest.flatMap(({ tenant_id }) => (tenant_id === null ? [] : [tenant_id as TenantId]));
     return { revision, changedTenants: new Set(tenantIds) };
   }
+}
+
+function trialGrantOf({
+  trial_enabled: isOffered,
+  trial_days: days,
+  trial_microcredits_granted: granted,
+}: PlanPolicyDocument) {
+  return isOffered && days > 0 ? granted : 0n;
 }
 
 function toListFields({ productCode, action, planCode, tenantId }: PriceFilter): Fields {

@@ -21,6 +21,7 @@ import type { Ledger } from '../../../kernel/app/ledger/ledger.ts';
 import { createLedger } from '../../../kernel/app/ledger/ledger-service.ts';
 import type { MailOutbox } from '../../../kernel/app/mail/mail-outbox.ts';
 import type { MailStore } from '../../../kernel/app/mail/ports.ts';
+import { loadSwitchedOff } from '../../../kernel/app/operator/kill-switch-board.ts';
 import { createOperators } from '../../../kernel/app/operator/operator-service.ts';
 import type { AuditStore } from '../../../kernel/app/operator/ports.ts';
 import { AutoTopUpService } from '../../../kernel/app/payment/auto-top-up-service.ts';
@@ -258,7 +259,10 @@ export async function composeKernel(adapt: Adaptation): Promise<ComposedKernel> 
     payments: await openPaymentStore(connection),
   };
   const metrics = new Metrics();
-  const rulebooks = new RulebookCache({ store: stores.prices, clock, pacing: PROCESS_PACING });
+  const rulebooks = new RulebookCache({
+    ...{ store: stores.prices, clock, pacing: PROCESS_PACING },
+    loadSwitchedOff: () => loadSwitchedOff({ store: stores.switches, firstValues: ALL_ON }),
+  });
   const tools = { store: stores.ledger, clock, ids: RANDOM_ID_SOURCE, rulebooks, pacing: PROCESS_PACING };
   const lanes = new LaneRegistry();
   const notice = new CommitNotice();

@@ -56,8 +56,8 @@ export const ErrorReason = {
   /**
    * INSUFFICIENT_CREDITS - Says that funds and overdraft do not cover the amount; metadata `needed_microcredits`, `available_microcredits`,
    * `overdraft_remaining_microcredits`, `shortfall_microcredits`, and `remedies`: how it can be had, of `pay_invoice`,
-   * `await_renewal`, `top_up`, `upgrade` and `contact_sales`, with commas between (see FundsRemedy), absent where none of them helps.
-   * FAILED_PRECONDITION. Nothing was drawn.
+   * `await_renewal`, `start_trial`, `top_up`, `upgrade` and `contact_sales`, with commas between (see FundsRemedy), absent where none of
+   * them helps. FAILED_PRECONDITION. Nothing was drawn.
    */
   INSUFFICIENT_CREDITS: 11,
   /** IDEMPOTENCY_KEY_REUSED - Says that the request id was used before by a request with other content. ALREADY_EXISTS. */

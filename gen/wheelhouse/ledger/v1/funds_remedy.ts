@@ -19,7 +19,7 @@ export const FundsRemedy = {
   UNSPECIFIED: 0,
   /** PAY_INVOICE - A payment of the subscription failed: pay it at `payment_url` of GetSubscription, and the cycle's credits come. */
   PAY_INVOICE: 1,
-  /** TOP_UP - The plan allows pay-as-you-go credits to be bought. */
+  /** TOP_UP - The plan allows pay-as-you-go credits to be bought, and the environment has not switched that off. */
   TOP_UP: 2,
   /**
    * UPGRADE - There is a plan that the workspace can buy by itself and that includes more, and nothing is to be paid before: one that is an upgrade
@@ -35,6 +35,11 @@ export const FundsRemedy = {
    * sales can give more.
    */
   CONTACT_SALES: 5,
+  /**
+   * START_TRIAL - The workspace has had no trial, and a plan offers one that gives credits: start it. It may need a card, and be refused to somebody who
+   * has had too many (TRIAL_CARD_REQUIRED, TRIAL_LIMIT_REACHED).
+   */
+  START_TRIAL: 6,
 } as const;
 
 export type FundsRemedy = typeof FundsRemedy[keyof typeof FundsRemedy];
@@ -46,4 +51,5 @@ export namespace FundsRemedy {
   export type UPGRADE = typeof FundsRemedy.UPGRADE;
   export type AWAIT_RENEWAL = typeof FundsRemedy.AWAIT_RENEWAL;
   export type CONTACT_SALES = typeof FundsRemedy.CONTACT_SALES;
+  export type START_TRIAL = typeof FundsRemedy.START_TRIAL;
 }
