@@ -13,8 +13,14 @@ import {
   type ListPlansRequest,
   type ListPlansResponse,
 } from '../gen/wheelhouse/catalog/v1/catalog_service.ts';
+import {
+  type GetBalanceRequest,
+  type GetBalanceResponse,
+  LedgerServiceService,
+} from '../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { decodeOnce } from './decode-once.ts';
 import { type Identity, keyOf } from './identity.ts';
+import { SharedRead } from './shared-read.ts';
 import { callStream, type StreamMethod } from './stream-call.ts';
 
 /** The largest page: 1,000 entries with all their dimensions and many draws. */
@@ -67,7 +73,8 @@ export class KernelClient {
   readonly #options: KernelClientOptions;
   readonly #clients: ReadonlyMap<string, Client>;
   /** Plans seldom change, and everybody is answered with the same. */
-  readonly #listPlans = decodeOnce(CatalogServiceService.listPlans);
+  readonly #listPlans = this.#share(decodeOnce(CatalogServiceService.listPlans));
+  readonly #getBalance = this.#share(LedgerServiceService.getBalance);
 
   constructor(options: KernelClientOptions) {
     this.#options = options;
@@ -82,7 +89,12 @@ export class KernelClient {
    * kernel does not answer with a page.
    */
   listPlans(request: ListPlansRequest, context: CallContext): Promise<ListPlansResponse> {
-    return this.#callUntilReached(this.#listPlans, request, context);
+    return this.#listPlans.read(request, context);
+  }
+
+  /** Reads the balance of a workspace. Throws ServiceError when the kernel does not answer with one. */
+  getBalance(request: GetBalanceRequest, context: CallContext): Promise<GetBalanceResponse> {
+    return this.#getBalance.read(request, context);
   }
 
   /**
@@ -149,6 +161,13 @@ export class KernelClient {
     for (const client of this.#clients.values()) {
       client.close();
     }
+  }
+
+  #share<Request, Response>(method: UnaryMethod<Request, Response>): SharedRead<Request, Response> {
+    return new SharedRead({
+      toBytes: method.requestSerialize,
+      call: (request, context) => this.#callUntilReached(method, request, context),
+    });
   }
 
   /** Asks the kernels in the tenant's order of preference until one of them can be reached. */

@@ -1,6 +1,5 @@
 // Owns `GET /v1/billing/usage`: what the workspace holds now.
 
-import { LedgerServiceService } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { BALANCE, fromProtoBalance } from '../convert.ts';
 import { defineWorkspaceRoute } from './route.ts';
 
@@ -15,7 +14,7 @@ export const usageRoute = defineWorkspaceRoute({
   reasons: [],
   async answer(_input, { kernel, context, tenantId }) {
     const request = { tenantId, includeGrants: false, atTime: undefined };
-    const { balance } = await kernel.call(LedgerServiceService.getBalance, request, context);
+    const { balance } = await kernel.getBalance(request, context);
     return fromProtoBalance(balance);
   },
 });

@@ -90,6 +90,28 @@ describe('the balance as events', () => {
   });
 });
 
+describe('the balance, read by many at once', () => {
+  test('tells of each debit that was acknowledged before it was asked for', { timeout: 90_000 }, async () => {
+    const tenantId = await openWorkspace();
+    const token = await stack.mint(PRODUCT, 'project_contributor', tenantId);
+    const available = async (): Promise<number> =>
+      Object(await (await get('/v1/billing/usage', token)).json()).available;
+    let isOver = false;
+    const others = Array.from({ length: 8 }, async () => {
+      while (!isOver) await available();
+    });
+    try {
+      for (let left = 9; left >= 0; left -= 1) {
+        await debit(tenantId);
+        expect(await Promise.all([available(), available(), available()])).toEqual(Array(3).fill(left * 1_000_000));
+      }
+    } finally {
+      isOver = true;
+      await Promise.all(others);
+    }
+  });
+});
+
 describe('analytics', () => {
   test('show each role its projects, runs once, and a CSV of all events', { timeout: 60_000 }, async () => {
     const tenantId = await openWorkspace();
