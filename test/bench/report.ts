@@ -4,7 +4,7 @@
 import { cpus, release, type } from 'node:os';
 import type { Measurement } from './measurement.ts';
 import type { PacedMeasurement } from './paced.ts';
-import type { Row } from './row.ts';
+import type { ComparisonRow, Row } from './row.ts';
 
 /** Is what a whole run came to. */
 export interface BenchResult {
@@ -62,7 +62,7 @@ function isReached(row: Row): boolean {
   switch (row.kind) {
     case 'comparison': {
       const isInTime = row.slowestAtMostMs === undefined || row.subject.slowestMs <= row.slowestAtMostMs;
-      return isInTime && computeRatio(row.subject, row.baseline) >= row.ratioAtLeast;
+      return isInTime && computeRatio(row.subject, row.baseline) >= (row.ratioAtLeast ?? 0);
     }
     case 'commands':
       return (row.subject.commandsSent ?? Number.POSITIVE_INFINITY) <= row.commandsAtMost;
@@ -75,26 +75,26 @@ function isReached(row: Row): boolean {
   }
 }
 
+function formatComparison(row: ComparisonRow): readonly string[] {
+  const { subject, baseline, ratioAtLeast, slowestAtMostMs } = row;
+  const ratios = subject.roundsPerSecond.map((rate, index) => rate / (baseline.roundsPerSecond[index] ?? Number.NaN));
+  const limit = slowestAtMostMs === undefined ? '' : `, slowest ≤ ${slowestAtMostMs / 1_000} s`;
+  const slowest = slowestAtMostMs === undefined ? '' : `, slowest ${(subject.slowestMs / 1_000).toFixed(2)} s`;
+  return [
+    describe(subject),
+    `${formatRate(subject.operationsPerSecond)}/s${slowest}`,
+    describe(baseline),
+    `${formatRate(baseline.operationsPerSecond)}/s`,
+    `${formatRatio(computeRatio(subject, baseline))}×`,
+    `${formatRatio(Math.min(...ratios))}–${formatRatio(Math.max(...ratios))}`,
+    ...(ratioAtLeast === undefined ? ['', ''] : [`≥ ${ratioAtLeast}×${limit}`, verdict(row)]),
+  ];
+}
+
 function formatRow(row: Row): readonly string[] {
   switch (row.kind) {
-    case 'comparison': {
-      const { subject, baseline, ratioAtLeast, slowestAtMostMs } = row;
-      const ratios = subject.roundsPerSecond.map(
-        (rate, index) => rate / (baseline.roundsPerSecond[index] ?? Number.NaN),
-      );
-      const limit = slowestAtMostMs === undefined ? '' : `, slowest ≤ ${slowestAtMostMs / 1_000} s`;
-      const slowest = slowestAtMostMs === undefined ? '' : `, slowest ${(subject.slowestMs / 1_000).toFixed(2)} s`;
-      return [
-        describe(subject),
-        `${formatRate(subject.operationsPerSecond)}/s${slowest}`,
-        describe(baseline),
-        `${formatRate(baseline.operationsPerSecond)}/s`,
-        `${formatRatio(computeRatio(subject, baseline))}×`,
-        `${formatRatio(Math.min(...ratios))}–${formatRatio(Math.max(...ratios))}`,
-        `≥ ${ratioAtLeast}×${limit}`,
-        verdict(row),
-      ];
-    }
+    case 'comparison':
+      return formatComparison(row);
     case 'commands': {
       const { commandsSent: sent, commandsCounted: counted } = row.subject;
       const server = counted === undefined ? 'the server does not count' : `the server counted ${counted.toFixed(4)}`;

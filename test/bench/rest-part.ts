@@ -27,7 +27,7 @@ import { measurePaced } from './paced.ts';
 import { type PartContext, toList } from './part-context.ts';
 import type { PartResult, Row } from './row.ts';
 import type { Stage } from './stage.ts';
-import { createGets, type GetTarget } from './workload/http.ts';
+import { createGets, createGetsInTurn, type GetTarget } from './workload/http.ts';
 
 const PRODUCT_CODE = 'agentruntime';
 const PERSON = 'usr_bench';
@@ -42,23 +42,26 @@ const COUNTED_BUT_UNLIMITED = { RATE_LIMIT_PER_ADDRESS: '10000000', RATE_LIMIT_P
 
 interface RestStage {
   readonly bff: GetTarget;
+  /** Are the headers of requests about as many workspaces as are in flight: no two ask the same at once. */
+  readonly apart: readonly GetTarget['headers'][];
   readonly empty: GetTarget;
   readonly bffPid: number;
 }
 
 /** `GET /plans` and `GET /usage` through a BFF, and its connections. */
 export async function measureRest(context: PartContext): Promise<PartResult> {
-  const { bff, empty, bffPid } = await startRestStage(context);
+  const { bff, apart, empty, bffPid } = await startRestStage(context);
   const measured = await measureInterleaved(
     {
       emptyPlans: createGets('empty Express + empty gRPC hop, plans', empty, PLANS, HTTP_IN_FLIGHT),
       plans: createGets(`GET ${PLANS} through the BFF`, bff, PLANS, HTTP_IN_FLIGHT),
       emptyUsage: createGets('empty Express + empty gRPC hop, usage', empty, USAGE, HTTP_IN_FLIGHT),
       usage: createGets(`GET ${USAGE} through the BFF`, bff, USAGE, HTTP_IN_FLIGHT),
+      usageApart: createGetsInTurn(`GET ${USAGE}, each of another workspace`, bff.url, apart, USAGE, HTTP_IN_FLIGHT),
     },
     context.measure,
   );
-  const { plans, emptyPlans, usage, emptyUsage } = measured;
+  const { plans, emptyPlans, usage, usageApart, emptyUsage } = measured;
   const toPaced = (target: GetTarget, { name, operationsPerSecond }: Measurement) => ({
     name,
     perSecond: Math.round(operationsPerSecond * LOAD_SHARE),
@@ -68,6 +71,7 @@ export async function measureRest(context: PartContext): Promise<PartResult> {
   const rows: Row[] = [
     { kind: 'comparison', subject: plans, baseline: emptyPlans, ratioAtLeast: 0.6 },
     { kind: 'comparison', subject: usage, baseline: emptyUsage, ratioAtLeast: 0.6 },
+    { kind: 'comparison', subject: usageApart, baseline: emptyUsage },
     { kind: 'latency', subject: paced.usage, baseline: paced.empty },
     await measureConnections(bff, bffPid),
   ];
@@ -88,10 +92,17 @@ async function startRestStage(context: PartContext): Promise<RestStage> {
   });
   lifetime.addProcess(bff.process);
   const token = await issuer.mint({ productCode: PRODUCT_CODE, userId: PERSON, email: 'person@example.com' });
-  await makeAdmin(stage, hotTenantId, issuer.url);
-  const headers = { authorization: `Bearer ${token}`, 'x-workspace-id': hotTenantId };
+  const others = await stage.createTenants(HTTP_IN_FLIGHT);
+  await Promise.all([hotTenantId, ...others].map((tenantId) => makeAdmin(stage, tenantId, issuer.url)));
+  const headersOf = (tenantId: string) => ({ authorization: `Bearer ${token}`, 'x-workspace-id': tenantId });
+  const headers = headersOf(hotTenantId);
   const emptyUrl = await startEmptyHttp(context, await loadAnswers(stage, hotTenantId));
-  return { bff: { url: bff.url, headers }, empty: { url: emptyUrl, headers }, bffPid: bff.process.pid };
+  return {
+    bff: { url: bff.url, headers },
+    apart: others.map(headersOf),
+    empty: { url: emptyUrl, headers },
+    bffPid: bff.process.pid,
+  };
 }
 
 async function makeAdmin({ operator }: Stage, tenantId: string, issuer: string): Promise<void> {

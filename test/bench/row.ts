@@ -8,7 +8,8 @@ export interface ComparisonRow {
   readonly kind: 'comparison';
   readonly subject: Measurement;
   readonly baseline: Measurement;
-  readonly ratioAtLeast: number;
+  /** Is absent where nothing is asked of it. */
+  readonly ratioAtLeast?: number;
   /** Is how long the slowest request of the subject may take, where the row says something of it. */
   readonly slowestAtMostMs?: number;
 }

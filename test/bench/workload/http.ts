@@ -23,9 +23,25 @@ export interface GetTarget {
 
 /** Returns the workload of GETs of a path. */
 export function createGets(name: string, { url, headers }: GetTarget, path: string, inFlight: number): Workload {
+  return createGetsInTurn(name, url, [headers], path, inFlight);
+}
+
+/** Returns the workload of GETs of a path, with one set of headers after the other. */
+export function createGetsInTurn(
+  name: string,
+  url: string,
+  headers: readonly GetTarget['headers'][],
+  path: string,
+  inFlight: number,
+): Workload {
   const send = openSender(url, inFlight);
-  const request = { method: 'GET', path, headers };
-  return { name, inFlight, operationsPerCall: 1, call: () => send(request) };
+  const requests = headers.map((each) => ({ method: 'GET', path, headers: each }));
+  const call = (index: number): Promise<void> => {
+    const request = requests[index % requests.length];
+    if (request === undefined) throw new RangeError('There are no headers to send.');
+    return send(request);
+  };
+  return { name, inFlight, operationsPerCall: 1, call };
 }
 
 /** Returns the workload of deliveries, each of an event of its own. */
