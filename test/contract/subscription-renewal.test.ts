@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { SubscriptionStatus } from '../../gen/wheelhouse/subscription/v1/subscription.ts';
 import { ChangeOutcome } from '../../gen/wheelhouse/subscription/v1/subscription_change.ts';
 import { SubscriptionServiceService } from '../../gen/wheelhouse/subscription/v1/subscription_service.ts';
+import { sendCard } from '../support/hosted-form.ts';
 import { admitPeople, CREDIT, personIn } from './support/account.ts';
 import { failureOf } from './support/failure.ts';
 import { expectLedgerClean } from './support/ledger-audit.ts';
@@ -256,6 +257,38 @@ describe('a smaller plan that waits when an upgrade is to be paid on a page', ()
     await workspace.refresh();
     await expect.poll(async () => (await workspace.get()).planCode).toBe('pro');
     expect(await workspace.charged()).toEqual([14_900, 4_900]);
+  });
+
+  test.each<[what: string, choose: (workspace: Workspace) => Promise<unknown>, charged: readonly number[]]>([
+    ['is chosen again', (workspace) => workspace.changePlan({ planCode: 'pro' }), [14_900, 4_900]],
+    ['gives way to a cancellation', (workspace) => workspace.cancel(), [14_900]],
+  ])('%s in the place of the upgrade, whose page closes then', async (_, choose, charged) => {
+    const { workspace, url } = await openUpgrader();
+    await choose(workspace);
+    await sendCard(url);
+    await shop.advance(32 * DAY_MS);
+    await workspace.refresh();
+    await shop.settle();
+    expect(await workspace.charged()).toEqual(charged);
+    await expectSound(shop, workspace);
+  });
+
+  test('is come back to every few seconds where the page can not be closed', async () => {
+    const { workspace, advanceTo } = await openLate(10 * HOUR_MS);
+    await workspace.changePlan({ planCode: 'max' });
+    await workspace.storeCard();
+    const times = 1_000;
+    const fault = { method: 'POST', path: '/v1/invoices/{id}/void', outcome: 'refused', times } as const;
+    shop.stripe.sandbox.control.addFault(fault);
+    await advanceTo(-HOUR_MS / 4);
+    const tried = (): number => times - (shop.stripe.sandbox.control.faults()[0]?.times ?? times);
+    await expect.poll(tried).toBeGreaterThan(0);
+    // Others have their turn: it is not due again at once. Each time is sent thrice, to a Stripe that does not answer.
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect(tried()).toBeLessThanOrEqual(2 * 3);
+    shop.stripe.sandbox.control.clearFaults();
+    await advanceTo(-HOUR_MS / 5);
+    await expect.poll(() => pendingOf(workspace)).toBe('pro');
   });
 
   test('comes no more where it is paid', async () => {

@@ -50,6 +50,7 @@ export type ModelledBilling = Pick<
   | 'createContract'
   | 'openCheckout'
   | 'changeNow'
+  | 'closeChange'
   | 'changeAtPeriodEnd'
   | 'cancelAtPeriodEnd'
   | 'cancelNow'
@@ -137,6 +138,9 @@ export class StripeModel implements ModelledBilling {
       this.#replace(subscription, { terms: termsOf(stripePriceId) });
       return { kind: 'done', stripeSubscriptionId: subscription.stripeSubscriptionId };
     });
+
+  /** No change ever waits to be paid here. */
+  closeChange: StripeBilling['closeChange'] = async () => undefined;
 
   changeAtPeriodEnd: StripeBilling['changeAtPeriodEnd'] = (subscription, { stripePriceId }, attempt) =>
     this.#change('changeAtPeriodEnd', attempt, () =>

@@ -199,10 +199,21 @@ export function applyPendingUpdate(call: Call, subscription: Subscription, invoi
   forget(call, subscription.id);
   const event = 'customer.subscription.pending_update_applied';
   const metadata = { ...subscription.metadata, ...waiting.changes.metadata };
-  const applied = call.move(SUBSCRIPTIONS, subscription, { ...waiting.changes, metadata, pending_update: null }, event);
+  const changes = {
+    ...waiting.changes,
+    ...toCancelTime(subscription, waiting.changes),
+    metadata,
+    pending_update: null,
+  };
+  const applied = call.move(SUBSCRIPTIONS, subscription, changes, event);
   call.emit({ type: 'customer.subscription.updated', object: applied, before: subscription });
   changeSubscription(call, applied, {});
   return true;
+}
+
+/** A cancellation at the end of the period, which can have come while the change waited, goes with the period. */
+function toCancelTime({ cancel_at_period_end: isEnding }: Subscription, { items }: Partial<Subscription>) {
+  return isEnding && items !== undefined ? { cancel_at: toPeriod({ items }).end } : {};
 }
 
 /** Says whether an invoice is that of a change that waits. */

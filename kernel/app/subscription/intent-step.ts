@@ -35,6 +35,7 @@ export interface IntentStepParts {
     | 'createContract'
     | 'openCheckout'
     | 'changeNow'
+    | 'closeChange'
     | 'changeAtPeriodEnd'
     | 'cancelAtPeriodEnd'
     | 'cancelNow'
@@ -168,6 +169,28 @@ export class IntentSteps {
     };
   }
 
+  /** What is chosen later takes the place of an upgrade that waits to be paid, unless that was paid by then. */
+  #insteadOfUpgrade(
+    subscription: StripeSubscription,
+    change: (present: StripeSubscription, attempt: StripeAttempt) => Promise<void>,
+  ): SendIntent {
+    return async (attempt) => {
+      const present = subscription.isUpdatePending === true ? await this.#closeUpgrade(subscription) : subscription;
+      if (present === undefined) return failedBy(planMoved());
+      await change(present, attempt);
+      return DONE;
+    };
+  }
+
+  /** Once its invoice is void nobody can pay it any more: so what was paid until then is seen after that. */
+  async #closeUpgrade({ stripeSubscriptionId, terms }: StripeSubscription): Promise<StripeSubscription | undefined> {
+    const { billing } = this.#parts;
+    await billing.closeChange(stripeSubscriptionId);
+    const present = await billing.loadSubscription(stripeSubscriptionId);
+    const isAsBefore = present?.phase === 'live' && present.terms?.stripePriceId === terms?.stripePriceId;
+    return isAsBefore ? present : undefined;
+  }
+
   #changeOf(intent: OpenIntent, request: ChangeRequest, subscription: StripeSubscription): SendIntent {
     const { billing } = this.#parts;
     const done = (call: (attempt: StripeAttempt) => Promise<void>): SendIntent => {
@@ -187,7 +210,8 @@ export class IntentSteps {
         if (subscription.terms?.stripePriceId !== request.fromStripePriceId) return async () => failedBy(planMoved());
         // Stripe would give back what is left of a period that nobody has paid for.
         if (!isPaid(subscription)) return async () => failedBy(periodUnpaid());
-        const canWait = subscription.pending === undefined || prorateAt < computeWayAt(subscription);
+        const isInTheWay = subscription.pending !== undefined || subscription.isUpdatePending === true;
+        const canWait = !isInTheWay || prorateAt < computeWayAt(subscription);
         const change = { stripePriceId, at: prorateAt, canWait, metadata: metadataOf(intent, planCode) };
         return async (attempt) => resultOf(await billing.changeNow(subscription, change, attempt));
       }
@@ -195,12 +219,13 @@ export class IntentSteps {
         const { fromStripePriceId: from } = request;
         if (from !== undefined && !isUntouched(subscription, from)) return async () => failedBy(planMoved());
         const change = { stripePriceId: request.stripePriceId, metadata: metadataOf(intent, request.planCode) };
-        return done((attempt) => billing.changeAtPeriodEnd(subscription, change, attempt));
+        return this.#insteadOfUpgrade(subscription, (present, attempt) =>
+          billing.changeAtPeriodEnd(present, change, attempt),
+        );
       }
       case 'cancel':
-        return done((attempt) =>
-          request.atOnce ? billing.cancelNow(subscription, attempt) : billing.cancelAtPeriodEnd(subscription, attempt),
-        );
+        if (request.atOnce) return done((attempt) => billing.cancelNow(subscription, attempt));
+        return this.#insteadOfUpgrade(subscription, (present, attempt) => billing.cancelAtPeriodEnd(present, attempt));
       case 'resume':
         return done((attempt) => billing.resume(subscription, attempt));
       case 'apply_discount':

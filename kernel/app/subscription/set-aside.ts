@@ -8,8 +8,11 @@ import type { ChangeRequest, IntentRequest, IntentResult, SetAsideChange, Stripe
 
 type UpgradeRequest = Extract<ChangeRequest, { readonly kind: 'upgrade' }>;
 
-/** How soon before the end of a period an upgrade that nobody has paid makes way: another period at the old price would be charged. */
-const LEAD_MS = 600_000;
+/**
+ * How soon before the end of a period an upgrade that nobody has paid makes way: another period at the old price would be charged. It
+ * leaves time for a Stripe that does not answer for a while.
+ */
+const LEAD_MS = 1_800_000;
 
 /** Finds the subscription whose upgrade waits to be paid in the place of what it has set aside; undefined where none does. */
 export function findWaiting(

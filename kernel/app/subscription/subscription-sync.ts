@@ -26,6 +26,8 @@ const PERIOD_END_DELAY_MS = 5_000;
 const CANCELLATION_LEAD_MS = 60_000;
 /** How often it is asked while a payment has come to no result, should no event tell. */
 const PENDING_INTERVAL_MS = 3_600_000;
+/** How often what is in the way of a smaller plan is looked at once it is to make way, in milliseconds. */
+const WAY_INTERVAL_MS = 15_000;
 const RETRY_DELAY_MS = 1_000;
 /** How soon after a page to pay on, or to agree to a payment on, was opened it is looked what became of it; then after twice the time each, should no event tell. */
 export const PAGE_FIRST_LOOK_MS = 120_000;
@@ -225,7 +227,8 @@ export class SubscriptionSync {
     const now = this.#parts.clock.now();
     const later = now + PENDING_INTERVAL_MS;
     const waiting = findWaiting(seen, setAside);
-    const wayAt = waiting === undefined ? undefined : computeWayAt(waiting);
+    // A page that can't be closed is looked at again soon, after whatever else is due.
+    const wayAt = waiting === undefined ? undefined : Math.max(computeWayAt(waiting), now + WAY_INTERVAL_MS);
     const own = earlier(this.#nextOwnSyncAt(account.state.subscription, seen, now), wayAt);
     return returningIds.length === 0 ? own : earlier(own, later);
   }
