@@ -18,6 +18,7 @@ import {
   type GetBalanceResponse,
   LedgerServiceService,
 } from '../gen/wheelhouse/ledger/v1/ledger_service.ts';
+import type { CallContext } from './call-context.ts';
 import { decodeOnce } from './decode-once.ts';
 import { type Identity, keyOf } from './identity.ts';
 import { SharedRead } from './shared-read.ts';
@@ -50,19 +51,6 @@ export interface KernelClientOptions {
   readonly productCode: string;
   /** Is the PEM of the authority of the kernels' certificates; absent means plain text. */
   readonly authority?: Buffer | undefined;
-}
-
-/** On whose behalf a call is made, and how long anybody waits for it. */
-export interface CallContext {
-  readonly identity: Identity;
-  /** Is the workspace that the call is about, where one is known. */
-  readonly tenantId?: string;
-  /** Is the address that the request came from. */
-  readonly remoteAddress?: string;
-  readonly requestId: string;
-  readonly deadline: Date;
-  /** Fires when the client has gone. */
-  readonly signal: AbortSignal;
 }
 
 /**

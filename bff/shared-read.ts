@@ -2,7 +2,7 @@
 // Invariants: a shared call begins after each of those who share it has asked, so that nobody is told less than their own call would
 // tell; they are one caller, who may the same; the call is cancelled once none of them waits any more.
 
-import type { CallContext } from './kernel-client.ts';
+import type { CallContext } from './call-context.ts';
 
 /** A call that is about to begin, or under way, and how many wait for it. */
 interface Party<Response> {

@@ -4,8 +4,9 @@
 
 import { LRUCache } from 'lru-cache';
 import { UserServiceService } from '../gen/wheelhouse/tenant/v1/user_service.ts';
+import type { CallContext } from './call-context.ts';
 import { keyOf } from './identity.ts';
-import type { CallContext, KernelClient } from './kernel-client.ts';
+import type { KernelClient } from './kernel-client.ts';
 import { Problem } from './problem.ts';
 
 /** How long the kernel is not asked again, in milliseconds. */

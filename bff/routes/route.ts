@@ -4,8 +4,9 @@
 // Invariant: what the document tells of a route stands in its definition alone, and what can be derived is not said again.
 
 import { type CheckBody, checkEmptyBody } from '../body.ts';
+import type { CallContext } from '../call-context.ts';
 import type { RoleName } from '../convert-people.ts';
-import type { CallContext, KernelClient } from '../kernel-client.ts';
+import type { KernelClient } from '../kernel-client.ts';
 import type { ProblemReason } from '../problem.ts';
 import { type ReadQuery, readEmptyQuery } from '../query.ts';
 import type { RenderedJson } from '../rendered-json.ts';

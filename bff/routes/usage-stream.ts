@@ -9,8 +9,8 @@ import {
   LedgerStreamServiceService,
   type WatchBalanceResponse,
 } from '../../gen/wheelhouse/ledger/v1/ledger_stream_service.ts';
+import type { CallContext } from '../call-context.ts';
 import { fromProtoBalance, fromProtoInteger } from '../convert.ts';
-import type { CallContext } from '../kernel-client.ts';
 import { fromKernelError } from '../kernel-problem.ts';
 import { invalidField, type Problem } from '../problem.ts';
 import { StreamReply } from '../stream-reply.ts';

@@ -1,7 +1,7 @@
 // Reads that callers share: who shares one, when it begins, and when it is given up.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CallContext } from '../../bff/kernel-client.ts';
+import type { CallContext } from '../../bff/call-context.ts';
 import { SharedRead } from '../../bff/shared-read.ts';
 import { GetBalanceResponse } from '../../gen/wheelhouse/ledger/v1/ledger_service.ts';
 import { TENANT_ID } from './support/issuer-peer.ts';

@@ -22,11 +22,7 @@ export interface KillSwitchSource {
   readonly firstValues: KillSwitchValues;
 }
 
-/** Answers all switches as they stand now. Throws DomainError DATABASE_UNAVAILABLE. */
-export async function readKillSwitches({
-  store,
-  firstValues,
-}: KillSwitchSource): Promise<readonly KillSwitchReading[]> {
+async function readKillSwitches({ store, firstValues }: KillSwitchSource): Promise<readonly KillSwitchReading[]> {
   const stored = await store.loadSwitches();
   return KILL_SWITCHES.map((name) => ({ name, enabled: stored.get(name) ?? firstValues[name] }));
 }
