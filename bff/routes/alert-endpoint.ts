@@ -48,6 +48,8 @@ interface EndpointFields {
   types?: string[];
 }
 
+const DELIVERY_NOW = 'Answers the delivery as it stands: a repeat can find that it has come to an end meanwhile.';
+
 const createEndpoint = defineWorkspaceRoute({
   method: 'POST',
   path: ENDPOINTS,
@@ -156,7 +158,7 @@ const sendTest = defineWorkspaceRoute({
   name: 'testAlertEndpoint',
   summary: 'Send a test event to an endpoint',
   needs: 'tenant_admin',
-  description: 'Answers the delivery as it stands: a repeat can find that it has come to an end meanwhile.',
+  description: DELIVERY_NOW,
   responses: { 202: ALERT_DELIVERY },
   reasons: ['ALERT_ENDPOINT_NOT_FOUND'],
   async answer({ ids, idempotencyKey }, { kernel, context, tenantId }) {
@@ -212,7 +214,7 @@ const resendDelivery = defineWorkspaceRoute({
   name: 'resendAlertDelivery',
   summary: 'Deliver once more',
   needs: 'tenant_admin',
-  description: 'Answers the delivery as it stands: a repeat can find that it has come to an end meanwhile.',
+  description: DELIVERY_NOW,
   responses: { 202: ALERT_DELIVERY },
   reasons: ['ALERT_DELIVERY_NOT_FOUND'],
   async answer({ ids, idempotencyKey }, { kernel, context, tenantId }) {
